@@ -1,0 +1,135 @@
+//! How a task is computed: precision, optimizer, attention kernel, checkpointing, engine.
+
+use nearside_architecture::Dtype;
+
+/// How a task is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// The type that weights are stored in.
+    pub weights: Dtype,
+    /// The type of activations and arithmetic.
+    pub compute: Dtype,
+    /// The type of the key-value cache.
+    pub cache: Dtype,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// How attention is computed.
+    pub attention: AttentionKernel,
+    /// What is recomputed in the backward pass instead of kept.
+    pub checkpointing: Checkpointing,
+}
+
+impl Default for Recipe {
+    /// What a careful user of today's libraries gets: bf16, fused AdamW, fused attention.
+    fn default() -> Self {
+        Self {
+            weights: Dtype::Bf16,
+            compute: Dtype::Bf16,
+            cache: Dtype::Bf16,
+            optimizer: Optimizer::AdamW,
+            attention: AttentionKernel::Fused,
+            checkpointing: Checkpointing::None,
+        }
+    }
+}
+
+/// What turns gradients into new weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Optimizer {
+    /// AdamW in one fused kernel: two states, no temporaries.
+    AdamW,
+    /// AdamW tensor by tensor (`foreach=False`): temporaries of the largest tensor.
+    AdamWPlain,
+    /// AdamW over all tensors at once (`foreach=True`): a temporary of the whole model.
+    AdamWForeach,
+    /// Stochastic gradient descent without momentum: no state.
+    Sgd,
+    /// Stochastic gradient descent with momentum: one state.
+    SgdMomentum,
+}
+
+impl Optimizer {
+    const NAMES: [(Self, &'static str); 5] = [
+        (Self::AdamW, "adamw"),
+        (Self::AdamWPlain, "adamw-plain"),
+        (Self::AdamWForeach, "adamw-foreach"),
+        (Self::Sgd, "sgd"),
+        (Self::SgdMomentum, "sgd-momentum"),
+    ];
+}
+
+/// How attention is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttentionKernel {
+    /// One kernel that never stores the scores and does not repeat key-value heads.
+    Fused,
+    /// A fused kernel with a mask, as a padded batch needs: key-value heads are repeated.
+    Masked,
+    /// Scores are stored: matrix product, softmax, matrix product.
+    Eager,
+}
+
+impl AttentionKernel {
+    const NAMES: [(Self, &'static str); 3] =
+        [(Self::Fused, "fused"), (Self::Masked, "masked"), (Self::Eager, "eager")];
+}
+
+/// What is recomputed in the backward pass instead of kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checkpointing {
+    /// Nothing: every saved activation is kept.
+    None,
+    /// Every block: only its input is kept.
+    Full,
+}
+
+impl Checkpointing {
+    const NAMES: [(Self, &'static str); 2] = [(Self::None, "none"), (Self::Full, "full")];
+}
+
+/// Gives an enum its names in project files, both ways.
+macro_rules! named {
+    ($type:ident, $what:literal) => {
+        impl $type {
+            /// Its name in project files.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                Self::NAMES.iter().find(|(value, _)| *value == self).map_or("", |(_, name)| name)
+            }
+
+            /// Every name, in a fixed order.
+            pub fn names() -> impl Iterator<Item = &'static str> {
+                Self::NAMES.iter().map(|(_, name)| *name)
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                let found = Self::NAMES.iter().find(|(_, name)| *name == text);
+                found.map(|(value, _)| *value).ok_or_else(|| {
+                    let names: Vec<_> = Self::names().collect();
+                    format!("unknown {} \"{text}\": use {}", $what, names.join(", "))
+                })
+            }
+        }
+    };
+}
+
+named!(Optimizer, "optimizer");
+named!(AttentionKernel, "attention kernel");
+named!(Checkpointing, "checkpointing");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for name in Optimizer::names() {
+            assert_eq!(name.parse::<Optimizer>().unwrap().name(), name);
+        }
+        let error = "flash".parse::<AttentionKernel>().unwrap_err();
+        assert_eq!(error, "unknown attention kernel \"flash\": use fused, masked, eager");
+    }
+}
