@@ -41,8 +41,7 @@ fn unit_for(value: f64, units: &[(&'static str, f64)], shown: &[&str]) -> (&'sta
     let fits = |factor: f64| value / factor >= 0.9995;
     known
         .clone()
-        .filter(|(_, factor)| fits(*factor))
-        .next_back()
+        .rfind(|(_, factor)| fits(*factor))
         .or_else(|| known.clone().next())
         .map_or(("", 1.0), |(unit, factor)| (*unit, *factor))
 }

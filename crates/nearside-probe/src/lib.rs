@@ -1,0 +1,26 @@
+//! This machine as facts: processor, memory, disk and accelerators, each known or unknown with the
+//! reason why.
+//!
+//! Every file is read below a root folder, so a recorded tree stands in for a machine in tests and
+//! `/` is nothing special. The NVIDIA driver is asked through its own library, which is loaded at
+//! run time: a machine without one is a fact that is noted, not an error. What a device is worth
+//! (bandwidth, throughput) is not read here: the catalog knows that by name.
+
+mod accelerator;
+mod amd;
+mod cgroup;
+mod detect;
+mod disk;
+mod error;
+mod memory;
+mod nvidia;
+mod processor;
+mod root;
+
+pub use accelerator::{AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator};
+pub use detect::{Detected, OperatingSystem, probe, this_machine};
+pub use disk::{Disk, disk};
+pub use error::ProbeError;
+pub use memory::Memory;
+pub use nvidia::accelerators;
+pub use processor::{Feature, Processor};

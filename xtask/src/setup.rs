@@ -1,0 +1,87 @@
+//! What must be installed: first listed, then installed, and nothing outside of what was listed.
+//!
+//! Debian packages only when root on a system with `apt-get`; everything else in private virtual
+//! environments: the peers of the benchmarks under `bench/.venv`, engines under `target/engines/`.
+
+use crate::bench;
+use crate::shell::{self, Outcome};
+
+/// What to set up for.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Scope {
+    /// What the tests need.
+    Tests,
+    /// The same, and the peers that the benchmarks compare with.
+    Benchmarks,
+}
+
+/// Programs without which nothing builds: the program, its Debian packages, and the remedy for
+/// everyone else. Rust itself is installed by rustup.
+const PROGRAMS: [(&str, &[&str], &str); 2] = [
+    ("cc", &["gcc", "libc6-dev"], "install a C compiler"),
+    ("cargo", &[], "install Rust, see https://rustup.rs"),
+];
+
+/// The peer of the placement benchmark, at the version that its figures were taken with.
+const PEER: &str = "skypilot==0.14.1";
+
+/// Lists what is there and what is missing, and installs what is missing.
+pub(crate) fn setup(scope: Scope) -> Outcome {
+    println!("==> setup");
+    let (found, missing): (Vec<_>, Vec<_>) =
+        PROGRAMS.iter().partition(|(program, _, _)| shell::installed(program));
+    found.iter().for_each(|(program, _, _)| println!("    found    {program}"));
+    for (program, packages, _) in &missing {
+        println!("    missing  {program} (Debian packages: {})", packages.join(" "));
+    }
+    let peer = (scope == Scope::Benchmarks).then(|| {
+        let ready = shell::installed(&format!("{}/bin/sky", bench::ENVIRONMENT));
+        println!(
+            "    {}  {PEER} in {}",
+            if ready { "found  " } else { "missing" },
+            bench::ENVIRONMENT
+        );
+        ready
+    });
+    if missing.is_empty() && peer != Some(false) {
+        println!("    nothing to install: the tests need only Rust and a C compiler");
+        return Ok(());
+    }
+    for (program, packages, remedy) in missing {
+        install_packages(packages).map_err(|why| format!("{program}: {why}; remedy: {remedy}"))?;
+    }
+    if peer == Some(false) {
+        install_peer()?;
+    }
+    println!("    installed");
+    Ok(())
+}
+
+/// Installs Debian packages, if that can be done without asking anybody.
+fn install_packages(packages: &[&str]) -> Outcome {
+    if packages.is_empty() || !shell::installed("apt-get") {
+        return Err("no Debian package to install".to_owned());
+    }
+    let user = shell::output(shell::program("id").arg("-u"))?;
+    if user.trim() != "0" {
+        return Err("only root may install Debian packages".to_owned());
+    }
+    let apt = || {
+        let mut apt = shell::program("apt-get");
+        apt.env("DEBIAN_FRONTEND", "noninteractive").arg("--yes").arg("--quiet");
+        apt
+    };
+    shell::run(apt().arg("update"))?;
+    shell::run(apt().args(["install", "--no-install-recommends"]).args(packages))
+}
+
+/// Makes a virtual environment for the peers and installs them there.
+fn install_peer() -> Outcome {
+    let environment = bench::ENVIRONMENT;
+    let make = || shell::run(shell::program("python3").args(["-m", "venv", environment]));
+    // Debian splits the venv module from Python itself.
+    make()
+        .or_else(|_absent| install_packages(&["python3", "python3-venv"]).and_then(|()| make()))?;
+    let pip = ["-m", "pip", "install", "--quiet", PEER];
+    shell::run(shell::program(&format!("{environment}/bin/python")).args(pip))
+}
