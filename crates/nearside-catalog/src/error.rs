@@ -57,6 +57,9 @@ pub enum CatalogError {
         /// The nearest names that exist.
         near: Vec<String>,
     },
+    /// The table of models cannot be read.
+    #[error(transparent)]
+    Models(#[from] crate::ModelsError),
     /// A name that several rows answer to.
     #[error("\"{name}\" may be {}", .candidates.join(" or "))]
     Ambiguous {

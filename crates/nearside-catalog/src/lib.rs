@@ -15,6 +15,7 @@ mod embodied;
 mod error;
 mod grid;
 mod lookup;
+mod model;
 mod offer;
 mod origin;
 mod overlay;
@@ -30,6 +31,7 @@ pub use device::{ComputeCapability, Device, DeviceKind, Precision};
 pub use embodied::Embodied;
 pub use error::CatalogError;
 pub use grid::{Grid, Intensity, Rung};
+pub use model::{Model, ModelsError, parse_models};
 pub use offer::{Offer, OfferKey, Terms};
 pub use origin::{Origin, RowPlace};
 pub use overlay::Overlay;
@@ -54,6 +56,7 @@ pub struct Catalog {
     storage: Table<StorageRow>,
     reliability: Table<Reliability>,
     embodied: Table<Embodied>,
+    models: Vec<Model>,
     index: DeviceIndex,
 }
 
@@ -83,6 +86,7 @@ impl Catalog {
             storage: builtin!("storage.csv")?,
             reliability: builtin!("reliability.csv")?,
             embodied: builtin!("embodied.csv")?,
+            models: parse_models("data/models.json", include_str!("../data/models.json"))?,
             index: DeviceIndex::default(),
         };
         catalog.reindex();
@@ -127,6 +131,11 @@ impl Catalog {
     /// Everything with embodied emissions.
     pub fn embodied_items(&self) -> impl DoubleEndedIterator<Item = &Embodied> + Clone {
         self.embodied.rows.values()
+    }
+
+    /// Every model, in the order of the table.
+    pub fn models(&self) -> impl DoubleEndedIterator<Item = &Model> + Clone {
+        self.models.iter()
     }
 
     fn reindex(&mut self) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use nearside_units::Bytes;
 
-use crate::{Catalog, CatalogError, Device, Offer, OfferKey, Region};
+use crate::{Catalog, CatalogError, Device, Model, Offer, OfferKey, Region};
 
 /// How many names an error suggests at most.
 const SUGGESTIONS: usize = 3;
@@ -92,6 +92,27 @@ impl Catalog {
                 candidates: several.iter().map(ToString::to_string).collect(),
             }),
         }
+    }
+
+    /// The model of that name or alias.
+    ///
+    /// ```
+    /// use nearside_catalog::Catalog;
+    /// let catalog = Catalog::builtin()?;
+    /// assert_eq!(&*catalog.model("meta-llama/Llama-3.1-8B")?.name, "llama-3.1-8b");
+    /// assert!(catalog.model("llama-3.1-9b").unwrap_err().to_string().contains("llama-3.1-8b"));
+    /// # Ok::<(), nearside_catalog::CatalogError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When no model is called so; the error names the nearest ones.
+    pub fn model(&self, name: &str) -> Result<&Model, CatalogError> {
+        let wanted = plain(name);
+        let is_called = |model: &&Model| model.names().any(|known| plain(known) == wanted);
+        self.models().find(is_called).ok_or_else(|| {
+            let near = nearest(name, self.models().map(|model| &*model.name));
+            CatalogError::NotFound { what: "model", name: name.to_owned(), near }
+        })
     }
 
     /// The device of that name whose memory is nearest to what was detected: drivers give the 8 GB

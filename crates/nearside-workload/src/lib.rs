@@ -1,11 +1,73 @@
 //! The project file and what it means: datasets, models, stages, sites, money, team, policy,
 //! objective.
+//!
+//! [`Project::parse`] takes the text of `nearside.toml` and gives a [`Project`] in which every name
+//! resolves, every quantity is in range and the stages are in order, or every error with its place
+//! and a hint. Values that nobody stated are kept as [`Assumption`]s. What belongs to the catalog
+//! (devices, offers, published models) stays a name, with its place in the file. A [`SiteFile`] is
+//! one machine written down; [`init`] writes a first project file from what a folder holds.
 
+mod assumption;
+mod class_flow;
+mod dataset;
+mod error;
+mod folder;
+mod graph;
+mod located;
+mod money;
+mod named;
+mod objective;
+mod paths;
+mod policy;
+mod project;
+mod project_file;
+mod reader;
 mod recipe;
+mod scalar;
+mod schema;
+mod site;
+mod site_file;
+mod sites;
+mod stage;
+mod stage_table;
+mod structure;
+mod suggest;
 mod task;
+mod template;
+mod trial;
+mod workload_fields;
+mod workload_spec;
 
+pub use assumption::Assumption;
+pub use dataset::{Dataset, Model};
+pub use error::ProjectError;
+pub use folder::{DataFile, FolderFacts, MachineFacts};
+pub use graph::{Edge, StageGraph};
+pub use located::Located;
+pub use money::{Rates, Team};
+pub use objective::{Goal, Objective};
+pub use policy::ProjectPolicy;
+pub use project::Project;
 pub use recipe::{AttentionKernel, Checkpointing, Optimizer, Recipe};
+pub use schema::schema;
+pub use site::{
+    Accelerators, HERE, Launcher, Machine, MachineSource, Ownership, Power, Site, SiteLocation,
+    Tenure,
+};
+pub use site_file::SiteFile;
+pub use sites::{SitePattern, Sites, Spot};
+pub use stage::{Input, Output, Phase, Reliance, Stage, Trial};
 pub use task::{
     Adapter, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation, Serving, Task,
     Training, Workload,
 };
+pub use template::init;
+pub use workload_spec::WorkloadSpec;
+
+/// The version of the project file and the machine file that this build reads.
+pub const FORMAT_VERSION: i64 = 1;
+
+/// The names of the classes of data, least sensitive first.
+fn classes() -> [&'static str; 4] {
+    nearside_policy::Class::ALL.map(nearside_policy::Class::name)
+}

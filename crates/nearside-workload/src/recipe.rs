@@ -2,6 +2,8 @@
 
 use nearside_architecture::Dtype;
 
+use crate::named::named;
+
 /// How a task is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipe {
@@ -85,35 +87,6 @@ pub enum Checkpointing {
 
 impl Checkpointing {
     const NAMES: [(Self, &'static str); 2] = [(Self::None, "none"), (Self::Full, "full")];
-}
-
-/// Gives an enum its names in project files, both ways.
-macro_rules! named {
-    ($type:ident, $what:literal) => {
-        impl $type {
-            /// Its name in project files.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                Self::NAMES.iter().find(|(value, _)| *value == self).map_or("", |(_, name)| name)
-            }
-
-            /// Every name, in a fixed order.
-            pub fn names() -> impl Iterator<Item = &'static str> {
-                Self::NAMES.iter().map(|(_, name)| *name)
-            }
-        }
-
-        impl std::str::FromStr for $type {
-            type Err = String;
-            fn from_str(text: &str) -> Result<Self, String> {
-                let found = Self::NAMES.iter().find(|(_, name)| *name == text);
-                found.map(|(value, _)| *value).ok_or_else(|| {
-                    let names: Vec<_> = Self::names().collect();
-                    format!("unknown {} \"{text}\": use {}", $what, names.join(", "))
-                })
-            }
-        }
-    };
 }
 
 named!(Optimizer, "optimizer");

@@ -6,6 +6,7 @@ use nearside_architecture::Architecture;
 use nearside_units::{Bytes, Flops};
 
 use crate::Recipe;
+use crate::named::named;
 
 /// Something to compute: a task on a model with a recipe.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,6 +99,15 @@ pub enum AdapterTargets {
     QueryValue,
 }
 
+impl AdapterTargets {
+    const NAMES: [(Self, &'static str); 3] = [
+        (Self::Linear, "linear"),
+        (Self::Attention, "attention"),
+        (Self::QueryValue, "query-value"),
+    ];
+}
+named!(AdapterTargets, "adapter targets");
+
 /// Requests answered as they come, by a service that is up for so many hours a month.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Serving {
@@ -158,3 +168,9 @@ pub enum CustomDevice {
     /// On processors.
     Processor,
 }
+
+impl CustomDevice {
+    const NAMES: [(Self, &'static str); 2] =
+        [(Self::Accelerator, "accelerator"), (Self::Processor, "processor")];
+}
+named!(CustomDevice, "device");

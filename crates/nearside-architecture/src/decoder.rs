@@ -1,0 +1,174 @@
+//! Decoder-only transformers: what a `config.json`, a GGUF or a safetensors header says about one.
+//!
+//! Dense and mixture-of-experts, grouped-query and latent attention, sliding windows on all or some
+//! layers, tied embeddings, sandwich norms. A family that does not fit these words is not forced
+//! into them: see [`crate::Architecture::Other`].
+
+use crate::Dtype;
+
+/// A decoder-only transformer. Sizes are in elements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoder {
+    /// Width of the residual stream.
+    pub hidden: u64,
+    /// Rows of the embedding table.
+    pub vocabulary: u64,
+    /// The longest sequence it was made for, in tokens.
+    pub context: Option<u64>,
+    /// How positions enter.
+    pub positions: Positions,
+    /// Whether the output layer shares the embedding table.
+    pub tied_embeddings: bool,
+    /// Whether the output layer has a bias.
+    pub output_bias: bool,
+    /// Whether logits pass through `cap * tanh(logits / cap)`.
+    pub logit_soft_cap: bool,
+    /// The norm before the output layer; layers use the same kind.
+    pub norm: Norm,
+    /// The layers, first to last.
+    pub layers: Vec<Layer>,
+    /// The type its weights are published in.
+    pub dtype: Option<Dtype>,
+    /// Parameters of parts that are not in the graph yet, such as a vision tower.
+    pub attached: Vec<Attached>,
+}
+
+/// A part of a model that is counted but not estimated yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// What it is, as in `vision tower`.
+    pub name: String,
+    /// How many parameters it has.
+    pub parameters: u64,
+}
+
+/// How positions enter the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Positions {
+    /// Rotary embedding of queries and keys; no parameters.
+    Rotary,
+    /// A learned table with that many rows.
+    Learned(u64),
+}
+
+/// The kind of a normalisation layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Norm {
+    /// Root mean square, a scale per channel.
+    Rms,
+    /// Layer norm, a scale and a bias per channel.
+    Layer,
+}
+
+/// One block: attention, then feed-forward, each behind its norm.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Layer {
+    /// How tokens look at each other.
+    pub attention: Attention,
+    /// What happens to each token.
+    pub feed_forward: FeedForward,
+    /// Where the norms stand.
+    pub norms: NormPlacement,
+}
+
+/// Where the norms of a block stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NormPlacement {
+    /// Before attention and before feed-forward (Llama).
+    Before,
+    /// After attention and after feed-forward (OLMo 2).
+    After,
+    /// Before and after both (Gemma 2 and 3).
+    Sandwich,
+}
+
+/// How tokens look at each other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attention {
+    /// Multi-head, grouped-query or multi-query attention.
+    Grouped(GroupedAttention),
+    /// Multi-head latent attention (DeepSeek V2 and V3).
+    Latent(LatentAttention),
+}
+
+/// Multi-head (`key_value_heads == heads`), grouped-query or multi-query (`1`) attention.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupedAttention {
+    /// Query heads.
+    pub heads: u64,
+    /// Key and value heads.
+    pub key_value_heads: u64,
+    /// Width of one head.
+    pub head_dim: u64,
+    /// Tokens back that a token sees, itself included; `None` sees all.
+    pub window: Option<u64>,
+    /// Whether the query, key and value projections have biases.
+    pub input_bias: bool,
+    /// Whether the output projection has a bias.
+    pub output_bias: bool,
+    /// A norm on queries and keys.
+    pub query_key_norm: Option<QueryKeyNorm>,
+    /// Whether scores pass through a soft cap, which rules out fused kernels in some engines.
+    pub soft_cap: bool,
+}
+
+/// What a norm on queries and keys spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum QueryKeyNorm {
+    /// Each head by itself: `head_dim` scales (Qwen 3, Gemma 3).
+    Head,
+    /// The whole projection: `heads * head_dim` scales (OLMo 2).
+    Projection,
+}
+
+/// Multi-head latent attention: keys and values are rebuilt from one small vector per token.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LatentAttention {
+    /// Heads.
+    pub heads: u64,
+    /// Rank of the query projection; `None` projects directly.
+    pub query_rank: Option<u64>,
+    /// Width of the latent vector that is cached.
+    pub key_value_rank: u64,
+    /// Width of the rotary part of a head, cached once for all heads.
+    pub rotary_dim: u64,
+    /// Width of the part of a head without positions.
+    pub plain_dim: u64,
+    /// Width of a value head.
+    pub value_dim: u64,
+}
+
+/// What happens to each token.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FeedForward {
+    /// The same network for every token.
+    Dense(Dense),
+    /// A router chooses a few of many networks.
+    Experts(Experts),
+}
+
+/// A feed-forward network: up, activation (gated or not), down.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dense {
+    /// Width inside.
+    pub intermediate: u64,
+    /// Whether a second projection gates the activation (SwiGLU, GeGLU).
+    pub gated: bool,
+    /// Whether the projections have biases.
+    pub bias: bool,
+}
+
+/// A mixture of experts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Experts {
+    /// Experts to choose from.
+    pub count: u64,
+    /// Experts that each token uses.
+    pub active: u64,
+    /// One expert.
+    pub expert: Dense,
+    /// A network that every token uses besides (shared experts as one).
+    pub shared: Option<Dense>,
+    /// Whether the router has a bias per expert.
+    pub router_bias: bool,
+}

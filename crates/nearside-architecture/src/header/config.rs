@@ -1,0 +1,643 @@
+//! What a Hugging Face `config.json` says about a model.
+//!
+//! Decoder families of the table in `family.rs` become a [`crate::Decoder`]; every other family is
+//! [`Architecture::Other`] with its name. Field names and defaults follow the configuration classes
+//! of transformers.
+
+use std::collections::BTreeSet;
+
+use crate::error::Position;
+use crate::{
+    Architecture, Attached, Attention, Dense, Dtype, Experts, GroupedAttention, HeaderError,
+    LatentAttention, Positions,
+};
+
+use super::family::{
+    Biases, Family, MAX_CONTEXT, MAX_EXPERTS, MAX_HEAD_DIM, MAX_HEADS, MAX_HIDDEN,
+    MAX_INTERMEDIATE, MAX_LAYERS, MAX_VOCABULARY, Mixture, Parts, WindowRule,
+};
+use super::json::Object;
+
+/// The longest `config.json` that is read, in bytes; real ones have a few thousand.
+pub const MAX_BYTES: usize = 4 << 20;
+/// The largest side of an image that a vision tower may be made for, in pixels.
+pub const MAX_IMAGE: u64 = 1 << 16;
+
+const HIDDEN: &[&str] = &["hidden_size", "n_embd"];
+const LAYERS: &[&str] = &["num_hidden_layers", "n_layer"];
+const HEADS: &[&str] = &["num_attention_heads", "n_head"];
+const INTERMEDIATE: &[&str] = &["intermediate_size", "n_inner"];
+const CONTEXT: &[&str] = &["max_position_embeddings", "n_positions", "n_ctx"];
+const EXPERTS: &[&str] = &["num_local_experts", "num_experts", "n_routed_experts"];
+const ACTIVE: &[&str] = &["num_experts_per_tok", "num_experts_per_token"];
+
+/// Reads a `config.json`.
+///
+/// ```
+/// use nearside_architecture::{Architecture, header::config};
+/// let text = br#"{ "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2,
+///     "num_attention_heads": 4, "intermediate_size": 128, "vocab_size": 32000 }"#;
+/// let Ok(Architecture::Decoder(decoder)) = config::parse(text) else { unreachable!() };
+/// assert_eq!(decoder.layers.len(), 2);
+/// let text = b"{ \"model_type\": \"llama\",\n  \"num_hidden_layers\": 0 }";
+/// let error = config::parse(text).unwrap_err().in_file("config.json");
+/// assert!(error.starts_with("config.json:2:24: field \"num_hidden_layers\": expected"));
+/// ```
+///
+/// # Errors
+/// When it is not JSON, or a field is missing or makes no sense; the error names the field, what
+/// was found, and the line and column.
+pub fn parse(bytes: &[u8]) -> Result<Architecture, HeaderError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(HeaderError::Format {
+            format: "config.json",
+            reason: format!("{} bytes, at most {MAX_BYTES} are read", bytes.len()),
+            position: Position::Text { line: 1, column: 1 },
+        });
+    }
+    let outer = Object::parse(bytes)?;
+    let (name, family) = family(&outer)?;
+    let (Some(family), None | Some(false)) = (family, outer.flag("is_encoder_decoder")?) else {
+        return Ok(Architecture::Other { family: name, parameters: None });
+    };
+    let text = outer.object("text_config")?;
+    let config = Config { family, fields: text.as_ref().unwrap_or(&outer), outer: &outer };
+    match config.windows()? {
+        Some(windows) => config.decoder(windows),
+        None => Ok(Architecture::Other { family: name, parameters: None }),
+    }
+}
+
+/// The name of the family, and its row if it is a decoder that we know.
+fn family(outer: &Object<'_>) -> Result<(String, Option<&'static Family>), HeaderError> {
+    if let Some(name) = outer.string("model_type")? {
+        let family = Family::of_model_type(&name);
+        return Ok((name, family));
+    }
+    let classes: Option<Vec<String>> = outer.read("architectures", "a list of class names")?;
+    let class = classes.and_then(|classes| classes.into_iter().next());
+    match class.map_or_else(|| outer.string("_class_name"), |class| Ok(Some(class)))? {
+        Some(class) => {
+            let family = Family::of_class(&class);
+            Ok((class, family))
+        }
+        None => Err(outer.missing(&["model_type", "architectures", "_class_name"])),
+    }
+}
+
+/// A decoder's fields with the family that says how to read them.
+struct Config<'a> {
+    family: &'static Family,
+    fields: &'a Object<'a>,
+    /// The enclosing object: a few fields stand there when the decoder has an object of its own.
+    outer: &'a Object<'a>,
+}
+
+impl Config<'_> {
+    fn decoder(&self, windows: Vec<Option<u64>>) -> Result<Architecture, HeaderError> {
+        let Self { family, fields, outer } = self;
+        let hidden = fields.required(HIDDEN, 1..=MAX_HIDDEN)?;
+        let vocabulary = match fields.number("vocab_size", 1..=MAX_VOCABULARY)? {
+            Some(rows) => rows,
+            None if family.vocabulary > 0 => family.vocabulary,
+            None => return Err(fields.missing(&["vocab_size"])),
+        };
+        let context = fields.first(CONTEXT, 1..=MAX_CONTEXT)?;
+        let positions = match (family.learned_positions, context) {
+            (false, _) => Positions::Rotary,
+            (true, Some(rows)) if rows <= MAX_VOCABULARY => Positions::Learned(rows),
+            (true, _) => return Err(fields.missing(CONTEXT)),
+        };
+        let tied = match fields.flag("tie_word_embeddings")? {
+            Some(tied) => Some(tied),
+            None => outer.flag("tie_word_embeddings")?,
+        };
+        let attention = match family.latent {
+            true => Attention::Latent(self.latent()?),
+            false => Attention::Grouped(self.grouped(hidden)?),
+        };
+        let experts = self.experts()?;
+        let mut attached = self.vision(hidden)?;
+        attached.extend(self.latent_biases(&attention, hidden, windows.len() as u64)?);
+        let parts = Parts {
+            family,
+            hidden,
+            vocabulary,
+            context,
+            positions,
+            attention,
+            sparse: self.sparse(windows.len() as u64)?,
+            windows,
+            dense: self.dense(hidden)?,
+            experts,
+            tied: tied.unwrap_or(family.tied),
+            logit_soft_cap: self.capped("final_logit_softcapping")?,
+            dtype: self.dtype()?,
+            attached,
+        };
+        parts.assemble(outer.wrong("model_type", "").position())
+    }
+
+    fn grouped(&self, hidden: u64) -> Result<GroupedAttention, HeaderError> {
+        let Self { family, fields, .. } = self;
+        let or_default =
+            |found: Option<u64>, default: u64| found.or((default > 0).then_some(default));
+        let heads = or_default(fields.first(HEADS, 1..=MAX_HEADS)?, family.heads.0)
+            .ok_or_else(|| fields.missing(HEADS))?;
+        let key_value_heads =
+            or_default(fields.number("num_key_value_heads", 1..=MAX_HEADS)?, family.heads.1)
+                .unwrap_or(heads);
+        if !heads.is_multiple_of(key_value_heads) {
+            let expected = format!("a divisor of {heads} attention heads");
+            return Err(fields.wrong("num_key_value_heads", &expected));
+        }
+        let head_dim = or_default(fields.number("head_dim", 1..=MAX_HEAD_DIM)?, family.heads.2);
+        let head_dim = match head_dim {
+            Some(head_dim) => head_dim,
+            None if hidden.is_multiple_of(heads) && hidden / heads <= MAX_HEAD_DIM => {
+                hidden / heads
+            }
+            None => {
+                let name =
+                    HEADS.iter().find(|name| fields.raw(name).is_some()).unwrap_or(&HEADS[0]);
+                let expected = format!("a divisor of the hidden size {hidden}, or a head_dim");
+                return Err(fields.wrong(name, &expected));
+            }
+        };
+        let configured = fields.flag("attention_bias")?;
+        let (input_bias, output_bias) = match family.biases {
+            Biases::Configured => (configured == Some(true), configured == Some(true)),
+            Biases::Inputs => (fields.flag("qkv_bias")?.or(configured) != Some(false), false),
+            Biases::All => self.all_biased().map(|biased| (biased, biased))?,
+        };
+        Ok(GroupedAttention {
+            heads,
+            key_value_heads,
+            head_dim,
+            window: None,
+            input_bias,
+            output_bias,
+            query_key_norm: family.query_key_norm,
+            soft_cap: self.capped("attn_logit_softcapping")?,
+        })
+    }
+
+    fn all_biased(&self) -> Result<bool, HeaderError> {
+        let flag = self.fields.flag("use_bias")?.or(self.fields.flag("attention_bias")?);
+        Ok(flag.unwrap_or(true))
+    }
+
+    fn latent(&self) -> Result<LatentAttention, HeaderError> {
+        let fields = self.fields;
+        let width = |name: &str| fields.required(&[name], 1..=MAX_HEAD_DIM);
+        Ok(LatentAttention {
+            heads: fields.required(HEADS, 1..=MAX_HEADS)?,
+            query_rank: fields.number("q_lora_rank", 1..=MAX_HEAD_DIM)?,
+            key_value_rank: width("kv_lora_rank")?,
+            rotary_dim: width("qk_rope_head_dim")?,
+            plain_dim: width("qk_nope_head_dim")?,
+            value_dim: width("v_head_dim")?,
+        })
+    }
+
+    /// The biases of latent attention, which no published model has.
+    fn latent_biases(
+        &self,
+        attention: &Attention,
+        hidden: u64,
+        layers: u64,
+    ) -> Result<Option<Attached>, HeaderError> {
+        let Attention::Latent(latent) = attention else { return Ok(None) };
+        let width = latent.query_rank.unwrap_or(0) + latent.key_value_rank + latent.rotary_dim;
+        let biased = self.fields.flag("attention_bias")? == Some(true);
+        Ok(biased.then(|| Attached {
+            name: "attention biases".to_owned(),
+            parameters: layers * (width + hidden),
+        }))
+    }
+
+    fn dense(&self, hidden: u64) -> Result<Dense, HeaderError> {
+        let Self { family, fields, .. } = self;
+        let bounds = 1..=MAX_INTERMEDIATE;
+        let intermediate = match fields.first(INTERMEDIATE, bounds.clone())? {
+            Some(width) => width,
+            // GPT-2's default.
+            None if family.learned_positions => 4 * hidden,
+            None if family.mixture == Mixture::Stepped || family.mixture == Mixture::Everywhere => {
+                fields.required(&["moe_intermediate_size"], bounds)?
+            }
+            None => return Err(fields.missing(INTERMEDIATE)),
+        };
+        Ok(Dense { intermediate, gated: family.gated, bias: self.feed_forward_bias()? })
+    }
+
+    fn feed_forward_bias(&self) -> Result<bool, HeaderError> {
+        match self.family.biases {
+            Biases::All => self.all_biased(),
+            _ => Ok(self.fields.flag("mlp_bias")? == Some(true)),
+        }
+    }
+
+    fn experts(&self) -> Result<Option<Experts>, HeaderError> {
+        let Self { family, fields, .. } = self;
+        if family.mixture == Mixture::Never {
+            return Ok(None);
+        }
+        let bounds = 1..=MAX_INTERMEDIATE;
+        let count = fields.required(EXPERTS, 1..=MAX_EXPERTS)?;
+        let active = fields.required(ACTIVE, 1..=MAX_EXPERTS)?;
+        if active > count {
+            return Err(fields.wrong(ACTIVE[0], &format!("at most {count}, the number of experts")));
+        }
+        let width = fields.required(&["moe_intermediate_size", INTERMEDIATE[0]], bounds.clone())?;
+        let expert =
+            Dense { intermediate: width, gated: family.gated, bias: self.feed_forward_bias()? };
+        let shared = fields.number("n_shared_experts", 0..=MAX_EXPERTS)?.filter(|count| *count > 0);
+        let shared = match shared {
+            Some(shared) if shared * width > MAX_INTERMEDIATE => {
+                return Err(fields.wrong("n_shared_experts", "fewer shared experts"));
+            }
+            Some(shared) => Some(shared * width),
+            None => fields.number("shared_expert_intermediate_size", 0..=MAX_INTERMEDIATE)?,
+        };
+        let shared = shared.filter(|width| *width > 0);
+        let chosen = fields.string("topk_method")?;
+        let router_bias = chosen.map_or(family.router_bias, |method| method == "noaux_tc");
+        Ok(Some(Experts {
+            count,
+            active,
+            shared: shared.map(|intermediate| Dense { intermediate, ..expert.clone() }),
+            expert,
+            router_bias,
+        }))
+    }
+
+    /// Which layers have experts.
+    fn sparse(&self, layers: u64) -> Result<Vec<bool>, HeaderError> {
+        let fields = self.fields;
+        let indices = 0..layers;
+        Ok(match self.family.mixture {
+            Mixture::Never => indices.map(|_| false).collect(),
+            Mixture::Everywhere => indices.map(|_| true).collect(),
+            Mixture::Stepped => {
+                let step = fields.number("decoder_sparse_step", 1..=MAX_LAYERS)?.unwrap_or(1);
+                let dense: Option<BTreeSet<u64>> =
+                    fields.read("mlp_only_layers", "a list of layers")?;
+                let dense = dense.unwrap_or_default();
+                let sparse =
+                    |layer: u64| (layer + 1).is_multiple_of(step) && !dense.contains(&layer);
+                indices.map(sparse).collect()
+            }
+            Mixture::AfterDense(default) => {
+                let first = fields.number("first_k_dense_replace", 0..=MAX_LAYERS)?;
+                let first = first.unwrap_or(default);
+                let step = fields.number("moe_layer_freq", 1..=MAX_LAYERS)?.unwrap_or(1);
+                indices.map(|layer| layer >= first && layer.is_multiple_of(step)).collect()
+            }
+        })
+    }
+
+    /// The window of each layer; `None` if a layer is no attention layer at all (a hybrid).
+    fn windows(&self) -> Result<Option<Vec<Option<u64>>>, HeaderError> {
+        let fields = self.fields;
+        let layers = fields.required(LAYERS, 1..=MAX_LAYERS)?;
+        let types = fields.read::<Vec<String>>("layer_types", "a list of names")?;
+        if types.as_ref().is_some_and(|types| types.len() as u64 != layers) {
+            return Err(
+                fields.wrong("layer_types", &format!("one name for each of {layers} layers"))
+            );
+        }
+        let known = |name: &String| name == "full_attention" || name == "sliding_attention";
+        if types.as_ref().is_some_and(|types| !types.iter().all(known)) {
+            return Ok(None);
+        }
+        let Some(window) = self.window()? else {
+            return Ok(Some((0..layers).map(|_| None).collect()));
+        };
+        let pattern = match types {
+            Some(types) => types.iter().map(|name| name == "sliding_attention").collect(),
+            None => self.pattern(layers)?,
+        };
+        Ok(Some(pattern.into_iter().map(|windowed| windowed.then_some(window)).collect()))
+    }
+
+    /// The window, if any layer has one, in tokens.
+    fn window(&self) -> Result<Option<u64>, HeaderError> {
+        let fields = self.fields;
+        let stated = fields.number("sliding_window", 1..=MAX_CONTEXT)?;
+        // `null` means none, but a field that is not there means the default.
+        let silent = !fields.mentions("sliding_window");
+        Ok(match self.family.window {
+            WindowRule::Never => None,
+            WindowRule::OptIn { .. } if fields.flag("use_sliding_window")? != Some(true) => None,
+            WindowRule::OptIn { window: default, .. } | WindowRule::Everywhere(default) => {
+                stated.or(default.filter(|_| silent))
+            }
+            WindowRule::AllButLast { window, .. } => stated.or(silent.then_some(window)),
+        })
+    }
+
+    /// Which layers see only the window.
+    fn pattern(&self, layers: u64) -> Result<Vec<bool>, HeaderError> {
+        let fields = self.fields;
+        let names = ["sliding_window_pattern", "_sliding_window_pattern"];
+        let name = names.into_iter().find(|name| fields.raw(name).is_some());
+        let indices = 0..usize::try_from(layers).unwrap_or(0);
+        if let Some(name) = name.filter(|name| fields.read::<u64>(name, "").is_err()) {
+            let expected = "a number of layers, or a list of 0 and 1";
+            let list: Vec<Local> = fields.read(name, expected)?.unwrap_or_default();
+            if list.is_empty() || list.len() as u64 > layers {
+                return Err(fields.wrong(name, expected));
+            }
+            return Ok(indices.map(|layer| list[layer % list.len()].into()).collect());
+        }
+        let group = name.map(|name| fields.number(name, 1..=MAX_LAYERS)).transpose()?.flatten();
+        Ok(match self.family.window {
+            WindowRule::AllButLast { group: default, .. } => {
+                let group = group.unwrap_or(default);
+                indices.map(|layer| Family::windowed(layer, group)).collect()
+            }
+            WindowRule::OptIn { from: Some(default), .. } => {
+                let from = fields.number("max_window_layers", 0..=MAX_CONTEXT)?.unwrap_or(default);
+                indices.map(|layer| layer as u64 >= from).collect()
+            }
+            WindowRule::OptIn { from: None, .. }
+            | WindowRule::Everywhere(_)
+            | WindowRule::Never => indices.map(|_| true).collect(),
+        })
+    }
+
+    /// Whether a soft cap is set: a number, or the family's habit where the file is silent.
+    fn capped(&self, name: &str) -> Result<bool, HeaderError> {
+        let stated: Option<f64> = self.fields.read(name, "a number")?;
+        Ok(stated.is_some() || (self.family.soft_caps && !self.fields.mentions(name)))
+    }
+
+    /// The type that most weights are stored in; unknown for quantizers that we do not know.
+    fn dtype(&self) -> Result<Option<Dtype>, HeaderError> {
+        if let Some(quantized) = self.outer.object("quantization_config")? {
+            let method = quantized.string("quant_method")?.unwrap_or_default();
+            return Ok(match method.as_str() {
+                "fp8" => Some(Dtype::F8),
+                "mxfp4" => Some(Dtype::Mxfp4),
+                "bitsandbytes" if quantized.flag("load_in_4bit")? == Some(true) => Some(Dtype::Nf4),
+                "bitsandbytes" => Some(Dtype::Int8),
+                _ => None,
+            });
+        }
+        for fields in [self.fields, self.outer] {
+            for name in ["dtype", "torch_dtype"] {
+                if let Some(text) = fields.string(name)? {
+                    let wrong = |_| fields.wrong(name, "a number type such as bfloat16");
+                    return text.parse().map(Some).map_err(wrong);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A SigLIP tower and the projector behind it (Gemma 3).
+    fn vision(&self, text_hidden: u64) -> Result<Vec<Attached>, HeaderError> {
+        let Some(vision) = self.outer.object("vision_config")? else {
+            return Ok(Vec::new());
+        };
+        let size = |name: &str, high| vision.required(&[name], 1..=high);
+        let (hidden, inner) =
+            (size("hidden_size", MAX_HIDDEN)?, size("intermediate_size", MAX_HIDDEN)?);
+        let layers = size("num_hidden_layers", MAX_LAYERS)?;
+        let (image, patch) = (size("image_size", MAX_IMAGE)?, size("patch_size", MAX_HEAD_DIM)?);
+        if patch > image {
+            return Err(vision.wrong("patch_size", &format!("at most the image size {image}")));
+        }
+        let linear = |input: u64, output: u64| input * output + output;
+        let norm = 2 * hidden;
+        let layer = 4 * linear(hidden, hidden) + linear(hidden, inner) + linear(inner, hidden);
+        let patches = (image / patch) * (image / patch);
+        let tower = linear(3 * patch * patch, hidden)
+            + patches * hidden
+            + layers * (layer + 2 * norm)
+            + norm;
+        let projector = hidden * text_hidden + hidden;
+        let part = |name: &str, parameters| Attached { name: name.to_owned(), parameters };
+        Ok(vec![part("vision tower", tower), part("vision projector", projector)])
+    }
+}
+
+/// An entry of a window pattern: 1 or `true` for a layer with a window.
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(untagged)]
+enum Local {
+    Flag(bool),
+    Number(u8),
+}
+
+impl From<Local> for bool {
+    fn from(local: Local) -> Self {
+        match local {
+            Local::Flag(flag) => flag,
+            Local::Number(number) => number != 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Decoder, FeedForward};
+
+    use super::*;
+
+    const SMALL: &str = r#""hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
+        "intermediate_size": 128, "vocab_size": 1000"#;
+
+    /// A small model of that family with those fields besides.
+    fn small(family: &str, fields: &str) -> Result<Architecture, HeaderError> {
+        let comma = if fields.is_empty() { "" } else { "," };
+        parse(format!("{{\"model_type\": \"{family}\", {SMALL}{comma} {fields}}}").as_bytes())
+    }
+
+    fn decoder(family: &str, fields: &str) -> Decoder {
+        match small(family, fields) {
+            Ok(Architecture::Decoder(decoder)) => decoder,
+            other => panic!("{family} {fields}: {other:?}"),
+        }
+    }
+
+    fn grouped(decoder: &Decoder) -> Vec<GroupedAttention> {
+        let layer = |layer: &crate::Layer| match &layer.attention {
+            Attention::Grouped(grouped) => grouped.clone(),
+            Attention::Latent(_) => panic!("latent"),
+        };
+        decoder.layers.iter().map(layer).collect()
+    }
+
+    fn windows(decoder: &Decoder) -> Vec<u64> {
+        grouped(decoder).iter().map(|attention| attention.window.unwrap_or(0)).collect()
+    }
+
+    fn experts(decoder: &Decoder) -> Vec<u64> {
+        let count = |feed_forward: &FeedForward| match feed_forward {
+            FeedForward::Dense(_) => 0,
+            FeedForward::Experts(experts) => experts.count,
+        };
+        decoder.layers.iter().map(|layer| count(&layer.feed_forward)).collect()
+    }
+
+    fn fails(family: &str, fields: &str, expected: &str) {
+        let error = small(family, fields).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error} does not say {expected}");
+    }
+
+    #[test]
+    fn what_is_not_said_follows_from_what_is() {
+        let decoder = decoder("llama", "");
+        let attention = &grouped(&decoder)[0];
+        assert_eq!((attention.key_value_heads, attention.head_dim), (4, 16));
+        assert!(!decoder.tied_embeddings && decoder.dtype.is_none() && decoder.context.is_none());
+    }
+
+    #[test]
+    fn families_have_their_own_habits() {
+        assert!(decoder("gemma", "").tied_embeddings);
+        assert_eq!(grouped(&decoder("gemma", ""))[0].head_dim, 256);
+        assert!(grouped(&decoder("qwen2", ""))[0].input_bias);
+        assert!(!grouped(&decoder("qwen2", ""))[0].output_bias);
+        assert!(grouped(&decoder("llama", "\"attention_bias\": true"))[0].output_bias);
+        assert!(decoder("gemma2", "").logit_soft_cap);
+        assert!(!decoder("gemma2", "\"final_logit_softcapping\": null").logit_soft_cap);
+        let gemma3 = decoder("gemma3_text", "\"final_logit_softcapping\": 30.0");
+        assert!(gemma3.logit_soft_cap);
+    }
+
+    #[test]
+    fn windows_follow_the_family_and_the_file() {
+        assert_eq!(windows(&decoder("llama", "\"sliding_window\": 8")), [0; 4]);
+        assert_eq!(windows(&decoder("mistral", "\"sliding_window\": 8")), [8; 4]);
+        assert_eq!(windows(&decoder("mistral", "")), [4096; 4]);
+        assert_eq!(windows(&decoder("mistral", "\"sliding_window\": null")), [0; 4]);
+        let qwen = "\"sliding_window\": 8, \"max_window_layers\": 1, \"use_sliding_window\"";
+        assert_eq!(windows(&decoder("qwen2", &format!("{qwen}: false"))), [0; 4]);
+        assert_eq!(windows(&decoder("qwen2", &format!("{qwen}: true"))), [0, 8, 8, 8]);
+        let moe = "\"num_experts\": 8, \"num_experts_per_tok\": 2";
+        assert_eq!(windows(&decoder("qwen3_moe", &format!("{moe}, {qwen}: true"))), [8; 4]);
+        assert_eq!(windows(&decoder("gemma2", "\"sliding_window\": 8")), [8, 0, 8, 0]);
+        let pattern = |pattern: &str| {
+            let fields = format!("\"sliding_window\": 8, \"sliding_window_pattern\": {pattern}");
+            windows(&decoder("gemma3_text", &fields))
+        };
+        assert_eq!(pattern("3"), [8, 8, 0, 8]);
+        assert_eq!(pattern("[1, 0]"), [8, 0, 8, 0]);
+        assert_eq!(pattern("[true, false, false, true]"), [8, 0, 0, 8]);
+        let types = "\"sliding_window\": 8, \"layer_types\": [\"full_attention\",
+            \"sliding_attention\", \"full_attention\", \"full_attention\"]";
+        assert_eq!(windows(&decoder("gemma3_text", types)), [0, 8, 0, 0]);
+    }
+
+    #[test]
+    fn experts_are_where_the_file_puts_them() {
+        let moe = "\"num_experts\": 8, \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 32";
+        assert_eq!(experts(&decoder("qwen3_moe", moe)), [8; 4]);
+        let stepped = format!("{moe}, \"decoder_sparse_step\": 2, \"mlp_only_layers\": [3]");
+        assert_eq!(experts(&decoder("qwen3_moe", &stepped)), [0, 8, 0, 0]);
+        let latent = "\"n_routed_experts\": 8, \"n_shared_experts\": 2,
+            \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 32,
+            \"first_k_dense_replace\": 1, \"kv_lora_rank\": 16, \"qk_rope_head_dim\": 8,
+            \"qk_nope_head_dim\": 8, \"v_head_dim\": 16, \"q_lora_rank\": null";
+        let decoder = decoder("deepseek_v3", latent);
+        assert_eq!(experts(&decoder), [0, 8, 8, 8]);
+        let FeedForward::Experts(experts) = &decoder.layers[1].feed_forward else { panic!() };
+        assert_eq!(experts.shared.as_ref().map(|shared| shared.intermediate), Some(64));
+        assert!(experts.router_bias);
+        let Attention::Latent(attention) = &decoder.layers[0].attention else { panic!() };
+        assert_eq!(attention.query_rank, None);
+    }
+
+    #[test]
+    fn the_type_of_weights_is_the_quantizers_if_there_is_one() {
+        let dtype = |fields: &str| decoder("llama", fields).dtype;
+        assert_eq!(dtype("\"torch_dtype\": \"bfloat16\""), Some(Dtype::Bf16));
+        assert_eq!(dtype("\"dtype\": \"float32\""), Some(Dtype::F32));
+        let quantized = |method: &str| {
+            let quantizer = format!("\"quantization_config\": {{ \"quant_method\": {method} }}");
+            dtype(&format!("\"torch_dtype\": \"bfloat16\", {quantizer}"))
+        };
+        assert_eq!(quantized("\"fp8\""), Some(Dtype::F8));
+        assert_eq!(quantized("\"bitsandbytes\", \"load_in_4bit\": true"), Some(Dtype::Nf4));
+        assert_eq!(quantized("\"new\""), None);
+        fails("llama", "\"torch_dtype\": \"f17\"", "a number type such as bfloat16, found \"f17\"");
+    }
+
+    #[test]
+    fn other_families_keep_their_name() {
+        let family = |text: &str| match parse(text.as_bytes()) {
+            Ok(Architecture::Other { family, parameters: None }) => family,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(family("{\"model_type\": \"whisper\"}"), "whisper");
+        assert_eq!(family("{\"model_type\": \"qwen3_next\", \"hidden_size\": 0}"), "qwen3_next");
+        assert_eq!(family("{\"_class_name\": \"UNet2DConditionModel\"}"), "UNet2DConditionModel");
+        let hybrid = format!(
+            "{{\"model_type\": \"qwen3\", {SMALL}, \"layer_types\": [\"linear_attention\",
+            \"linear_attention\", \"linear_attention\", \"full_attention\"]}}"
+        );
+        assert_eq!(family(&hybrid), "qwen3");
+        assert_eq!(family("{\"model_type\": \"qwen2\", \"is_encoder_decoder\": true}"), "qwen2");
+        let class = format!(
+            "{{\"architectures\": [\"Qwen2MoeForCausalLM\"], {SMALL},
+            \"num_experts\": 4, \"num_experts_per_tok\": 1}}"
+        );
+        assert!(matches!(parse(class.as_bytes()), Ok(Architecture::Decoder(_))));
+    }
+
+    #[test]
+    fn real_gemma_3_leaves_most_fields_out() {
+        let text = br#"{ "model_type": "gemma3", "torch_dtype": "bfloat16",
+            "text_config": { "hidden_size": 2560, "intermediate_size": 10240,
+                "model_type": "gemma3_text", "num_hidden_layers": 34, "sliding_window": 1024 },
+            "vision_config": { "hidden_size": 1152, "image_size": 896, "intermediate_size": 4304,
+                "model_type": "siglip_vision_model", "num_attention_heads": 16,
+                "num_hidden_layers": 27, "patch_size": 14, "vision_use_head": false } }"#;
+        let Ok(Architecture::Decoder(decoder)) = parse(text) else { panic!() };
+        assert_eq!((decoder.vocabulary, decoder.dtype), (262_208, Some(Dtype::Bf16)));
+        let attention = &grouped(&decoder)[0];
+        assert_eq!((attention.heads, attention.key_value_heads, attention.head_dim), (8, 4, 256));
+        let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
+        assert_eq!(attached, 4_300_079_472 - 3_880_263_168);
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        fails("llama", "\"num_key_value_heads\": 3", "a divisor of 4 attention heads, found 3");
+        fails("llama", "\"hidden_size\": 0", "\"hidden_size\": expected a whole number from 1");
+        fails("llama", "\"hidden_size\": 1e9", "found 1e9");
+        fails("llama", "\"hidden_size\": -1", "found -1");
+        fails("llama", "\"hidden_size\": 18446744073709551616", "found 18446744073709551616");
+        fails("llama", "\"num_attention_heads\": 5", "a divisor of the hidden size 64");
+        fails("llama", "\"vocab_size\": null", "field \"vocab_size\" is missing");
+        fails("mistral", "\"sliding_window\": 0", "found 0");
+        fails("gemma3_text", "\"layer_types\": [\"full_attention\"]", "each of 4 layers");
+        fails("gemma3_text", "\"sliding_window_pattern\": []", "found []");
+        fails("mixtral", "", "\"num_local_experts\" or \"num_experts\"");
+        let moe = "\"num_experts\": 8, \"num_experts_per_tok\": 9, \"moe_intermediate_size\": 32";
+        fails("qwen3_moe", moe, "at most 8, the number of experts");
+        let huge = "\"hidden_size\": 1048576, \"head_dim\": 128, \"num_experts\": 16384, \"num_experts_per_tok\": 1,
+            \"moe_intermediate_size\": 16777216, \"num_hidden_layers\": 4096";
+        fails("qwen3_moe", huge, "all sizes together");
+        fails("gemma3", "\"vision_config\": 3", "an object, found 3");
+        let vision = "\"vision_config\": {\"hidden_size\": 1}";
+        fails("gemma3", vision, "\"vision_config.intermediate_size\" is missing");
+    }
+
+    #[test]
+    fn places_are_lines_and_columns() {
+        let at = |text: &str| parse(text.as_bytes()).unwrap_err().in_file("c.json");
+        assert!(at("{\n  \"a\": }").starts_with("c.json:2:8: invalid JSON: expected value"));
+        assert!(at("[]").starts_with("c.json:1:1: invalid JSON"), "{}", at("[]"));
+        assert_eq!(at("{}").split(": ").next(), Some("c.json:1:1"));
+        let nested =
+            "{ \"model_type\": \"gemma3\", \"text_config\": {\n \"num_hidden_layers\": 0}}";
+        let expected = "c.json:2:23: field \"text_config.num_hidden_layers\": expected a whole";
+        assert!(at(nested).starts_with(expected), "{}", at(nested));
+        let error = parse(b"{\n\"a\": \"\xff\"}").unwrap_err();
+        assert_eq!(error.in_file("c.json"), "c.json:2:7: invalid JSON: not UTF-8");
+    }
+}

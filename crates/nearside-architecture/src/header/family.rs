@@ -1,0 +1,448 @@
+//! What sets decoder families apart, in one table, and how their parts become a [`Decoder`].
+//!
+//! Source: the configuration classes and modelling files of Hugging Face transformers (defaults
+//! that apply where a `config.json` is silent) and llama.cpp's architecture names.
+
+use crate::error::Position;
+use crate::{
+    Architecture, Attached, Attention, Decoder, Dense, Dtype, Experts, FeedForward, HeaderError,
+    Layer, Norm, NormPlacement, Positions, QueryKeyNorm,
+};
+
+/// The widest residual stream that is read, in elements.
+pub const MAX_HIDDEN: u64 = 1 << 20;
+/// The most layers that are read.
+pub const MAX_LAYERS: u64 = 4096;
+/// The most rows of an embedding table that are read.
+pub const MAX_VOCABULARY: u64 = 1 << 26;
+/// The most attention heads that are read.
+pub const MAX_HEADS: u64 = 1 << 14;
+/// The widest attention head (and latent vector) that is read, in elements.
+pub const MAX_HEAD_DIM: u64 = 1 << 16;
+/// The widest feed-forward network that is read, in elements.
+pub const MAX_INTERMEDIATE: u64 = 1 << 24;
+/// The most experts per layer that are read.
+pub const MAX_EXPERTS: u64 = 1 << 14;
+/// The longest context that is read, in tokens.
+pub const MAX_CONTEXT: u64 = 1 << 40;
+/// The most parameters that a model may have: a thousand times the largest published one.
+pub const MAX_PARAMETERS: u64 = 1 << 51;
+
+/// Which projections have biases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Biases {
+    /// Those that `attention_bias` and `mlp_bias` name; none by default.
+    Configured,
+    /// Queries, keys and values.
+    Inputs,
+    /// All.
+    All,
+}
+
+/// Which layers see only a window when there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WindowRule {
+    /// None, whatever the file says.
+    Never,
+    /// All; this window where the file is silent.
+    Everywhere(Option<u64>),
+    /// Only if `use_sliding_window` says so.
+    OptIn {
+        /// The first layer with a window where `max_window_layers` is silent; `None` if that field
+        /// means nothing and all layers have it.
+        from: Option<u64>,
+        /// The window where the file is silent, in tokens.
+        window: Option<u64>,
+    },
+    /// All but each last one of a group.
+    AllButLast {
+        /// Layers in a group.
+        group: u64,
+        /// The window where the file is silent, in tokens.
+        window: u64,
+    },
+}
+
+/// Which layers have experts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mixture {
+    /// None.
+    Never,
+    /// All.
+    Everywhere,
+    /// Each `decoder_sparse_step`-th, but those in `mlp_only_layers`.
+    Stepped,
+    /// All after the first `first_k_dense_replace`; so many where the file is silent.
+    AfterDense(u64),
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    /// `model_type` in `config.json`.
+    pub(super) model_types: &'static [&'static str],
+    /// `general.architecture` in GGUF.
+    pub(super) gguf: &'static [&'static str],
+    /// Whether the output layer shares the embedding table where the file is silent.
+    pub(super) tied: bool,
+    /// The kind of norm.
+    pub(super) norm: Norm,
+    /// Where norms stand.
+    pub(super) norms: NormPlacement,
+    /// A norm on queries and keys.
+    pub(super) query_key_norm: Option<QueryKeyNorm>,
+    /// Which projections have biases.
+    pub(super) biases: Biases,
+    /// Whether feed-forward networks are gated.
+    pub(super) gated: bool,
+    /// Whether positions are a learned table.
+    pub(super) learned_positions: bool,
+    /// Which layers see only a window.
+    pub(super) window: WindowRule,
+    /// Which layers have experts.
+    pub(super) mixture: Mixture,
+    /// Whether scores and logits are capped where the file is silent.
+    pub(super) soft_caps: bool,
+    /// Whether attention is latent.
+    pub(super) latent: bool,
+    /// Whether each head has a learned sink.
+    pub(super) sinks: bool,
+    /// Whether the shared expert has a gate.
+    pub(super) shared_gate: bool,
+    /// Whether routers have a bias per expert where the file is silent.
+    pub(super) router_bias: bool,
+    /// Heads, key-value heads and head width where the file is silent; 0 is no default.
+    pub(super) heads: (u64, u64, u64),
+    /// Rows of the embedding table where the file is silent; 0 is no default.
+    pub(super) vocabulary: u64,
+}
+
+const LLAMA: Family = Family {
+    model_types: &["llama", "smollm", "tinyllama", "yi", "Yi", "granite"],
+    gguf: &["llama", "granite"],
+    tied: false,
+    norm: Norm::Rms,
+    norms: NormPlacement::Before,
+    query_key_norm: None,
+    biases: Biases::Configured,
+    gated: true,
+    learned_positions: false,
+    window: WindowRule::Never,
+    mixture: Mixture::Never,
+    soft_caps: false,
+    latent: false,
+    sinks: false,
+    shared_gate: false,
+    router_bias: false,
+    heads: (0, 0, 0),
+    vocabulary: 0,
+};
+
+const QWEN2: Family = Family {
+    model_types: &["qwen2"],
+    gguf: &["qwen2"],
+    biases: Biases::Inputs,
+    window: WindowRule::OptIn { from: Some(28), window: Some(4096) },
+    ..LLAMA
+};
+
+const QWEN3: Family = Family {
+    model_types: &["qwen3"],
+    gguf: &["qwen3"],
+    query_key_norm: Some(QueryKeyNorm::Head),
+    window: WindowRule::OptIn { from: Some(28), window: Some(4096) },
+    heads: (0, 0, 128),
+    ..LLAMA
+};
+
+const GEMMA: Family =
+    Family { model_types: &["gemma"], gguf: &["gemma"], tied: true, heads: (0, 0, 256), ..LLAMA };
+
+const OLMO2: Family = Family {
+    model_types: &["olmo2"],
+    gguf: &["olmo2"],
+    norms: NormPlacement::After,
+    query_key_norm: Some(QueryKeyNorm::Projection),
+    ..LLAMA
+};
+
+const DEEPSEEK_V2: Family = Family {
+    model_types: &["deepseek_v2"],
+    gguf: &["deepseek2"],
+    latent: true,
+    mixture: Mixture::AfterDense(0),
+    ..LLAMA
+};
+
+/// Every family, by difference from one before it.
+const TABLE: &[Family] = &[
+    LLAMA,
+    Family {
+        model_types: &["mistral"],
+        gguf: &[],
+        window: WindowRule::Everywhere(Some(4096)),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["mixtral"],
+        gguf: &[],
+        window: WindowRule::Everywhere(None),
+        mixture: Mixture::Everywhere,
+        ..LLAMA
+    },
+    Family {
+        model_types: &["phi3"],
+        gguf: &["phi3"],
+        window: WindowRule::Everywhere(None),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["smollm3"],
+        gguf: &["smollm3"],
+        tied: true,
+        window: WindowRule::OptIn { from: None, window: None },
+        ..LLAMA
+    },
+    Family {
+        model_types: &["starcoder2"],
+        gguf: &["starcoder2"],
+        tied: true,
+        norm: Norm::Layer,
+        biases: Biases::All,
+        gated: false,
+        window: WindowRule::Everywhere(None),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["olmoe"],
+        gguf: &["olmoe"],
+        query_key_norm: Some(QueryKeyNorm::Projection),
+        mixture: Mixture::Everywhere,
+        ..LLAMA
+    },
+    Family {
+        model_types: &["gpt_oss"],
+        gguf: &["gpt-oss"],
+        biases: Biases::All,
+        window: WindowRule::AllButLast { group: 2, window: 128 },
+        mixture: Mixture::Everywhere,
+        sinks: true,
+        router_bias: true,
+        heads: (0, 0, 64),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["gpt2"],
+        gguf: &["gpt2"],
+        tied: true,
+        norm: Norm::Layer,
+        biases: Biases::All,
+        gated: false,
+        learned_positions: true,
+        ..LLAMA
+    },
+    QWEN2,
+    Family {
+        model_types: &["qwen2_moe"],
+        gguf: &["qwen2moe"],
+        mixture: Mixture::Stepped,
+        shared_gate: true,
+        ..QWEN2
+    },
+    QWEN3,
+    Family {
+        model_types: &["qwen3_moe"],
+        gguf: &["qwen3moe"],
+        mixture: Mixture::Stepped,
+        window: WindowRule::OptIn { from: None, window: Some(4096) },
+        // Unlike Qwen 3, a silent config falls back to hidden / heads.
+        heads: (0, 0, 0),
+        ..QWEN3
+    },
+    GEMMA,
+    Family {
+        model_types: &["gemma2"],
+        gguf: &["gemma2"],
+        norms: NormPlacement::Sandwich,
+        window: WindowRule::AllButLast { group: 2, window: 4096 },
+        soft_caps: true,
+        ..GEMMA
+    },
+    Family {
+        model_types: &["gemma3", "gemma3_text"],
+        gguf: &["gemma3"],
+        norms: NormPlacement::Sandwich,
+        query_key_norm: Some(QueryKeyNorm::Head),
+        window: WindowRule::AllButLast { group: 6, window: 4096 },
+        heads: (8, 4, 256),
+        vocabulary: 262_208,
+        ..GEMMA
+    },
+    OLMO2,
+    Family {
+        model_types: &["olmo3"],
+        gguf: &["olmo3"],
+        window: WindowRule::AllButLast { group: 4, window: 4096 },
+        ..OLMO2
+    },
+    DEEPSEEK_V2,
+    Family {
+        model_types: &["deepseek_v3", "kimi_k2"],
+        gguf: &[],
+        mixture: Mixture::AfterDense(3),
+        router_bias: true,
+        ..DEEPSEEK_V2
+    },
+];
+
+impl Family {
+    /// The family of a `model_type`.
+    pub(super) fn of_model_type(name: &str) -> Option<&'static Self> {
+        TABLE.iter().find(|family| family.model_types.contains(&name))
+    }
+
+    /// The family of a transformers class, as in `LlamaForCausalLM`.
+    pub(super) fn of_class(class: &str) -> Option<&'static Self> {
+        let stem = class.strip_suffix("ForCausalLM")?.to_ascii_lowercase();
+        let same = |name: &&'static str| name.replace('_', "") == stem;
+        TABLE.iter().find(|family| family.model_types.iter().any(same))
+    }
+
+    /// The family of a GGUF's `general.architecture`.
+    pub(super) fn of_gguf(name: &str) -> Option<&'static Self> {
+        TABLE.iter().find(|family| family.gguf.contains(&name))
+    }
+
+    /// Whether layer `index` sees only the window, in groups of that many layers.
+    pub(super) fn windowed(index: usize, group: u64) -> bool {
+        !(index as u64 + 1).is_multiple_of(group.max(1))
+    }
+}
+
+/// What a reader found out about a decoder.
+pub(super) struct Parts {
+    /// Its family.
+    pub(super) family: &'static Family,
+    /// Width of the residual stream.
+    pub(super) hidden: u64,
+    /// Rows of the embedding table.
+    pub(super) vocabulary: u64,
+    /// Longest sequence, in tokens.
+    pub(super) context: Option<u64>,
+    /// Rows of a learned position table.
+    pub(super) positions: Positions,
+    /// Attention; its window is set per layer.
+    pub(super) attention: Attention,
+    /// The window of each layer; as many as there are layers.
+    pub(super) windows: Vec<Option<u64>>,
+    /// The feed-forward network of layers without experts.
+    pub(super) dense: Dense,
+    /// The experts of the others.
+    pub(super) experts: Option<Experts>,
+    /// Which layers have experts.
+    pub(super) sparse: Vec<bool>,
+    /// Whether the output layer shares the embedding table.
+    pub(super) tied: bool,
+    /// Whether logits are capped.
+    pub(super) logit_soft_cap: bool,
+    /// The type of the weights.
+    pub(super) dtype: Option<Dtype>,
+    /// Other parts.
+    pub(super) attached: Vec<Attached>,
+}
+
+impl Parts {
+    /// Puts the decoder together; `position` is where a complaint about its total size points.
+    pub(super) fn assemble(mut self, position: Position) -> Result<Architecture, HeaderError> {
+        self.attach_small_parts();
+        let parameters = self.parameters();
+        if parameters > u128::from(MAX_PARAMETERS) {
+            return Err(HeaderError::Field {
+                field: "all sizes together".to_owned(),
+                expected: format!("at most {MAX_PARAMETERS} parameters"),
+                found: parameters.to_string(),
+                position,
+            });
+        }
+        let layers = self.windows.iter().zip(&self.sparse);
+        let layers = layers.map(|(window, sparse)| self.layer(*window, *sparse)).collect();
+        Ok(Architecture::Decoder(Decoder {
+            hidden: self.hidden,
+            vocabulary: self.vocabulary,
+            context: self.context,
+            positions: self.positions,
+            tied_embeddings: self.tied,
+            output_bias: false,
+            logit_soft_cap: self.logit_soft_cap,
+            norm: self.family.norm,
+            layers,
+            dtype: self.dtype,
+            attached: self.attached,
+        }))
+    }
+
+    fn layer(&self, window: Option<u64>, sparse: bool) -> Layer {
+        let attention = match self.attention.clone() {
+            Attention::Grouped(grouped) => {
+                Attention::Grouped(crate::GroupedAttention { window, ..grouped })
+            }
+            latent => latent,
+        };
+        let feed_forward = match &self.experts {
+            Some(experts) if sparse => FeedForward::Experts(experts.clone()),
+            _ => FeedForward::Dense(self.dense.clone()),
+        };
+        Layer { attention, feed_forward, norms: self.family.norms }
+    }
+
+    /// Parameters too few to be operators of their own, so that totals are still exact.
+    fn attach_small_parts(&mut self) {
+        let layers = self.sparse.len() as u64;
+        let sparse = self.sparse.iter().filter(|sparse| **sparse).count() as u64;
+        let heads = match &self.attention {
+            Attention::Grouped(grouped) => grouped.heads,
+            Attention::Latent(latent) => latent.heads,
+        };
+        let gated = self.family.shared_gate
+            && self.experts.as_ref().is_some_and(|experts| experts.shared.is_some());
+        let mut attach = |name: &str, parameters: u64| {
+            if parameters > 0 {
+                self.attached.push(Attached { name: name.to_owned(), parameters });
+            }
+        };
+        attach("attention sinks", if self.family.sinks { layers * heads } else { 0 });
+        attach("shared expert gates", if gated { sparse * self.hidden } else { 0 });
+    }
+
+    /// At least as many parameters as there are, norms aside.
+    fn parameters(&self) -> u128 {
+        let wide = |number: u64| u128::from(number);
+        let hidden = wide(self.hidden);
+        let attention = match &self.attention {
+            Attention::Grouped(grouped) => {
+                2 * hidden * wide(grouped.heads + grouped.key_value_heads) * wide(grouped.head_dim)
+            }
+            Attention::Latent(latent) => {
+                let key = wide(latent.plain_dim + latent.rotary_dim);
+                let inner = latent.query_rank.map_or(hidden, |rank| wide(rank) + hidden);
+                let rank = wide(latent.key_value_rank);
+                (inner + hidden) * wide(latent.heads) * (key + wide(latent.value_dim))
+                    + (hidden + wide(latent.heads) * (key + wide(latent.value_dim)))
+                        * (rank + inner + wide(latent.rotary_dim))
+            }
+        };
+        let dense = |dense: &Dense| 3 * (hidden + 1) * wide(dense.intermediate);
+        let experts = self.experts.as_ref().map_or(0, |experts| {
+            wide(experts.count) * (dense(&experts.expert) + hidden)
+                + experts.shared.as_ref().map_or(0, dense)
+        });
+        let layers = self.sparse.len() as u128;
+        let sparse = self.sparse.iter().filter(|sparse| **sparse).count() as u128;
+        let attached: u128 = self.attached.iter().map(|part| wide(part.parameters)).sum();
+        2 * hidden * wide(self.vocabulary)
+            + layers * attention
+            + (layers - sparse) * dense(&self.dense)
+            + sparse * experts
+            + attached
+    }
+}

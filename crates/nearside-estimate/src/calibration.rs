@@ -1,0 +1,266 @@
+//! How close real programs come to what data sheets promise. Every share and overhead that the
+//! estimate uses stands here, with its basis; measurements of a site replace the start values.
+
+use nearside_units::{Basis, Bytes, BytesPerSecond, Date, Duration, FlopsPerSecond, Sourced, Span};
+
+/// Shares, overheads and rates with their bases.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calibration {
+    /// What kernels reach on an accelerator.
+    pub kernels: Kernels,
+    /// What allocators and drivers take.
+    pub memory: MemoryUse,
+    /// What processors reach.
+    pub processor: ProcessorUse,
+    /// What parts draw.
+    pub power: PowerUse,
+    /// How machines are used over their life.
+    pub machine: MachineUse,
+}
+
+/// What kernels reach on an accelerator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kernels {
+    /// Share of the arithmetic peak that large matrix products reach.
+    pub matrix_share: Sourced<Span<f64>>,
+    /// Share of the arithmetic peak that attention kernels reach.
+    pub attention_share: Sourced<Span<f64>>,
+    /// Share of the memory bandwidth that kernels reach.
+    pub bandwidth_share: Sourced<Span<f64>>,
+    /// Time between kernels of a training framework.
+    pub training_gap: Sourced<Span<Duration>>,
+    /// Time between kernels of an inference engine.
+    pub answering_gap: Sourced<Span<Duration>>,
+    /// Time of a training run over that of its kernels: input pipeline, logging, stragglers.
+    pub training_overhead: Sourced<Span<f64>>,
+    /// Time of answering over that of its kernels: sampling, scheduling, tokenizing.
+    pub answering_overhead: Sourced<Span<f64>>,
+    /// Rate at which weights are read from disk.
+    pub load_rate: Sourced<Span<BytesPerSecond>>,
+    /// Rate at which devices of one machine exchange gradients.
+    pub exchange_rate: Sourced<Span<BytesPerSecond>>,
+}
+
+impl Default for Kernels {
+    /// Start values, before anything was measured.
+    fn default() -> Self {
+        Self {
+            matrix_share: published(
+                0.5,
+                0.7,
+                0.87,
+                "large matrix products over data sheet: MI300X 51 %, B200 78 %, H100 80 %, A100 87 % \
+                 (stas00/ml-engineering); smaller ones reach less",
+            ),
+            attention_share: published(
+                0.3,
+                0.5,
+                0.7,
+                "FlashAttention-2, arXiv 2307.08691, figure 4: 50-73 % of the A100 peak forward",
+            ),
+            bandwidth_share: published(
+                0.7,
+                0.8,
+                0.9,
+                "decode speed over bandwidth on five devices: 0.80-0.90 on those not compute-bound \
+                 (llmfit community runs)",
+            ),
+            training_gap: assumed(
+                1.0,
+                3.0,
+                8.0,
+                "launch and gap of one eager kernel, microseconds",
+            )
+            .map(microseconds),
+            answering_gap: published(
+                0.9,
+                1.5,
+                2.7,
+                "0.76-2.24 ms per token besides memory traffic on five devices (llmfit community \
+                 runs), over some 830 kernels of an 8B model",
+            )
+            .map(microseconds),
+            training_overhead: assumed(
+                1.05,
+                1.3,
+                1.9,
+                "published fine-tuning runs reach 0.15-0.5 of the peak",
+            ),
+            answering_overhead: assumed(
+                1.0,
+                1.1,
+                1.3,
+                "engines keep the device busy when answering",
+            ),
+            load_rate: rate(assumed(0.3e9, 1e9, 3e9, "network volume to local NVMe disk")),
+            exchange_rate: rate(assumed(8e9, 18e9, 150e9, "PCIe 4.0 x16 to NVLink")),
+        }
+    }
+}
+
+/// What allocators and drivers take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryUse {
+    /// Memory that the allocator reserves over what is live.
+    pub reserved: Sourced<Span<f64>>,
+    /// Memory that the driver's context and libraries take per process.
+    pub context: Sourced<Span<Bytes>>,
+    /// Share of a device's nominal memory that programs can have.
+    pub usable: Sourced<Span<f64>>,
+}
+
+impl Default for MemoryUse {
+    /// Start values, before anything was measured.
+    fn default() -> Self {
+        let mib = |mebibytes: f64| Bytes::mib(mebibytes as u64);
+        Self {
+            reserved: published(
+                1.0,
+                1.06,
+                1.18,
+                "reserved over allocated in fp16 LoRA runs on a T4: 2-45 %, mostly under 18 %",
+            ),
+            context: published(
+                140.0,
+                400.0,
+                600.0,
+                "CUDA context: 141 MiB on a T4 (torch 2.10-2.14); 300-600 MiB on newer cards assumed",
+            )
+            .map(|span| span.map(mib)),
+            usable: published(
+                0.93,
+                0.98,
+                1.0,
+                "drivers report 93.8 % (ECC on GDDR6: T4, L4, A10G) to 100 % of the nominal size",
+            ),
+        }
+    }
+}
+
+/// What processors reach.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessorUse {
+    /// Arithmetic per hardware thread of a processor, 32-bit.
+    pub thread_flops: Sourced<Span<FlopsPerSecond>>,
+    /// Memory bandwidth per hardware thread of a processor, up to `bandwidth`.
+    pub thread_bandwidth: Sourced<Span<BytesPerSecond>>,
+    /// Memory bandwidth of a whole processor.
+    pub bandwidth: Sourced<Span<BytesPerSecond>>,
+    /// What one more hardware thread brings when all are busy.
+    pub thread_share: Sourced<Span<f64>>,
+}
+
+impl Default for ProcessorUse {
+    /// Start values, before anything was measured.
+    fn default() -> Self {
+        Self {
+            thread_flops: assumed(
+                8.0,
+                20.0,
+                45.0,
+                "32-bit GFLOP/s per hardware thread: AVX2 at about 3 GHz, two threads per core",
+            )
+            .map(|span| span.map(|giga| FlopsPerSecond::constant(giga * 1e9))),
+            thread_bandwidth: rate(assumed(
+                2e9,
+                4e9,
+                8e9,
+                "server memory bandwidth per virtual CPU",
+            )),
+            bandwidth: rate(assumed(
+                35e9,
+                60e9,
+                300e9,
+                "two channels of DDR5 on a desktop to eight on a server",
+            )),
+            thread_share: assumed(0.6, 0.8, 1.0, "scaling of data work over hardware threads"),
+        }
+    }
+}
+
+/// What parts draw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PowerUse {
+    /// Share of its nominal power that a busy accelerator draws on average.
+    pub busy_share: Sourced<Span<f64>>,
+    /// Share of its nominal power that an idle accelerator draws.
+    pub idle_share: Sourced<Span<f64>>,
+    /// Power of one busy hardware thread of a server, in watts.
+    pub thread_watts: Sourced<Span<f64>>,
+    /// Power of memory, in watts per gigabyte.
+    pub memory_watts: Sourced<Span<f64>>,
+}
+
+impl Default for PowerUse {
+    /// Start values, before anything was measured.
+    fn default() -> Self {
+        Self {
+            busy_share: published(
+                0.5,
+                0.75,
+                0.95,
+                "training draws 50-90 % of nominal power (BLOOM, Patterson et al. 2021)",
+            ),
+            idle_share: assumed(0.04, 0.1, 0.2, "idle accelerators with a loaded context"),
+            thread_watts: published(
+                1.7,
+                3.0,
+                4.2,
+                "SPECpower: 1.7-4.2 W per busy virtual CPU (Cloud Carbon Footprint)",
+            ),
+            memory_watts: published(0.1, 0.3725, 0.6, "Green Algorithms: 0.3725 W/GB"),
+        }
+    }
+}
+
+/// How machines are used over their life.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MachineUse {
+    /// Part of the purchase price that use wears off, rather than time.
+    pub wear_share: Sourced<Span<f64>>,
+    /// Share of its life that an own machine works.
+    pub own_use: Sourced<Span<f64>>,
+    /// Share of its life that a rented machine works for somebody.
+    pub rented_use: Sourced<Span<f64>>,
+    /// Yearly maintenance as a share of the purchase price.
+    pub maintenance: Sourced<Span<f64>>,
+}
+
+impl Default for MachineUse {
+    /// Start values, before anything was measured.
+    fn default() -> Self {
+        Self {
+            wear_share: assumed(
+                0.05,
+                0.1,
+                0.2,
+                "fans, disks and boards age with use; the rest with time",
+            ),
+            own_use: assumed(0.1, 0.25, 0.5, "an own workstation works a quarter of its life"),
+            rented_use: assumed(0.5, 0.7, 0.9, "a rented server works most of its life"),
+            maintenance: assumed(0.03, 0.05, 0.1, "yearly maintenance over purchase price"),
+        }
+    }
+}
+
+fn microseconds(span: Span<f64>) -> Span<Duration> {
+    span.map(|micros| Duration::constant(micros * 1e-6))
+}
+
+/// Three numbers in order, or the middle one alone when they are not.
+fn span(low: f64, likely: f64, high: f64) -> Span<f64> {
+    Span::new(low, likely, high).unwrap_or(Span::exact(likely))
+}
+
+fn assumed(low: f64, likely: f64, high: f64, why: &'static str) -> Sourced<Span<f64>> {
+    Sourced::new(span(low, likely, high), Basis::assumed(why))
+}
+
+fn published(low: f64, likely: f64, high: f64, source: &'static str) -> Sourced<Span<f64>> {
+    let as_of: Option<Date> = "2026".parse().ok();
+    Sourced::new(span(low, likely, high), Basis::published(source, as_of))
+}
+
+fn rate(value: Sourced<Span<f64>>) -> Sourced<Span<BytesPerSecond>> {
+    value.map(|span| span.map(BytesPerSecond::constant))
+}

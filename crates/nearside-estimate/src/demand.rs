@@ -1,0 +1,341 @@
+//! What a workload asks of a machine, whatever machine it is: memory by category, kernels to run,
+//! bytes to load, core-seconds. [`crate::roofline`] turns it into time on a site.
+
+use std::collections::BTreeMap;
+
+use nearside_architecture::{Architecture, Decoder, Graph, Shape};
+use nearside_units::{Bytes, Flops};
+use nearside_workload::{
+    AttentionKernel, Batch, Custom, Optimizer, Preparation, Serving, Task, Training, Workload,
+};
+use thiserror::Error;
+
+use crate::lowering::{Trained, input_bytes, lower};
+use crate::tape::{BLOCK, Category, Kernel, Tape, Work};
+use crate::timeline::{Peak, Resident, inference_peak, training_peak};
+
+/// Tokens of a prompt that serving engines work on at once (llama.cpp's and vLLM's default chunk).
+const PROMPT_CHUNK: u64 = 512;
+
+/// What a workload asks of one device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Demand {
+    /// Device memory at its peak.
+    pub memory: Memory,
+    /// Passes over the device, each so many times.
+    pub passes: Vec<Pass>,
+    /// Weights that must be loaded before work starts.
+    pub load: Bytes,
+    /// Bytes that devices exchange per optimizer step when there are several.
+    pub exchanged: Bytes,
+    /// Work for processors alone, in core-seconds.
+    pub core_seconds: f64,
+}
+
+/// Device memory at its peak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Live bytes by category.
+    pub by_category: BTreeMap<Category, Bytes>,
+    /// Where the peak is, as in `backward: log softmax`.
+    pub place: String,
+    /// Parameters of the model, adapters included.
+    pub parameters: u64,
+    /// Parameters that are trained.
+    pub trained: u64,
+}
+
+impl Memory {
+    /// All categories together.
+    #[must_use]
+    pub fn total(&self) -> Bytes {
+        self.by_category.values().copied().sum()
+    }
+}
+
+/// A pass over the device that repeats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pass {
+    /// What it is, as in `optimizer step`.
+    pub name: &'static str,
+    /// How often it runs in one run of the workload.
+    pub repeats: f64,
+    /// Its kernels, equal ones counted together.
+    pub kernels: Vec<(Work, u32)>,
+}
+
+/// Why a workload cannot be estimated.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NotEstimated {
+    /// The model's family has no graph yet.
+    #[error("{family} models are not estimated yet")]
+    Family {
+        /// The family.
+        family: String,
+    },
+    /// The task works on a model and none was given.
+    #[error("a {task} task needs a model")]
+    NoModel {
+        /// The task.
+        task: &'static str,
+    },
+    /// Weights and arithmetic of different types in training.
+    #[error("training with {weights} weights and {compute} arithmetic is not estimated yet")]
+    MixedPrecision {
+        /// The type of the weights.
+        weights: &'static str,
+        /// The type of the arithmetic.
+        compute: &'static str,
+    },
+}
+
+/// What a workload asks of each of `devices` devices: training splits its batch among them.
+///
+/// # Errors
+/// When the workload is of a kind that is not estimated yet.
+pub fn demand(workload: &Workload, devices: u64) -> Result<Demand, NotEstimated> {
+    match &workload.task {
+        Task::Preparation(preparation) => Ok(of_preparation(preparation)),
+        Task::Custom(custom) => Ok(of_custom(custom)),
+        Task::Pretrain(training) | Task::FineTune(training) => {
+            of_training(workload, training, Trained::Everything, devices)
+        }
+        Task::Lora(training, adapter) | Task::Qlora(training, adapter) => {
+            of_training(workload, training, Trained::Adapters(*adapter), devices)
+        }
+        Task::Inference(serving) => of_serving(workload, serving),
+        Task::Evaluation(batch) => of_evaluation(workload, batch),
+    }
+}
+
+/// How many devices a workload can use at once.
+#[must_use]
+pub fn usable_devices(workload: &Workload, devices: u64) -> u64 {
+    match &workload.task {
+        Task::Pretrain(training)
+        | Task::FineTune(training)
+        | Task::Lora(training, _)
+        | Task::Qlora(training, _) => devices.min(training.batch).max(1),
+        Task::Inference(_) | Task::Evaluation(_) | Task::Preparation(_) | Task::Custom(_) => 1,
+    }
+}
+
+fn of_preparation(preparation: &Preparation) -> Demand {
+    let by_category = BTreeMap::from([(Category::Workspace, preparation.memory)]);
+    Demand {
+        memory: Memory { by_category, place: "stated".to_owned(), parameters: 0, trained: 0 },
+        passes: Vec::new(),
+        load: Bytes::ZERO,
+        exchanged: Bytes::ZERO,
+        core_seconds: preparation.bytes.as_gb() * preparation.core_seconds_per_gb,
+    }
+}
+
+fn of_custom(custom: &Custom) -> Demand {
+    let by_category = BTreeMap::from([(Category::Workspace, custom.memory)]);
+    let work = Work { kernel: Kernel::Matrix, flops: custom.flops, bytes: custom.bytes };
+    Demand {
+        memory: Memory { by_category, place: "stated".to_owned(), parameters: 0, trained: 0 },
+        passes: vec![Pass { name: "run", repeats: 1.0, kernels: vec![(work, 1)] }],
+        load: Bytes::ZERO,
+        exchanged: Bytes::ZERO,
+        core_seconds: 0.0,
+    }
+}
+
+fn decoder(workload: &Workload) -> Result<&Decoder, NotEstimated> {
+    let task = workload.task.name();
+    let model = workload.model.as_ref().ok_or(NotEstimated::NoModel { task })?;
+    match model.architecture.as_ref() {
+        Architecture::Decoder(decoder) => Ok(decoder),
+        Architecture::Other { family, .. } => Err(NotEstimated::Family { family: family.clone() }),
+    }
+}
+
+fn of_training(
+    workload: &Workload,
+    training: &Training,
+    trained: Trained,
+    devices: u64,
+) -> Result<Demand, NotEstimated> {
+    let decoder = decoder(workload)?;
+    let recipe = &workload.recipe;
+    if trained == Trained::Everything && recipe.weights != recipe.compute {
+        let (weights, compute) = (recipe.weights.name(), recipe.compute.name());
+        return Err(NotEstimated::MixedPrecision { weights, compute });
+    }
+    let batch = training.batch.div_ceil(devices.max(1));
+    let graph = Graph::of(decoder, Shape::training(batch, training.sequence));
+    let tape = lower(&graph, recipe, trained);
+    let peak = training_peak(&tape, resident(&tape, &graph, recipe.optimizer));
+    let tokens_per_pass = (training.batch * training.sequence) as f64;
+    let passes = (training.tokens as f64 / tokens_per_pass).ceil();
+    let steps = (passes / training.accumulation as f64).ceil();
+    let gradients: Bytes = gradients(&tape).sum();
+    let kernels = training_kernels(&tape);
+    Ok(Demand {
+        memory: memory(&tape, peak),
+        passes: vec![
+            Pass { name: "forward and backward", repeats: passes, kernels: counted(kernels) },
+            Pass {
+                name: "optimizer step",
+                repeats: steps,
+                kernels: vec![(optimizer_work(&tape, recipe.optimizer), 1)],
+            },
+        ],
+        load: tape.weights.iter().map(|weight| weight.bytes).sum(),
+        exchanged: gradients,
+        core_seconds: 0.0,
+    })
+}
+
+fn gradients(tape: &Tape) -> impl Iterator<Item = Bytes> {
+    tape.weights.iter().filter_map(|weight| weight.gradient)
+}
+
+/// The optimizer's states and temporaries. AdamW keeps two states in the weight's type and one
+/// 32-bit step number per tensor, which takes a whole block.
+#[must_use]
+pub fn resident(tape: &Tape, graph: &Graph, optimizer: Optimizer) -> Resident {
+    let all: Bytes = gradients(tape).sum();
+    let tensors = gradients(tape).count() as u64;
+    let states = match optimizer {
+        Optimizer::AdamW | Optimizer::AdamWPlain | Optimizer::AdamWForeach => {
+            all * 2 + Bytes::new(BLOCK * tensors)
+        }
+        Optimizer::SgdMomentum => all,
+        Optimizer::Sgd => Bytes::ZERO,
+    };
+    let temporary = match optimizer {
+        Optimizer::AdamWPlain => gradients(tape).max().unwrap_or(Bytes::ZERO) * 2,
+        Optimizer::AdamWForeach => all,
+        Optimizer::AdamW | Optimizer::Sgd | Optimizer::SgdMomentum => Bytes::ZERO,
+    };
+    Resident { optimizer: states, optimizer_temporary: temporary, inputs: input_bytes(graph) }
+}
+
+/// Reads weight, gradient and states, writes weight and states.
+fn optimizer_work(tape: &Tape, optimizer: Optimizer) -> Work {
+    let all: Bytes = gradients(tape).sum();
+    let elements = tape.weights.iter().filter(|weight| weight.gradient.is_some());
+    let elements: u64 = elements.map(|weight| weight.elements).sum();
+    let (traffic, operations) = match optimizer {
+        Optimizer::AdamW => (7, 12.0),
+        Optimizer::AdamWPlain | Optimizer::AdamWForeach => (16, 12.0),
+        Optimizer::SgdMomentum => (5, 4.0),
+        Optimizer::Sgd => (3, 2.0),
+    };
+    let flops = Flops::from_flops(elements as f64 * operations).unwrap_or(Flops::ZERO);
+    Work { kernel: Kernel::Pointwise, flops, bytes: all * traffic }
+}
+
+/// Forward and backward kernels; checkpointed stretches run forward twice.
+fn training_kernels(tape: &Tape) -> Vec<Work> {
+    let mut kernels = Vec::with_capacity(tape.steps.len() * 2);
+    for segment in &tape.segments {
+        let steps = &tape.steps[segment.steps.clone()];
+        let forwards = if segment.recomputed { 2 } else { 1 };
+        for _ in 0..forwards {
+            kernels.extend(steps.iter().map(|step| step.forward));
+        }
+        kernels.extend(steps.iter().map(|step| step.backward));
+    }
+    kernels
+}
+
+/// Equal kernels counted together, those that do nothing left out.
+fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32)> {
+    let mut counts: BTreeMap<(Kernel, Bytes, u64), (Work, u32)> = BTreeMap::new();
+    let busy = |work: &Work| work.bytes > Bytes::ZERO || work.flops > Flops::ZERO;
+    for work in kernels.into_iter().filter(busy) {
+        let key = (work.kernel, work.bytes, work.flops.as_flops().to_bits());
+        counts.entry(key).or_insert((work, 0)).1 += 1;
+    }
+    counts.into_values().collect()
+}
+
+fn memory(tape: &Tape, peak: Peak) -> Memory {
+    let trained = tape.weights.iter().filter(|weight| weight.gradient.is_some());
+    Memory {
+        place: format!("{}: {}", peak.pass, peak.step),
+        by_category: peak.by_category,
+        parameters: tape.weights.iter().map(|weight| weight.elements).sum(),
+        trained: trained.map(|weight| weight.elements).sum(),
+    }
+}
+
+fn of_evaluation(workload: &Workload, batch: &Batch) -> Result<Demand, NotEstimated> {
+    let rounds = batch.requests.div_ceil(batch.batch) as f64;
+    let request = Request { prompt: batch.prompt, output: batch.output };
+    let shape = Shape::prompt(batch.batch, batch.prompt);
+    let answering = Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds };
+    answer(workload, request, answering)
+}
+
+fn of_serving(workload: &Workload, serving: &Serving) -> Result<Demand, NotEstimated> {
+    let request = Request { prompt: serving.prompt, output: serving.output };
+    let chunk = serving.prompt.clamp(1, PROMPT_CHUNK);
+    let chunks = serving.prompt.div_ceil(chunk) as f64 * serving.requests as f64;
+    let answering = Answering {
+        prompts: Shape::prompt(1, chunk),
+        rounds: chunks,
+        together: serving.concurrency,
+        decoded: serving.requests as f64 / serving.concurrency as f64,
+    };
+    answer(workload, request, answering)
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    prompt: u64,
+    output: u64,
+}
+
+/// How requests are put through the model.
+struct Answering {
+    /// One prompt pass.
+    prompts: Shape,
+    /// How many prompt passes.
+    rounds: f64,
+    /// Requests whose tokens are written together, and whose cache is held.
+    together: u64,
+    /// How many groups of requests are written.
+    decoded: f64,
+}
+
+fn answer(
+    workload: &Workload,
+    request: Request,
+    answering: Answering,
+) -> Result<Demand, NotEstimated> {
+    let decoder = decoder(workload)?;
+    let recipe = &workload.recipe;
+    let graph = Graph::of(decoder, answering.prompts);
+    let tape = lower(&graph, recipe, Trained::Nothing);
+    let resident = resident(&tape, &graph, Optimizer::Sgd);
+    let mut peak = inference_peak(&tape, resident);
+    let context = request.prompt + request.output;
+    let cached = graph.cached_elements(context) / graph.shape.batch * answering.together;
+    peak.by_category.insert(Category::Cache, recipe.cache.bytes(cached));
+    let next = Shape::next_token(answering.together, request.prompt + request.output / 2);
+    let next_graph = Graph::of(decoder, next);
+    // One new token is read by every engine with a fused kernel.
+    let next_recipe = nearside_workload::Recipe { attention: AttentionKernel::Fused, ..*recipe };
+    let next_tape = lower(&next_graph, &next_recipe, Trained::Nothing);
+    let forward = |tape: &Tape| counted(tape.steps.iter().map(|step| step.forward));
+    let mut writing = forward(&next_tape);
+    let read = recipe.cache.bytes(next_graph.cached_elements(next.past));
+    writing.push((Work { kernel: Kernel::Pointwise, flops: Flops::ZERO, bytes: read }, 1));
+    let written = answering.decoded * request.output as f64;
+    Ok(Demand {
+        memory: memory(&tape, peak),
+        load: tape.weights.iter().map(|weight| weight.bytes).sum(),
+        passes: vec![
+            Pass { name: "read prompts", repeats: answering.rounds, kernels: forward(&tape) },
+            Pass { name: "write tokens", repeats: written, kernels: writing },
+        ],
+        exchanged: Bytes::ZERO,
+        core_seconds: 0.0,
+    })
+}

@@ -1,0 +1,232 @@
+//! Workload x Site -> Estimate: does it fit, what limits it, how long, how much energy, what does
+//! it cost, what does it emit. Every figure is a span with a basis.
+
+use std::sync::Arc;
+
+use nearside_catalog::Site;
+use nearside_units::{Basis, Bytes, Duration, Joules, Known, Money, Sourced, Span};
+use nearside_workload::{CustomDevice, Task, Workload};
+
+use crate::calibration::Calibration;
+use crate::carbon::Carbon;
+use crate::demand::{Demand, Memory, NotEstimated, demand, usable_devices};
+use crate::roofline::Bottleneck;
+use crate::working_site::WorkingSite;
+
+/// What a workload will need and cost on a site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    /// Whether it fits, and by how much.
+    pub fit: Fit,
+    /// What one run is: work that ends, or a month of service.
+    pub period: Period,
+    /// Time from asking for the site to the first useful work: queue, boot, loading weights.
+    pub startup: Span<Duration>,
+    /// Time of the work itself, in one run or one month.
+    pub work: Known<Span<Duration>>,
+    /// What takes the time.
+    pub bottleneck: Known<Bottleneck>,
+    /// Energy at the wall.
+    pub energy: Known<Span<Joules>>,
+    /// Cost, in the site's currency.
+    pub cost: Known<Cost>,
+    /// Emissions.
+    pub carbon: Known<Carbon>,
+    /// What the figures were computed from.
+    pub inputs: Vec<Input>,
+}
+
+impl Estimate {
+    /// How long the site is needed: startup and work in one run, or the hours of service in a month.
+    #[must_use]
+    pub fn occupied(&self) -> Known<Span<Duration>> {
+        match self.period {
+            Period::Run => self.work.clone().map(|work| work + self.startup),
+            Period::Month { up } => Known::Value(Span::exact(up)),
+        }
+    }
+
+    /// How long one pass of the pipeline waits for this stage: a service is ready once started.
+    #[must_use]
+    pub fn pass(&self) -> Known<Span<Duration>> {
+        match self.period {
+            Period::Run => self.occupied(),
+            Period::Month { .. } => Known::Value(self.startup),
+        }
+    }
+}
+
+/// What one run is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Period {
+    /// Work that ends.
+    Run,
+    /// A month of service.
+    Month {
+        /// Time per month that the service is up.
+        up: Duration,
+    },
+}
+
+/// Whether a workload fits a site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fit {
+    /// The answer.
+    pub verdict: Verdict,
+    /// Why, in words.
+    pub why: Arc<str>,
+    /// Where it would run.
+    pub device: Device,
+    /// What it needs there by category; `None` where it cannot be estimated.
+    pub memory: Option<Memory>,
+    /// All it needs, with what allocators and drivers take besides.
+    pub needed: Option<Span<Bytes>>,
+    /// What programs can have there.
+    pub available: Known<Span<Bytes>>,
+}
+
+/// Does it fit?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Even the high estimate fits.
+    Fits,
+    /// The estimates straddle what is there.
+    Uncertain,
+    /// Even the low estimate does not fit.
+    DoesNotFit,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// Where work runs in a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// On accelerators.
+    Accelerator,
+    /// On processors.
+    Processor,
+}
+
+/// What using a site costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// What another hour costs: decides placements. Rented: the price.
+    pub marginal: Span<Money>,
+    /// With purchase and maintenance spread over use: decides purchases. Rented: the price.
+    pub full: Span<Money>,
+}
+
+/// Something that a figure was computed from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// What it is, as in `memory bandwidth`.
+    pub what: &'static str,
+    /// Its value, as shown to people.
+    pub value: String,
+    /// Where it came from.
+    pub basis: Basis,
+}
+
+/// What a workload asks for, computed once per number of devices and used for every site.
+#[derive(Clone, Debug)]
+pub struct Demands<'workload> {
+    workload: &'workload Workload,
+    by_devices: std::collections::BTreeMap<u64, Result<Arc<Demand>, NotEstimated>>,
+}
+
+impl<'workload> Demands<'workload> {
+    /// Nothing computed yet.
+    #[must_use]
+    pub const fn of(workload: &'workload Workload) -> Self {
+        Self { workload, by_devices: std::collections::BTreeMap::new() }
+    }
+
+    fn on(&mut self, devices: u64) -> Result<Arc<Demand>, NotEstimated> {
+        let workload = self.workload;
+        self.by_devices
+            .entry(devices)
+            .or_insert_with(|| demand(workload, devices).map(Arc::new))
+            .clone()
+    }
+}
+
+/// What a workload will need and cost on a site.
+#[must_use]
+pub fn estimate(workload: &Workload, site: &Site, calibration: &Calibration) -> Estimate {
+    estimate_demands(&mut Demands::of(workload), site, calibration)
+}
+
+/// The same for one of many sites: what the workload asks for is computed once.
+#[must_use]
+pub fn estimate_demands(
+    demands: &mut Demands<'_>,
+    site: &Site,
+    calibration: &Calibration,
+) -> Estimate {
+    let workload = demands.workload;
+    let Some(device) = device_for(workload, site) else {
+        return Estimate::refused(Device::Accelerator, Verdict::DoesNotFit, "no accelerator");
+    };
+    let offered = match (&site.machine.accelerators, device) {
+        (Some(accelerators), Device::Accelerator) => u64::from(accelerators.count),
+        _ => 1,
+    };
+    let devices = usable_devices(workload, offered);
+    let demand = match demands.on(devices) {
+        Ok(demand) => demand,
+        Err(error) => return Estimate::refused(device, Verdict::Unknown, error.to_string()),
+    };
+    let working = WorkingSite { site, device, devices, calibration };
+    working.estimate(workload, &demand)
+}
+
+/// Where a workload runs on a site; `None` when it needs an accelerator and there is none.
+fn device_for(workload: &Workload, site: &Site) -> Option<Device> {
+    let accelerated = site.machine.accelerators.is_some();
+    match (&workload.task, accelerated) {
+        (Task::Preparation(_), _) => Some(Device::Processor),
+        (Task::Custom(custom), _) if custom.device == CustomDevice::Processor => {
+            Some(Device::Processor)
+        }
+        (Task::Custom(_), false) => None,
+        (_, true) => Some(Device::Accelerator),
+        (_, false) => Some(Device::Processor),
+    }
+}
+
+impl Estimate {
+    fn refused(device: Device, verdict: Verdict, why: impl Into<Arc<str>>) -> Self {
+        let why = why.into();
+        let unknown = || Arc::clone(&why);
+        Self {
+            fit: Fit {
+                verdict,
+                device,
+                memory: None,
+                needed: None,
+                available: Known::unknown(unknown()),
+                why: unknown(),
+            },
+            period: Period::Run,
+            startup: Span::exact(Duration::ZERO),
+            work: Known::unknown(unknown()),
+            bottleneck: Known::unknown(unknown()),
+            energy: Known::unknown(unknown()),
+            cost: Known::unknown(unknown()),
+            carbon: Known::unknown(unknown()),
+            inputs: Vec::new(),
+        }
+    }
+}
+
+impl Input {
+    pub(crate) fn of<T: ToString>(what: &'static str, sourced: &Sourced<T>) -> Self {
+        Self { what, value: sourced.value.to_string(), basis: sourced.basis.clone() }
+    }
+
+    pub(crate) fn share(what: &'static str, share: &Sourced<Span<f64>>) -> Self {
+        let percent = |share: f64| nearside_units::significant(share * 100.0);
+        let (low, high) = (percent(share.value.low()), percent(share.value.high()));
+        Self { what, value: format!("{low}-{high} %"), basis: share.basis.clone() }
+    }
+}

@@ -1,0 +1,28 @@
+//! Workload x Site -> Estimate.
+//!
+//! The road: a model's operator graph is lowered to the steps of a framework ([`lowering`], onto a
+//! [`tape`]), replayed in order for memory ([`timeline`]), summed up as what a device is asked for
+//! ([`demand`]), and timed against a site's ceilings ([`roofline`]); energy, cost and carbon follow
+//! ([`energy`], [`ownership`], [`carbon`]). There is no closed formula per model family, and every
+//! share and overhead stands in one place ([`calibration`]).
+//!
+//! Pure: same arguments, same answer.
+
+pub mod calibration;
+pub mod carbon;
+pub mod demand;
+pub mod energy;
+mod estimate;
+pub mod lowering;
+pub mod ownership;
+pub mod roofline;
+pub mod tape;
+mod technique;
+pub mod timeline;
+mod working_site;
+
+pub use calibration::Calibration;
+pub use estimate::{
+    Cost, Demands, Device, Estimate, Fit, Input, Period, Verdict, estimate, estimate_demands,
+};
+pub use technique::{Technique, techniques};

@@ -1,0 +1,247 @@
+//! Time from work: each kernel takes the longer of its arithmetic and its memory traffic.
+//!
+//! `t = max(flops / ceiling, bytes / bandwidth) + launch`, summed over kernels, times an overhead
+//! (Williams, Waterman, Patterson: Roofline, CACM 52(4), 2009).
+
+use std::fmt;
+
+use nearside_units::{Bytes, BytesPerSecond, Duration, Flops, FlopsPerSecond, Span};
+
+use crate::demand::Pass;
+use crate::tape::{Kernel, Work};
+
+/// What a device can do at best in real programs. A low rate is a slow one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ceilings {
+    /// Matrix products.
+    pub matrix: Span<FlopsPerSecond>,
+    /// Attention kernels.
+    pub attention: Span<FlopsPerSecond>,
+    /// Device memory.
+    pub bandwidth: Span<BytesPerSecond>,
+    /// Between kernels.
+    pub launch: Span<Duration>,
+    /// Whole run over its kernels.
+    pub overhead: Span<f64>,
+}
+
+/// What takes the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bottleneck {
+    /// Arithmetic of the accelerator.
+    Compute,
+    /// Bandwidth of device memory.
+    MemoryBandwidth,
+    /// Gaps between small kernels.
+    Launch,
+    /// Processor cores.
+    Processor,
+    /// Exchange between devices.
+    Exchange,
+    /// Memory is too small to work at all.
+    MemoryCapacity,
+}
+
+impl Bottleneck {
+    /// Its name in tables and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Compute => "compute",
+            Self::MemoryBandwidth => "memory bandwidth",
+            Self::Launch => "kernel launches",
+            Self::Processor => "processor cores",
+            Self::Exchange => "device exchange",
+            Self::MemoryCapacity => "memory capacity",
+        }
+    }
+}
+
+impl fmt::Display for Bottleneck {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// Time, and what took it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timed {
+    /// How long.
+    pub time: Span<Duration>,
+    /// What takes most of the likely time.
+    pub bottleneck: Bottleneck,
+}
+
+/// How long passes take on a device.
+///
+/// ```
+/// use nearside_estimate::demand::Pass;
+/// use nearside_estimate::roofline::{Bottleneck, Ceilings, run};
+/// use nearside_estimate::tape::{Kernel, Work};
+/// use nearside_units::{Bytes, BytesPerSecond, Duration, Flops, FlopsPerSecond, Span};
+/// let ceilings = Ceilings {
+///     matrix: Span::exact(FlopsPerSecond::constant(100e12)),
+///     attention: Span::exact(FlopsPerSecond::constant(50e12)),
+///     bandwidth: Span::exact(BytesPerSecond::constant(1e12)),
+///     launch: Span::exact(Duration::ZERO),
+///     overhead: Span::exact(1.0),
+/// };
+/// // 1 TFLOP over 2 GB: 10 ms of arithmetic, 2 ms of traffic.
+/// let work = Work {
+///     kernel: Kernel::Matrix,
+///     flops: Flops::constant(1e12),
+///     bytes: Bytes::new(2_000_000_000),
+/// };
+/// let passes = [Pass { name: "step", repeats: 100.0, kernels: vec![(work, 1)] }];
+/// let timed = run(&passes, &ceilings);
+/// assert_eq!(timed.time.likely().to_string(), "1.00 s");
+/// assert_eq!(timed.bottleneck, Bottleneck::Compute);
+/// ```
+#[must_use]
+pub fn run(passes: &[Pass], ceilings: &Ceilings) -> Timed {
+    let mut total = [0.0; 3];
+    let mut shares = [0.0; 3];
+    for pass in passes {
+        for (work, count) in &pass.kernels {
+            let times = f64::from(*count) * pass.repeats;
+            for (end, total) in total.iter_mut().enumerate() {
+                *total += times * parts(work, ceilings, end).seconds();
+            }
+            let [compute, traffic, launch] = &mut shares;
+            let parts = parts(work, ceilings, LIKELY);
+            *(if parts.arithmetic >= parts.traffic { compute } else { traffic }) +=
+                times * parts.arithmetic.max(parts.traffic);
+            *launch += times * parts.launch;
+        }
+    }
+    let seconds = |end: usize| Duration::from_seconds(total[end]).unwrap_or(Duration::ZERO);
+    let raw = Span::new(seconds(0), seconds(LIKELY), seconds(2));
+    let raw = raw.unwrap_or(Span::exact(seconds(LIKELY)));
+    let time = raw.combine(ceilings.overhead, |time, overhead| time * overhead);
+    let names = [Bottleneck::Compute, Bottleneck::MemoryBandwidth, Bottleneck::Launch];
+    let most = |best: usize, next: usize| if shares[next] > shares[best] { next } else { best };
+    Timed { time, bottleneck: names[(1..3).fold(0, most)] }
+}
+
+/// Index of the likely value among low, likely, high time.
+const LIKELY: usize = 1;
+
+/// Seconds of one kernel.
+struct Parts {
+    arithmetic: f64,
+    traffic: f64,
+    launch: f64,
+}
+
+impl Parts {
+    fn seconds(&self) -> f64 {
+        self.arithmetic.max(self.traffic) + self.launch
+    }
+}
+
+/// One kernel at one end of the span: the shortest time takes the highest rates.
+fn parts(work: &Work, ceilings: &Ceilings, end: usize) -> Parts {
+    let arithmetic = match work.kernel {
+        Kernel::Matrix => work.flops / fastest(ceilings.matrix, end),
+        Kernel::Attention => work.flops / fastest(ceilings.attention, end),
+        Kernel::Pointwise => Duration::ZERO,
+    };
+    let traffic = work.bytes / fastest(ceilings.bandwidth, end);
+    let launch = match end {
+        0 => ceilings.launch.low(),
+        LIKELY => ceilings.launch.likely(),
+        _ => ceilings.launch.high(),
+    };
+    Parts {
+        arithmetic: arithmetic.as_seconds(),
+        traffic: traffic.as_seconds(),
+        launch: launch.as_seconds(),
+    }
+}
+
+fn fastest<T: Copy + PartialOrd>(rate: Span<T>, end: usize) -> T {
+    match end {
+        0 => rate.high(),
+        LIKELY => rate.likely(),
+        _ => rate.low(),
+    }
+}
+
+/// Time of a ring all-reduce of `bytes` among `devices`: each sends and receives
+/// `2 (n - 1) / n` of them.
+#[must_use]
+pub fn all_reduce(bytes: Bytes, devices: u64, rate: Span<BytesPerSecond>) -> Span<Duration> {
+    let devices = devices.max(1) as f64;
+    let moved = bytes.scaled(2.0 * (devices - 1.0) / devices);
+    Span::exact(moved).combine_inverse(rate, |bytes, rate| bytes / rate)
+}
+
+/// All arithmetic of a demand.
+#[must_use]
+pub fn total_flops(passes: &[Pass]) -> Flops {
+    let of_pass = |pass: &Pass| {
+        let once: f64 = pass
+            .kernels
+            .iter()
+            .map(|(work, count)| work.flops.as_flops() * f64::from(*count))
+            .sum();
+        Flops::from_flops(once * pass.repeats).unwrap_or(Flops::ZERO)
+    };
+    passes.iter().map(of_pass).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ceilings(launch: f64) -> Ceilings {
+        Ceilings {
+            matrix: Span::exact(FlopsPerSecond::constant(100e12)),
+            attention: Span::exact(FlopsPerSecond::constant(50e12)),
+            bandwidth: Span::exact(BytesPerSecond::constant(1e12)),
+            launch: Span::exact(Duration::constant(launch)),
+            overhead: Span::exact(1.0),
+        }
+    }
+
+    fn work(kernel: Kernel, flops: f64, bytes: u64) -> Work {
+        Work { kernel, flops: Flops::constant(flops), bytes: Bytes::new(bytes) }
+    }
+
+    fn of(kernels: Vec<(Work, u32)>, launch: f64) -> Timed {
+        run(&[Pass { name: "test", repeats: 1.0, kernels }], &ceilings(launch))
+    }
+
+    #[test]
+    fn traffic_limits_pointwise_kernels() {
+        let timed = of(vec![(work(Kernel::Pointwise, 1e15, 1_000_000_000), 3)], 0.0);
+        assert_eq!(timed.bottleneck, Bottleneck::MemoryBandwidth);
+        assert!((timed.time.likely().as_seconds() - 3e-3).abs() < 1e-12);
+    }
+
+    #[test]
+    fn gaps_limit_many_small_kernels() {
+        let timed = of(vec![(work(Kernel::Matrix, 1e6, 1000), 10_000)], 5e-6);
+        assert_eq!(timed.bottleneck, Bottleneck::Launch);
+        assert!(timed.time.likely().as_seconds() > 0.05);
+    }
+
+    #[test]
+    fn slow_rates_make_long_times() {
+        let mut ceilings = ceilings(0.0);
+        let rate = |tera: f64| FlopsPerSecond::constant(tera * 1e12);
+        ceilings.matrix = Span::new(rate(50.0), rate(100.0), rate(200.0)).unwrap();
+        let kernels = vec![(work(Kernel::Matrix, 1e12, 0), 1)];
+        let timed = run(&[Pass { name: "test", repeats: 1.0, kernels }], &ceilings);
+        assert_eq!(timed.time.to_string(), "5.00-20.0 ms");
+    }
+
+    #[test]
+    fn one_device_has_nothing_to_exchange() {
+        let rate = Span::exact(BytesPerSecond::constant(1e9));
+        assert_eq!(all_reduce(Bytes::new(1 << 30), 1, rate).likely(), Duration::ZERO);
+        // Two devices move each byte once out and once in: 2 (2 - 1) / 2 = 1.
+        let two = all_reduce(Bytes::new(1_000_000_000), 2, rate).likely();
+        assert!((two.as_seconds() - 1.0).abs() < 1e-9);
+    }
+}

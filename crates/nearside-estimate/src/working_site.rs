@@ -1,0 +1,345 @@
+//! One workload on one site: memory against what is there, work against ceilings, and the energy,
+//! cost and carbon that follow from the time.
+
+use std::sync::Arc;
+
+use nearside_catalog::{Accelerators, Economics, Precision, Site};
+use nearside_units::{Basis, Bytes, Duration, FlopsPerSecond, Known, PerHour, Sourced, Span};
+use nearside_workload::{Task, Workload};
+
+use crate::calibration::{Calibration, Kernels, MemoryUse, ProcessorUse};
+use crate::carbon::carbon;
+use crate::demand::Demand;
+use crate::energy::{energy, power};
+use crate::estimate::{Cost, Device, Estimate, Fit, Input, Period, Verdict};
+use crate::ownership::{own_cost, try_map};
+use crate::roofline::{Bottleneck, Ceilings, Timed, all_reduce, run};
+
+/// A site with the part of it that works.
+pub(crate) struct WorkingSite<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) device: Device,
+    pub(crate) devices: u64,
+    pub(crate) calibration: &'a Calibration,
+}
+
+impl WorkingSite<'_> {
+    pub(crate) fn estimate(&self, workload: &Workload, demand: &Demand) -> Estimate {
+        let mut inputs = Vec::new();
+        let mut fit = self.fit(demand, &mut inputs);
+        let timed = self.timed(workload, demand, &mut inputs);
+        let period = match &workload.task {
+            Task::Inference(serving) => Period::Month { up: Duration::hours(serving.hours) },
+            _ => Period::Run,
+        };
+        let loading = Span::exact(demand.load)
+            .combine_inverse(self.calibration.kernels.load_rate.value, |bytes, rate| bytes / rate);
+        let startup = self.site.startup.value + loading;
+        let work = timed.as_ref().map(|timed| timed.time);
+        if let (Period::Month { up }, Known::Value(work)) = (period, &work) {
+            overload(&mut fit, *work, up);
+        }
+        let capacity = || Bottleneck::MemoryCapacity;
+        let bottleneck = match fit.verdict {
+            Verdict::DoesNotFit if fit.needed.is_some() => Known::Value(capacity()),
+            _ => timed.map(|timed| timed.bottleneck),
+        };
+        let mut estimate = Estimate {
+            fit,
+            period,
+            startup,
+            work,
+            bottleneck,
+            energy: Known::unknown("not reached"),
+            cost: Known::unknown("not reached"),
+            carbon: Known::unknown("not reached"),
+            inputs,
+        };
+        self.consequences(&mut estimate);
+        estimate
+    }
+
+    fn fit(&self, demand: &Demand, inputs: &mut Vec<Input>) -> Fit {
+        let live = demand.memory.total();
+        let (available, needed) = match self.device {
+            Device::Accelerator => (self.device_memory(inputs), self.reserved(live, inputs)),
+            Device::Processor => (self.machine_memory(inputs), Span::exact(live)),
+        };
+        let (verdict, why) = match &available {
+            Known::Unknown(why) => (Verdict::Unknown, Arc::clone(why)),
+            Known::Value(available) => verdict(needed, *available),
+        };
+        let memory = Some(demand.memory.clone());
+        Fit { verdict, why, device: self.device, memory, needed: Some(needed), available }
+    }
+
+    fn accelerators(&self) -> Option<&Accelerators> {
+        self.site.machine.accelerators.as_ref()
+    }
+
+    fn device_memory(&self, inputs: &mut Vec<Input>) -> Known<Span<Bytes>> {
+        let memory = match self.accelerators() {
+            Some(accelerators) => accelerators.device.memory(),
+            None => Known::unknown("no accelerator"),
+        };
+        let usable = &self.calibration.memory.usable;
+        memory.map(|memory| {
+            inputs.push(Input::of("device memory", &memory));
+            inputs.push(Input::share("usable share of device memory", usable));
+            usable.value.map(|share| memory.value.scaled(share))
+        })
+    }
+
+    fn machine_memory(&self, inputs: &mut Vec<Input>) -> Known<Span<Bytes>> {
+        self.site.machine.memory.as_ref().map(|memory| {
+            inputs.push(Input::of("memory", memory));
+            Span::exact(memory.value)
+        })
+    }
+
+    /// What allocator and driver take for so many live bytes.
+    fn reserved(&self, live: Bytes, inputs: &mut Vec<Input>) -> Span<Bytes> {
+        let MemoryUse { reserved, context, .. } = &self.calibration.memory;
+        inputs.push(Input::share("reserved over allocated memory", reserved));
+        inputs.push(Input {
+            what: "driver context",
+            value: context.value.to_string(),
+            basis: context.basis.clone(),
+        });
+        reserved.value.map(|share| live.scaled(share)) + context.value
+    }
+
+    fn timed(&self, workload: &Workload, demand: &Demand, inputs: &mut Vec<Input>) -> Known<Timed> {
+        if demand.passes.is_empty() {
+            return self.core_time(demand, inputs);
+        }
+        let ceilings = match self.device {
+            Device::Accelerator => self.device_ceilings(workload, inputs),
+            Device::Processor => self.processor_ceilings(workload, inputs),
+        };
+        ceilings.map(|ceilings| {
+            let timed = run(&demand.passes, &ceilings);
+            if self.devices < 2 || demand.exchanged == Bytes::ZERO {
+                return timed;
+            }
+            let rate = &self.calibration.kernels.exchange_rate;
+            let steps = demand.passes.last().map_or(0.0, |pass| pass.repeats);
+            let once = all_reduce(demand.exchanged, self.devices, rate.value);
+            let exchange = once.map(|time| time * steps);
+            inputs.push(Input {
+                what: "exchange between devices",
+                value: rate.value.to_string(),
+                basis: rate.basis.clone(),
+            });
+            let bottleneck = match exchange.likely() > timed.time.likely() {
+                true => Bottleneck::Exchange,
+                false => timed.bottleneck,
+            };
+            Timed { time: timed.time + exchange, bottleneck }
+        })
+    }
+
+    /// Data work: core-seconds over threads.
+    fn core_time(&self, demand: &Demand, inputs: &mut Vec<Input>) -> Known<Timed> {
+        self.site.machine.threads.as_ref().map(|threads| {
+            let share = &self.calibration.processor.thread_share;
+            inputs.push(Input::of("hardware threads", threads));
+            inputs.push(Input::share("scaling over threads", share));
+            let cores = share.value.map(|share| (f64::from(threads.value) * share).max(1.0));
+            let seconds = Span::exact(demand.core_seconds)
+                .combine_inverse(cores, |seconds, cores| seconds / cores);
+            let time = seconds.map(|time| Duration::from_seconds(time).unwrap_or(Duration::ZERO));
+            Timed { time, bottleneck: Bottleneck::Processor }
+        })
+    }
+
+    fn device_ceilings(&self, workload: &Workload, inputs: &mut Vec<Input>) -> Known<Ceilings> {
+        let Some(accelerators) = self.accelerators() else {
+            return Known::unknown("no accelerator");
+        };
+        let device = &accelerators.device;
+        let precision = precision(workload);
+        let peak = device.best_peak(precision);
+        let Kernels { matrix_share, attention_share, bandwidth_share, .. } =
+            &self.calibration.kernels;
+        let (gap, overhead) = self.rhythm(workload);
+        peak.zip(device.bandwidth()).map(|(peak, bandwidth)| {
+            inputs.push(Input::of("arithmetic peak", &peak));
+            inputs.push(Input::of("memory bandwidth", &bandwidth));
+            let measured = device.measured_bf16().value();
+            let matrix = measured_share(&peak, measured, matrix_share);
+            inputs.push(Input::share("matrix products reach of the peak", &matrix));
+            inputs.push(Input::share("attention reaches of the peak", attention_share));
+            inputs.push(Input::share("kernels reach of the bandwidth", bandwidth_share));
+            inputs.push(Input {
+                what: "gap between kernels",
+                value: gap.value.to_string(),
+                basis: gap.basis.clone(),
+            });
+            inputs.push(Input::share("run over kernels", overhead));
+            Ceilings {
+                matrix: matrix.value.map(|share| peak.value * share),
+                attention: attention_share.value.map(|share| peak.value * share),
+                bandwidth: bandwidth_share.value.map(|share| bandwidth.value * share),
+                launch: gap.value,
+                overhead: overhead.value,
+            }
+        })
+    }
+
+    /// Gaps between kernels and what a run takes over its kernels.
+    fn rhythm(&self, workload: &Workload) -> (&Sourced<Span<Duration>>, &Sourced<Span<f64>>) {
+        let kernels = &self.calibration.kernels;
+        match &workload.task {
+            Task::Inference(_) | Task::Evaluation(_) => {
+                (&kernels.answering_gap, &kernels.answering_overhead)
+            }
+            _ => (&kernels.training_gap, &kernels.training_overhead),
+        }
+    }
+
+    fn processor_ceilings(&self, workload: &Workload, inputs: &mut Vec<Input>) -> Known<Ceilings> {
+        let ProcessorUse { thread_flops, thread_bandwidth, bandwidth, .. } =
+            &self.calibration.processor;
+        let (_, overhead) = self.rhythm(workload);
+        self.site.machine.threads.as_ref().map(|threads| {
+            let count = f64::from(threads.value.max(1));
+            inputs.push(Input::of("hardware threads", threads));
+            inputs.push(Input {
+                what: "arithmetic per thread",
+                value: thread_flops.value.to_string(),
+                basis: thread_flops.basis.clone(),
+            });
+            inputs.push(Input {
+                what: "bandwidth per thread",
+                value: thread_bandwidth.value.to_string(),
+                basis: thread_bandwidth.basis.clone(),
+            });
+            let flops = thread_flops.value.map(|rate| rate * count);
+            let bandwidth = thread_bandwidth
+                .value
+                .map(|rate| rate * count)
+                .combine(bandwidth.value, |sum, limit| if sum < limit { sum } else { limit });
+            Ceilings {
+                matrix: flops,
+                attention: flops,
+                bandwidth,
+                launch: Span::exact(Duration::ZERO),
+                overhead: overhead.value,
+            }
+        })
+    }
+
+    /// Energy, cost and carbon follow from time.
+    fn consequences(&self, estimate: &mut Estimate) {
+        let site = self.site;
+        let busy = match estimate.period {
+            Period::Run => estimate.work.clone(),
+            Period::Month { up } => {
+                estimate.work.clone().map(|work| work.map(|time| if time < up { time } else { up }))
+            }
+        };
+        let occupied = estimate.occupied();
+        let power = power(site, self.device, self.calibration);
+        let waiting = busy.clone().zip(occupied.clone()).map(|(busy, occupied)| {
+            let rest = |occupied: Duration, busy: Duration| {
+                occupied.checked_sub(busy).unwrap_or(Duration::ZERO)
+            };
+            let low = rest(occupied.low(), busy.high());
+            let likely = rest(occupied.likely(), busy.likely());
+            let high = rest(occupied.high(), busy.low());
+            Span::new(low, likely, high).unwrap_or(Span::exact(likely))
+        });
+        if let Known::Value(power) = &power {
+            let value = power.busy.to_string();
+            let basis =
+                Basis::derived("nominal power x share in use x PUE, or the site's own figures");
+            estimate.inputs.push(Input { what: "power at the wall", value, basis });
+        }
+        estimate.energy = power
+            .zip(busy.zip(waiting))
+            .map(|(power, (busy, waiting))| energy(power, busy, waiting));
+        let used = estimate.energy.clone().zip(occupied.clone());
+        estimate.carbon =
+            used.clone().and_then(|(energy, time)| carbon(site, energy, time, self.calibration));
+        if let Known::Value(intensity) = &site.place.intensity {
+            estimate.inputs.push(Input::of("grid intensity", intensity));
+        }
+        estimate.cost = match &site.economics {
+            Economics::Owned(owned) => used.and_then(|(energy, time)| {
+                let tariff = owned.tariff.as_ref().value();
+                estimate
+                    .inputs
+                    .extend(tariff.map(|tariff| Input::of("electricity tariff", tariff)));
+                own_cost(owned, energy, time, self.calibration)
+            }),
+            Economics::Rented { price, .. } => {
+                price.as_ref().zip(occupied).and_then(|(price, time)| {
+                    estimate.inputs.push(Input::of("price of an hour", price));
+                    rented_cost(price.value, time)
+                })
+            }
+        };
+    }
+}
+
+/// A month of service must hold the work of its requests.
+fn overload(fit: &mut Fit, work: Span<Duration>, up: Duration) {
+    if matches!(fit.verdict, Verdict::DoesNotFit | Verdict::Unknown) || work.high() <= up {
+        return;
+    }
+    let text = |work: Duration| format!("requests take {work} a month, it is up {up}");
+    match work.low() > up {
+        true => (fit.verdict, fit.why) = (Verdict::DoesNotFit, text(work.low()).into()),
+        false => (fit.verdict, fit.why) = (Verdict::Uncertain, text(work.high()).into()),
+    }
+}
+
+/// Compares what is needed with what is there.
+fn verdict(needed: Span<Bytes>, available: Span<Bytes>) -> (Verdict, Arc<str>) {
+    let (need, have) = (needed.likely(), available.likely());
+    if needed.high() <= available.low() {
+        let margin = have.saturating_sub(need);
+        (Verdict::Fits, format!("needs {need} of {have}, {margin} to spare").into())
+    } else if needed.low() > available.high() {
+        let missing = needed.low().saturating_sub(available.high());
+        (Verdict::DoesNotFit, format!("needs {need}, has {have}: at least {missing} short").into())
+    } else {
+        (Verdict::Uncertain, format!("needs {needed}, has {have}: too close to tell").into())
+    }
+}
+
+/// A share that was measured on this device beats one from others.
+fn measured_share(
+    peak: &Sourced<FlopsPerSecond>,
+    measured: Option<Sourced<FlopsPerSecond>>,
+    otherwise: &Sourced<Span<f64>>,
+) -> Sourced<Span<f64>> {
+    match measured {
+        None => otherwise.clone(),
+        Some(measured) => {
+            let best = (measured.value / peak.value).min(1.0);
+            let low = best * 0.6;
+            let share = Span::new(low, best * 0.85, best).unwrap_or(Span::exact(best));
+            Sourced::new(share, measured.basis)
+        }
+    }
+}
+
+/// The number format that arithmetic runs in.
+fn precision(workload: &Workload) -> Precision {
+    use nearside_architecture::Dtype;
+    match workload.recipe.compute {
+        Dtype::F32 => Precision::Fp32,
+        Dtype::F16 => Precision::Fp16,
+        Dtype::F8 => Precision::Fp8,
+        _ => Precision::Bf16,
+    }
+}
+
+fn rented_cost(price: PerHour, time: Span<Duration>) -> Known<Cost> {
+    match try_map(time, |time| price.times(time)) {
+        Ok(cost) => Known::Value(Cost { marginal: cost, full: cost }),
+        Err(error) => Known::unknown(error.to_string()),
+    }
+}

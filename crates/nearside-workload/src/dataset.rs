@@ -1,0 +1,94 @@
+//! `[dataset.NAME]` and `[model.NAME]`: what stages read and work on.
+
+use nearside_policy::Class;
+use nearside_units::{Bytes, Known};
+
+use crate::Located;
+use crate::project_file::{DatasetTable, ModelTable, Named, in_file_order};
+use crate::reader::Reader;
+
+/// Data that stages read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Its name, and where it stands in the file.
+    pub name: Located<String>,
+    /// File or folder, relative to the project.
+    pub path: String,
+    /// How sensitive it is.
+    pub class: Class,
+    /// Size on disk.
+    pub size: Known<Bytes>,
+    /// The own site where it lives.
+    pub at: String,
+}
+
+/// A model that stages work on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// Its name, and where it stands in the file.
+    pub name: Located<String>,
+    /// A catalog name, a folder or a file, to be looked up.
+    pub source: Located<String>,
+    /// The small model that a rehearsal uses instead, to be looked up.
+    pub rehearsal: Option<Located<String>>,
+}
+
+/// Reads every `[dataset.NAME]`; `own` are the names of one's own sites.
+pub(crate) fn read(
+    reader: &mut Reader,
+    tables: &Named<DatasetTable>,
+    own: &[&str],
+) -> Vec<Dataset> {
+    let tables = in_file_order(tables).into_iter();
+    tables.map(|(name, table)| read_one(reader, name, table, own)).collect()
+}
+
+fn read_one(
+    reader: &mut Reader,
+    name: &Located<String>,
+    table: &DatasetTable,
+    own: &[&str],
+) -> Dataset {
+    reader.check_name("dataset", name);
+    if let Some(at) = table.at.as_ref().filter(|at| !own.contains(&at.value.as_str())) {
+        reader.unknown("site", at, own.iter().copied());
+    }
+    if table.path.as_ref().is_none_or(|path| path.value.trim().is_empty()) {
+        let message = format!("dataset \"{}\" has no path", name.value);
+        reader.report(&name.span, message, Some("as in path = \"data/tickets.csv\"".to_owned()));
+    }
+    let mut section = reader.section(format!("dataset.{}", name.value));
+    let class = section.choice("class", table.class.as_ref(), crate::classes());
+    let why = "nobody said that it is public, and nobody said that it is about people";
+    let class = section.or_assume("class", class, Class::Internal, why);
+    let size = section.quantity("size", table.size.as_ref(), "2.4 GB");
+    let at = table.at.as_ref().map(|at| at.value.clone());
+    let first = own.first().copied().unwrap_or(crate::site::HERE);
+    let at = section.or_assume("at", at, first.to_owned(), "the first of one's own sites");
+    Dataset {
+        name: name.clone(),
+        path: table.path.as_ref().map(|path| path.value.clone()).unwrap_or_default(),
+        class,
+        size: Known::from_option(size, format!("{} is not stated", section.key("size"))),
+        at,
+    }
+}
+
+/// Reads every `[model.NAME]`.
+pub(crate) fn read_models(reader: &mut Reader, tables: &Named<ModelTable>) -> Vec<Model> {
+    let mut models = Vec::new();
+    for (name, table) in in_file_order(tables) {
+        reader.check_name("model", name);
+        if table.source.is_none() {
+            let message = format!("model \"{}\" has no source", name.value);
+            let hint = "a catalog name, a folder or a file, as in source = \"llama-3.1-8b\"";
+            reader.report(&name.span, message, Some(hint.to_owned()));
+        }
+        models.push(Model {
+            name: name.clone(),
+            source: table.source.clone().unwrap_or_default(),
+            rehearsal: table.rehearsal.clone(),
+        });
+    }
+    models
+}

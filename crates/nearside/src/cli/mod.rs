@@ -1,0 +1,253 @@
+//! The command line: what may be written, nothing of what it does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Where should each piece of ML work run: on a machine you own, or on one you rent?
+#[derive(Debug, Parser)]
+#[command(name = "nearside", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a negative finding: does not fit, over budget, checks failed
+  2  wrong command line
+  3  project file, configuration or input file invalid
+  4  the outside world is missing: driver, cluster, network, disk
+  5  interrupted or partly done
+  70 a bug in nearside
+
+Begin with:  nearside plan examples/support-assistant";
+
+/// Switches that every command takes.
+#[derive(Clone, Debug, Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent switch of the command line"
+)]
+pub(crate) struct Shared {
+    /// Print one JSON object instead of tables
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Show where every figure came from
+    #[arg(long, global = true)]
+    pub(crate) explain: bool,
+    /// Print the answer only, no warnings or hints
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// No progress display
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a nearside.toml from what is in a folder
+    Init(Init),
+    /// Does a model fit, what limits it, what would make it fit?
+    Fit(Fit),
+    /// Where should every stage run, and why?
+    Plan(Plan),
+    /// The facts: devices, offers, regions, grids, prices, models
+    #[command(subcommand)]
+    Catalog(Catalog),
+    /// The configuration in force
+    #[command(subcommand)]
+    Config(Config),
+    /// Shell completions
+    Completions(Completions),
+}
+
+/// `nearside init`
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Project folder
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Print the file instead of writing it
+    #[arg(long)]
+    pub(crate) stdout: bool,
+    /// Write over an existing nearside.toml
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `nearside fit`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside fit llama-3.1-8b --on rtx-4090
+  nearside fit llama-3.2-1b --task fine-tune --batch 4 --sequence 2048 --on t4
+  nearside fit ./my-model/config.json --site workstation.toml --json")]
+pub(crate) struct Fit {
+    /// A model of the catalog, a folder, or a config.json, .gguf or .safetensors file
+    pub(crate) model: String,
+    /// What to do with it
+    #[arg(long, value_enum)]
+    pub(crate) task: Option<FitTask>,
+    /// A device of the catalog instead of this machine
+    #[arg(long, value_name = "DEVICE", conflicts_with = "site")]
+    pub(crate) on: Option<String>,
+    /// How many of that device
+    #[arg(long, default_value_t = 1, requires = "on", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) count: u32,
+    /// A recorded machine instead of this one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) site: Option<PathBuf>,
+    /// Sequences per pass, or requests at once
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    pub(crate) batch: u64,
+    /// Tokens per sequence, or prompt and answer together
+    #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u64).range(2..=16_777_216))]
+    pub(crate) sequence: u64,
+    /// Rank of adapters
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    pub(crate) rank: u64,
+    /// Type of the weights, as in bf16, q4_k, nf4
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) weights: Option<String>,
+    /// adamw, adamw-plain, adamw-foreach, sgd, sgd-momentum
+    #[arg(long)]
+    pub(crate) optimizer: Option<String>,
+    /// fused, masked, eager
+    #[arg(long)]
+    pub(crate) attention: Option<String>,
+    /// Recompute every block in the backward pass
+    #[arg(long)]
+    pub(crate) checkpointing: bool,
+    /// Take UNCERTAIN for an answer: exit 0
+    #[arg(long)]
+    pub(crate) accept_uncertain: bool,
+}
+
+/// What to do with a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FitTask {
+    /// Answer requests
+    Inference,
+    /// Train adapters
+    Lora,
+    /// Train adapters beside 4-bit weights
+    Qlora,
+    /// Train every weight from published ones
+    FineTune,
+    /// Train every weight from scratch
+    Pretrain,
+}
+
+/// `nearside plan`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside plan examples/support-assistant
+  nearside plan --pareto
+  nearside plan --what-if objective.minimize=carbon --what-if money.rates.USD='1.00 EUR'")]
+pub(crate) struct Plan {
+    /// Project folder or file
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Every placement that nothing beats in cost, time and carbon at once
+    #[arg(long, conflicts_with = "what_if")]
+    pub(crate) pareto: bool,
+    /// Plan as if the project file said so, and compare
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) what_if: Vec<String>,
+    /// Hold deadline and budget against the high end of every estimate
+    #[arg(long)]
+    pub(crate) cautious: bool,
+    /// Show every site that lost, not only the nearest
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Show one stage in full
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stage: Option<String>,
+}
+
+/// `nearside catalog`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Catalog {
+    /// List rows of a table
+    List(CatalogList),
+    /// Show one row with its sources
+    Show {
+        /// A device, model, offer (provider/instance) or region (provider/region)
+        name: String,
+    },
+    /// Rows that lack a second source, are old, or look wrong
+    Check {
+        /// Age from which a row counts as old
+        #[arg(long, default_value = "12 months", value_name = "AGE")]
+        older_than: String,
+        /// Judge age at this date instead of today
+        #[arg(long, value_name = "DATE")]
+        today: Option<String>,
+    },
+}
+
+/// `nearside catalog list`
+#[derive(Debug, Args)]
+pub(crate) struct CatalogList {
+    /// Which table
+    #[arg(value_enum)]
+    pub(crate) table: CatalogTable,
+    /// Only rows whose name contains this; offers also take patterns such as 'aws/*'
+    pub(crate) filter: Option<String>,
+}
+
+/// The tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CatalogTable {
+    /// Accelerators
+    Devices,
+    /// Machines to rent
+    Offers,
+    /// Providers' regions
+    Regions,
+    /// Electricity grids
+    Grids,
+    /// Open models
+    Models,
+}
+
+/// `nearside config`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Every value in force and where it came from
+    Show {
+        /// Project folder or file
+        #[arg(default_value = ".")]
+        path: PathBuf,
+    },
+    /// The JSON Schema of nearside.toml
+    Schema,
+}
+
+/// `nearside completions`
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}

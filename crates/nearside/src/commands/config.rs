@@ -1,0 +1,147 @@
+//! `nearside config show | schema`: every value in force and where it came from; the schema of the
+//! project file.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::Config;
+use crate::environment;
+use crate::error::CommandError;
+use crate::output::{Align, Answer, Form, Outcome, Output, table};
+use crate::wire;
+
+/// The answer of `nearside config show`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct ConfigAnswer {
+    /// The project file.
+    file: String,
+    /// The person's folder of configuration and catalog overlays.
+    config_folder: Option<String>,
+    /// Values that the project does not state.
+    assumptions: Vec<AssumptionView>,
+    /// The sites that a plan may use.
+    sites: Vec<SiteView>,
+}
+
+/// A value that the project does not state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct AssumptionView {
+    /// Its key.
+    pub(crate) key: String,
+    /// The value taken.
+    pub(crate) value: String,
+    /// Why.
+    pub(crate) why: String,
+}
+
+/// A site that a plan may use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+struct SiteView {
+    /// Its name.
+    name: String,
+    /// The highest class of data it may hold.
+    clearance: String,
+    /// Its country.
+    country: Option<String>,
+    /// Its accelerators.
+    accelerators: Option<String>,
+    /// Its price per hour, when rented.
+    price: Option<String>,
+}
+
+pub(super) fn run(arguments: &Config, output: &Output) -> Result<Outcome, CommandError> {
+    match arguments {
+        Config::Schema => {
+            let schema = nearside_workload::schema();
+            let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+            output.text(&text);
+        }
+        Config::Show { path } => show(path, output)?,
+    }
+    Ok(Outcome::Done)
+}
+
+fn show(path: &std::path::Path, output: &Output) -> Result<(), CommandError> {
+    let loaded = wire::project::load(path, &[])?;
+    let catalog = wire::catalog()?;
+    let sites = wire::sites::of_project(&loaded.project, &loaded.folder, &catalog)?;
+    let answer = ConfigAnswer {
+        file: loaded.file.display().to_string(),
+        config_folder: environment::config_folder().map(|folder| folder.display().to_string()),
+        assumptions: loaded.project.assumptions.iter().map(assumption).collect(),
+        sites: sites.sites.iter().map(site_view).collect(),
+    };
+    if output.form == Form::Json {
+        let answer = Answer {
+            schema: "nearside/config/1",
+            data: &answer,
+            warnings: &sites.notes,
+            sources: &[],
+        };
+        output.json(&answer, environment::today());
+        return Ok(());
+    }
+    let folder = answer.config_folder.as_deref().unwrap_or("none");
+    let text = format!(
+        "project file    {}\nconfiguration   {folder}\n\nassumed, because the project file does not say\n{}\n\nsites\n{}",
+        answer.file,
+        assumptions_table(&answer.assumptions),
+        sites_table(&answer.sites)
+    );
+    output.text(&text);
+    for note in &sites.notes {
+        output.warning(note);
+    }
+    Ok(())
+}
+
+pub(crate) fn assumption(assumption: &nearside_workload::Assumption) -> AssumptionView {
+    AssumptionView {
+        key: assumption.what.clone(),
+        value: assumption.value.clone(),
+        why: assumption.why.clone(),
+    }
+}
+
+/// Values that the project does not state, as a table.
+pub(crate) fn assumptions_table(assumptions: &[AssumptionView]) -> String {
+    let heads = [("key", Align::Left), ("value", Align::Left), ("why", Align::Left)];
+    let row = |one: &AssumptionView| vec![one.key.clone(), one.value.clone(), one.why.clone()];
+    table(&heads, assumptions.iter().map(row).collect())
+}
+
+fn site_view(site: &nearside_catalog::Site) -> SiteView {
+    let accelerators = site.machine.accelerators.as_ref();
+    let price = match &site.economics {
+        nearside_catalog::Economics::Rented { price, .. } => price.as_ref().value(),
+        nearside_catalog::Economics::Owned(_) => None,
+    };
+    SiteView {
+        name: site.name.to_string(),
+        clearance: site.clearance.0.to_string(),
+        country: site.place.country.as_ref().value().map(ToString::to_string),
+        accelerators: accelerators.map(|found| format!("{}x {}", found.count, found.device.name)),
+        price: price.map(|price| price.value.to_string()),
+    }
+}
+
+fn sites_table(sites: &[SiteView]) -> String {
+    let heads = [
+        ("site", Align::Left),
+        ("holds up to", Align::Left),
+        ("in", Align::Left),
+        ("accelerators", Align::Left),
+        ("price", Align::Right),
+    ];
+    let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let row = |site: &SiteView| {
+        vec![
+            site.name.clone(),
+            site.clearance.clone(),
+            dash(&site.country),
+            dash(&site.accelerators),
+            dash(&site.price),
+        ]
+    };
+    table(&heads, sites.iter().map(row).collect())
+}

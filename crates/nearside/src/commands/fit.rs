@@ -1,0 +1,519 @@
+//! `nearside fit MODEL`: does it fit, what limits it, how fast is it, what would make it fit?
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use nearside_architecture::{Architecture, Dtype, Graph, Shape};
+use nearside_catalog::{Catalog, Site};
+use nearside_estimate::{Calibration, Estimate, Period, Technique, Verdict, estimate, techniques};
+use nearside_units::{Bytes, Count, Known, Span};
+use nearside_workload::{
+    Adapter, AdapterTargets, Batch, Checkpointing, ModelRef, Recipe, Task, Training, Workload,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::{Fit, FitTask};
+use crate::environment;
+use crate::error::{CommandError, Fault};
+use crate::output::{Align, Answer, Detail, Form, Outcome, Output, table};
+use crate::view::{Figure, InputView, Range, sources};
+use crate::wire;
+
+/// Optimizer steps over which training speed is averaged.
+const STEPS: u64 = 100;
+
+/// The answer of `nearside fit`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct FitAnswer {
+    /// The model as it was asked for.
+    model: String,
+    /// Its parameters.
+    parameters: Option<u64>,
+    /// Parameters that one token uses, where fewer.
+    active_parameters: Option<u64>,
+    /// The longest sequence it was made for, in tokens.
+    context_tokens: Option<u64>,
+    /// Where it was tried.
+    site: String,
+    /// Sequences per pass, or requests at once.
+    batch: u64,
+    /// Tokens per sequence.
+    sequence: u64,
+    /// Each task that was tried.
+    tasks: Vec<TaskFit>,
+    /// Changes that need less memory, for the task that was asked for.
+    techniques: Vec<TechniqueFit>,
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+struct TaskFit {
+    /// The task.
+    task: String,
+    /// How: types, optimizer, kernels.
+    recipe: String,
+    /// fits, uncertain, does not fit or unknown.
+    verdict: String,
+    /// Why.
+    why: String,
+    /// accelerator or processor.
+    device: String,
+    /// All the memory it needs, allocator and driver included.
+    needed_bytes: Option<Range>,
+    /// The memory that programs can have.
+    available_bytes: Figure<Range>,
+    /// Live memory at the peak by category.
+    memory: Vec<MemoryRow>,
+    /// Where the peak is.
+    peak: Option<String>,
+    /// Parameters that are trained.
+    trained_parameters: Option<u64>,
+    /// What limits its speed.
+    bottleneck: Figure<String>,
+    /// Tokens per second.
+    tokens_per_second: Figure<Range>,
+    /// What the figures were computed from.
+    inputs: Vec<InputView>,
+}
+
+/// Live memory of one category.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+struct MemoryRow {
+    /// weights, gradients, optimizer, activations, logits, kv cache or workspace.
+    category: String,
+    /// How much.
+    bytes: u64,
+}
+
+/// A change that needs less memory.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+struct TechniqueFit {
+    /// What to do.
+    technique: String,
+    /// What it costs besides time.
+    price: String,
+    /// fits, uncertain, does not fit or unknown.
+    verdict: String,
+    /// All the memory it needs.
+    needed_bytes: Option<Range>,
+    /// Its time over the time without the change.
+    time_ratio: Option<f64>,
+}
+
+pub(super) fn run(arguments: &Fit, output: &Output) -> Result<Outcome, CommandError> {
+    let catalog = wire::catalog()?;
+    let model = wire::models::resolve(&arguments.model, Path::new("."), &catalog)?;
+    let (site, notes) = site(arguments, &catalog)?;
+    let calibration = Calibration::default();
+    let workloads = workloads(arguments, &model)?;
+    let estimates: Vec<_> = workloads
+        .into_iter()
+        .map(|workload| (estimate(&workload, &site, &calibration), workload))
+        .collect();
+    let techniques = match (arguments.task, estimates.as_slice()) {
+        (Some(_), [(estimated, workload)]) if estimated.fit.verdict != Verdict::Fits => {
+            let better = techniques(workload).into_iter();
+            better.map(|technique| improved(technique, estimated, &site, &calibration)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let answer = answer(arguments, &model, &site, &estimates, techniques);
+    print(&answer, arguments, &notes, output);
+    let verdicts = estimates.iter().map(|(estimate, _)| estimate.fit.verdict);
+    Ok(outcome(verdicts, arguments))
+}
+
+/// The answer is yes when something that was asked for fits.
+fn outcome(mut verdicts: impl Iterator<Item = Verdict>, arguments: &Fit) -> Outcome {
+    let yes = verdicts.any(|verdict| match verdict {
+        Verdict::Fits => true,
+        Verdict::Uncertain => arguments.accept_uncertain,
+        Verdict::DoesNotFit | Verdict::Unknown => false,
+    });
+    if yes { Outcome::Done } else { Outcome::Negative }
+}
+
+fn site(arguments: &Fit, catalog: &Catalog) -> Result<(Site, Vec<String>), CommandError> {
+    match (&arguments.on, &arguments.site) {
+        (Some(device), _) => {
+            let site = wire::sites::of_device(device, arguments.count, catalog)?;
+            Ok((site, Vec::new()))
+        }
+        (None, Some(file)) => Ok((wire::sites::of_file(file, catalog)?, Vec::new())),
+        (None, None) => wire::sites::here(catalog),
+    }
+}
+
+/// The workload that was asked for, or one of each usual kind.
+fn workloads(arguments: &Fit, model: &ModelRef) -> Result<Vec<Workload>, CommandError> {
+    let of = |task: FitTask, weights: Option<Dtype>| workload(arguments, model, task, weights);
+    match arguments.task {
+        Some(task) => Ok(vec![of(task, None)?]),
+        None => [
+            (FitTask::Inference, Some(Dtype::Q4K)),
+            (FitTask::Inference, Some(Dtype::Q8_0)),
+            (FitTask::Inference, Some(Dtype::Bf16)),
+            (FitTask::Qlora, None),
+            (FitTask::Lora, None),
+            (FitTask::FineTune, None),
+        ]
+        .into_iter()
+        .map(|(task, weights)| of(task, weights))
+        .collect(),
+    }
+}
+
+fn workload(
+    arguments: &Fit,
+    model: &ModelRef,
+    task: FitTask,
+    weights: Option<Dtype>,
+) -> Result<Workload, CommandError> {
+    let usage = |message: String| CommandError::new(Fault::Usage, message);
+    let mut recipe = Recipe::default();
+    if let Some(optimizer) = &arguments.optimizer {
+        recipe.optimizer = optimizer.parse().map_err(usage)?;
+    }
+    if let Some(attention) = &arguments.attention {
+        recipe.attention = attention.parse().map_err(usage)?;
+    }
+    if arguments.checkpointing {
+        recipe.checkpointing = Checkpointing::Full;
+    }
+    let stated =
+        arguments.weights.as_deref().map(str::parse::<Dtype>).transpose().map_err(usage)?;
+    if let Some(weights) = stated.or(weights).or((task == FitTask::Qlora).then_some(Dtype::Nf4)) {
+        recipe.weights = weights;
+        if weights == Dtype::F32 || weights == Dtype::F16 {
+            recipe.compute = weights;
+        }
+    }
+    let training = Training {
+        tokens: arguments.batch * arguments.sequence * STEPS,
+        sequence: arguments.sequence,
+        batch: arguments.batch,
+        accumulation: 1,
+    };
+    let adapter = Adapter { rank: arguments.rank, targets: AdapterTargets::Linear };
+    let task = match task {
+        FitTask::Inference => Task::Evaluation(Batch {
+            requests: arguments.batch,
+            prompt: arguments.sequence / 2,
+            output: arguments.sequence - arguments.sequence / 2,
+            batch: arguments.batch,
+        }),
+        FitTask::Lora => Task::Lora(training, adapter),
+        FitTask::Qlora => Task::Qlora(training, adapter),
+        FitTask::FineTune => Task::FineTune(training),
+        FitTask::Pretrain => Task::Pretrain(training),
+    };
+    Ok(Workload { task, model: Some(model.clone()), recipe })
+}
+
+fn improved(
+    technique: Technique,
+    before: &Estimate,
+    site: &Site,
+    calibration: &Calibration,
+) -> TechniqueFit {
+    let after = estimate(&technique.workload, site, calibration);
+    let times = before.work.as_ref().value().zip(after.work.as_ref().value());
+    TechniqueFit {
+        technique: technique.name,
+        price: technique.price.to_owned(),
+        verdict: name(after.fit.verdict).to_owned(),
+        needed_bytes: after.fit.needed.map(byte_range),
+        time_ratio: times.map(|(before, after)| after.likely() / before.likely()),
+    }
+}
+
+const fn name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fits => "fits",
+        Verdict::Uncertain => "uncertain",
+        Verdict::DoesNotFit => "does not fit",
+        Verdict::Unknown => "unknown",
+    }
+}
+
+fn byte_range(span: Span<Bytes>) -> Range {
+    Range::of(span, |bytes| bytes.get() as f64)
+}
+
+fn answer(
+    arguments: &Fit,
+    model: &ModelRef,
+    site: &Site,
+    estimates: &[(Estimate, Workload)],
+    techniques: Vec<TechniqueFit>,
+) -> FitAnswer {
+    let (parameters, active, context) = match model.architecture.as_ref() {
+        Architecture::Decoder(decoder) => {
+            let graph = Graph::of(decoder, Shape::prompt(1, 1));
+            let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
+            let parameters = graph.parameter_count() + attached;
+            let mixture = decoder.layers.iter().any(|layer| {
+                matches!(layer.feed_forward, nearside_architecture::FeedForward::Experts(_))
+            });
+            let active = mixture.then(|| graph.active_parameter_count());
+            (Some(parameters), active, decoder.context)
+        }
+        Architecture::Other { parameters, .. } => (*parameters, None, None),
+    };
+    FitAnswer {
+        model: model.name.clone(),
+        parameters,
+        active_parameters: active,
+        context_tokens: context,
+        site: site.name.to_string(),
+        batch: arguments.batch,
+        sequence: arguments.sequence,
+        tasks: estimates.iter().map(|(estimate, workload)| task_fit(estimate, workload)).collect(),
+        techniques,
+    }
+}
+
+fn task_fit(estimate: &Estimate, workload: &Workload) -> TaskFit {
+    let memory = estimate.fit.memory.as_ref();
+    let rows = memory.map(|memory| {
+        let row = |(category, bytes): (&nearside_estimate::tape::Category, &Bytes)| MemoryRow {
+            category: category.name().to_owned(),
+            bytes: bytes.get(),
+        };
+        memory.by_category.iter().map(row).collect()
+    });
+    TaskFit {
+        task: task_name(workload).to_owned(),
+        recipe: recipe(workload),
+        verdict: name(estimate.fit.verdict).to_owned(),
+        why: estimate.fit.why.to_string(),
+        device: match estimate.fit.device {
+            nearside_estimate::Device::Accelerator => "accelerator".to_owned(),
+            nearside_estimate::Device::Processor => "processor".to_owned(),
+        },
+        needed_bytes: estimate.fit.needed.map(byte_range),
+        available_bytes: Figure::of(&estimate.fit.available, |span| byte_range(*span)),
+        memory: rows.unwrap_or_default(),
+        peak: memory.map(|memory| memory.place.clone()),
+        trained_parameters: memory.map(|memory| memory.trained).filter(|trained| *trained > 0),
+        bottleneck: Figure::of(&estimate.bottleneck, ToString::to_string),
+        tokens_per_second: Figure::of(&speed(estimate, workload), |speed| *speed),
+        inputs: estimate.inputs.iter().map(InputView::of).collect(),
+    }
+}
+
+const fn task_name(workload: &Workload) -> &'static str {
+    match workload.task {
+        Task::Evaluation(_) => "inference",
+        _ => workload.task.name(),
+    }
+}
+
+fn recipe(workload: &Workload) -> String {
+    let recipe = &workload.recipe;
+    let mut words = vec![format!("{} weights", recipe.weights)];
+    match &workload.task {
+        Task::Lora(_, adapter) | Task::Qlora(_, adapter) => {
+            words.push(format!("rank {}", adapter.rank));
+            words.push(recipe.optimizer.name().to_owned());
+        }
+        Task::Pretrain(_) | Task::FineTune(_) => words.push(recipe.optimizer.name().to_owned()),
+        _ => {}
+    }
+    words.push(format!("{} attention", recipe.attention.name()));
+    if recipe.checkpointing == Checkpointing::Full {
+        words.push("checkpointing".to_owned());
+    }
+    words.join(", ")
+}
+
+/// Tokens per second: seen in training, written in inference.
+fn speed(estimate: &Estimate, workload: &Workload) -> Known<Range> {
+    let tokens = match &workload.task {
+        Task::Pretrain(training)
+        | Task::FineTune(training)
+        | Task::Lora(training, _)
+        | Task::Qlora(training, _) => training.tokens,
+        Task::Evaluation(batch) => batch.requests * batch.output,
+        Task::Inference(_) | Task::Preparation(_) | Task::Custom(_) => 0,
+    };
+    if matches!(estimate.period, Period::Month { .. }) || tokens == 0 {
+        return Known::unknown("no tokens are counted");
+    }
+    estimate.work.clone().map(|time| {
+        let per_second = |time: nearside_units::Duration| tokens as f64 / time.as_seconds();
+        Range {
+            low: per_second(time.high()),
+            likely: per_second(time.likely()),
+            high: per_second(time.low()),
+        }
+    })
+}
+
+fn print(answer: &FitAnswer, arguments: &Fit, notes: &[String], output: &Output) {
+    if output.form == Form::Json {
+        let sources = sources(answer.tasks.iter().flat_map(|task| &task.inputs));
+        let answer =
+            Answer { schema: "nearside/fit/1", data: answer, warnings: notes, sources: &sources };
+        return output.json(&answer, environment::today());
+    }
+    let mut text = headline(answer);
+    match (arguments.task, answer.tasks.as_slice()) {
+        (Some(_), [task]) => one_task(&mut text, answer, task),
+        _ => all_tasks(&mut text, answer),
+    }
+    if output.detail == Detail::Explained {
+        for task in &answer.tasks {
+            let _ = write!(text, "\n\nbasis of {} ({})\n", task.task, task.recipe);
+            text.push_str(&inputs_table(&task.inputs));
+        }
+    }
+    output.text(&text);
+    for note in notes {
+        output.warning(note);
+    }
+    hints(answer, arguments, output);
+}
+
+fn headline(answer: &FitAnswer) -> String {
+    let count = |count: u64| Count::new(count).to_string();
+    let mut words = vec![answer.model.clone()];
+    words.extend(answer.parameters.map(|all| format!("{} parameters", count(all))));
+    words.extend(answer.active_parameters.map(|active| format!("{} active", count(active))));
+    words.extend(answer.context_tokens.map(|context| format!("{context} tokens of context")));
+    format!(
+        "{}\non {}, {} x {} tokens\n",
+        words.join(", "),
+        answer.site,
+        answer.batch,
+        answer.sequence
+    )
+}
+
+fn range_text(range: &Range, unit: &str) -> String {
+    let digits = nearside_units::significant;
+    match (digits(range.low), digits(range.high)) {
+        (low, high) if low == high => format!("{low}{unit}"),
+        (low, high) => format!("{low}-{high}{unit}"),
+    }
+}
+
+fn gib(range: &Range) -> String {
+    let scale = |bytes: f64| bytes / f64::from(1 << 30);
+    range_text(
+        &Range { low: scale(range.low), likely: scale(range.likely), high: scale(range.high) },
+        "",
+    )
+}
+
+fn figure_text<T>(figure: &Figure<T>, text: impl FnOnce(&T) -> String) -> String {
+    match figure {
+        Figure::Value(value) => text(value),
+        Figure::Unknown { .. } => "-".to_owned(),
+    }
+}
+
+fn all_tasks(text: &mut String, answer: &FitAnswer) {
+    let heads = [
+        ("task", Align::Left),
+        ("with", Align::Left),
+        ("verdict", Align::Left),
+        ("needs [GiB]", Align::Right),
+        ("has [GiB]", Align::Right),
+        ("bottleneck", Align::Left),
+        ("tokens/s", Align::Right),
+    ];
+    let rows = answer.tasks.iter().map(|task| {
+        vec![
+            task.task.clone(),
+            task.recipe.clone(),
+            task.verdict.to_uppercase(),
+            task.needed_bytes.as_ref().map_or("-".to_owned(), gib),
+            figure_text(&task.available_bytes, |range| gib(range)),
+            figure_text(&task.bottleneck, Clone::clone),
+            figure_text(&task.tokens_per_second, |range| range_text(range, "")),
+        ]
+    });
+    text.push('\n');
+    text.push_str(&table(&heads, rows.collect()));
+    if let Some(task) = answer.tasks.iter().find(|task| task.verdict == "unknown") {
+        let _ = write!(text, "\n\nnot estimated: {}", task.why);
+    }
+}
+
+fn one_task(text: &mut String, answer: &FitAnswer, task: &TaskFit) {
+    let _ = write!(text, "\n{}: {} ({})\n", task.verdict.to_uppercase(), task.why, task.recipe);
+    if let Some(peak) = &task.peak {
+        let _ = write!(text, "\nlive memory at the peak, {peak}\n");
+        let heads = [("category", Align::Left), ("memory", Align::Right)];
+        let row = |row: &MemoryRow| vec![row.category.clone(), Bytes::new(row.bytes).to_string()];
+        text.push_str(&table(&heads, task.memory.iter().map(row).collect()));
+        text.push('\n');
+    }
+    if let Some(trained) = task.trained_parameters {
+        let _ = write!(text, "\ntrained parameters  {}", Count::new(trained));
+    }
+    if let Some(needed) = &task.needed_bytes {
+        let _ = write!(text, "\nwith allocator and driver  {} GiB", gib(needed));
+    }
+    let speed = figure_text(&task.tokens_per_second, |range| range_text(range, " tokens/s"));
+    match task.verdict.as_str() {
+        "fits" | "uncertain" => {
+            let bottleneck = figure_text(&task.bottleneck, Clone::clone);
+            let _ = write!(text, "\nspeed  {speed}, limited by {bottleneck}");
+        }
+        _ => {
+            let _ = write!(text, "\nspeed  {speed}, if it had the memory");
+        }
+    }
+    if !answer.techniques.is_empty() {
+        text.push_str("\n\nwhat needs less memory\n");
+        text.push_str(&techniques_table(&answer.techniques));
+    }
+}
+
+fn techniques_table(techniques: &[TechniqueFit]) -> String {
+    let heads = [
+        ("technique", Align::Left),
+        ("verdict", Align::Left),
+        ("needs [GiB]", Align::Right),
+        ("time", Align::Right),
+        ("price", Align::Left),
+    ];
+    let row = |technique: &TechniqueFit| {
+        vec![
+            technique.technique.clone(),
+            technique.verdict.to_uppercase(),
+            technique.needed_bytes.as_ref().map_or("-".to_owned(), gib),
+            technique.time_ratio.map_or("-".to_owned(), |ratio| format!("x {ratio:.2}")),
+            technique.price.clone(),
+        ]
+    };
+    table(&heads, techniques.iter().map(row).collect())
+}
+
+/// The basis of every figure.
+fn inputs_table(inputs: &[InputView]) -> String {
+    let heads = [
+        ("what", Align::Left),
+        ("value", Align::Right),
+        ("kind", Align::Left),
+        ("source", Align::Left),
+    ];
+    table(&heads, inputs.iter().map(InputView::row).collect())
+}
+
+fn hints(answer: &FitAnswer, arguments: &Fit, output: &Output) {
+    if arguments.task.is_none() {
+        let place = match (&arguments.on, &arguments.site) {
+            (Some(device), _) => format!(" --on {device}"),
+            (None, Some(file)) => format!(" --site {}", file.display()),
+            (None, None) => String::new(),
+        };
+        output.hint(&format!(
+            "`nearside fit {} --task lora{place}` breaks one task down; --explain shows every source",
+            answer.model
+        ));
+    }
+}

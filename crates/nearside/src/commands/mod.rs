@@ -1,0 +1,24 @@
+//! One file per verb.
+
+mod catalog;
+mod completions;
+mod config;
+mod fit;
+mod init;
+mod plan;
+
+use crate::cli::Command;
+use crate::error::CommandError;
+use crate::output::{Outcome, Output};
+
+/// Runs a command.
+pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandError> {
+    match command {
+        Command::Init(arguments) => init::run(&arguments, output),
+        Command::Fit(arguments) => fit::run(&arguments, output),
+        Command::Plan(arguments) => plan::run(&arguments, output),
+        Command::Catalog(arguments) => catalog::run(&arguments, output),
+        Command::Config(arguments) => config::run(&arguments, output),
+        Command::Completions(arguments) => completions::run(&arguments, output),
+    }
+}

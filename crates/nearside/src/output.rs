@@ -1,0 +1,185 @@
+//! The streams: stdout is the answer, stderr is warnings, hints and errors. One JSON envelope.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use annotate_snippets::Renderer;
+use anstream::{AutoStream, ColorChoice};
+use comfy_table::{Cell, CellAlignment, Table};
+use nearside_units::Date;
+use serde::Serialize;
+
+use crate::cli::{Color, Shared};
+use crate::error::CommandError;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done.
+    Done,
+    /// The answer is no.
+    Negative,
+}
+
+impl Outcome {
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Done => ExitCode::SUCCESS,
+            Self::Negative => ExitCode::from(1),
+        }
+    }
+}
+
+/// Where answers, warnings and errors go, and in which form.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    pub(crate) form: Form,
+    pub(crate) detail: Detail,
+    noise: Noise,
+    color: ColorChoice,
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Tables and sentences.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// How much an answer tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// The answer.
+    Plain,
+    /// The answer and the basis of every figure.
+    Explained,
+}
+
+/// What is said besides the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noise {
+    Normal,
+    Quiet,
+}
+
+/// The one JSON object that a command prints.
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    schema: &'a str,
+    as_of: String,
+    data: T,
+    warnings: &'a [String],
+    sources: &'a [String],
+}
+
+/// An answer as JSON: its schema's name and version, its data, what to beware of, where it is from.
+pub(crate) struct Answer<'a, T> {
+    pub(crate) schema: &'a str,
+    pub(crate) data: T,
+    pub(crate) warnings: &'a [String],
+    pub(crate) sources: &'a [String],
+}
+
+impl Output {
+    pub(crate) fn new(shared: &Shared) -> Self {
+        Self {
+            form: if shared.json { Form::Json } else { Form::Text },
+            detail: if shared.explain { Detail::Explained } else { Detail::Plain },
+            noise: if shared.quiet { Noise::Quiet } else { Noise::Normal },
+            color: match shared.color {
+                Color::Auto => ColorChoice::Auto,
+                Color::Always => ColorChoice::Always,
+                Color::Never => ColorChoice::Never,
+            },
+        }
+    }
+
+    /// Prints text on stdout. A closed pipe ends the output quietly.
+    pub(crate) fn text(&self, text: &str) {
+        let mut stdout = AutoStream::new(std::io::stdout().lock(), self.color);
+        let _closed_pipe = writeln!(stdout, "{}", text.trim_end());
+    }
+
+    /// Prints an answer as JSON.
+    pub(crate) fn json<T: Serialize>(&self, answer: &Answer<'_, T>, today: Date) {
+        let envelope = Envelope {
+            schema: answer.schema,
+            as_of: today.to_string(),
+            data: &answer.data,
+            warnings: answer.warnings,
+            sources: answer.sources,
+        };
+        match serde_json::to_string_pretty(&envelope) {
+            Ok(text) => self.text(&text),
+            Err(error) => self.note("error", &format!("cannot write JSON: {error}")),
+        }
+    }
+
+    /// Says something to beware of.
+    pub(crate) fn warning(&self, text: &str) {
+        self.aside("warning", text);
+    }
+
+    /// Says what could be done next.
+    pub(crate) fn hint(&self, text: &str) {
+        self.aside("hint", text);
+    }
+
+    fn aside(&self, kind: &str, text: &str) {
+        if self.noise == Noise::Normal {
+            self.note(kind, text);
+        }
+    }
+
+    fn note(&self, kind: &str, text: &str) {
+        let mut stderr = AutoStream::new(std::io::stderr().lock(), self.color);
+        let _closed_pipe = writeln!(stderr, "{kind}: {text}");
+    }
+
+    /// Prints what went wrong.
+    pub(crate) fn error(&self, error: &CommandError) {
+        let mut stderr = AutoStream::new(std::io::stderr().lock(), self.color);
+        let colored = stderr.current_choice() != ColorChoice::Never;
+        let renderer = if colored { Renderer::styled() } else { Renderer::plain() };
+        let _closed_pipe = writeln!(stderr, "{}", error.render(&renderer));
+    }
+}
+
+/// A plain table: no borders, two spaces between columns, columns of figures to the right.
+pub(crate) fn table(heads: &[(&str, Align)], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    let align = |align: &Align| match align {
+        Align::Left => CellAlignment::Left,
+        Align::Right => CellAlignment::Right,
+    };
+    let cell = |text: String, at: usize| {
+        let side = heads.get(at).map_or(CellAlignment::Left, |(_, side)| align(side));
+        Cell::new(text).set_alignment(side)
+    };
+    let head = heads.iter().enumerate().map(|(at, (head, _))| cell((*head).to_owned(), at));
+    table.set_header(head.collect::<Vec<_>>());
+    for row in rows {
+        table.add_row(row.into_iter().enumerate().map(|(at, text)| cell(text, at)));
+    }
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let indent = lines
+        .iter()
+        .filter(|line| !line.is_empty())
+        .map(|line| line.len() - line.trim_start().len())
+        .min()
+        .unwrap_or(0);
+    let cut = |line: &String| line.get(indent..).unwrap_or("").to_owned();
+    lines.iter().map(cut).collect::<Vec<_>>().join("\n")
+}
+
+/// To which side a column is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Align {
+    /// Words.
+    Left,
+    /// Figures.
+    Right,
+}

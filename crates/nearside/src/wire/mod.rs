@@ -1,0 +1,90 @@
+//! Where the crates meet: files become values, catalog rows and machines become sites, estimates
+//! become a planning problem.
+
+pub(crate) mod machine;
+pub(crate) mod models;
+pub(crate) mod project;
+pub(crate) mod sites;
+pub(crate) mod stages;
+
+use std::path::{Path, PathBuf};
+
+use nearside_catalog::{Catalog, Overlay, SkyPilotFile};
+
+use crate::environment;
+use crate::error::{CommandError, Fault};
+
+/// Largest text file that is read whole: project files, overlays, configurations.
+const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// Reads a text file.
+pub(crate) fn read_text(path: &Path) -> Result<String, CommandError> {
+    let failed = |error: &std::io::Error| {
+        let fault = match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::InvalidData => Fault::Input,
+            _ => Fault::World,
+        };
+        CommandError::new(fault, format!("cannot read {}: {error}", path.display()))
+    };
+    let length = std::fs::metadata(path).map_err(|error| failed(&error))?.len();
+    if length > MAX_TEXT_BYTES {
+        let message = format!("{} is {length} bytes long: no text file is", path.display());
+        return Err(CommandError::new(Fault::Input, message));
+    }
+    std::fs::read_to_string(path).map_err(|error| failed(&error))
+}
+
+/// The built-in catalog under the person's overlays.
+pub(crate) fn catalog() -> Result<Catalog, CommandError> {
+    let mut catalog =
+        Catalog::builtin().map_err(|error| CommandError::new(Fault::Bug, error.to_string()))?;
+    let Some(folder) = environment::config_folder().map(|folder| folder.join("catalog")) else {
+        return Ok(catalog);
+    };
+    for path in files_in(&folder) {
+        let text = read_text(&path)?;
+        let name = path.display().to_string();
+        catalog = match skypilot_provider(&folder, &path) {
+            Some(provider) => {
+                let as_of = modified(&path);
+                let file = SkyPilotFile { provider: &provider, file: &name, text: &text, as_of };
+                let offers = catalog.read_skypilot(&file)?.offers;
+                catalog.with_offers(offers)
+            }
+            None => catalog.with_overlay(&Overlay::new(&name, &text, modified(&path)))?,
+        };
+    }
+    Ok(catalog)
+}
+
+/// SkyPilot's own layout below the overlay folder: `skypilot/<provider>/vms.csv`.
+fn skypilot_provider(folder: &Path, path: &Path) -> Option<String> {
+    let inner = path.strip_prefix(folder.join("skypilot")).ok()?;
+    inner.parent()?.to_str().map(str::to_owned)
+}
+
+/// The day a file was last changed, which dates rows that state no date.
+fn modified(path: &Path) -> nearside_units::Date {
+    let changed = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let since = changed.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let days = since.and_then(|since| u32::try_from(since.as_secs() / 86_400).ok());
+    days.map_or_else(environment::today, nearside_units::Date::from_unix_days)
+}
+
+/// CSV files of a folder and of the folders in it (at most three deep), by name.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![(folder.to_path_buf(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        for path in entries.map(|entry| entry.path()) {
+            if path.is_dir() && depth < 2 {
+                folders.push((path, depth + 1));
+            } else if path.extension().is_some_and(|extension| extension == "csv") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,137 @@
+//! From a model's name or file to what it is made of.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use nearside_architecture::{Architecture, HeaderError, Position, header};
+use nearside_catalog::Catalog;
+use nearside_workload::ModelRef;
+
+use super::read_text;
+use crate::error::{CommandError, Fault, Problem};
+
+/// First bytes of a file that are read for its header, growing as the reader asks for more.
+const FIRST_READ: u64 = 1 << 20;
+/// Longest header that is read.
+const LONGEST_HEADER: u64 = 256 << 20;
+
+/// A model by a path relative to `folder`, or by its name in the catalog.
+pub(crate) fn resolve(
+    source: &str,
+    folder: &Path,
+    catalog: &Catalog,
+) -> Result<ModelRef, CommandError> {
+    let path = folder.join(source);
+    let architecture = if path.is_dir() {
+        of_folder(&path)?
+    } else if path.is_file() {
+        of_file(&path)?
+    } else if looks_like_a_path(source) {
+        let message = format!("no model at {}", path.display());
+        return Err(CommandError::new(Fault::Input, message)
+            .hint("name a folder, or a config.json, .gguf or .safetensors file"));
+    } else {
+        let model = catalog.model(source)?;
+        model.architecture().map_err(|error| {
+            CommandError::new(Fault::Bug, format!("catalog model {}: {error}", model.name))
+        })?
+    };
+    Ok(ModelRef { name: source.to_owned(), architecture: Arc::new(architecture) })
+}
+
+fn looks_like_a_path(source: &str) -> bool {
+    let path = Path::new(source);
+    let known = ["gguf", "safetensors", "json"];
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    source.starts_with(['.', '/', '~']) || extension.is_some_and(|end| known.contains(&end))
+}
+
+/// A Hugging Face folder by its `config.json`, or the only GGUF file in it.
+fn of_folder(folder: &Path) -> Result<Architecture, CommandError> {
+    let config = folder.join("config.json");
+    if config.is_file() {
+        return of_file(&config);
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+        .collect();
+    files.sort();
+    match files.first() {
+        Some(file) => of_file(file),
+        None => {
+            let message = format!("no config.json and no .gguf file in {}", folder.display());
+            Err(CommandError::new(Fault::Input, message))
+        }
+    }
+}
+
+fn of_file(path: &Path) -> Result<Architecture, CommandError> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gguf") => {
+            let header = of_start(path, header::gguf::parse)?;
+            header.decoder().map_err(|error| in_header(path, &error))
+        }
+        Some("safetensors") => {
+            // The header knows every size but not the family: the config beside it does.
+            let tensors = of_start(path, header::safetensors::parse)?;
+            let config = path.with_file_name("config.json");
+            match config.is_file() {
+                true => of_file(&config),
+                false => Ok(Architecture::Other {
+                    family: "safetensors without a config.json beside it".to_owned(),
+                    parameters: Some(tensors.parameters()),
+                }),
+            }
+        }
+        _ => {
+            let text = read_text(path)?;
+            header::config::parse(text.as_bytes()).map_err(|error| {
+                let problem =
+                    Problem { message: error.to_string(), span: span(&error, &text), hint: None };
+                CommandError::in_file(path.display().to_string(), &text, vec![problem])
+            })
+        }
+    }
+}
+
+/// Where in a text file an error is.
+fn span(error: &HeaderError, text: &str) -> Option<std::ops::Range<usize>> {
+    let Position::Text { line, column } = error.position() else { return None };
+    let before = usize::try_from(line.checked_sub(1)?).ok()?;
+    let start: usize = text.split_inclusive('\n').take(before).map(str::len).sum();
+    let at = start + usize::try_from(column.saturating_sub(1)).ok()?;
+    Some(at..at + 1)
+}
+
+/// Reads as much of a file's start as its header needs.
+fn of_start<T>(
+    path: &Path,
+    parse: impl Fn(&[u8], Option<u64>) -> Result<T, HeaderError>,
+) -> Result<T, CommandError> {
+    let unreadable = |error: std::io::Error| {
+        CommandError::new(Fault::World, format!("cannot read {}: {error}", path.display()))
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    let mut wanted = FIRST_READ.min(length);
+    loop {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+        file.by_ref().take(wanted).read_to_end(&mut bytes).map_err(unreadable)?;
+        match parse(&bytes, Some(length)) {
+            Err(HeaderError::Truncated { .. }) if wanted < length.min(LONGEST_HEADER) => {
+                wanted = (wanted * 4).min(length).min(LONGEST_HEADER);
+            }
+            parsed => return parsed.map_err(|error| in_header(path, &error)),
+        }
+    }
+}
+
+fn in_header(path: &Path, error: &HeaderError) -> CommandError {
+    CommandError::new(Fault::Input, format!("{}: {error}", path.display()))
+        .hint("the file is damaged or not what its name says; fetch it again and compare its hash")
+}

@@ -1,0 +1,105 @@
+//! Finding and reading a project.
+
+use std::path::{Path, PathBuf};
+
+use nearside_workload::Project;
+
+use super::read_text;
+use super::sites::in_file;
+use crate::error::{CommandError, Fault};
+
+/// The name of a project file.
+pub(crate) const PROJECT_FILE: &str = "nearside.toml";
+
+/// A project with where it stands.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) project: Project,
+    pub(crate) file: PathBuf,
+    pub(crate) folder: PathBuf,
+}
+
+/// Reads the project in a folder, or a project file itself; changes are `KEY=VALUE` pairs laid over
+/// the file.
+pub(crate) fn load(path: &Path, changes: &[String]) -> Result<Loaded, CommandError> {
+    let file = if path.is_dir() { path.join(PROJECT_FILE) } else { path.to_path_buf() };
+    if !file.is_file() {
+        let message = format!("no project file at {}", file.display());
+        let hint = format!("write one with `nearside init {}`", path.display());
+        return Err(CommandError::new(Fault::Input, message).hint(hint));
+    }
+    let text = changed(&read_text(&file)?, changes)?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
+    let project = Project::parse(&text)
+        .map_err(|errors| in_file(file.display().to_string(), &text, errors))?;
+    Ok(Loaded { project, file, folder })
+}
+
+/// The file as if it said something else; without changes it stays as it is, spans and all.
+fn changed(text: &str, changes: &[String]) -> Result<String, CommandError> {
+    if changes.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let wrong = |message: String| {
+        CommandError::new(Fault::Usage, message)
+            .hint("write --what-if KEY=VALUE, as in --what-if objective.minimize=carbon")
+    };
+    let mut root: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        CommandError::new(Fault::Input, format!("the project file is no TOML: {}", error.message()))
+    })?;
+    for change in changes {
+        let (key, value) =
+            change.split_once('=').ok_or_else(|| wrong(format!("\"{change}\" is no KEY=VALUE")))?;
+        let value = toml_value(value.trim());
+        set(&mut root, key.trim(), value).map_err(wrong)?;
+    }
+    toml::to_string(&root)
+        .map_err(|error| CommandError::new(Fault::Bug, format!("cannot write TOML: {error}")))
+}
+
+/// A TOML value, or a string when it is none.
+fn toml_value(text: &str) -> toml::Value {
+    let line = format!("value = {text}");
+    let parsed = line.parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or_else(|| toml::Value::String(text.to_owned()))
+}
+
+fn set(root: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
+    let mut table = root;
+    let mut parts = key.split('.').peekable();
+    while let Some(part) = parts.next() {
+        if part.is_empty() {
+            return Err(format!("\"{key}\" is no key"));
+        }
+        if parts.peek().is_none() {
+            table.insert(part.to_owned(), value);
+            return Ok(());
+        }
+        let entry = table.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        table =
+            entry.as_table_mut().ok_or_else(|| format!("\"{part}\" in \"{key}\" is no table"))?;
+    }
+    Err(format!("\"{key}\" is no key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_laid_over_the_file() {
+        let text = "version = 1\n[objective]\nminimize = \"cost\"\n";
+        let changes = ["objective.minimize=carbon".to_owned(), "team.people=5".to_owned()];
+        let table: toml::Table = changed(text, &changes).unwrap().parse().unwrap();
+        assert_eq!(table["objective"]["minimize"].as_str(), Some("carbon"));
+        assert_eq!(table["team"]["people"].as_integer(), Some(5));
+    }
+
+    #[test]
+    fn a_change_needs_a_key_and_a_value() {
+        assert!(changed("", &["objective".to_owned()]).is_err());
+        assert!(changed("a = 1", &["a.b=1".to_owned()]).is_err());
+        assert!(changed("", &[".a=1".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,194 @@
+//! What every stage of a project would take on every site: estimates of its trials, added up.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use nearside_catalog::{Catalog, Site};
+use nearside_estimate::{
+    Calibration, Cost, Demands, Device, Estimate, Input, Period, Verdict, estimate_demands,
+};
+use nearside_units::{Duration, GramsCo2e, Joules, Known, Money, MoneyError, Span};
+use nearside_workload::{ModelRef, Project, Stage, Workload};
+
+use super::models;
+use crate::error::CommandError;
+
+/// What a stage would take on one site, all trials together, in one run (or a month of service).
+#[derive(Clone, Debug)]
+pub(crate) struct StageEstimate {
+    pub(crate) verdict: Verdict,
+    pub(crate) why: Arc<str>,
+    pub(crate) device: Device,
+    pub(crate) bottleneck: Known<&'static str>,
+    /// What a pass of the pipeline waits for it.
+    pub(crate) pass: Known<Span<Duration>>,
+    pub(crate) energy: Known<Span<Joules>>,
+    pub(crate) cost: Known<Cost>,
+    pub(crate) carbon: Known<Span<GramsCo2e>>,
+    /// A run, or a month of service.
+    pub(crate) period: Period,
+    /// Memory of the most demanding trial.
+    pub(crate) largest: Estimate,
+    pub(crate) inputs: Vec<Input>,
+}
+
+/// The models of a project by name.
+pub(crate) fn models_of(
+    project: &Project,
+    folder: &Path,
+    catalog: &Catalog,
+) -> Result<BTreeMap<String, ModelRef>, CommandError> {
+    let resolved = project.models.iter().map(|model| {
+        let found = models::resolve(&model.source.value, folder, catalog)?;
+        Ok((model.name.value.clone(), found))
+    });
+    resolved.collect()
+}
+
+/// The distinct workloads of a stage, each with how many trials have it; or why there are none.
+pub(crate) fn workloads(
+    stage: &Stage,
+    models: &BTreeMap<String, ModelRef>,
+) -> Known<Vec<(Workload, u32)>> {
+    let mut found: Vec<(Workload, u32)> = Vec::new();
+    for trial in &stage.trials {
+        let Some(spec) = &trial.workload else {
+            return Known::unknown("the stage states no workload");
+        };
+        let model = spec.model.as_ref().and_then(|name| models.get(name)).cloned();
+        match spec.resolve(model) {
+            Known::Unknown(why) => return Known::Unknown(why),
+            Known::Value(workload) => {
+                match found.iter_mut().find(|(known, _)| *known == workload) {
+                    Some((_, count)) => *count += 1,
+                    None => found.push((workload, 1)),
+                }
+            }
+        }
+    }
+    Known::Value(found)
+}
+
+/// A stage on every site, in the order of the sites.
+pub(crate) fn on_sites(
+    workloads: &[(Workload, u32)],
+    sites: &[Site],
+    calibration: &Calibration,
+) -> Vec<StageEstimate> {
+    let mut demands: Vec<_> =
+        workloads.iter().map(|(workload, count)| (Demands::of(workload), *count)).collect();
+    let mut on_site = |site: &Site| {
+        let estimates = demands
+            .iter_mut()
+            .map(|(demands, count)| (estimate_demands(demands, site, calibration), *count));
+        together(estimates.collect())
+    };
+    sites.iter().filter_map(&mut on_site).collect()
+}
+
+/// Trials run one after the other.
+fn together(estimates: Vec<(Estimate, u32)>) -> Option<StageEstimate> {
+    let needs = |estimate: &Estimate| estimate.fit.needed.map(|needed| needed.likely());
+    let worst = |estimate: &Estimate| (rank(estimate.fit.verdict), needs(estimate));
+    let (largest, _) = estimates.iter().max_by_key(|(estimate, _)| worst(estimate))?;
+    let largest = largest.clone();
+    let sum = |add: &dyn Fn(Sums, &Estimate, f64) -> Sums| {
+        estimates.iter().fold(Sums::new(), |sums, (one, count)| add(sums, one, f64::from(*count)))
+    };
+    let sums = sum(&|sums, estimate, count| sums.with(estimate, count));
+    Some(StageEstimate {
+        verdict: largest.fit.verdict,
+        why: Arc::clone(&largest.fit.why),
+        device: largest.fit.device,
+        bottleneck: largest.bottleneck.clone().map(nearside_estimate::roofline::Bottleneck::name),
+        pass: sums.pass,
+        energy: sums.energy,
+        cost: sums.cost.and_then(|cost| Known::from_option(cost, "no trials")),
+        carbon: sums.carbon,
+        period: largest.period,
+        inputs: largest.inputs.clone(),
+        largest,
+    })
+}
+
+/// Worse verdicts rank higher.
+const fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Fits => 0,
+        Verdict::Uncertain => 1,
+        Verdict::Unknown => 2,
+        Verdict::DoesNotFit => 3,
+    }
+}
+
+/// Running totals; one unknown part makes a total unknown.
+struct Sums {
+    pass: Known<Span<Duration>>,
+    energy: Known<Span<Joules>>,
+    cost: Known<Option<Cost>>,
+    carbon: Known<Span<GramsCo2e>>,
+}
+
+impl Sums {
+    const fn new() -> Self {
+        Self {
+            pass: Known::Value(Span::exact(Duration::ZERO)),
+            energy: Known::Value(Span::exact(Joules::ZERO)),
+            cost: Known::Value(None),
+            carbon: Known::Value(Span::exact(GramsCo2e::ZERO)),
+        }
+    }
+
+    fn with(self, estimate: &Estimate, count: f64) -> Self {
+        let carbon = estimate.carbon.clone().map(|carbon| carbon.total());
+        let add_cost = |(sum, cost): (Option<Cost>, Cost)| match added(sum, cost, count) {
+            Ok(cost) => Known::Value(Some(cost)),
+            Err(error) => Known::unknown(error.to_string()),
+        };
+        Self {
+            pass: plus(self.pass, estimate.pass(), |sum, pass| sum + pass * count),
+            energy: plus(self.energy, estimate.energy.clone(), |sum, one| sum + one * count),
+            cost: self.cost.zip(estimate.cost.clone()).and_then(add_cost),
+            carbon: plus(self.carbon, carbon, |sum, one| sum + one * count),
+        }
+    }
+}
+
+fn plus<T: Copy + PartialOrd>(
+    sum: Known<Span<T>>,
+    part: Known<Span<T>>,
+    add: impl Fn(T, T) -> T,
+) -> Known<Span<T>> {
+    sum.zip(part).map(|(sum, part)| sum.combine(part, &add))
+}
+
+fn added(sum: Option<Cost>, cost: Cost, count: f64) -> Result<Cost, MoneyError> {
+    let times = |span: Span<Money>| scaled(span, count);
+    let cost = Cost { marginal: times(cost.marginal)?, full: times(cost.full)? };
+    match sum {
+        None => Ok(cost),
+        Some(sum) => Ok(Cost {
+            marginal: spans_added(sum.marginal, cost.marginal)?,
+            full: spans_added(sum.full, cost.full)?,
+        }),
+    }
+}
+
+/// A span of money times a factor.
+pub(crate) fn scaled(span: Span<Money>, factor: f64) -> Result<Span<Money>, MoneyError> {
+    let (low, high) = (span.low().scaled(factor)?, span.high().scaled(factor)?);
+    let likely = span.likely().scaled(factor)?;
+    Ok(Span::new(low, likely, high).unwrap_or(Span::exact(likely)))
+}
+
+/// Two spans of money in one currency.
+pub(crate) fn spans_added(
+    left: Span<Money>,
+    right: Span<Money>,
+) -> Result<Span<Money>, MoneyError> {
+    let low = left.low().checked_add(right.low())?;
+    let likely = left.likely().checked_add(right.likely())?;
+    let high = left.high().checked_add(right.high())?;
+    Ok(Span::new(low, likely, high).unwrap_or(Span::exact(likely)))
+}
