@@ -408,3 +408,111 @@ impl Builder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Norm;
+
+    fn decoder(layers: Vec<Layer>) -> Decoder {
+        Decoder {
+            hidden: 64,
+            vocabulary: 100,
+            context: None,
+            positions: Positions::Rotary,
+            tied_embeddings: true,
+            output_bias: false,
+            logit_soft_cap: false,
+            norm: Norm::Rms,
+            layers,
+            dtype: None,
+            attached: Vec::new(),
+        }
+    }
+
+    fn layer(attention: Attention) -> Layer {
+        let dense = Dense { intermediate: 128, gated: true, bias: false };
+        let feed_forward = FeedForward::Dense(dense);
+        Layer { attention, feed_forward, norms: NormPlacement::Before }
+    }
+
+    fn grouped(key_value_heads: u64, window: Option<u64>) -> Attention {
+        Attention::Grouped(GroupedAttention {
+            heads: 8,
+            key_value_heads,
+            head_dim: 8,
+            window,
+            input_bias: false,
+            output_bias: false,
+            query_key_norm: None,
+            soft_cap: false,
+        })
+    }
+
+    fn cached(layers: Vec<Layer>, batch: u64, context: u64) -> u64 {
+        Graph::of(&decoder(layers), Shape::prompt(batch, 1)).cached_elements(context)
+    }
+
+    #[test]
+    fn grouped_attention_caches_keys_and_values_of_its_heads() {
+        // Llama-3.1-8B: 32 layers x 2 x 8 heads x 128 = 65,536 per token.
+        let attention = Attention::Grouped(GroupedAttention {
+            heads: 32,
+            key_value_heads: 8,
+            head_dim: 128,
+            window: None,
+            input_bias: false,
+            output_bias: false,
+            query_key_norm: None,
+            soft_cap: false,
+        });
+        assert_eq!(cached(vec![layer(attention); 32], 1, 1000), 65_536_000);
+        // Multi-query attention: one head.
+        assert_eq!(cached(vec![layer(grouped(1, None))], 3, 10), 3 * 10 * 2 * 8);
+    }
+
+    #[test]
+    fn a_window_caps_the_cache_of_its_layers_only() {
+        let layers = vec![layer(grouped(2, Some(16))), layer(grouped(2, None))];
+        let per_token = 2 * 2 * 8;
+        assert_eq!(cached(layers.clone(), 1, 10), 2 * 10 * per_token);
+        assert_eq!(cached(layers, 1, 100), (16 + 100) * per_token);
+    }
+
+    #[test]
+    fn latent_attention_caches_one_vector_and_one_rotary_key() {
+        // DeepSeek-V3: 61 layers x (512 + 64) = 35,136 per token.
+        let attention = Attention::Latent(LatentAttention {
+            heads: 128,
+            query_rank: Some(1536),
+            key_value_rank: 512,
+            rotary_dim: 64,
+            plain_dim: 128,
+            value_dim: 128,
+        });
+        assert_eq!(cached(vec![layer(attention); 61], 1, 100), 35_136 * 100);
+    }
+
+    #[test]
+    fn parameters_follow_from_the_operators() {
+        let graph = Graph::of(&decoder(vec![layer(grouped(2, None))]), Shape::prompt(1, 1));
+        let attention = 64 * 64 + 2 * 64 * 16 + 64 * 64;
+        let feed_forward = 3 * 64 * 128;
+        let norms = 3 * 64;
+        assert_eq!(graph.parameter_count(), 100 * 64 + attention + feed_forward + norms);
+    }
+
+    #[test]
+    fn arithmetic_of_a_layer_is_two_operations_per_weight_and_token() {
+        let decoder = decoder(vec![layer(grouped(2, None))]);
+        let graph = Graph::of(&decoder, Shape::training(1, 10));
+        let products: f64 = graph
+            .nodes
+            .iter()
+            .filter(|node| matches!(node.operator, Operator::Linear(_)))
+            .map(|node| graph.flops(node).as_flops())
+            .sum();
+        let weights = 64 * 64 * 2 + 2 * 64 * 16 + 3 * 64 * 128 + 64 * 100;
+        assert!((products - (2 * 10 * weights) as f64).abs() < 1.0);
+    }
+}

@@ -85,11 +85,14 @@ impl Remaining {
     }
 }
 
+/// For each stage in the scope of a table: its place among the live stages, and its stride.
+type Places = Vec<(usize, usize)>;
+
 /// [`Remaining`] at one point of the search.
 #[derive(Debug)]
 pub(crate) struct Lookup<'a> {
     constant: u128,
-    tables: Vec<(Vec<(usize, usize)>, &'a [u128])>,
+    tables: Vec<(Places, &'a [u128])>,
 }
 
 impl Lookup<'_> {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::weights::{AXES, Candidate, Model};
+use crate::weights::{Candidate, Model};
 
 /// Rows of equal width, stored one after the other.
 #[derive(Clone, Debug)]
@@ -96,7 +96,9 @@ impl Rows {
                 .take_while(|(_, lowest)| **lowest >= third)
                 .map(|(step, _)| *step)
                 .collect();
-            covered.iter().for_each(|step| drop(steps.remove(step)));
+            for step in covered {
+                steps.remove(&step);
+            }
             steps.insert(second, third);
         }
         kept
@@ -140,16 +142,6 @@ pub(crate) fn reduce(model: &mut Model, width: usize, score: impl Fn(&Candidate)
         kept.sort_by_key(|candidate| candidate.choice);
         group.candidates = kept;
     }
-}
-
-/// Scores a candidate by every axis of which it is said to matter.
-pub(crate) fn by_axes(axes: [bool; AXES]) -> (usize, impl Fn(&Candidate) -> Vec<u128>) {
-    let axes: Vec<usize> = (0..AXES).filter(|axis| axes[*axis]).collect();
-    let width = axes.len();
-    let score = move |candidate: &Candidate| {
-        axes.iter().map(|axis| u128::from(candidate.weights[*axis])).collect()
-    };
-    (width, score)
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ const NODES: usize = 1 << 20;
 pub(crate) enum Timed {
     /// That of every stage and transfer.
     Everything,
+    /// That of every stage.
+    Stages,
     /// That of the stages and links on one path through the project: never more than the makespan.
     Path {
         /// Per stage whether it is on the path.
@@ -65,11 +67,12 @@ impl Weighing {
         Self { multipliers, timed: Timed::Everything }
     }
 
-    /// The same with the sum of all times last, where that still fits.
+    /// The same with the sum of all stages' times last, where that still fits.
     pub(crate) fn lexicographic_then_time(model: &Model, axes: &[usize]) -> Self {
         let axes = [axes, &[TIME]].concat();
         let bits = axes.iter().map(|axis| model.bits[*axis]).sum::<u32>();
-        Self::lexicographic(model, &axes[..axes.len() - usize::from(bits > 126)])
+        let weighing = Self::lexicographic(model, &axes[..axes.len() - usize::from(bits > 126)]);
+        Self { timed: Timed::Stages, ..weighing }
     }
 
     /// One axis alone.
@@ -92,16 +95,30 @@ impl Weighing {
     /// What a candidate of a stage weighs.
     pub(crate) fn stage(&self, stage: usize, amounts: &Amounts) -> u128 {
         match &self.timed {
-            Timed::Everything => self.of(amounts, true),
+            Timed::Everything | Timed::Stages => self.of(amounts, true),
             Timed::Path { stages, .. } => self.of(amounts, stages[stage]),
         }
     }
 
+    /// How much one unit counts on a link.
+    pub(crate) fn on_link(&self, link: usize) -> [u128; AXES] {
+        let mut multipliers = self.multipliers;
+        let counts = match &self.timed {
+            Timed::Everything => true,
+            Timed::Stages => false,
+            Timed::Path { links, .. } => links[link],
+        };
+        if !counts {
+            multipliers[TIME] = 0;
+        }
+        multipliers
+    }
+
     /// What a transfer over a link weighs.
     pub(crate) fn link(&self, link: usize, amounts: Option<Amounts>) -> u128 {
-        amounts.map_or(INFINITE, |amounts| match &self.timed {
-            Timed::Everything => self.of(&amounts, true),
-            Timed::Path { links, .. } => self.of(&amounts, links[link]),
+        amounts.map_or(INFINITE, |amounts| {
+            let pairs = self.on_link(link).into_iter().zip(amounts);
+            pairs.map(|(multiplier, amount)| multiplier * u128::from(amount)).sum()
         })
     }
 }
@@ -122,6 +139,13 @@ pub(crate) struct Message {
     pub(crate) from: usize,
     /// What is left.
     pub(crate) table: Table,
+}
+
+/// Memory that is used again and again: asking for it anew costs more than filling it.
+#[derive(Debug, Default)]
+struct Spare {
+    sums: Vec<u128>,
+    tables: Vec<Vec<u128>>,
 }
 
 /// All messages of one elimination, from which the best assignment can be read.
@@ -201,8 +225,9 @@ impl<'a> Elimination<'a> {
             bound: 0,
             split: false,
         };
+        let mut spare = Spare::default();
         for place in 0..count {
-            this.remove(this.order[place], cap);
+            this.remove(this.order[place], cap, &mut spare);
         }
         this
     }
@@ -234,39 +259,35 @@ impl<'a> Elimination<'a> {
     }
 
     /// A link as a table over the other stage and the one about to be removed.
-    fn link_table(&self, index: usize, stage: usize, other: usize) -> Table {
+    fn link_table(&self, index: usize, (stage, other): (usize, usize), spare: &mut Spare) -> Table {
         let link = &self.model.links[index];
         let (rows, columns) = (&self.model.stages[other], &self.model.stages[stage]);
-        let kinds: Option<Vec<u128>> = (self.model.route_kinds() <= rows.len() * columns.len())
-            .then(|| {
-                let kinds = 0..self.model.route_kinds();
-                kinds
-                    .map(|kind| self.model.transfer_by_class(link, kind))
-                    .map(|transfer| self.weighing.link(index, transfer))
-                    .collect()
-            });
-        let mut values = Vec::with_capacity(rows.len() * columns.len());
+        let multipliers = self.weighing.on_link(index);
+        let by_kind = self.model.route_kinds() <= rows.len() * columns.len();
+        if by_kind {
+            self.model.transfer_sums(link, &multipliers, INFINITE, &mut spare.sums);
+        }
+        let weight = |kind| match by_kind {
+            true => spare.sums[kind],
+            false => self.model.transfer_sum(link, kind, &multipliers).unwrap_or(INFINITE),
+        };
+        let mut values = spare.tables.pop().unwrap_or_default();
         for row in rows {
             values.extend(columns.iter().map(|column| {
-                let (from, to) = match link.from == stage {
-                    true => (column.location, row.location),
-                    false => (row.location, column.location),
-                };
-                match &kinds {
-                    Some(weights) => weights[self.model.route_kind(from, to)],
-                    None => self.weighing.link(index, self.model.transfer(link, from, to)),
-                }
+                weight(match link.from == stage {
+                    true => self.model.route_kind(column.location, row.location),
+                    false => self.model.route_kind(row.location, column.location),
+                })
             }));
         }
         Table { scope: vec![other, stage], values }
     }
 
     /// Removes a stage: one message per part of its bucket.
-    fn remove(&mut self, stage: usize, cap: usize) {
-        let links: Vec<Table> = self
-            .open_links(stage)
-            .map(|(index, other)| self.link_table(index, stage, other))
-            .collect();
+    fn remove(&mut self, stage: usize, cap: usize, spare: &mut Spare) {
+        let links = self.open_links(stage);
+        let links = links.map(|(index, other)| self.link_table(index, (stage, other), spare));
+        let links: Vec<Table> = links.collect();
         let received = self.received[stage].iter().map(|message| &self.messages[*message].table);
         let mut factors: Vec<&Table> = links.iter().chain(received).collect();
         factors.sort_by_key(|factor| std::cmp::Reverse(factor.scope.len()));
@@ -288,6 +309,10 @@ impl<'a> Elimination<'a> {
             self.sent[stage].push(self.messages.len());
             self.messages.push(Message { from: stage, table });
         }
+        spare.tables.extend(links.into_iter().map(|mut table| {
+            table.values.clear();
+            table.values
+        }));
     }
 
     /// Splits a bucket into parts whose messages respect the cap; usually there is one.
@@ -553,4 +578,87 @@ fn fill(around: &BTreeSet<usize>, neighbours: &[BTreeSet<usize>], enough: usize)
         }
     }
     missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Problem;
+    use crate::sample;
+    use crate::schedule::{Schedule, Transfer};
+    use crate::weights::{CARBON, COST, Terms};
+
+    /// Cheapest cost of a chain, location by location.
+    fn chain(problem: &Problem) -> u64 {
+        let cost = |stage: usize, choice: usize| {
+            let figures = problem.stages[stage].choices[choice].figures.clone();
+            figures.cost.value().unwrap().get()
+        };
+        let mut best: Vec<u64> = vec![];
+        for stage in 0..problem.stages.len() {
+            let choices = 0..problem.stages[stage].choices.len();
+            best = choices
+                .map(|to| {
+                    let way = |from: usize| {
+                        let location = |stage: usize, choice: usize| {
+                            problem.stages[stage].choices[choice].location
+                        };
+                        let edge = problem.edges.get(stage.checked_sub(1)?)?;
+                        let (from, to) = (location(stage - 1, from), location(stage, to));
+                        let transfer = Transfer::between(problem, edge, from, to).ok()?;
+                        Some(transfer.cost.value()?.get())
+                    };
+                    let ways = (0..best.len()).filter_map(|from| Some(best[from] + way(from)?));
+                    cost(stage, to) + ways.min().unwrap_or(0)
+                })
+                .collect();
+        }
+        best.into_iter().min().unwrap()
+    }
+
+    fn cheapest(problem: &Problem) -> (Model, Weighing) {
+        let model = Model::new(problem, &Terms::of(problem));
+        let weighing = Weighing::lexicographic(&model, &[COST, CARBON]);
+        (model, weighing)
+    }
+
+    #[test]
+    fn a_long_chain_costs_what_dynamic_programming_says() {
+        for seed in 0..8 {
+            let problem = sample::random(seed, 60, 12, 1);
+            let (model, weighing) = cheapest(&problem);
+            let Found::Best(best) = minimum(&model, &weighing) else { panic!("feasible") };
+            let choices = model.choices(&best.picks);
+            let totals = Schedule::new(&problem, &choices).unwrap().totals;
+            assert_eq!(totals.cost.total.get(), chain(&problem));
+            assert_eq!(best.sum, best.bound);
+        }
+    }
+
+    #[test]
+    fn split_buckets_find_the_same_optimum() {
+        for seed in 0..20 {
+            let problem = sample::random(seed, 9, 4, 3);
+            let (model, weighing) = cheapest(&problem);
+            let Found::Best(whole) = minimum(&model, &weighing) else { panic!("feasible") };
+            let split = Elimination::new(&model, &weighing, (0..9).rev().collect(), 4);
+            assert!(split.split && split.bound <= whole.sum);
+            let Found::Best(found) = split.search(NODES) else { panic!("feasible") };
+            assert_eq!((found.sum, found.bound), (whole.sum, whole.sum));
+            let Found::Best(hasty) = split.search(1) else { panic!("feasible") };
+            assert!(hasty.bound <= whole.sum && whole.sum <= hasty.sum);
+        }
+    }
+
+    #[test]
+    fn min_fill_takes_a_ring_apart_with_width_two() {
+        let choices = vec![vec![sample::choice(0, (1, 1, 1))]; 5];
+        let ring = [(0, 1), (1, 2), (2, 3), (3, 4), (0, 4)];
+        let edges = ring.map(|(from, to)| sample::edge(from, to, 1)).to_vec();
+        let (model, weighing) = cheapest(&sample::project(choices, edges));
+        let (order, _) = min_fill(&model);
+        let elimination = Elimination::new(&model, &weighing, order, usize::MAX);
+        let widths = elimination.messages.iter().map(|message| message.table.scope.len());
+        assert_eq!(widths.max(), Some(2));
+    }
 }

@@ -58,6 +58,8 @@ mod placement;
 mod problem;
 mod reason;
 mod relax;
+#[cfg(test)]
+mod sample;
 mod schedule;
 mod search;
 mod weights;

@@ -169,9 +169,7 @@ fn front(
     plans.iter().for_each(|(_, totals)| rows.push(value(totals).into_iter().map(u128::from)));
     let kept = if plans.is_empty() { vec![] } else { rows.nondominated() };
     let points = kept.into_iter().filter_map(|index| {
-        let picks = plans[index].0.iter().enumerate();
-        let choices: Vec<usize> =
-            picks.map(|(stage, pick)| model.candidate(stage, *pick).choice).collect();
+        let choices = model.choices(&plans[index].0);
         let totals = Schedule::new(problem, &choices).ok()?.totals;
         Some(FrontPoint { choices, totals })
     });
@@ -180,4 +178,31 @@ fn front(
         Some(_) => FrontProof::Capped,
     };
     Front { points: points.collect(), proof, labels: answers.peak }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{choice, project, random};
+
+    #[test]
+    fn points_that_no_weighted_sum_finds_are_there() {
+        // (6, 6) lies above the line from (0, 10) to (10, 0).
+        let choices = [(0, 0, 10), (6, 0, 6), (10, 0, 0), (10, 0, 7)];
+        let problem = project(vec![choices.map(|figures| choice(0, figures)).to_vec()], vec![]);
+        let front = pareto(&problem, &[Objective::Cost, Objective::Time]).unwrap();
+        let points: Vec<_> = front.points.iter().map(|point| point.choices[0]).collect();
+        assert_eq!((points, front.proof), (vec![0, 1, 2], FrontProof::Exact));
+    }
+
+    #[test]
+    fn a_capped_front_says_so() {
+        let problem = random(3, 8, 5, 1);
+        let axes = [Objective::Cost, Objective::Time, Objective::Carbon];
+        let front = pareto_within(&problem, &axes, 20).unwrap();
+        assert_eq!(front.proof, FrontProof::Capped);
+        assert!(!front.points.is_empty() && front.labels <= 20);
+        assert_eq!(pareto(&problem, &axes).unwrap().proof, FrontProof::Exact);
+        assert_eq!(pareto(&problem, &[]), Err(ProblemError::NoAxes));
+    }
 }

@@ -5,7 +5,6 @@
 //! to the planner; which of them is returned is fixed but otherwise unspecified.
 
 use crate::amount::{Amount, Milliseconds, Objective};
-use crate::elimination;
 use crate::error::ProblemError;
 use crate::frontier::LABELS;
 use crate::problem::{Choice, Problem};
@@ -13,7 +12,7 @@ use crate::reason::{Loss, Reason, Why};
 use crate::relax::{Infeasible, relax};
 use crate::schedule::{NoWay, Schedule, Slot, Totals, Transfer};
 use crate::search::{Answer, Solution, solve, solve_within};
-use crate::weights::{AXES, Exclusion, Model, Terms, axis, objective, weigh};
+use crate::weights::{AXES, Exclusion, Terms, axis, objective, weigh};
 
 /// The most additions that seeking all runners-up by elimination may take.
 const RUNNER_UP_WORK: u128 = 1 << 31;
@@ -170,7 +169,7 @@ fn plan(problem: &Problem, terms: &Terms, solution: &Solution) -> Result<Plan, P
         touching[edge.to].push(index);
     }
     let explained = Explained { problem, terms, choices, totals: &totals, touching };
-    let sought = affordable(problem, terms, solution);
+    let sought = affordable(solution);
     let placements = slots.iter().enumerate().map(|(stage, slot)| {
         let runner_up = if sought { explained.runner_up(stage) } else { RunnerUp::NotSought };
         let others = explained.others(stage);
@@ -182,11 +181,10 @@ fn plan(problem: &Problem, terms: &Terms, solution: &Solution) -> Result<Plan, P
 }
 
 /// Whether solving once more per stage stays within the caps.
-fn affordable(problem: &Problem, terms: &Terms, solution: &Solution) -> bool {
-    let stages = problem.stages.len();
+fn affordable(solution: &Solution) -> bool {
+    let stages = solution.choices.len();
     let labels = solution.labels.saturating_mul(stages);
-    let work = || elimination::work(&Model::new(problem, terms)) * stages as u128;
-    labels <= RUNNER_UP_LABELS && work() <= RUNNER_UP_WORK
+    labels <= RUNNER_UP_LABELS && solution.work.saturating_mul(stages as u128) <= RUNNER_UP_WORK
 }
 
 impl Explained<'_> {
@@ -350,5 +348,94 @@ impl Plan {
     pub fn slack(&self, problem: &Problem) -> Option<Milliseconds> {
         let deadline = problem.limits.deadline?.get();
         Some(Milliseconds::new(deadline.saturating_sub(self.totals.time.total.get())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::amount::Micros;
+    use crate::problem::{Figures, MachineId, Obstacle};
+    use crate::sample::{choice, edge, project};
+    use nearside_units::Known;
+
+    fn placed(problem: &Problem) -> Plan {
+        match place(problem).unwrap() {
+            Outcome::Placed(plan) => plan,
+            Outcome::Infeasible(why) => panic!("{why:?}"),
+        }
+    }
+
+    const fn money(micros: u64) -> Amount {
+        Amount::Cost(Micros::new(micros))
+    }
+
+    #[test]
+    fn data_keeps_a_stage_near() {
+        // Alone the far side is 5 cheaper, but moving 2 GB costs 20.
+        let near = || choice(0, (15, 0, 10));
+        let problem = project(
+            vec![vec![choice(0, (1, 0, 1))], vec![near(), choice(1, (10, 0, 10))]],
+            vec![edge(0, 1, 2)],
+        );
+        let plan = placed(&problem);
+        assert_eq!(plan.choices(), [0, 0]);
+        assert_eq!(plan.placements[0].reason, Reason::OnlyEligible);
+        let reason = &plan.placements[1].reason;
+        let (alone, together) = (money(5), money(15));
+        assert_eq!(*reason, Reason::AvoidsTransfer { instead_of: 1, alone, together });
+        let RunnerUp::Found(other) = &plan.placements[1].runner_up else { panic!("there is one") };
+        assert_eq!(other.extra, Extra { cost: 15, carbon: 2, time: 10 });
+        assert_eq!(
+            plan.placements[1].others,
+            [Loss { choice: 1, why: Why::Worse { by: together } }]
+        );
+        assert_eq!(plan.placements[1].runner_up.clone(), RunnerUp::Found(other.clone()));
+    }
+
+    #[test]
+    fn a_deadline_moves_a_stage_away() {
+        let choices = vec![choice(0, (1, 0, 100)), choice(1, (9, 0, 10))];
+        let mut problem = project(vec![choices], vec![]);
+        problem.limits.deadline = Some(Milliseconds::new(60));
+        let plan = placed(&problem);
+        let by = Amount::Time(Milliseconds::new(40));
+        assert_eq!(plan.placements[0].reason, Reason::MeetsLimit { instead_of: 0, by });
+        assert_eq!(plan.placements[0].runner_up, RunnerUp::None);
+        assert_eq!(plan.slack(&problem), Some(Milliseconds::new(50)));
+        problem.limits.deadline = None;
+        let reason = placed(&problem).placements[0].reason.clone();
+        assert_eq!(reason, Reason::Best { objective: Objective::Cost, by: Some(money(8)) });
+    }
+
+    #[test]
+    fn stages_on_one_machine_wait_for_each_other() {
+        let mut here = choice(0, (1, 0, 10));
+        here.machine = Some(MachineId(7));
+        let mut problem =
+            project(vec![vec![here.clone()], vec![here, choice(1, (5, 0, 12))]], vec![]);
+        problem.objective = Objective::Time;
+        let plan = placed(&problem);
+        assert_eq!((plan.choices(), plan.totals.time.total), (vec![0, 1], Milliseconds::new(12)));
+        problem.objective = Objective::Cost;
+        let plan = placed(&problem);
+        assert_eq!(plan.placements[1].slot.start, Milliseconds::new(10));
+        assert_eq!(plan.totals.time.total, Milliseconds::new(20));
+    }
+
+    #[test]
+    fn unknown_is_not_zero() {
+        let unknown = Figures { cost: Known::unknown("no price"), ..Figures::known(0, 5, 1) };
+        let mut priceless = choice(0, (0, 5, 1));
+        priceless.figures = unknown;
+        let mut problem = project(vec![vec![priceless, choice(1, (90, 5, 1))]], vec![]);
+        let plan = placed(&problem);
+        let why = Why::Unknown { figure: Objective::Cost, why: "no price".into() };
+        assert_eq!(plan.placements[0].others, [Loss { choice: 0, why }]);
+        problem.objective = Objective::Carbon;
+        assert_eq!(placed(&problem).choices(), [1]);
+        problem.stages[0].choices[1].obstacles.push(Obstacle::Hard("does not fit".into()));
+        let totals = placed(&problem).totals;
+        assert!(!totals.cost.is_complete() && totals.carbon.is_complete());
     }
 }

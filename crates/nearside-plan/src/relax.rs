@@ -267,6 +267,66 @@ impl Iterator for Subsets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::amount::{Micros, Milliseconds};
+    use crate::placement::{Outcome, place};
+    use crate::problem::NamedLimit;
+    use crate::sample::{choice, project};
+
+    fn infeasible(problem: &Problem) -> Infeasible {
+        match place(problem).unwrap() {
+            Outcome::Infeasible(infeasible) => infeasible,
+            Outcome::Placed(plan) => panic!("{plan:?}"),
+        }
+    }
+
+    fn changes(problem: &Problem) -> Vec<Vec<Change>> {
+        infeasible(problem).relaxations.into_iter().map(|one| one.changes).collect()
+    }
+
+    /// A cheap slow choice, and a dear fast one that is not cleared.
+    fn tight() -> Problem {
+        let mut far = choice(1, (50, 0, 10));
+        let limit = LimitId(0);
+        far.obstacles.push(Obstacle::Limit { limit, why: "personal data".to_owned() });
+        let mut problem = project(vec![vec![choice(0, (5, 0, 100)), far]], vec![]);
+        problem.limits.named.push(NamedLimit { name: "clearance".to_owned() });
+        problem.limits.deadline = Some(Milliseconds::new(60));
+        problem
+    }
+
+    #[test]
+    fn each_single_limit_that_helps_is_named() {
+        let raise = Change::Raise { to: Amount::Time(Milliseconds::new(100)) };
+        let clear = Change::Break { limit: LimitId(0), stages: vec![0] };
+        assert_eq!(changes(&tight()), [vec![raise.clone()], vec![clear]]);
+        let mut problem = tight();
+        problem.limits.budget = Some(Micros::new(20));
+        assert_eq!(changes(&problem), [[raise]]);
+    }
+
+    #[test]
+    fn limits_that_only_help_together_come_as_a_set() {
+        let mut problem = tight();
+        problem.limits.budget = Some(Micros::new(4));
+        let deadline = Change::Raise { to: Amount::Time(Milliseconds::new(100)) };
+        let budget = Change::Raise { to: Amount::Cost(Micros::new(5)) };
+        assert_eq!(changes(&problem), [[deadline, budget]]);
+    }
+
+    #[test]
+    fn a_stage_that_fits_nowhere_is_stuck() {
+        let mut problem = tight();
+        for choice in &mut problem.stages[0].choices {
+            choice.obstacles.push(Obstacle::Hard("does not fit".to_owned()));
+        }
+        let infeasible = infeasible(&problem);
+        assert!(infeasible.relaxations.is_empty() && infeasible.complete);
+        let [Stuck::Stage { stage: 0, choices }] = &infeasible.stuck[..] else {
+            panic!("{infeasible:?}")
+        };
+        assert_eq!(choices.len(), 2);
+        assert_eq!(choices[1].why.to_string(), "does not fit");
+    }
 
     #[test]
     fn subsets_come_in_order() {

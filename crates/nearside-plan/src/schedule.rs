@@ -166,17 +166,17 @@ impl Schedule {
             missing.add(time.clone(), |sum, _| *sum);
             time.clone().value().map_or(0, Milliseconds::get)
         };
-        for stage in 0..choices.len() {
+        for (stage, arriving) in arriving.iter().enumerate() {
             let choice = chosen(stage);
             totals.add(&choice.figures.cost, &choice.figures.carbon);
             let machine = choice.machine.and_then(|machine| free.get(&machine)).copied();
             let mut start = machine.unwrap_or(0);
-            for edge in &arriving[stage] {
+            for edge in arriving {
                 let ready = slots[problem.edges[*edge].from].end.get();
                 start = start.max(ready.saturating_add(known(&transfers[*edge].time)));
             }
             let end = start.saturating_add(known(&choice.figures.time));
-            choice.machine.into_iter().for_each(|machine| drop(free.insert(machine, end)));
+            free.extend(choice.machine.map(|machine| (machine, end)));
             slots.push(Slot { start: Milliseconds::new(start), end: Milliseconds::new(end) });
         }
         totals.time.missing = missing.missing;

@@ -9,7 +9,7 @@
 
 use crate::bound::Remaining;
 use crate::dominance;
-use crate::elimination::{Assignment, Found, INFINITE, Weighing, minimum};
+use crate::elimination::{self, Assignment, Found, INFINITE, Weighing, minimum};
 use crate::frontier::{self, Capped, LABELS, Promise, Question, Respects};
 use crate::lagrange::{Incumbent, Prices};
 use crate::problem::Problem;
@@ -20,12 +20,12 @@ use crate::weights::{ADDITIVE, AXES, Amounts, BREAKS, Model, Pick, TIME, Terms};
 pub(crate) struct Solution {
     /// The position of the choice at each stage.
     pub(crate) choices: Vec<usize>,
-    /// Its totals, unknown parts weighed in; the time is zero where it does not matter.
-    pub(crate) totals: Amounts,
     /// Where optimality is not proven: the first goal in doubt, and the least it could come to.
     pub(crate) gap: Option<(usize, u64)>,
     /// The most labels held at once.
     pub(crate) labels: usize,
+    /// About how many additions one elimination takes.
+    pub(crate) work: u128,
 }
 
 /// What solving led to.
@@ -50,7 +50,7 @@ pub(crate) enum Goal {
 
 /// What one goal led to.
 enum Step {
-    Best { picks: Vec<Pick>, totals: Amounts, bound: u128, labels: usize },
+    Best { choices: Vec<usize>, totals: Amounts, bound: u128, labels: usize },
     Infeasible,
     Capped,
 }
@@ -66,12 +66,12 @@ pub(crate) fn solve_within(problem: &Problem, terms: &Terms, labels: usize) -> A
     if model.without_candidates() {
         return Answer::Infeasible;
     }
-    let mut limits = terms.limits;
+    let (mut limits, work) = (terms.limits, elimination::work(&model));
     let mut answer: Option<Solution> = None;
     for goal in goals(&terms.goals) {
         let step = reach(&model, &goal, &limits, labels);
-        let (picks, totals, bound, held) = match step {
-            Step::Best { picks, totals, bound, labels } => (picks, totals, bound, labels),
+        let (choices, totals, bound, held) = match step {
+            Step::Best { choices, totals, bound, labels } => (choices, totals, bound, labels),
             // A later goal can only fail to improve on what an earlier one found.
             _ if answer.is_some() => continue,
             Step::Infeasible => return Answer::Infeasible,
@@ -81,9 +81,7 @@ pub(crate) fn solve_within(problem: &Problem, terms: &Terms, labels: usize) -> A
         let gap = before.as_ref().and_then(|before| before.gap);
         let gap = gap.or_else(|| shortfall(&model, &goal, &totals, bound));
         let held = before.map_or(0, |before| before.labels).max(held);
-        let choice = |(stage, pick): (usize, &Pick)| model.candidate(stage, *pick).choice;
-        let choices = picks.iter().enumerate().map(choice).collect();
-        answer = Some(Solution { choices, totals, gap, labels: held });
+        answer = Some(Solution { choices, gap, labels: held, work });
         match &goal {
             Goal::Time => limits[TIME] = Some(totals[TIME]),
             Goal::Sums(axes) => axes.iter().for_each(|axis| limits[*axis] = Some(totals[*axis])),
@@ -169,7 +167,7 @@ fn unlimited(
             best.bound >> with_time.multipliers[*axes.last()?].trailing_zeros()
         }
     };
-    Some(Step::Best { picks: best.picks, totals, bound, labels: 0 })
+    Some(Step::Best { choices: model.choices(&best.picks), totals, bound, labels: 0 })
 }
 
 /// Label setting, with prices first.
@@ -194,7 +192,7 @@ fn label(model: &Model, goal: &Goal, limits: &[Option<u64>; AXES], labels: usize
         Some((picks, totals)) => {
             let own = value(&totals);
             let bound = answers.set_aside.map_or(own, |least| least.min(own));
-            Step::Best { picks, totals, bound, labels: answers.peak }
+            Step::Best { choices: model.choices(&picks), totals, bound, labels: answers.peak }
         }
         None if answers.set_aside.is_some() => Step::Capped,
         None => Step::Infeasible,
@@ -256,4 +254,65 @@ fn question<'a>(
         add(weighing, cap);
     }
     Question { model, respects, caps, latest, promise, known: vec![], labels }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::amount::{Micros, Milliseconds, Objective};
+    use crate::sample;
+    use crate::schedule::Schedule;
+
+    fn cost(problem: &Problem, solution: &Solution) -> u64 {
+        let schedule = Schedule::new(problem, &solution.choices).unwrap();
+        assert!(schedule.totals.time.total <= problem.limits.deadline.unwrap());
+        schedule.totals.cost.total.get()
+    }
+
+    #[test]
+    fn goals_that_add_up_are_met_together() {
+        use crate::weights::{CARBON, COST};
+        let sums = |axes: &[usize]| Goal::Sums(axes.to_vec());
+        assert_eq!(goals(&[TIME, COST, CARBON]), [Goal::Time, sums(&[COST, CARBON])]);
+        assert_eq!(goals(&[BREAKS, COST, CARBON]), [sums(&[BREAKS]), sums(&[COST, CARBON])]);
+    }
+
+    /// A cap on labels costs proof or optimality, never honesty.
+    #[test]
+    fn a_capped_search_states_a_true_bound() {
+        let mut gaps = 0;
+        for seed in 0..40 {
+            let mut problem = sample::random(seed, 8, 5, 2);
+            problem.objective = Objective::Time;
+            let Answer::Best(fastest) = solve(&problem, &Terms::of(&problem)) else {
+                panic!("feasible")
+            };
+            let fastest = Schedule::new(&problem, &fastest.choices).unwrap().totals.time.total;
+            problem.objective = Objective::Cost;
+            problem.limits.deadline = Some(Milliseconds::new(fastest.get() * 13 / 10));
+            let terms = Terms::of(&problem);
+            let Answer::Best(exact) = solve(&problem, &terms) else { panic!("feasible") };
+            assert_eq!(exact.gap, None);
+            for labels in [1, 2, 5] {
+                let Answer::Best(capped) = solve_within(&problem, &terms, labels) else { continue };
+                let (found, best) = (cost(&problem, &capped), cost(&problem, &exact));
+                let bound = capped.gap.map_or(best, |(_, bound)| bound);
+                gaps += usize::from(capped.gap.is_some());
+                match capped.gap {
+                    None => assert_eq!(found, best),
+                    Some((crate::weights::COST, _)) => assert!(bound <= best && best <= found),
+                    Some(_) => assert!(best <= found),
+                }
+            }
+        }
+        assert!(gaps > 0);
+    }
+
+    #[test]
+    fn a_budget_below_the_cheapest_plan_is_infeasible() {
+        let mut problem = sample::random(1, 6, 4, 2);
+        problem.objective = Objective::Carbon;
+        problem.limits.budget = Some(Micros::ZERO);
+        assert!(matches!(solve(&problem, &Terms::of(&problem)), Answer::Infeasible));
+    }
 }

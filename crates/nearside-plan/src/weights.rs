@@ -164,13 +164,81 @@ pub(crate) struct Link {
     monthly: u64,
 }
 
-/// The routes that have the same rates.
+/// The rates that some routes have in common, packed for the inner loops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum RouteClass {
+struct RouteKind {
+    way: Way,
+    /// Whether a rate is unknown: cost, carbon, time.
+    unknown: [bool; 3],
+    /// Per 10^9 bytes: cost, carbon, time.
+    per_gb: [u64; 3],
+    latency: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
     Within,
     Blocked,
-    Open { per_gb: [Option<u64>; AXES], latency: u64 },
+    Open,
 }
+
+impl RouteKind {
+    fn new(route: Option<&Route>) -> Self {
+        let way = match route {
+            None => Way::Within,
+            Some(Route::Blocked(_)) => Way::Blocked,
+            Some(Route::Open(_)) => Way::Open,
+        };
+        let mut kind = Self { way, unknown: [false; 3], per_gb: [0; 3], latency: 0 };
+        if let Some(Route::Open(rates)) = route {
+            kind.latency = rates.latency.get();
+            for objective in [Objective::Cost, Objective::Carbon, Objective::Time] {
+                let rate = rates.count(objective).value();
+                kind.unknown[axis(objective) - COST] = rate.is_none();
+                kind.per_gb[axis(objective) - COST] = rate.unwrap_or(0);
+            }
+        }
+        kind
+    }
+}
+
+/// One rate of every kind of route, side by side.
+#[derive(Clone, Debug)]
+struct Column {
+    per_gb: Vec<u64>,
+    largest: u64,
+}
+
+impl Column {
+    fn new(kinds: &[RouteKind], place: usize) -> Self {
+        let per_gb: Vec<u64> = kinds.iter().map(|kind| kind.per_gb[place]).collect();
+        let largest = per_gb.iter().max().copied().unwrap_or(0);
+        Self { per_gb, largest }
+    }
+
+    /// Adds what moving the bytes comes to at each rate from `first` on, times a multiplier.
+    fn add_moved(&self, first: usize, bytes: u64, multiplier: u128, sums: &mut [u128]) {
+        let small = self.largest.checked_mul(bytes).is_some_and(|most| most < u64::MAX - GB);
+        for (sum, rate) in sums.iter_mut().zip(&self.per_gb[first..]) {
+            let amount = match small {
+                true => rate.wrapping_mul(bytes).div_ceil(GB),
+                false => moved(*rate, bytes) as u64,
+            };
+            *sum += multiplier * u128::from(amount);
+        }
+    }
+}
+
+fn special(kinds: &[RouteKind]) -> Vec<usize> {
+    let plain = |kind: &RouteKind| kind.way == Way::Open && !kind.unknown.contains(&true);
+    (0..kinds.len()).filter(|index| !plain(&kinds[*index])).collect()
+}
+
+/// How many kinds are weighed at a time, so that their sums stay in the nearest cache.
+const BLOCK: usize = 1024;
+
+/// Bytes in a gigabyte.
+const GB: u64 = 1_000_000_000;
 
 /// What is taken at one stage: a group, and a candidate within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,8 +267,11 @@ pub(crate) struct Model {
     /// The bits that hold any total of an axis.
     pub(crate) bits: [u32; AXES],
     locations: usize,
-    class_of: Vec<u32>,
-    classes: Vec<RouteClass>,
+    kind_of: Vec<u32>,
+    kinds: Vec<RouteKind>,
+    rates: [Column; 3],
+    /// Kinds that are not open with all rates known.
+    special: Vec<usize>,
     needed: [bool; AXES],
     unknown: Amounts,
 }
@@ -229,7 +300,7 @@ impl Model {
             lists
         };
         let (incoming, outgoing) = (at(|link| link.to), at(|link| link.from));
-        let (class_of, classes) = route_classes(problem);
+        let (kind_of, kinds) = route_kinds(problem);
         let mut model = Self {
             stages,
             links,
@@ -239,8 +310,10 @@ impl Model {
             timed: terms.needed[TIME],
             bits,
             locations: problem.routes.locations(),
-            class_of,
-            classes,
+            kind_of,
+            special: special(&kinds),
+            rates: [0, 1, 2].map(|place| Column::new(&kinds, place)),
+            kinds,
             needed: terms.needed,
             unknown,
         };
@@ -258,43 +331,98 @@ impl Model {
         &self.stages[stage][pick.group].candidates[pick.candidate]
     }
 
+    /// The positions of the choices picked.
+    pub(crate) fn choices(&self, picks: &[Pick]) -> Vec<usize> {
+        let picks = picks.iter().enumerate();
+        picks.map(|(stage, pick)| self.candidate(stage, *pick).choice).collect()
+    }
+
     /// What moving a link's data weighs; `None` when it must not or cannot be moved.
     pub(crate) fn transfer(&self, link: &Link, from: usize, to: usize) -> Option<Amounts> {
-        let class = self.class_of[from * self.locations + to];
-        self.transfer_by_class(link, class as usize)
+        self.transfer_by_kind(link, self.route_kind(from, to))
     }
 
     /// How many kinds of route there are.
     pub(crate) fn route_kinds(&self) -> usize {
-        self.classes.len()
+        self.kinds.len()
     }
 
     /// The kind of the route between two locations.
     pub(crate) fn route_kind(&self, from: usize, to: usize) -> usize {
-        self.class_of[from * self.locations + to] as usize
+        self.kind_of[from * self.locations + to] as usize
     }
 
     /// What moving a link's data over a kind of route weighs.
-    pub(crate) fn transfer_by_class(&self, link: &Link, class: usize) -> Option<Amounts> {
-        let (per_gb, latency) = match &self.classes[class] {
-            RouteClass::Within => return Some([0; AXES]),
-            _ if link.pass == 0 && link.monthly == 0 => return Some([0; AXES]),
-            RouteClass::Blocked => return None,
-            RouteClass::Open { per_gb, latency } => (per_gb, *latency),
-        };
+    fn transfer_by_kind(&self, link: &Link, kind: usize) -> Option<Amounts> {
         let mut amounts = [0; AXES];
-        for (axis, bytes) in [(COST, link.monthly), (CARBON, link.monthly), (TIME, link.pass)] {
-            amounts[axis] = match per_gb[axis] {
-                _ if bytes == 0 => 0,
-                Some(rate) => moved_quickly(rate, bytes),
-                None if self.needed[axis] => return None,
-                None => self.unknown[axis],
-            };
-        }
-        if link.pass > 0 {
-            amounts[TIME] += latency;
+        for axis in [COST, CARBON, TIME] {
+            let mut multipliers = [0; AXES];
+            multipliers[axis] = 1;
+            amounts[axis] = self.transfer_sum(link, kind, &multipliers)? as u64;
         }
         Some(amounts)
+    }
+
+    /// The weighed sum of moving a link's data over a kind of route.
+    pub(crate) fn transfer_sum(
+        &self,
+        link: &Link,
+        kind: usize,
+        multipliers: &[u128; AXES],
+    ) -> Option<u128> {
+        let kind = &self.kinds[kind];
+        match kind.way {
+            Way::Within => return Some(0),
+            _ if link.pass == 0 && link.monthly == 0 => return Some(0),
+            Way::Blocked => return None,
+            Way::Open => {}
+        }
+        let mut sum = 0;
+        for (axis, bytes, first) in
+            [(COST, link.monthly, 0), (CARBON, link.monthly, 0), (TIME, link.pass, kind.latency)]
+        {
+            let unknown = kind.unknown[axis - COST];
+            if bytes > 0 && unknown && self.needed[axis] {
+                return None;
+            }
+            if bytes > 0 && multipliers[axis] > 0 {
+                let amount = match unknown {
+                    true => self.unknown[axis],
+                    false => moved_quickly(kind.per_gb[axis - COST], bytes),
+                };
+                sum += multipliers[axis] * u128::from(amount + first);
+            }
+        }
+        Some(sum)
+    }
+
+    /// [`Model::transfer_sum`] for every kind of route; `blocked` where data cannot move.
+    pub(crate) fn transfer_sums(
+        &self,
+        link: &Link,
+        multipliers: &[u128; AXES],
+        blocked: u128,
+        sums: &mut Vec<u128>,
+    ) {
+        sums.clear();
+        sums.resize(self.kinds.len(), 0);
+        let amounts = [(COST, link.monthly), (CARBON, link.monthly), (TIME, link.pass)];
+        for (block, sums) in sums.chunks_mut(BLOCK).enumerate() {
+            let first = block * BLOCK;
+            for (axis, bytes) in amounts {
+                if bytes > 0 && multipliers[axis] > 0 {
+                    self.rates[axis - COST].add_moved(first, bytes, multipliers[axis], sums);
+                }
+            }
+        }
+        if link.pass > 0 && multipliers[TIME] > 0 {
+            for (sum, kind) in sums.iter_mut().zip(&self.kinds) {
+                *sum += multipliers[TIME] * u128::from(kind.latency);
+            }
+        }
+        for kind in &self.special {
+            sums[*kind] = self.transfer_sum(link, *kind, multipliers).unwrap_or(blocked);
+        }
     }
 
     /// The totals of a complete assignment; `None` when a transfer is blocked.
@@ -417,38 +545,29 @@ fn groups(
     groups
 }
 
-/// Numbers the different kinds of route, and says which kind joins each pair of locations.
-fn route_classes(problem: &Problem) -> (Vec<u32>, Vec<RouteClass>) {
+/// Says which kind of route joins each pair of locations, and lists the kinds.
+fn route_kinds(problem: &Problem) -> (Vec<u32>, Vec<RouteKind>) {
     let locations = problem.routes.locations();
     let mut numbers = BTreeMap::new();
-    let mut classes = vec![];
-    let mut class_of = Vec::with_capacity(locations * locations);
+    let mut kinds = vec![];
+    let mut kind_of = Vec::with_capacity(locations * locations);
     for from in 0..locations {
         for to in 0..locations {
-            let class = match problem.routes.between(LocationId(from), LocationId(to)) {
-                None => RouteClass::Within,
-                Some(Route::Blocked(_)) => RouteClass::Blocked,
-                Some(Route::Open(rates)) => {
-                    let mut per_gb = [Some(0); AXES];
-                    for objective in [Objective::Cost, Objective::Time, Objective::Carbon] {
-                        per_gb[axis(objective)] = rates.count(objective).value();
-                    }
-                    RouteClass::Open { per_gb, latency: rates.latency.get() }
-                }
-            };
-            class_of.push(*numbers.entry(class).or_insert_with(|| {
-                classes.push(class);
-                classes.len() as u32 - 1
+            let kind = RouteKind::new(problem.routes.between(LocationId(from), LocationId(to)));
+            kind_of.push(*numbers.entry(kind).or_insert_with(|| {
+                kinds.push(kind);
+                kinds.len() as u32 - 1
             }));
         }
     }
-    (class_of, classes)
+    (kind_of, kinds)
 }
 
 /// [`moved`] without 128-bit division where 64 bits are enough, for the inner loops.
+#[inline]
 fn moved_quickly(rate: u64, bytes: u64) -> u64 {
     match rate.checked_mul(bytes) {
-        Some(product) => product.div_ceil(1_000_000_000),
+        Some(product) => product.div_ceil(GB),
         None => moved(rate, bytes) as u64,
     }
 }

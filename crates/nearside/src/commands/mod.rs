@@ -1,11 +1,11 @@
 //! One file per verb.
 
-mod catalog;
+pub(crate) mod catalog;
 mod completions;
-mod config;
-mod fit;
+pub(crate) mod config;
+pub(crate) mod fit;
 mod init;
-mod plan;
+pub(crate) mod plan;
 
 use crate::cli::Command;
 use crate::error::CommandError;

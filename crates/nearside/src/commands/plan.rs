@@ -1,7 +1,78 @@
-//! stub
+//! `nearside plan`: where every stage runs, why, and what the runner-up would cost.
+
+mod text;
+mod view;
+
+use nearside_estimate::Calibration;
+use nearside_plan::{Objective, Outcome as Planned, ProblemError, pareto, place};
+
 use crate::cli::Plan;
-use crate::error::CommandError;
-use crate::output::{Outcome, Output};
-pub(super) fn run(_arguments: &Plan, _output: &Output) -> Result<Outcome, CommandError> {
-    Ok(Outcome::Done)
+use crate::environment;
+use crate::error::{CommandError, Fault};
+use crate::output::{Answer, Form, Outcome, Output};
+use crate::wire;
+use crate::wire::placement::{Caution, Posed, pose};
+use crate::wire::project::Loaded;
+
+pub(crate) use view::PlanAnswer;
+
+pub(super) fn run(arguments: &Plan, output: &Output) -> Result<Outcome, CommandError> {
+    let catalog = wire::catalog()?;
+    let calibration = Calibration::default();
+    let caution = if arguments.cautious { Caution::High } else { Caution::Likely };
+    let solve = |changes: &[String]| {
+        let loaded = wire::project::load(&arguments.path, changes)?;
+        let posed = pose(&loaded, &catalog, &calibration, caution)?;
+        solved(&loaded, &posed, arguments).map(|answer| (answer, loaded, posed))
+    };
+    let (mut answer, loaded, posed) = solve(&[])?;
+    if let Some(stage) = &arguments.stage
+        && loaded.project.stage(stage).is_none()
+    {
+        let names: Vec<_> =
+            loaded.project.stages.iter().map(|stage| stage.name.value.as_str()).collect();
+        return Err(CommandError::new(Fault::Usage, format!("there is no stage \"{stage}\""))
+            .hint(format!("the stages are {}", names.join(", "))));
+    }
+    if !arguments.what_if.is_empty() {
+        let (changed, _, _) = solve(&arguments.what_if)?;
+        answer.what_if = Some(view::WhatIf::between(&arguments.what_if, &answer, changed));
+    }
+    let outcome = if answer.is_feasible() { Outcome::Done } else { Outcome::Negative };
+    print(&answer, &posed, arguments, output);
+    Ok(outcome)
+}
+
+fn solved(loaded: &Loaded, posed: &Posed, arguments: &Plan) -> Result<PlanAnswer, CommandError> {
+    let bug = |error: ProblemError| CommandError::new(Fault::Bug, error.to_string());
+    let mut answer = match place(&posed.problem).map_err(bug)? {
+        Planned::Placed(plan) => view::placed(loaded, posed, &plan),
+        Planned::Infeasible(infeasible) => view::infeasible(loaded, posed, &infeasible),
+    };
+    if arguments.pareto && answer.is_feasible() {
+        let axes = [Objective::Cost, Objective::Time, Objective::Carbon];
+        let front = pareto(&posed.problem, &axes).map_err(bug)?;
+        answer.front = Some(view::front(posed, &front));
+    }
+    Ok(answer)
+}
+
+fn print(answer: &PlanAnswer, posed: &Posed, arguments: &Plan, output: &Output) {
+    if output.form == Form::Json {
+        let sources = answer.sources();
+        let answer = Answer {
+            schema: "nearside/plan/1",
+            data: answer,
+            warnings: &posed.notes,
+            sources: &sources,
+        };
+        return output.json(&answer, environment::today());
+    }
+    output.text(&text::of(answer, arguments, output.detail));
+    for note in &posed.notes {
+        output.warning(note);
+    }
+    for hint in text::hints(answer, arguments) {
+        output.hint(&hint);
+    }
 }

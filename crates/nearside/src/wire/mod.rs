@@ -3,7 +3,9 @@
 
 pub(crate) mod machine;
 pub(crate) mod models;
+pub(crate) mod placement;
 pub(crate) mod project;
+mod routes;
 pub(crate) mod sites;
 pub(crate) mod stages;
 

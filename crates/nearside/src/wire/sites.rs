@@ -39,7 +39,17 @@ pub(crate) fn of_project(
     let mut notes = Vec::new();
     let rates = &project.money.exchange;
     for own in &project.sites.own {
-        if project.sites.uses(&own.name) {
+        if !project.sites.uses(&own.name) {
+            continue;
+        }
+        if own.machine == MachineSource::Unstated {
+            let launcher = own.launcher;
+            let name = &own.name;
+            notes.push(format!(
+                "site {name} ({launcher}) is left out: nothing says what machines it has; give \
+                 [site.{name}] accelerators, cores and memory"
+            ));
+        } else {
             let (mut site, more) = own_site(own.clone(), folder, catalog, rates)?;
             site.clearance = project.policy.clearance(&own.name, own.ownership(), own.clearance);
             notes.extend(more.into_iter().map(|note| format!("{}: {note}", own.name)));
@@ -53,7 +63,10 @@ pub(crate) fn of_project(
         }
     }
     for (name, offer) in offers {
-        if !project.sites.uses(&name) {
+        let short = format!("{}/{}", offer.key.provider, offer.key.instance);
+        let excluded =
+            |pattern: &workload::SitePattern| pattern.matches(&name) || pattern.matches(&short);
+        if project.sites.never.iter().any(excluded) {
             continue;
         }
         for mut site in rented_sites(offer, catalog, rates, project.sites.spot)? {
