@@ -16,7 +16,20 @@ pub(crate) struct Schema {
 
 /// Every schema; one row each.
 pub(crate) fn listed() -> &'static [Schema] {
-    &[]
+    &[
+        Schema { file: "schemas/project.schema.json", arguments: &["config", "schema", "project"] },
+        Schema { file: "schemas/plan.schema.json", arguments: &["config", "schema", "plan"] },
+        Schema { file: "schemas/fit.schema.json", arguments: &["config", "schema", "fit"] },
+        Schema { file: "schemas/config.schema.json", arguments: &["config", "schema", "config"] },
+        Schema {
+            file: "schemas/catalog-list.schema.json",
+            arguments: &["config", "schema", "catalog-list"],
+        },
+        Schema {
+            file: "schemas/catalog-check.schema.json",
+            arguments: &["config", "schema", "catalog-check"],
+        },
+    ]
 }
 
 /// Writes every schema anew.

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use nearside_catalog::Site;
-use nearside_units::{Basis, Bytes, Duration, Joules, Known, Money, Sourced, Span};
+use nearside_units::{Bytes, Duration, Joules, Known, Money, Span};
 use nearside_workload::{CustomDevice, Task, Workload};
 
 use crate::calibration::Calibration;
 use crate::carbon::Carbon;
 use crate::demand::{Demand, Memory, NotEstimated, demand, usable_devices};
+use crate::input::Input;
 use crate::roofline::Bottleneck;
 use crate::working_site::WorkingSite;
 
@@ -116,17 +117,6 @@ pub struct Cost {
     pub full: Span<Money>,
 }
 
-/// Something that a figure was computed from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Input {
-    /// What it is, as in `memory bandwidth`.
-    pub what: &'static str,
-    /// Its value, as shown to people.
-    pub value: String,
-    /// Where it came from.
-    pub basis: Basis,
-}
-
 /// What a workload asks for, computed once per number of devices and used for every site.
 #[derive(Clone, Debug)]
 pub struct Demands<'workload> {
@@ -216,17 +206,5 @@ impl Estimate {
             carbon: Known::unknown(unknown()),
             inputs: Vec::new(),
         }
-    }
-}
-
-impl Input {
-    pub(crate) fn of<T: ToString>(what: &'static str, sourced: &Sourced<T>) -> Self {
-        Self { what, value: sourced.value.to_string(), basis: sourced.basis.clone() }
-    }
-
-    pub(crate) fn share(what: &'static str, share: &Sourced<Span<f64>>) -> Self {
-        let percent = |share: f64| nearside_units::significant(share * 100.0);
-        let (low, high) = (percent(share.value.low()), percent(share.value.high()));
-        Self { what, value: format!("{low}-{high} %"), basis: share.basis.clone() }
     }
 }

@@ -13,6 +13,7 @@ pub mod carbon;
 pub mod demand;
 pub mod energy;
 mod estimate;
+mod input;
 pub mod lowering;
 pub mod ownership;
 pub mod roofline;
@@ -23,6 +24,7 @@ mod working_site;
 
 pub use calibration::Calibration;
 pub use estimate::{
-    Cost, Demands, Device, Estimate, Fit, Input, Period, Verdict, estimate, estimate_demands,
+    Cost, Demands, Device, Estimate, Fit, Period, Verdict, estimate, estimate_demands,
 };
+pub use input::{Input, Quantity, Share};
 pub use technique::{Technique, techniques};

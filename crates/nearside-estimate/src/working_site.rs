@@ -11,7 +11,8 @@ use crate::calibration::{Calibration, Kernels, MemoryUse, ProcessorUse};
 use crate::carbon::carbon;
 use crate::demand::Demand;
 use crate::energy::{energy, power};
-use crate::estimate::{Cost, Device, Estimate, Fit, Input, Period, Verdict};
+use crate::estimate::{Cost, Device, Estimate, Fit, Period, Verdict};
+use crate::input::Input;
 use crate::ownership::{own_cost, try_map};
 use crate::roofline::{Bottleneck, Ceilings, Timed, all_reduce, run};
 
@@ -85,7 +86,7 @@ impl WorkingSite<'_> {
         let usable = &self.calibration.memory.usable;
         memory.map(|memory| {
             inputs.push(Input::of("device memory", &memory));
-            inputs.push(Input::share("usable share of device memory", usable));
+            inputs.push(Input::of("usable share of device memory", usable));
             usable.value.map(|share| memory.value.scaled(share))
         })
     }
@@ -100,12 +101,8 @@ impl WorkingSite<'_> {
     /// What allocator and driver take for so many live bytes.
     fn reserved(&self, live: Bytes, inputs: &mut Vec<Input>) -> Span<Bytes> {
         let MemoryUse { reserved, context, .. } = &self.calibration.memory;
-        inputs.push(Input::share("reserved over allocated memory", reserved));
-        inputs.push(Input {
-            what: "driver context",
-            value: context.value.to_string(),
-            basis: context.basis.clone(),
-        });
+        inputs.push(Input::of("reserved over allocated memory", reserved));
+        inputs.push(Input::of("driver context", context));
         reserved.value.map(|share| live.scaled(share)) + context.value
     }
 
@@ -126,11 +123,7 @@ impl WorkingSite<'_> {
             let steps = demand.passes.last().map_or(0.0, |pass| pass.repeats);
             let once = all_reduce(demand.exchanged, self.devices, rate.value);
             let exchange = once.map(|time| time * steps);
-            inputs.push(Input {
-                what: "exchange between devices",
-                value: rate.value.to_string(),
-                basis: rate.basis.clone(),
-            });
+            inputs.push(Input::of("exchange between devices", rate));
             let bottleneck = match exchange.likely() > timed.time.likely() {
                 true => Bottleneck::Exchange,
                 false => timed.bottleneck,
@@ -144,7 +137,7 @@ impl WorkingSite<'_> {
         self.site.machine.threads.as_ref().map(|threads| {
             let share = &self.calibration.processor.thread_share;
             inputs.push(Input::of("hardware threads", threads));
-            inputs.push(Input::share("scaling over threads", share));
+            inputs.push(Input::of("scaling over threads", share));
             let cores = share.value.map(|share| (f64::from(threads.value) * share).max(1.0));
             let seconds = Span::exact(demand.core_seconds)
                 .combine_inverse(cores, |seconds, cores| seconds / cores);
@@ -168,15 +161,11 @@ impl WorkingSite<'_> {
             inputs.push(Input::of("memory bandwidth", &bandwidth));
             let measured = device.measured_bf16().value();
             let matrix = measured_share(&peak, measured, matrix_share);
-            inputs.push(Input::share("matrix products reach of the peak", &matrix));
-            inputs.push(Input::share("attention reaches of the peak", attention_share));
-            inputs.push(Input::share("kernels reach of the bandwidth", bandwidth_share));
-            inputs.push(Input {
-                what: "gap between kernels",
-                value: gap.value.to_string(),
-                basis: gap.basis.clone(),
-            });
-            inputs.push(Input::share("run over kernels", overhead));
+            inputs.push(Input::of("matrix products reach of the peak", &matrix));
+            inputs.push(Input::of("attention reaches of the peak", attention_share));
+            inputs.push(Input::of("kernels reach of the bandwidth", bandwidth_share));
+            inputs.push(Input::of("gap between kernels", gap));
+            inputs.push(Input::of("run over kernels", overhead));
             Ceilings {
                 matrix: matrix.value.map(|share| peak.value * share),
                 attention: attention_share.value.map(|share| peak.value * share),
@@ -205,16 +194,8 @@ impl WorkingSite<'_> {
         self.site.machine.threads.as_ref().map(|threads| {
             let count = f64::from(threads.value.max(1));
             inputs.push(Input::of("hardware threads", threads));
-            inputs.push(Input {
-                what: "arithmetic per thread",
-                value: thread_flops.value.to_string(),
-                basis: thread_flops.basis.clone(),
-            });
-            inputs.push(Input {
-                what: "bandwidth per thread",
-                value: thread_bandwidth.value.to_string(),
-                basis: thread_bandwidth.basis.clone(),
-            });
+            inputs.push(Input::of("arithmetic per thread", thread_flops));
+            inputs.push(Input::of("bandwidth per thread", thread_bandwidth));
             let flops = thread_flops.value.map(|rate| rate * count);
             let bandwidth = thread_bandwidth
                 .value
@@ -251,7 +232,7 @@ impl WorkingSite<'_> {
             Span::new(low, likely, high).unwrap_or(Span::exact(likely))
         });
         if let Known::Value(power) = &power {
-            let value = power.busy.to_string();
+            let value = power.busy.into();
             let basis =
                 Basis::derived("nominal power x share in use x PUE, or the site's own figures");
             estimate.inputs.push(Input { what: "power at the wall", value, basis });

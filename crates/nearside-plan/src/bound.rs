@@ -10,8 +10,12 @@
 //! `weight(so far) + remaining > weight(C)`: no completion could respect every cap at once. With
 //! the right multipliers this is the Lagrangian bound.
 
-use crate::elimination::{Elimination, INFINITE, Message, Timed, Weighing, entries_cap};
+use crate::elimination::{Elimination, INFINITE, Message, Timed, Weighing};
 use crate::weights::{Model, TIME};
+
+/// The most entries one table of the cost-to-go may have: a sharper bound must not cost more than
+/// the labels it saves.
+const ENTRIES: usize = 1 << 13;
 
 /// Where the path whose time is weighed stands after some stages have been placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +42,7 @@ impl Remaining {
     /// Eliminates all stages from the last to the first.
     pub(crate) fn new(model: &Model, weighing: Weighing) -> Self {
         let order = (0..model.stages.len()).rev().collect();
-        let elimination = Elimination::new(model, &weighing, order, entries_cap(model));
+        let elimination = Elimination::new(model, &weighing, order, ENTRIES);
         let (least, messages) = (elimination.bound, elimination.messages);
         Self { weighing, least, messages }
     }
@@ -143,6 +147,52 @@ impl Rest {
         let between = if model.machines > 0 { waits(model, &fastest) } else { vec![] };
         Self { after, between }
     }
+}
+
+/// How often [`in_time`] looks again: what one removal rules out elsewhere.
+const LOOKS: usize = 3;
+
+/// Removes candidates with which no pass can end in time, however fast everything else is.
+pub(crate) fn in_time(model: &mut Model, latest: u64) {
+    for _ in 0..LOOKS {
+        let rest = Rest::new(model).after;
+        let ready = ready(model);
+        for (stage, groups) in model.stages.iter_mut().enumerate() {
+            for (index, group) in groups.iter_mut().enumerate() {
+                let around = ready[stage][index].saturating_add(rest[stage][index]);
+                group.candidates.retain(|one| around.saturating_add(one.weights[TIME]) <= latest);
+            }
+            groups.retain(|group| !group.candidates.is_empty());
+        }
+        if model.without_candidates() {
+            return;
+        }
+    }
+}
+
+/// Per stage and group: the earliest that its data can be there.
+fn ready(model: &Model) -> Vec<Vec<u64>> {
+    let mut ends: Vec<Vec<u64>> = vec![];
+    let mut ready: Vec<Vec<u64>> = vec![];
+    for (stage, groups) in model.stages.iter().enumerate() {
+        let arrival = |link: &usize, to: usize| {
+            let link = &model.links[*link];
+            let ways = model.stages[link.from].iter().zip(&ends[link.from]);
+            let ways = ways.filter_map(|(from, end)| {
+                Some(end + model.transfer(link, from.location, to)?[TIME])
+            });
+            ways.min().unwrap_or(NEVER).min(NEVER)
+        };
+        let starts = groups.iter().map(|group| {
+            let links = model.incoming[stage].iter();
+            links.map(|link| arrival(link, group.location)).max().unwrap_or(0)
+        });
+        let starts: Vec<u64> = starts.collect();
+        let fastest = quickest(groups);
+        ends.push(starts.iter().zip(fastest).map(|(start, time)| start + time).collect());
+        ready.push(starts);
+    }
+    ready
 }
 
 fn quickest(groups: &[crate::weights::Group]) -> Vec<u64> {

@@ -199,7 +199,7 @@ pub(crate) fn work(model: &Model) -> u128 {
 }
 
 /// The most entries one message may have in a project of this many stages.
-pub(crate) fn entries_cap(model: &Model) -> usize {
+fn entries_cap(model: &Model) -> usize {
     (ALL_ENTRIES / model.stages.len()).max(FEWEST_ENTRIES)
 }
 

@@ -18,7 +18,7 @@ use crate::elimination::Weighing;
 use crate::weights::{ADDITIVE, AXES, Amounts, BREAKS, CARBON, COST, Model, Pick, TIME};
 
 /// The most labels kept after each stage.
-pub(crate) const LABELS: usize = 200_000;
+pub(crate) const LABELS: usize = 40_000;
 /// How many times [`LABELS`] may be waiting before they are thinned.
 const WAITING: usize = 4;
 

@@ -17,7 +17,7 @@ use crate::weights::{AXES, Exclusion, Terms, axis, objective, weigh};
 /// The most additions that seeking all runners-up by elimination may take.
 const RUNNER_UP_WORK: u128 = 1 << 31;
 /// The most labels that seeking all runners-up may hold, one after the other.
-const RUNNER_UP_LABELS: usize = 4 << 20;
+const RUNNER_UP_LABELS: usize = 1 << 18;
 
 /// What placing a problem led to.
 #[derive(Clone, Debug, PartialEq)]

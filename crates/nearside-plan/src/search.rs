@@ -7,7 +7,7 @@
 //! 2. each limit is compared with the least its axis can come to: that may prove there is no plan;
 //! 3. otherwise Lagrangian prices give a bound and a good plan, and label setting decides.
 
-use crate::bound::Remaining;
+use crate::bound::{self, Remaining};
 use crate::dominance;
 use crate::elimination::{self, Assignment, Found, INFINITE, Weighing, minimum};
 use crate::frontier::{self, Capped, LABELS, Promise, Question, Respects};
@@ -175,6 +175,12 @@ fn label(model: &Model, goal: &Goal, limits: &[Option<u64>; AXES], labels: usize
     let respects = respects(model, goal, limits);
     let mut model = model.clone();
     dominance::reduce(&mut model, respects.width(), |one| respects.row(&one.weights).collect());
+    if let Some(latest) = limits[TIME].filter(|_| respects.timed) {
+        bound::in_time(&mut model, latest);
+        if model.without_candidates() {
+            return Step::Infeasible;
+        }
+    }
     let mut incumbent = Incumbent::new(&model, goal, *limits);
     let Some(prices) = Prices::find(&model, goal, limits, &mut incumbent) else {
         return Step::Infeasible;

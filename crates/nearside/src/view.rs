@@ -89,7 +89,7 @@ impl InputView {
     pub(crate) fn of(input: &Input) -> Self {
         Self {
             what: input.what.to_owned(),
-            value: input.value.clone(),
+            value: input.value.to_string(),
             kind: input.basis.kind.to_string(),
             source: input.basis.source.to_string(),
             as_of: input.basis.as_of.map(|date| date.to_string()),

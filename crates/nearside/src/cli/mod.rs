@@ -240,8 +240,29 @@ pub(crate) enum Config {
         #[arg(default_value = ".")]
         path: PathBuf,
     },
-    /// The JSON Schema of nearside.toml
-    Schema,
+    /// The JSON Schema of the project file, or of the data of an answer
+    Schema {
+        /// Which
+        #[arg(value_enum, default_value_t = SchemaName::Project)]
+        name: SchemaName,
+    },
+}
+
+/// The schemas that are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaName {
+    /// nearside.toml
+    Project,
+    /// Data of `plan --json`
+    Plan,
+    /// Data of `fit --json`
+    Fit,
+    /// Data of `config show --json`
+    Config,
+    /// Data of `catalog list --json`
+    CatalogList,
+    /// Data of `catalog check --json`
+    CatalogCheck,
 }
 
 /// `nearside completions`

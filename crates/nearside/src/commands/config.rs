@@ -4,7 +4,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Config;
+use super::catalog::{Doubt, Listing};
+use super::fit::FitAnswer;
+use super::plan::PlanAnswer;
+use crate::cli::{Config, SchemaName};
 use crate::environment;
 use crate::error::CommandError;
 use crate::output::{Align, Answer, Form, Outcome, Output, table};
@@ -51,14 +54,23 @@ struct SiteView {
 
 pub(super) fn run(arguments: &Config, output: &Output) -> Result<Outcome, CommandError> {
     match arguments {
-        Config::Schema => {
-            let schema = nearside_workload::schema();
-            let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-            output.text(&text);
-        }
+        Config::Schema { name } => output.text(&schema(*name)),
         Config::Show { path } => show(path, output)?,
     }
     Ok(Outcome::Done)
+}
+
+/// The JSON Schema of the project file or of the data of an answer.
+fn schema(name: SchemaName) -> String {
+    let schema = match name {
+        SchemaName::Project => nearside_workload::schema(),
+        SchemaName::Plan => schemars::schema_for!(PlanAnswer).to_value(),
+        SchemaName::Fit => schemars::schema_for!(FitAnswer).to_value(),
+        SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),
+        SchemaName::CatalogList => schemars::schema_for!(Listing).to_value(),
+        SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),
+    };
+    serde_json::to_string_pretty(&schema).unwrap_or_default()
 }
 
 fn show(path: &std::path::Path, output: &Output) -> Result<(), CommandError> {

@@ -6,100 +6,26 @@ use std::path::Path;
 use nearside_architecture::{Architecture, Dtype, Graph, Shape};
 use nearside_catalog::{Catalog, Site};
 use nearside_estimate::{Calibration, Estimate, Period, Technique, Verdict, estimate, techniques};
-use nearside_units::{Bytes, Count, Known, Span};
+use nearside_units::{Bytes, Known, Span};
 use nearside_workload::{
     Adapter, AdapterTargets, Batch, Checkpointing, ModelRef, Recipe, Task, Training, Workload,
 };
-use schemars::JsonSchema;
-use serde::Serialize;
+
+mod text;
+mod view;
+
+pub(crate) use view::FitAnswer;
+use view::{MemoryRow, TaskFit, TechniqueFit};
 
 use crate::cli::{Fit, FitTask};
 use crate::environment;
 use crate::error::{CommandError, Fault};
-use crate::output::{Align, Answer, Detail, Form, Outcome, Output, table};
+use crate::output::{Answer, Detail, Form, Outcome, Output};
 use crate::view::{Figure, InputView, Range, sources};
 use crate::wire;
 
 /// Optimizer steps over which training speed is averaged.
 const STEPS: u64 = 100;
-
-/// The answer of `nearside fit`.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub(crate) struct FitAnswer {
-    /// The model as it was asked for.
-    model: String,
-    /// Its parameters.
-    parameters: Option<u64>,
-    /// Parameters that one token uses, where fewer.
-    active_parameters: Option<u64>,
-    /// The longest sequence it was made for, in tokens.
-    context_tokens: Option<u64>,
-    /// Where it was tried.
-    site: String,
-    /// Sequences per pass, or requests at once.
-    batch: u64,
-    /// Tokens per sequence.
-    sequence: u64,
-    /// Each task that was tried.
-    tasks: Vec<TaskFit>,
-    /// Changes that need less memory, for the task that was asked for.
-    techniques: Vec<TechniqueFit>,
-}
-
-/// One task.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-struct TaskFit {
-    /// The task.
-    task: String,
-    /// How: types, optimizer, kernels.
-    recipe: String,
-    /// fits, uncertain, does not fit or unknown.
-    verdict: String,
-    /// Why.
-    why: String,
-    /// accelerator or processor.
-    device: String,
-    /// All the memory it needs, allocator and driver included.
-    needed_bytes: Option<Range>,
-    /// The memory that programs can have.
-    available_bytes: Figure<Range>,
-    /// Live memory at the peak by category.
-    memory: Vec<MemoryRow>,
-    /// Where the peak is.
-    peak: Option<String>,
-    /// Parameters that are trained.
-    trained_parameters: Option<u64>,
-    /// What limits its speed.
-    bottleneck: Figure<String>,
-    /// Tokens per second.
-    tokens_per_second: Figure<Range>,
-    /// What the figures were computed from.
-    inputs: Vec<InputView>,
-}
-
-/// Live memory of one category.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-struct MemoryRow {
-    /// weights, gradients, optimizer, activations, logits, kv cache or workspace.
-    category: String,
-    /// How much.
-    bytes: u64,
-}
-
-/// A change that needs less memory.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-struct TechniqueFit {
-    /// What to do.
-    technique: String,
-    /// What it costs besides time.
-    price: String,
-    /// fits, uncertain, does not fit or unknown.
-    verdict: String,
-    /// All the memory it needs.
-    needed_bytes: Option<Range>,
-    /// Its time over the time without the change.
-    time_ratio: Option<f64>,
-}
 
 pub(super) fn run(arguments: &Fit, output: &Output) -> Result<Outcome, CommandError> {
     let catalog = wire::catalog()?;
@@ -358,162 +284,20 @@ fn print(answer: &FitAnswer, arguments: &Fit, notes: &[String], output: &Output)
             Answer { schema: "nearside/fit/1", data: answer, warnings: notes, sources: &sources };
         return output.json(&answer, environment::today());
     }
-    let mut text = headline(answer);
+    let mut shown = text::headline(answer);
     match (arguments.task, answer.tasks.as_slice()) {
-        (Some(_), [task]) => one_task(&mut text, answer, task),
-        _ => all_tasks(&mut text, answer),
+        (Some(_), [task]) => text::one_task(&mut shown, answer, task),
+        _ => text::all_tasks(&mut shown, answer),
     }
     if output.detail == Detail::Explained {
         for task in &answer.tasks {
-            let _ = write!(text, "\n\nbasis of {} ({})\n", task.task, task.recipe);
-            text.push_str(&inputs_table(&task.inputs));
+            let _ = write!(shown, "\n\nbasis of {} ({})\n", task.task, task.recipe);
+            shown.push_str(&text::inputs_table(&task.inputs));
         }
     }
-    output.text(&text);
+    output.text(&shown);
     for note in notes {
         output.warning(note);
     }
-    hints(answer, arguments, output);
-}
-
-fn headline(answer: &FitAnswer) -> String {
-    let count = |count: u64| Count::new(count).to_string();
-    let mut words = vec![answer.model.clone()];
-    words.extend(answer.parameters.map(|all| format!("{} parameters", count(all))));
-    words.extend(answer.active_parameters.map(|active| format!("{} active", count(active))));
-    words.extend(answer.context_tokens.map(|context| format!("{context} tokens of context")));
-    format!(
-        "{}\non {}, {} x {} tokens\n",
-        words.join(", "),
-        answer.site,
-        answer.batch,
-        answer.sequence
-    )
-}
-
-fn range_text(range: &Range, unit: &str) -> String {
-    let digits = nearside_units::significant;
-    match (digits(range.low), digits(range.high)) {
-        (low, high) if low == high => format!("{low}{unit}"),
-        (low, high) => format!("{low}-{high}{unit}"),
-    }
-}
-
-fn gib(range: &Range) -> String {
-    let scale = |bytes: f64| bytes / f64::from(1 << 30);
-    range_text(
-        &Range { low: scale(range.low), likely: scale(range.likely), high: scale(range.high) },
-        "",
-    )
-}
-
-fn figure_text<T>(figure: &Figure<T>, text: impl FnOnce(&T) -> String) -> String {
-    match figure {
-        Figure::Value(value) => text(value),
-        Figure::Unknown { .. } => "-".to_owned(),
-    }
-}
-
-fn all_tasks(text: &mut String, answer: &FitAnswer) {
-    let heads = [
-        ("task", Align::Left),
-        ("with", Align::Left),
-        ("verdict", Align::Left),
-        ("needs [GiB]", Align::Right),
-        ("has [GiB]", Align::Right),
-        ("bottleneck", Align::Left),
-        ("tokens/s", Align::Right),
-    ];
-    let rows = answer.tasks.iter().map(|task| {
-        vec![
-            task.task.clone(),
-            task.recipe.clone(),
-            task.verdict.to_uppercase(),
-            task.needed_bytes.as_ref().map_or("-".to_owned(), gib),
-            figure_text(&task.available_bytes, |range| gib(range)),
-            figure_text(&task.bottleneck, Clone::clone),
-            figure_text(&task.tokens_per_second, |range| range_text(range, "")),
-        ]
-    });
-    text.push('\n');
-    text.push_str(&table(&heads, rows.collect()));
-    if let Some(task) = answer.tasks.iter().find(|task| task.verdict == "unknown") {
-        let _ = write!(text, "\n\nnot estimated: {}", task.why);
-    }
-}
-
-fn one_task(text: &mut String, answer: &FitAnswer, task: &TaskFit) {
-    let _ = write!(text, "\n{}: {} ({})\n", task.verdict.to_uppercase(), task.why, task.recipe);
-    if let Some(peak) = &task.peak {
-        let _ = write!(text, "\nlive memory at the peak, {peak}\n");
-        let heads = [("category", Align::Left), ("memory", Align::Right)];
-        let row = |row: &MemoryRow| vec![row.category.clone(), Bytes::new(row.bytes).to_string()];
-        text.push_str(&table(&heads, task.memory.iter().map(row).collect()));
-        text.push('\n');
-    }
-    if let Some(trained) = task.trained_parameters {
-        let _ = write!(text, "\ntrained parameters  {}", Count::new(trained));
-    }
-    if let Some(needed) = &task.needed_bytes {
-        let _ = write!(text, "\nwith allocator and driver  {} GiB", gib(needed));
-    }
-    let speed = figure_text(&task.tokens_per_second, |range| range_text(range, " tokens/s"));
-    match task.verdict.as_str() {
-        "fits" | "uncertain" => {
-            let bottleneck = figure_text(&task.bottleneck, Clone::clone);
-            let _ = write!(text, "\nspeed  {speed}, limited by {bottleneck}");
-        }
-        _ => {
-            let _ = write!(text, "\nspeed  {speed}, if it had the memory");
-        }
-    }
-    if !answer.techniques.is_empty() {
-        text.push_str("\n\nwhat needs less memory\n");
-        text.push_str(&techniques_table(&answer.techniques));
-    }
-}
-
-fn techniques_table(techniques: &[TechniqueFit]) -> String {
-    let heads = [
-        ("technique", Align::Left),
-        ("verdict", Align::Left),
-        ("needs [GiB]", Align::Right),
-        ("time", Align::Right),
-        ("price", Align::Left),
-    ];
-    let row = |technique: &TechniqueFit| {
-        vec![
-            technique.technique.clone(),
-            technique.verdict.to_uppercase(),
-            technique.needed_bytes.as_ref().map_or("-".to_owned(), gib),
-            technique.time_ratio.map_or("-".to_owned(), |ratio| format!("x {ratio:.2}")),
-            technique.price.clone(),
-        ]
-    };
-    table(&heads, techniques.iter().map(row).collect())
-}
-
-/// The basis of every figure.
-fn inputs_table(inputs: &[InputView]) -> String {
-    let heads = [
-        ("what", Align::Left),
-        ("value", Align::Right),
-        ("kind", Align::Left),
-        ("source", Align::Left),
-    ];
-    table(&heads, inputs.iter().map(InputView::row).collect())
-}
-
-fn hints(answer: &FitAnswer, arguments: &Fit, output: &Output) {
-    if arguments.task.is_none() {
-        let place = match (&arguments.on, &arguments.site) {
-            (Some(device), _) => format!(" --on {device}"),
-            (None, Some(file)) => format!(" --site {}", file.display()),
-            (None, None) => String::new(),
-        };
-        output.hint(&format!(
-            "`nearside fit {} --task lora{place}` breaks one task down; --explain shows every source",
-            answer.model
-        ));
-    }
+    text::hints(answer, arguments, output);
 }

@@ -1,5 +1,6 @@
 //! `nearside plan`: where every stage runs, why, and what the runner-up would cost.
 
+mod solved;
 mod text;
 mod view;
 
@@ -20,12 +21,12 @@ pub(super) fn run(arguments: &Plan, output: &Output) -> Result<Outcome, CommandE
     let catalog = wire::catalog()?;
     let calibration = Calibration::default();
     let caution = if arguments.cautious { Caution::High } else { Caution::Likely };
-    let solve = |changes: &[String]| {
+    let planned = |changes: &[String]| {
         let loaded = wire::project::load(&arguments.path, changes)?;
         let posed = pose(&loaded, &catalog, &calibration, caution)?;
-        solved(&loaded, &posed, arguments).map(|answer| (answer, loaded, posed))
+        solve(&loaded, &posed, arguments).map(|answer| (answer, loaded, posed))
     };
-    let (mut answer, loaded, posed) = solve(&[])?;
+    let (mut answer, loaded, posed) = planned(&[])?;
     if let Some(stage) = &arguments.stage
         && loaded.project.stage(stage).is_none()
     {
@@ -35,7 +36,7 @@ pub(super) fn run(arguments: &Plan, output: &Output) -> Result<Outcome, CommandE
             .hint(format!("the stages are {}", names.join(", "))));
     }
     if !arguments.what_if.is_empty() {
-        let (changed, _, _) = solve(&arguments.what_if)?;
+        let (changed, _, _) = planned(&arguments.what_if)?;
         answer.what_if = Some(view::WhatIf::between(&arguments.what_if, &answer, changed));
     }
     let outcome = if answer.is_feasible() { Outcome::Done } else { Outcome::Negative };
@@ -43,16 +44,16 @@ pub(super) fn run(arguments: &Plan, output: &Output) -> Result<Outcome, CommandE
     Ok(outcome)
 }
 
-fn solved(loaded: &Loaded, posed: &Posed, arguments: &Plan) -> Result<PlanAnswer, CommandError> {
+fn solve(loaded: &Loaded, posed: &Posed, arguments: &Plan) -> Result<PlanAnswer, CommandError> {
     let bug = |error: ProblemError| CommandError::new(Fault::Bug, error.to_string());
     let mut answer = match place(&posed.problem).map_err(bug)? {
-        Planned::Placed(plan) => view::placed(loaded, posed, &plan),
-        Planned::Infeasible(infeasible) => view::infeasible(loaded, posed, &infeasible),
+        Planned::Placed(plan) => solved::placed(loaded, posed, &plan),
+        Planned::Infeasible(infeasible) => solved::infeasible(loaded, posed, &infeasible),
     };
     if arguments.pareto && answer.is_feasible() {
         let axes = [Objective::Cost, Objective::Time, Objective::Carbon];
         let front = pareto(&posed.problem, &axes).map_err(bug)?;
-        answer.front = Some(view::front(posed, &front));
+        answer.front = Some(solved::front(posed, &front));
     }
     Ok(answer)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Site};
 use nearside_estimate::{
-    Calibration, Cost, Demands, Device, Estimate, Input, Period, Verdict, estimate_demands,
+    Calibration, Cost, Demands, Estimate, Input, Period, Verdict, estimate_demands,
 };
 use nearside_units::{Duration, GramsCo2e, Joules, Known, Money, MoneyError, Span};
 use nearside_workload::{ModelRef, Project, Stage, Workload};
@@ -19,7 +19,6 @@ use crate::error::CommandError;
 pub(crate) struct StageEstimate {
     pub(crate) verdict: Verdict,
     pub(crate) why: Arc<str>,
-    pub(crate) device: Device,
     pub(crate) bottleneck: Known<&'static str>,
     /// What a pass of the pipeline waits for it.
     pub(crate) pass: Known<Span<Duration>>,
@@ -100,7 +99,6 @@ fn together(estimates: Vec<(Estimate, u32)>) -> Option<StageEstimate> {
     Some(StageEstimate {
         verdict: largest.fit.verdict,
         why: Arc::clone(&largest.fit.why),
-        device: largest.fit.device,
         bottleneck: largest.bottleneck.clone().map(nearside_estimate::roofline::Bottleneck::name),
         pass: sums.pass,
         energy: sums.energy,

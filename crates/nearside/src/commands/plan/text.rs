@@ -47,7 +47,12 @@ pub(super) fn of(answer: &PlanAnswer, arguments: &Plan, detail: Detail) -> Strin
             .as_ref()
             .map_or_else(String::new, |front| front_text(answer, front, arguments)),
     );
-    text.push_str(&answer.what_if.as_ref().map_or_else(String::new, what_if_text));
+    text.push_str(
+        &answer
+            .what_if
+            .as_ref()
+            .map_or_else(String::new, |what_if| what_if_text(what_if, arguments)),
+    );
     if detail == Detail::Explained {
         for stage in &answer.stages {
             text.push_str(&basis(stage, detail));
@@ -64,9 +69,9 @@ pub(super) fn of(answer: &PlanAnswer, arguments: &Plan, detail: Detail) -> Strin
 fn totals_text(totals: &TotalsView, currency: &str) -> String {
     let least = if totals.missing.is_empty() { "" } else { "at least " };
     format!(
-        "{least}{} {currency}/month, one pass in {} h, {} kgCO2e/month",
+        "{least}{} {currency}/month, one pass in {}, {} kgCO2e/month",
         money(&totals.cost_per_month),
-        significant(totals.pass_hours),
+        time(totals.pass_hours),
         significant(totals.carbon_kg_per_month)
     )
 }
@@ -88,7 +93,7 @@ fn headline(answer: &PlanAnswer) -> String {
         None => "no plan keeps to the limits".to_owned(),
     };
     let mut limits = vec![format!("least {}", answer.minimize)];
-    limits.extend(answer.deadline_hours.map(|hours| format!("deadline {} h", significant(hours))));
+    limits.extend(answer.deadline_hours.map(|hours| format!("deadline {}", time(hours))));
     let currency = &answer.currency;
     limits.extend(
         answer.budget_per_month.as_ref().map(|budget| format!("budget {budget} {currency}/month")),
@@ -121,6 +126,23 @@ fn range(figure: &Figure<Range>) -> String {
     }
 }
 
+/// Hours as a length of time in a readable unit.
+fn time(hours: f64) -> String {
+    let time = nearside_units::Duration::from_seconds(hours * 3600.0);
+    time.map_or_else(|_| "-".to_owned(), |time| time.to_string())
+}
+
+/// A range of hours in one readable unit.
+fn times(figure: &Figure<Range>) -> String {
+    let Figure::Value(range) = figure else { return "-".to_owned() };
+    let seconds = |hours: f64| nearside_units::Duration::from_seconds(hours * 3600.0).ok();
+    let ends = seconds(range.low).zip(seconds(range.high));
+    ends.map_or_else(
+        || "-".to_owned(),
+        |(low, high)| nearside_units::Range { low, high }.to_string(),
+    )
+}
+
 fn money_range(figure: &Figure<MoneyRange>) -> String {
     match figure {
         Figure::Unknown { .. } => "-".to_owned(),
@@ -146,7 +168,7 @@ fn placements(answer: &PlanAnswer) -> String {
         ("phase", Align::Left),
         ("reads", Align::Left),
         ("site", Align::Left),
-        ("hours", Align::Right),
+        ("time", Align::Right),
         (cost.as_str(), Align::Right),
         (full.as_str(), Align::Right),
         ("kgCO2e/month", Align::Right),
@@ -162,7 +184,7 @@ fn placements(answer: &PlanAnswer) -> String {
             stage.phase.clone(),
             stage.reads.clone(),
             stage.site.clone(),
-            range(&stage.pass_hours),
+            times(&stage.pass_hours),
             money_range(&stage.cost_per_month),
             money_range(&stage.full_cost_per_month),
             range(&stage.carbon_kg_per_month),
@@ -190,7 +212,7 @@ fn moves(answer: &PlanAnswer) -> String {
         ("from", Align::Left),
         ("to", Align::Left),
         ("size", Align::Right),
-        ("hours", Align::Right),
+        ("time", Align::Right),
         (cost.as_str(), Align::Right),
     ];
     let rows = answer.transfers.iter().map(|transfer| {
@@ -200,7 +222,7 @@ fn moves(answer: &PlanAnswer) -> String {
             transfer.from_site.clone(),
             transfer.to_site.clone(),
             Bytes::new(transfer.bytes).si(),
-            transfer.hours.map_or("-".to_owned(), significant),
+            transfer.hours.map_or("-".to_owned(), time),
             transfer.cost_per_month.as_deref().map_or("-".to_owned(), money),
         ]
     });
@@ -210,6 +232,14 @@ fn moves(answer: &PlanAnswer) -> String {
 fn signed(value: f64) -> String {
     let sign = if value < 0.0 { "-" } else { "+" };
     format!("{sign}{}", significant(value.abs()))
+}
+
+fn signed_time(hours: f64) -> String {
+    let sign = if hours < 0.0 { "-" } else { "+" };
+    match hours.abs() {
+        0.0 => "+0".to_owned(),
+        size => format!("{sign}{}", time(size)),
+    }
 }
 
 fn signed_money(decimal: &str) -> String {
@@ -223,7 +253,7 @@ fn runners_up(answer: &PlanAnswer) -> String {
         ("runner-up", Align::Left),
         ("site", Align::Left),
         (cost.as_str(), Align::Right),
-        ("hours", Align::Right),
+        ("pass", Align::Right),
         ("kgCO2e/month", Align::Right),
     ];
     let rows: Vec<_> = answer
@@ -234,7 +264,7 @@ fn runners_up(answer: &PlanAnswer) -> String {
                 stage.stage.clone(),
                 other.site.clone(),
                 signed_money(&other.extra_cost_per_month),
-                signed(other.extra_pass_hours),
+                signed_time(other.extra_pass_hours),
                 signed(other.extra_carbon_kg_per_month),
             ],
             None => vec![stage.stage.clone(), "none".to_owned()],
@@ -323,50 +353,68 @@ fn basis(stage: &StageView, detail: Detail) -> String {
     format!("\n\nbasis of {} at {}\n{}", stage.stage, stage.site, table(&heads, rows.collect()))
 }
 
+/// One line per plan; a letter per stage says where it would go.
 fn front_text(answer: &PlanAnswer, front: &FrontView, arguments: &Plan) -> String {
-    let cost = format!("{}/month", answer.currency);
-    let heads = [
-        (cost.as_str(), Align::Right),
-        ("pass hours", Align::Right),
-        ("kgCO2e/month", Align::Right),
-        ("stages that move", Align::Left),
-    ];
     let most = if arguments.all { usize::MAX } else { POINTS };
-    let step = front.points.len().div_ceil(most.max(1)).max(1);
-    let rows = front.points.iter().step_by(step).map(|point| {
-        let moved =
-            answer.stages.iter().zip(&point.sites).filter(|(stage, site)| stage.site != **site);
-        let moved: Vec<_> =
-            moved.map(|(stage, site)| format!("{} to {site}", stage.stage)).collect();
-        vec![
-            money(&point.totals.cost_per_month),
-            significant(point.totals.pass_hours),
-            significant(point.totals.carbon_kg_per_month),
-            if moved.is_empty() { "none: the plan above".to_owned() } else { moved.join(", ") },
-        ]
-    });
-    let complete = if front.complete { "all of them" } else { "not all of them: too many" };
-    let shown = front.points.len().div_ceil(step);
-    format!(
-        "\n\n{} plans that nothing beats in cost, time and carbon at once ({complete}); {shown} shown\n{}",
-        front.points.len(),
-        table(&heads, rows.collect())
-    )
-}
-
-fn what_if_text(what_if: &WhatIf) -> String {
-    let mut text = format!(
-        "\n\nwhat if {}\n  {}",
-        what_if.changes.join(", "),
-        headline(&what_if.answer).replace('\n', "\n  ")
-    );
-    for (stage, from, to) in &what_if.moves {
-        let _ = write!(text, "\n  {stage} would move from {from} to {to}");
+    let step = front.points.len().div_ceil(most).max(1);
+    let shown: Vec<_> = front.points.iter().step_by(step).collect();
+    let mut sites: Vec<&str> = Vec::new();
+    for site in shown.iter().flat_map(|point| &point.sites) {
+        if !sites.contains(&site.as_str()) {
+            sites.push(site);
+        }
     }
-    if what_if.moves.is_empty() && what_if.answer.is_feasible() {
-        text.push_str("\n  no stage would move");
+    let letter = |site: &str| {
+        let at = sites.iter().position(|known| *known == site).unwrap_or(0);
+        label(at)
+    };
+    let cost = format!("{}/month", answer.currency);
+    let fixed = [cost.as_str(), "pass", "kgCO2e/month"].map(|head| (head, Align::Right));
+    let stages = answer.stages.iter().map(|stage| (stage.stage.as_str(), Align::Left));
+    let heads: Vec<_> = fixed.into_iter().chain(stages).collect();
+    let rows = shown.iter().map(|point| {
+        let figures = [
+            money(&point.totals.cost_per_month),
+            time(point.totals.pass_hours),
+            significant(point.totals.carbon_kg_per_month),
+        ];
+        figures.into_iter().chain(point.sites.iter().map(|site| letter(site))).collect()
+    });
+    let complete = if front.complete { "all of them" } else { "too many to find all of them" };
+    let mut text = format!(
+        "\n\n{} plans that nothing beats in cost, time and carbon at once ({complete}), {} shown\n{}\n",
+        front.points.len(),
+        shown.len(),
+        table(&heads, rows.collect())
+    );
+    for site in &sites {
+        let _ = write!(text, "\n  {}  {site}", letter(site));
     }
     text
+}
+
+/// a, b, ... z, aa, ab, ...
+fn label(at: usize) -> String {
+    let letter = |at: usize| char::from(b'a' + u8::try_from(at % 26).unwrap_or(0));
+    match at {
+        0..26 => letter(at).to_string(),
+        _ => format!("{}{}", letter(at / 26 - 1), letter(at)),
+    }
+}
+
+fn what_if_text(what_if: &WhatIf, arguments: &Plan) -> String {
+    let answer = &what_if.answer;
+    let mut then = headline(answer);
+    if let Some(infeasible) = &answer.infeasible {
+        then.push_str(&infeasible_text(answer, infeasible, arguments));
+    }
+    for (stage, from, to) in &what_if.moves {
+        let _ = write!(then, "\n{stage} would move from {from} to {to}");
+    }
+    if what_if.moves.is_empty() && answer.is_feasible() {
+        then.push_str("\nno stage would move");
+    }
+    format!("\n\nwhat if {}\n  {}", what_if.changes.join(", "), then.replace('\n', "\n  "))
 }
 
 fn infeasible_text(answer: &PlanAnswer, found: &InfeasibleView, arguments: &Plan) -> String {
@@ -402,14 +450,12 @@ fn infeasible_text(answer: &PlanAnswer, found: &InfeasibleView, arguments: &Plan
 pub(super) fn hints(answer: &PlanAnswer, arguments: &Plan) -> Vec<String> {
     let mut hints = Vec::new();
     let path = arguments.path.display();
-    if answer.is_feasible() && arguments.stage.is_none() {
-        if let Some(stage) = answer.stages.iter().max_by_key(|stage| stage.others.len()) {
-            hints.push(format!(
-                "`nearside plan {path} --stage {}` shows one stage in full; --explain every source; \
+    if let (None, Some(stage)) = (&arguments.stage, answer.stages.first()) {
+        hints.push(format!(
+            "`nearside plan {path} --stage {}` shows one stage in full; --explain every source; \
                  --pareto the alternatives",
-                stage.stage
-            ));
-        }
+            stage.stage
+        ));
     }
     hints
 }

@@ -1,0 +1,152 @@
+//! The answer of `nearside fit` as text.
+
+use std::fmt::Write as _;
+
+use nearside_units::{Bytes, Count};
+
+use super::view::{FitAnswer, MemoryRow, TaskFit, TechniqueFit};
+use crate::cli::Fit;
+use crate::output::{Align, Output, table};
+use crate::view::{Figure, InputView, Range};
+
+pub(super) fn headline(answer: &FitAnswer) -> String {
+    let count = |count: u64| Count::new(count).to_string();
+    let mut words = vec![answer.model.clone()];
+    words.extend(answer.parameters.map(|all| format!("{} parameters", count(all))));
+    words.extend(answer.active_parameters.map(|active| format!("{} active", count(active))));
+    words.extend(answer.context_tokens.map(|context| format!("{context} tokens of context")));
+    format!(
+        "{}\non {}, {} x {} tokens\n",
+        words.join(", "),
+        answer.site,
+        answer.batch,
+        answer.sequence
+    )
+}
+
+fn range_text(range: &Range, unit: &str) -> String {
+    let digits = nearside_units::significant;
+    match (digits(range.low), digits(range.high)) {
+        (low, high) if low == high => format!("{low}{unit}"),
+        (low, high) => format!("{low}-{high}{unit}"),
+    }
+}
+
+fn gib(range: &Range) -> String {
+    let scale = |bytes: f64| bytes / f64::from(1 << 30);
+    range_text(
+        &Range { low: scale(range.low), likely: scale(range.likely), high: scale(range.high) },
+        "",
+    )
+}
+
+fn figure_text<T>(figure: &Figure<T>, text: impl FnOnce(&T) -> String) -> String {
+    match figure {
+        Figure::Value(value) => text(value),
+        Figure::Unknown { .. } => "-".to_owned(),
+    }
+}
+
+pub(super) fn all_tasks(text: &mut String, answer: &FitAnswer) {
+    let heads = [
+        ("task", Align::Left),
+        ("with", Align::Left),
+        ("verdict", Align::Left),
+        ("needs [GiB]", Align::Right),
+        ("has [GiB]", Align::Right),
+        ("bottleneck", Align::Left),
+        ("tokens/s", Align::Right),
+    ];
+    let rows = answer.tasks.iter().map(|task| {
+        vec![
+            task.task.clone(),
+            task.recipe.clone(),
+            task.verdict.to_uppercase(),
+            task.needed_bytes.as_ref().map_or("-".to_owned(), gib),
+            figure_text(&task.available_bytes, gib),
+            figure_text(&task.bottleneck, Clone::clone),
+            figure_text(&task.tokens_per_second, |range| range_text(range, "")),
+        ]
+    });
+    text.push('\n');
+    text.push_str(&table(&heads, rows.collect()));
+    if let Some(task) = answer.tasks.iter().find(|task| task.verdict == "unknown") {
+        let _ = write!(text, "\n\nnot estimated: {}", task.why);
+    }
+}
+
+pub(super) fn one_task(text: &mut String, answer: &FitAnswer, task: &TaskFit) {
+    let _ = write!(text, "\n{}: {} ({})\n", task.verdict.to_uppercase(), task.why, task.recipe);
+    if let Some(peak) = &task.peak {
+        let _ = write!(text, "\nlive memory at the peak, {peak}\n");
+        let heads = [("category", Align::Left), ("memory", Align::Right)];
+        let row = |row: &MemoryRow| vec![row.category.clone(), Bytes::new(row.bytes).to_string()];
+        text.push_str(&table(&heads, task.memory.iter().map(row).collect()));
+        text.push('\n');
+    }
+    if let Some(trained) = task.trained_parameters {
+        let _ = write!(text, "\ntrained parameters  {}", Count::new(trained));
+    }
+    if let Some(needed) = &task.needed_bytes {
+        let _ = write!(text, "\nwith allocator and driver  {} GiB", gib(needed));
+    }
+    let speed = figure_text(&task.tokens_per_second, |range| range_text(range, " tokens/s"));
+    match task.verdict.as_str() {
+        "fits" | "uncertain" => {
+            let bottleneck = figure_text(&task.bottleneck, Clone::clone);
+            let _ = write!(text, "\nspeed  {speed}, limited by {bottleneck}");
+        }
+        _ => {
+            let _ = write!(text, "\nspeed  {speed}, if it had the memory");
+        }
+    }
+    if !answer.techniques.is_empty() {
+        text.push_str("\n\nwhat needs less memory\n");
+        text.push_str(&techniques_table(&answer.techniques));
+    }
+}
+
+fn techniques_table(techniques: &[TechniqueFit]) -> String {
+    let heads = [
+        ("technique", Align::Left),
+        ("verdict", Align::Left),
+        ("needs [GiB]", Align::Right),
+        ("time", Align::Right),
+        ("price", Align::Left),
+    ];
+    let row = |technique: &TechniqueFit| {
+        vec![
+            technique.technique.clone(),
+            technique.verdict.to_uppercase(),
+            technique.needed_bytes.as_ref().map_or("-".to_owned(), gib),
+            technique.time_ratio.map_or("-".to_owned(), |ratio| format!("x {ratio:.2}")),
+            technique.price.clone(),
+        ]
+    };
+    table(&heads, techniques.iter().map(row).collect())
+}
+
+/// The basis of every figure.
+pub(super) fn inputs_table(inputs: &[InputView]) -> String {
+    let heads = [
+        ("what", Align::Left),
+        ("value", Align::Right),
+        ("kind", Align::Left),
+        ("source", Align::Left),
+    ];
+    table(&heads, inputs.iter().map(InputView::row).collect())
+}
+
+pub(super) fn hints(answer: &FitAnswer, arguments: &Fit, output: &Output) {
+    if arguments.task.is_none() {
+        let place = match (&arguments.on, &arguments.site) {
+            (Some(device), _) => format!(" --on {device}"),
+            (None, Some(file)) => format!(" --site {}", file.display()),
+            (None, None) => String::new(),
+        };
+        output.hint(&format!(
+            "`nearside fit {} --task lora{place}` breaks one task down; --explain shows every source",
+            answer.model
+        ));
+    }
+}
