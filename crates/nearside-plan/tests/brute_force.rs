@@ -422,7 +422,7 @@ fn check_front(problem: &Problem, axes: &[Objective]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_plan_is_what_trying_everything_finds(problem in problem(1)) {

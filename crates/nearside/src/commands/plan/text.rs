@@ -432,16 +432,29 @@ fn infeasible_text(answer: &PlanAnswer, found: &InfeasibleView, arguments: &Plan
     }
     for stuck in &found.stuck {
         let _ = write!(text, "\n\n{} has nowhere to go, whatever the limits", stuck.what);
-        let most = if arguments.all { usize::MAX } else { 4 * NEAREST };
-        for other in stuck.why.iter().take(most) {
-            let _ = write!(text, "\n  {}: {}", other.site, other.why);
-        }
-        if stuck.why.len() > most {
-            let _ = write!(text, "\n  and {} more (--all)", stuck.why.len() - most);
-        }
+        text.push_str(&grouped(&stuck.why, arguments));
     }
     if !found.complete {
         text.push_str("\n\nnot everything was tried: other or smaller changes may exist");
+    }
+    text
+}
+
+/// Reasons with the sites that have them, the most frequent first.
+fn grouped(others: &[OtherView], arguments: &Plan) -> String {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for other in others {
+        reasons.entry(&other.why).or_default().push(&other.site);
+    }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, sites)| std::cmp::Reverse(sites.len()));
+    let most = if arguments.all { usize::MAX } else { NEAREST };
+    let mut text = String::new();
+    for (why, sites) in reasons.iter().take(most.saturating_mul(2)) {
+        let more = sites.len().saturating_sub(most);
+        let named = sites.iter().take(most).copied().collect::<Vec<_>>().join(", ");
+        let and = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = write!(text, "\n  {why}: {named}{and}");
     }
     text
 }
@@ -455,6 +468,15 @@ pub(super) fn hints(answer: &PlanAnswer, arguments: &Plan) -> Vec<String> {
             "`nearside plan {path} --stage {}` shows one stage in full; --explain every source; \
                  --pareto the alternatives",
             stage.stage
+        ));
+    }
+    let stuck = answer.infeasible.iter().flat_map(|found| &found.stuck);
+    let unstated = |why: &OtherView| why.why.contains("states no workload");
+    if let Some(stuck) = stuck.into_iter().find(|stuck| stuck.why.iter().any(unstated)) {
+        hints.push(format!(
+            "say what {} computes: workload = {{ task = \"lora\", model = \"base\", ... }}; \
+             `nearside config schema` lists the tasks",
+            stuck.what
         ));
     }
     hints

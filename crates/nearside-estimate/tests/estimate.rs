@@ -1,0 +1,266 @@
+//! Estimates on sites made by hand: what fits, how long, what it costs and emits.
+
+use std::sync::Arc;
+
+use nearside_architecture::{Architecture, Dtype};
+use nearside_catalog::{
+    Accelerators, Catalog, Economics, Machine, Ownership, Place, Reach, Site, Terms,
+};
+use nearside_estimate::{Calibration, Device, Estimate, Period, Verdict, estimate, techniques};
+use nearside_policy::{Class, Clearance};
+use nearside_units::{
+    Basis, Bytes, BytesPerSecond, Duration, Flops, GramsCo2e, GramsPerKwh, Known, PerHour, PerKwh,
+    Sourced, Span, Watts,
+};
+use nearside_workload::{
+    Adapter, AdapterTargets, Checkpointing, Custom, CustomDevice, ModelRef, Preparation, Recipe,
+    Serving, Task, Training, Workload,
+};
+
+fn sourced<T>(value: T) -> Sourced<T> {
+    Sourced::new(value, Basis::assumed("test"))
+}
+
+fn known<T>(value: T) -> Known<Sourced<T>> {
+    Known::Value(sourced(value))
+}
+
+/// A machine with so many devices of a kind, rented at 2 EUR/h, on a grid of 100 g/kWh.
+fn rented(device: Option<(&str, u32)>) -> Site {
+    let catalog = Catalog::builtin().expect("the built-in catalog");
+    let accelerators = device.map(|(name, count)| Accelerators {
+        device: Arc::new(catalog.device(name).expect("a known device").clone()),
+        count,
+    });
+    let link = || sourced(BytesPerSecond::constant(1e9));
+    Site {
+        name: "test".into(),
+        machine: Machine {
+            processor: Known::unknown("test"),
+            threads: known(16),
+            memory: known(Bytes::gib(64)),
+            disk: Known::unknown("test"),
+            accelerators,
+            embodied: known(Span::exact(GramsCo2e::constant(1e6))),
+        },
+        economics: Economics::Rented {
+            price: known("2 EUR/h".parse::<PerHour>().expect("a price")),
+            terms: Terms::OnDemand,
+        },
+        place: Place {
+            location: "test".into(),
+            region: None,
+            country: Known::unknown("test"),
+            pue: sourced(Span::exact(1.5)),
+            intensity: known(GramsPerKwh::constant(100.0)),
+            intensity_steps: Vec::new(),
+        },
+        reach: Reach { uplink: link(), downlink: link() },
+        startup: sourced(Span::exact(Duration::hours(0.5))),
+        clearance: Clearance(Class::Internal),
+    }
+}
+
+/// The same machine bought for 4,000 EUR for four years, 500 W at work and 100 W idle.
+fn owned(device: Option<(&str, u32)>) -> Site {
+    let economics = Economics::Owned(Ownership {
+        price: known("4000 EUR".parse().expect("money")),
+        life: sourced("4 years".parse().expect("a time")),
+        tariff: known("0.30 EUR/kWh".parse::<PerKwh>().expect("a tariff")),
+        load: known(Watts::constant(500.0)),
+        idle: known(Watts::constant(100.0)),
+    });
+    let startup = sourced(Span::exact(Duration::ZERO));
+    Site { economics, startup, ..rented(device) }
+}
+
+fn model(name: &str) -> Option<ModelRef> {
+    let catalog = Catalog::builtin().expect("the built-in catalog");
+    let model = catalog.model(name).expect("a known model");
+    let architecture = Arc::new(model.architecture().expect("a readable config"));
+    Some(ModelRef { name: name.to_owned(), architecture })
+}
+
+fn preparation(gigabytes: u64, core_seconds_per_gb: f64, memory: Bytes) -> Workload {
+    let bytes = Bytes::new(gigabytes * 1_000_000_000);
+    let task = Task::Preparation(Preparation { bytes, core_seconds_per_gb, memory });
+    Workload { task, model: None, recipe: Recipe::default() }
+}
+
+fn lora(batch: u64) -> Workload {
+    let training = Training { tokens: 1_000_000, sequence: 1024, batch, accumulation: 1 };
+    let adapter = Adapter { rank: 16, targets: AdapterTargets::Linear };
+    let model = model("llama-3.2-1b");
+    Workload { task: Task::Lora(training, adapter), model, recipe: Recipe::default() }
+}
+
+fn on(workload: &Workload, site: &Site) -> Estimate {
+    estimate(workload, site, &Calibration::default())
+}
+
+fn likely<T: Copy + PartialOrd>(span: &Known<Span<T>>) -> T {
+    span.as_ref().value().expect("a known figure").likely()
+}
+
+#[test]
+fn data_work_is_core_seconds_over_threads() {
+    // 10 GB x 1,280 s/GB over 16 threads that bring 80 %: 1,000 s.
+    let estimate = on(&preparation(10, 1280.0, Bytes::gib(8)), &rented(None));
+    assert_eq!(estimate.fit.verdict, Verdict::Fits);
+    assert!((likely(&estimate.work).as_seconds() - 1000.0).abs() < 1e-6);
+    assert_eq!(estimate.fit.device, Device::Processor);
+}
+
+#[test]
+fn a_rented_hour_costs_its_price_startup_included() {
+    let estimate = on(&preparation(10, 1280.0, Bytes::gib(8)), &rented(None));
+    let cost = estimate.cost.value().expect("a cost");
+    // Half an hour of startup and 1,000 s of work at 2 EUR/h.
+    let expected = 2.0 * (0.5 + 1000.0 / 3600.0);
+    assert!((cost.marginal.likely().as_f64() - expected).abs() < 1e-6);
+    assert_eq!(cost.marginal, cost.full);
+}
+
+#[test]
+fn an_unknown_price_is_not_zero() {
+    let mut site = rented(None);
+    site.economics =
+        Economics::Rented { price: Known::unknown("not published"), terms: Terms::OnDemand };
+    let estimate = on(&preparation(1, 100.0, Bytes::gib(1)), &site);
+    assert_eq!(estimate.cost.why(), Some("not published"));
+    assert!(estimate.carbon.value().is_some(), "carbon does not need the price");
+}
+
+#[test]
+fn an_own_machine_costs_electricity_and_wear_or_its_full_price() {
+    let estimate = on(&preparation(10, 1280.0, Bytes::gib(8)), &owned(None));
+    let energy = likely(&estimate.energy).as_kwh();
+    let cost = estimate.cost.value().expect("a cost");
+    let hours = 1000.0 / 3600.0;
+    let hours_in_use = 4.0 * 8760.0 * 0.25;
+    let marginal = energy * 0.30 + 4000.0 * 0.1 * hours / hours_in_use;
+    let full = energy * 0.30 + 4000.0 * (1.0 + 0.05 * 4.0) * hours / hours_in_use;
+    assert!((cost.marginal.likely().as_f64() - marginal).abs() < 1e-6);
+    assert!((cost.full.likely().as_f64() - full).abs() < 1e-6);
+}
+
+#[test]
+fn carbon_is_energy_times_grid_and_a_share_of_making_the_machine() {
+    let estimate = on(&preparation(10, 1280.0, Bytes::gib(8)), &rented(None));
+    let carbon = estimate.carbon.clone().value().expect("emissions");
+    let energy = likely(&estimate.energy).as_kwh();
+    assert!((carbon.operational.likely().as_grams() - energy * 100.0).abs() < 1e-6);
+    // 1 t over 5 years at 70 % use, for the hours the site is held.
+    let held = 0.5 + 1000.0 / 3600.0;
+    let share = 1e6 * held / (5.0 * 8760.0 * 0.7);
+    assert!((likely(&carbon.embodied).as_grams() - share).abs() < 1e-6);
+}
+
+#[test]
+fn accelerated_work_needs_an_accelerator() {
+    let custom = Custom {
+        flops: Flops::constant(1e15),
+        bytes: Bytes::gib(1),
+        memory: Bytes::gib(1),
+        device: CustomDevice::Accelerator,
+    };
+    let workload = Workload { task: Task::Custom(custom), model: None, recipe: Recipe::default() };
+    assert_eq!(on(&workload, &rented(None)).fit.verdict, Verdict::DoesNotFit);
+    let estimate = on(&workload, &rented(Some(("rtx-4090", 1))));
+    assert_eq!(estimate.fit.verdict, Verdict::Fits);
+    assert_eq!(estimate.period, Period::Run);
+}
+
+#[test]
+fn families_without_a_graph_are_not_estimated() {
+    let workload = Workload { model: model("whisper-small"), ..lora(1) };
+    assert!(matches!(
+        workload.model.as_ref().map(|model| model.architecture.as_ref()),
+        Some(Architecture::Other { .. })
+    ));
+    let estimate = on(&workload, &rented(Some(("t4", 1))));
+    assert_eq!(estimate.fit.verdict, Verdict::Unknown);
+    assert!(estimate.fit.why.contains("not estimated yet"), "{}", estimate.fit.why);
+    assert!(estimate.cost.value().is_none());
+}
+
+#[test]
+fn a_service_that_cannot_keep_up_does_not_fit() {
+    let serving = |requests| Workload {
+        task: Task::Inference(Serving {
+            requests,
+            prompt: 500,
+            output: 500,
+            concurrency: 4,
+            hours: 100.0,
+        }),
+        model: model("llama-3.2-1b"),
+        recipe: Recipe { weights: Dtype::Q4K, ..Recipe::default() },
+    };
+    let site = rented(Some(("t4", 1)));
+    assert_eq!(on(&serving(100), &site).fit.verdict, Verdict::Fits);
+    let busy = on(&serving(1_000_000_000), &site);
+    assert_eq!(busy.fit.verdict, Verdict::DoesNotFit);
+    assert!(busy.fit.why.contains("requests take"), "{}", busy.fit.why);
+}
+
+#[test]
+fn several_devices_share_a_batch() {
+    let one = on(&lora(8), &rented(Some(("a100-sxm-80gb", 1))));
+    let eight = on(&lora(8), &rented(Some(("a100-sxm-80gb", 8))));
+    assert!(likely(&eight.work) < likely(&one.work));
+    let needs = |estimate: &Estimate| estimate.fit.needed.expect("a need").likely();
+    assert!(needs(&eight) < needs(&one));
+}
+
+#[test]
+fn larger_batches_never_need_less_and_larger_cards_never_fit_worse() {
+    let order = |verdict: Verdict| match verdict {
+        Verdict::Fits => 2,
+        Verdict::Uncertain => 1,
+        Verdict::DoesNotFit | Verdict::Unknown => 0,
+    };
+    let cards = ["rtx-3060-12gb", "t4", "rtx-4090", "l40s", "a100-sxm-80gb", "h200-sxm"];
+    let mut needed_before = Bytes::ZERO;
+    for batch in [1, 2, 3, 4, 8, 16, 32] {
+        let mut verdict_before = 0;
+        for card in cards {
+            let estimate = on(&lora(batch), &rented(Some((card, 1))));
+            let verdict = order(estimate.fit.verdict);
+            assert!(verdict >= verdict_before, "batch {batch} on {card}");
+            verdict_before = verdict;
+            let needed = estimate.fit.needed.expect("a need").high();
+            assert!(needed >= needed_before, "batch {batch} on {card}");
+            needed_before = needed;
+        }
+    }
+}
+
+#[test]
+fn every_technique_needs_less_memory() {
+    let site = rented(Some(("t4", 1)));
+    let before = on(&lora(8), &site).fit.needed.expect("a need").high();
+    let found = techniques(&lora(8));
+    assert!(found.iter().any(|technique| technique.name.starts_with("QLoRA")));
+    for technique in found {
+        let after = on(&technique.workload, &site).fit.needed.expect("a need").high();
+        assert!(after < before, "{}", technique.name);
+    }
+}
+
+#[test]
+fn checkpointing_trades_time_for_memory() {
+    let plain = lora(4);
+    let recipe = Recipe { checkpointing: Checkpointing::Full, ..Recipe::default() };
+    let checkpointed = Workload { recipe, ..lora(4) };
+    let site = rented(Some(("h100-sxm", 1)));
+    let (plain, checkpointed) = (on(&plain, &site), on(&checkpointed, &site));
+    assert!(likely(&checkpointed.work) > likely(&plain.work));
+    assert!(checkpointed.fit.needed.map(Span::likely) < plain.fit.needed.map(Span::likely));
+}
+
+#[test]
+fn the_same_arguments_give_the_same_estimate() {
+    let site = rented(Some(("l4", 1)));
+    assert_eq!(on(&lora(2), &site), on(&lora(2), &site));
+}
