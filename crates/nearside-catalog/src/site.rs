@@ -68,6 +68,8 @@ pub enum Economics {
         price: Known<Sourced<PerHour>>,
         /// On demand, or interruptible.
         terms: Terms,
+        /// How often it is taken away, per hour; zero on demand.
+        interruptions: Known<Sourced<Span<f64>>>,
     },
 }
 

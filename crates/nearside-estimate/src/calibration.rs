@@ -107,6 +107,8 @@ pub struct MemoryUse {
     pub context: Sourced<Span<Bytes>>,
     /// Share of a device's nominal memory that programs can have.
     pub usable: Sourced<Span<f64>>,
+    /// The same for a chip that shares the machine's memory with its processor.
+    pub usable_shared: Sourced<Span<f64>>,
 }
 
 impl Default for MemoryUse {
@@ -127,6 +129,12 @@ impl Default for MemoryUse {
                 "CUDA context: 141 MiB on a T4 (torch 2.10-2.14); 300-600 MiB on newer cards assumed",
             )
             .map(|span| span.map(mib)),
+            usable_shared: assumed(
+                0.65,
+                0.72,
+                0.8,
+                "graphics may take two thirds to three quarters of shared memory by default",
+            ),
             usable: published(
                 0.93,
                 0.98,
@@ -216,6 +224,8 @@ impl Default for PowerUse {
 /// How machines are used over their life.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MachineUse {
+    /// Time between checkpoints of work that can be interrupted.
+    pub checkpoint_interval: Sourced<Span<Duration>>,
     /// Part of the purchase price that use wears off, rather than time.
     pub wear_share: Sourced<Span<f64>>,
     /// Share of its life that an own machine works.
@@ -230,6 +240,8 @@ impl Default for MachineUse {
     /// Start values, before anything was measured.
     fn default() -> Self {
         Self {
+            checkpoint_interval: assumed(0.25, 0.5, 1.0, "hours between checkpoints")
+                .map(|span| span.map(Duration::hours)),
             wear_share: assumed(
                 0.05,
                 0.1,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use nearside_catalog::{Accelerators, Economics, Precision, Site};
+use nearside_catalog::{Accelerators, DeviceKind, Economics, Precision, Site, Terms};
 use nearside_units::{Basis, Bytes, Duration, FlopsPerSecond, Known, PerHour, Sourced, Span};
 use nearside_workload::{Task, Workload};
 
@@ -29,6 +29,7 @@ impl WorkingSite<'_> {
         let mut inputs = Vec::new();
         let mut fit = self.fit(demand, &mut inputs);
         let timed = self.timed(workload, demand, &mut inputs);
+        let timed = self.interrupted(timed, &mut inputs);
         let period = match &workload.task {
             Task::Inference(serving) => Period::Month { up: Duration::hours(serving.hours) },
             _ => Period::Run,
@@ -68,10 +69,31 @@ impl WorkingSite<'_> {
         };
         let (verdict, why) = match &available {
             Known::Unknown(why) => (Verdict::Unknown, Arc::clone(why)),
-            Known::Value(available) => verdict(needed, *available),
+            Known::Value(available) => {
+                self.sharded(verdict(needed, *available), needed, *available)
+            }
         };
         let memory = Some(demand.memory.clone());
         Fit { verdict, why, device: self.device, memory, needed: Some(needed), available }
+    }
+
+    /// What does not fit one device may fit several together, which is not estimated yet.
+    fn sharded(
+        &self,
+        (verdict, why): (Verdict, Arc<str>),
+        needed: Span<Bytes>,
+        available: Span<Bytes>,
+    ) -> (Verdict, Arc<str>) {
+        let count = match (self.device, self.accelerators()) {
+            (Device::Accelerator, Some(accelerators)) => u64::from(accelerators.count),
+            _ => 1,
+        };
+        let together = needed.low() <= available.high() * count;
+        if verdict == Verdict::Fits || count < 2 || !together {
+            return (verdict, why);
+        }
+        let why = format!("{why} on one device; sharing it among {count} is not estimated yet");
+        (Verdict::Unknown, why.into())
     }
 
     fn accelerators(&self) -> Option<&Accelerators> {
@@ -83,7 +105,11 @@ impl WorkingSite<'_> {
             Some(accelerators) => accelerators.device.memory(),
             None => Known::unknown("no accelerator"),
         };
-        let usable = &self.calibration.memory.usable;
+        let shared = self.accelerators().map(|found| found.device.kind) == Some(DeviceKind::Soc);
+        let usable = match shared {
+            true => &self.calibration.memory.usable_shared,
+            false => &self.calibration.memory.usable,
+        };
         memory.map(|memory| {
             inputs.push(Input::of("device memory", &memory));
             inputs.push(Input::of("usable share of device memory", usable));
@@ -129,6 +155,22 @@ impl WorkingSite<'_> {
                 false => timed.bottleneck,
             };
             Timed { time: timed.time + exchange, bottleneck }
+        })
+    }
+
+    /// Work that may be taken away repeats what was not saved and starts again:
+    /// `time x (1 + rate x (interval / 2 + startup))` (Young, CACM 17(9), 1974, first order).
+    fn interrupted(&self, timed: Known<Timed>, inputs: &mut Vec<Input>) -> Known<Timed> {
+        let Economics::Rented { interruptions, terms: Terms::Spot, .. } = &self.site.economics
+        else {
+            return timed;
+        };
+        let interval = &self.calibration.machine.checkpoint_interval;
+        timed.zip(interruptions.clone()).map(|(timed, rate)| {
+            inputs.push(Input::of("time between checkpoints", interval));
+            let lost = interval.value.map(|interval| interval * 0.5) + self.site.startup.value;
+            let rework = rate.value.combine(lost, |rate, lost| 1.0 + rate * lost.as_hours());
+            Timed { time: timed.time.combine(rework, |time, rework| time * rework), ..timed }
         })
     }
 

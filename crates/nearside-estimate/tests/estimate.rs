@@ -46,6 +46,7 @@ fn rented(device: Option<(&str, u32)>) -> Site {
         economics: Economics::Rented {
             price: known("2 EUR/h".parse::<PerHour>().expect("a price")),
             terms: Terms::OnDemand,
+            interruptions: known(Span::exact(0.0)),
         },
         place: Place {
             location: "test".into(),
@@ -124,11 +125,50 @@ fn a_rented_hour_costs_its_price_startup_included() {
 #[test]
 fn an_unknown_price_is_not_zero() {
     let mut site = rented(None);
-    site.economics =
-        Economics::Rented { price: Known::unknown("not published"), terms: Terms::OnDemand };
+    site.economics = Economics::Rented {
+        price: Known::unknown("not published"),
+        terms: Terms::OnDemand,
+        interruptions: known(Span::exact(0.0)),
+    };
     let estimate = on(&preparation(1, 100.0, Bytes::gib(1)), &site);
     assert_eq!(estimate.cost.why(), Some("not published"));
     assert!(estimate.carbon.value().is_some(), "carbon does not need the price");
+}
+
+#[test]
+fn interruptions_make_work_longer_and_an_unknown_rate_makes_it_unknown() {
+    let spot = |interruptions| {
+        let price = known("2 EUR/h".parse::<PerHour>().expect("a price"));
+        let economics = Economics::Rented { price, terms: Terms::Spot, interruptions };
+        Site { economics, ..rented(None) }
+    };
+    let workload = preparation(10, 1280.0, Bytes::gib(8));
+    let steady = likely(&on(&workload, &rented(None)).work).as_hours();
+    // One interruption in ten hours, each losing a quarter of an hour and half an hour of startup.
+    let tenth = on(&workload, &spot(known(Span::exact(0.1))));
+    assert!((likely(&tenth.work).as_hours() / steady - (1.0 + 0.1 * 0.75)).abs() < 1e-9);
+    let unknown = on(&workload, &spot(Known::unknown("no rate is published")));
+    assert_eq!(unknown.cost.why(), Some("no rate is published"));
+}
+
+#[test]
+fn what_needs_several_devices_is_unknown_not_refused() {
+    let serving = Workload {
+        task: Task::Inference(Serving {
+            requests: 100,
+            prompt: 500,
+            output: 500,
+            concurrency: 1,
+            hours: 100.0,
+        }),
+        model: model("llama-3.1-70b"),
+        recipe: Recipe::default(),
+    };
+    let one = on(&serving, &rented(Some(("h100-sxm", 1))));
+    assert_eq!(one.fit.verdict, Verdict::DoesNotFit);
+    let eight = on(&serving, &rented(Some(("h100-sxm", 8))));
+    assert_eq!(eight.fit.verdict, Verdict::Unknown);
+    assert!(eight.fit.why.contains("not estimated yet"), "{}", eight.fit.why);
 }
 
 #[test]

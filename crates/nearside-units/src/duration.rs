@@ -26,7 +26,7 @@ quantity! {
             ("d", 86400.0), ("day", 86400.0), ("days", 86400.0),
             ("week", 604_800.0), ("weeks", 604_800.0),
             ("month", HOURS_PER_MONTH * 3600.0), ("months", HOURS_PER_MONTH * 3600.0),
-            ("year", HOURS_PER_YEAR * 3600.0), ("years", HOURS_PER_YEAR * 3600.0)],
+            ("y", HOURS_PER_YEAR * 3600.0), ("year", HOURS_PER_YEAR * 3600.0), ("years", HOURS_PER_YEAR * 3600.0)],
     shown: ["us", "ms", "s", "min", "h", "years"]
 }
 additive!(Duration);

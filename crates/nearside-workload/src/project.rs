@@ -122,7 +122,10 @@ fn read(reader: &mut Reader, file: &ProjectFile) -> Project {
         }
     };
     let sites = sites::read(reader, &file.site, &file.sites);
-    let own: Vec<&str> = sites.own.iter().map(|site| site.name.as_str()).collect();
+    // Data is where work may run, unless the file says otherwise.
+    let (used, unused): (Vec<_>, Vec<_>) =
+        sites.own.iter().map(|site| site.name.as_str()).partition(|name| sites.uses(name));
+    let own: Vec<&str> = used.into_iter().chain(unused).collect();
     let datasets = dataset::read(reader, &file.dataset, &own);
     let models = dataset::read_models(reader, &file.model);
     let names = Names { datasets: &datasets, models: &models, sites: &sites };

@@ -220,12 +220,21 @@ impl Keys<'_, '_> {
     }
 
     fn training(&mut self) -> Training {
-        Training {
+        let training = Training {
             tokens: self.count("tokens", 1..=MOST_TOKENS),
             sequence: self.count("sequence", 1..=LONGEST_SEQUENCE),
             batch: self.count("batch", 1..=MOST_AT_ONCE),
             accumulation: self.count_or_one("accumulation", "every batch is one optimizer step"),
+        };
+        let one_batch = training.batch.saturating_mul(training.sequence);
+        if let Some(field) = self.fields.get("tokens").filter(|_| training.tokens < one_batch) {
+            let fact = format!(
+                "{} is less than one batch of {} x {} tokens",
+                training.tokens, training.batch, training.sequence
+            );
+            self.section.error(&field.span, "tokens", &fact, "write millions as in \"20M\"");
         }
+        training
     }
 
     fn adapter(&mut self) -> Adapter {

@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+/// Problems of one file that are shown; more than that and it is another kind of file.
+const MOST_SHOWN: usize = 20;
+
 /// Whose fault it is, which decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -64,8 +67,11 @@ impl CommandError {
 
     /// The whole text: a block with a caret per problem, then its hint.
     pub(crate) fn render(&self, renderer: &Renderer) -> String {
-        let blocks: Vec<_> =
-            self.problems.iter().map(|problem| self.block(problem, renderer)).collect();
+        let shown = self.problems.iter().take(MOST_SHOWN);
+        let mut blocks: Vec<_> = shown.map(|problem| self.block(problem, renderer)).collect();
+        if let more @ 1.. = self.problems.len().saturating_sub(MOST_SHOWN) {
+            blocks.push(format!("error: and {more} more; is this the right file?"));
+        }
         blocks.join("\n\n")
     }
 

@@ -120,7 +120,7 @@ pub(crate) struct Fit {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     pub(crate) batch: u64,
     /// Tokens per sequence, or prompt and answer together
-    #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u64).range(2..=16_777_216))]
+    #[arg(long, default_value_t = 2048, value_parser = tokens)]
     pub(crate) sequence: u64,
     /// Rank of adapters
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=65_536))]
@@ -140,6 +140,19 @@ pub(crate) struct Fit {
     /// Take UNCERTAIN for an answer: exit 0
     #[arg(long)]
     pub(crate) accept_uncertain: bool,
+}
+
+/// Longest sequence that is read.
+const LONGEST_SEQUENCE: u64 = 1 << 24;
+
+/// Reads a number of tokens, as in `2048` or `4k`.
+fn tokens(text: &str) -> Result<u64, String> {
+    let count: nearside_units::Count =
+        text.parse().map_err(|error: nearside_units::ParseError| error.to_string())?;
+    match count.get() {
+        count @ 2..=LONGEST_SEQUENCE => Ok(count),
+        count => Err(format!("{count} is not from 2 to {LONGEST_SEQUENCE}")),
+    }
 }
 
 /// What to do with a model.

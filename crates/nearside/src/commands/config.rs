@@ -76,7 +76,7 @@ fn schema(name: SchemaName) -> String {
 fn show(path: &std::path::Path, output: &Output) -> Result<(), CommandError> {
     let loaded = wire::project::load(path, &[])?;
     let catalog = wire::catalog()?;
-    let sites = wire::sites::of_project(&loaded.project, &loaded.folder, &catalog)?;
+    let sites = wire::sites::of_project(&loaded, &catalog)?;
     let answer = ConfigAnswer {
         file: loaded.file.display().to_string(),
         config_folder: environment::config_folder().map(|folder| folder.display().to_string()),

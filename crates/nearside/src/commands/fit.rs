@@ -30,9 +30,10 @@ const STEPS: u64 = 100;
 pub(super) fn run(arguments: &Fit, output: &Output) -> Result<Outcome, CommandError> {
     let catalog = wire::catalog()?;
     let model = wire::models::resolve(&arguments.model, Path::new("."), &catalog)?;
-    let (site, notes) = site(arguments, &catalog)?;
+    let (site, mut notes) = site(arguments, &catalog)?;
     let calibration = Calibration::default();
     let workloads = workloads(arguments, &model)?;
+    notes.extend(workloads.first().and_then(wire::models::beyond_context));
     let estimates: Vec<_> = workloads
         .into_iter()
         .map(|workload| (estimate(&workload, &site, &calibration), workload))
@@ -97,6 +98,10 @@ fn workload(
     weights: Option<Dtype>,
 ) -> Result<Workload, CommandError> {
     let usage = |message: String| CommandError::new(Fault::Usage, message);
+    let weights_hint = |message: String| {
+        let names: Vec<_> = Dtype::all().map(Dtype::name).collect();
+        usage(message).hint(format!("the types are {}", names.join(", ")))
+    };
     let mut recipe = Recipe::default();
     if let Some(optimizer) = &arguments.optimizer {
         recipe.optimizer = optimizer.parse().map_err(usage)?;
@@ -104,11 +109,13 @@ fn workload(
     if let Some(attention) = &arguments.attention {
         recipe.attention = attention.parse().map_err(usage)?;
     }
-    if arguments.checkpointing {
+    // Who tunes an adapter or a whole model on one card usually checkpoints it.
+    let overview = arguments.task.is_none() && task != FitTask::Inference;
+    if arguments.checkpointing || overview {
         recipe.checkpointing = Checkpointing::Full;
     }
     let stated =
-        arguments.weights.as_deref().map(str::parse::<Dtype>).transpose().map_err(usage)?;
+        arguments.weights.as_deref().map(str::parse::<Dtype>).transpose().map_err(weights_hint)?;
     if let Some(weights) = stated.or(weights).or((task == FitTask::Qlora).then_some(Dtype::Nf4)) {
         recipe.weights = weights;
         if weights == Dtype::F32 || weights == Dtype::F16 {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nearside_architecture::{Architecture, HeaderError, Position, header};
 use nearside_catalog::Catalog;
-use nearside_workload::ModelRef;
+use nearside_workload::{ModelRef, Task, Workload};
 
 use super::read_text;
 use crate::error::{CommandError, Fault, Problem};
@@ -39,6 +39,24 @@ pub(crate) fn resolve(
         })?
     };
     Ok(ModelRef { name: source.to_owned(), architecture: Arc::new(architecture) })
+}
+
+/// A warning when a workload's sequences are longer than its model was made for.
+pub(crate) fn beyond_context(workload: &Workload) -> Option<String> {
+    let model = workload.model.as_ref()?;
+    let Architecture::Decoder(decoder) = model.architecture.as_ref() else { return None };
+    let longest = match &workload.task {
+        Task::Pretrain(training)
+        | Task::FineTune(training)
+        | Task::Lora(training, _)
+        | Task::Qlora(training, _) => training.sequence,
+        Task::Inference(serving) => serving.prompt + serving.output,
+        Task::Evaluation(batch) => batch.prompt + batch.output,
+        Task::Preparation(_) | Task::Custom(_) => return None,
+    };
+    let context = decoder.context.filter(|context| longest > *context)?;
+    let name = &model.name;
+    Some(format!("sequences of {longest} tokens are longer than {name} was made for ({context})"))
 }
 
 fn looks_like_a_path(source: &str) -> bool {

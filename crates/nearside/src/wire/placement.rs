@@ -71,7 +71,7 @@ pub(crate) fn pose(
     caution: Caution,
 ) -> Result<Posed, CommandError> {
     let project = &loaded.project;
-    let Sites { sites, mut notes } = super::sites::of_project(project, &loaded.folder, catalog)?;
+    let Sites { sites, mut notes } = super::sites::of_project(loaded, catalog)?;
     if sites.is_empty() {
         return Err(CommandError::new(Fault::Input, "the project may use no site at all")
             .hint("[sites] use = [\"here\", \"aws/*\"]"));
@@ -80,7 +80,7 @@ pub(crate) fn pose(
         return Err(CommandError::new(Fault::Input, "the project has no stages to place")
             .hint("add a [stage.NAME] with a phase and a workload"));
     }
-    let models = models_of(project, &loaded.folder, catalog)?;
+    let models = models_of(loaded, catalog)?;
     let locations = locations(&sites, catalog)?;
     let (routes, more) = routes(&locations, catalog, &project.money.exchange)?;
     notes.extend(more);
@@ -110,6 +110,7 @@ pub(crate) fn pose(
         posed.push(plan::Stage { name, choices: choices.collect() });
         stages.push(PosedStage { index: *index, monthly, estimates });
     }
+    notes.extend(beyond_context(&all_workloads));
     let (edges, carried) = edges(project, &all_workloads, &stages, &mut notes);
     notes.sort();
     notes.dedup();
@@ -126,6 +127,12 @@ pub(crate) fn pose(
     };
     let datasets = project.datasets.len();
     Ok(Posed { problem, stages, datasets, sites, carried, notes })
+}
+
+/// Sequences longer than a model was made for.
+fn beyond_context(workloads: &[Known<Vec<(Workload, u32)>>]) -> Vec<String> {
+    let all = workloads.iter().filter_map(|known| known.as_ref().value()).flatten();
+    all.filter_map(|(workload, _)| super::models::beyond_context(workload)).collect()
 }
 
 fn named_limits(project: &Project) -> Vec<NamedLimit> {

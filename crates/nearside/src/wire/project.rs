@@ -1,12 +1,13 @@
 //! Finding and reading a project.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use nearside_workload::Project;
 
 use super::read_text;
 use super::sites::in_file;
-use crate::error::{CommandError, Fault};
+use crate::error::{CommandError, Fault, Problem};
 
 /// The name of a project file.
 pub(crate) const PROJECT_FILE: &str = "nearside.toml";
@@ -17,6 +18,22 @@ pub(crate) struct Loaded {
     pub(crate) project: Project,
     pub(crate) file: PathBuf,
     pub(crate) folder: PathBuf,
+    text: String,
+}
+
+impl Loaded {
+    /// The same error at its place in the project file.
+    pub(crate) fn at(&self, span: &Range<usize>, error: CommandError) -> CommandError {
+        if error.file.is_some() || span.is_empty() {
+            return error;
+        }
+        let problems = error
+            .problems
+            .into_iter()
+            .map(|problem| Problem { span: Some(span.clone()), ..problem })
+            .collect();
+        CommandError::in_file(self.file.display().to_string(), &self.text, problems)
+    }
 }
 
 /// Reads the project in a folder, or a project file itself; changes are `KEY=VALUE` pairs laid over
@@ -33,7 +50,7 @@ pub(crate) fn load(path: &Path, changes: &[String]) -> Result<Loaded, CommandErr
     let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
     let project = Project::parse(&text)
         .map_err(|errors| in_file(file.display().to_string(), &text, errors))?;
-    Ok(Loaded { project, file, folder })
+    Ok(Loaded { project, file, folder, text })
 }
 
 /// The file as if it said something else; without changes it stays as it is, spans and all.

@@ -13,9 +13,10 @@ use nearside_units::{
     Sourced, Span,
 };
 use nearside_workload as workload;
-use nearside_workload::{MachineSource, Project, SiteFile, Spot, Tenure};
+use nearside_workload::{MachineSource, SiteFile, Spot, Tenure};
 
 use super::machine::{embodied, stated, this_machine};
+use super::project::Loaded;
 use super::read_text;
 use crate::error::{CommandError, Fault, Problem};
 
@@ -30,11 +31,8 @@ pub(crate) struct Sites {
 }
 
 /// Every site that a project may use: its own, and the offers that its patterns match.
-pub(crate) fn of_project(
-    project: &Project,
-    folder: &Path,
-    catalog: &Catalog,
-) -> Result<Sites, CommandError> {
+pub(crate) fn of_project(loaded: &Loaded, catalog: &Catalog) -> Result<Sites, CommandError> {
+    let project = &loaded.project;
     let mut sites = Vec::new();
     let mut notes = Vec::new();
     let rates = &project.money.exchange;
@@ -50,7 +48,8 @@ pub(crate) fn of_project(
                  [site.{name}] accelerators, cores and memory"
             ));
         } else {
-            let (mut site, more) = own_site(own.clone(), folder, catalog, rates)?;
+            let (mut site, more) = own_site(own.clone(), &loaded.folder, catalog, rates)
+                .map_err(|error| loaded.at(&own.span, error))?;
             site.clearance = project.policy.clearance(&own.name, own.ownership(), own.clearance);
             notes.extend(more.into_iter().map(|note| format!("{}: {note}", own.name)));
             sites.push(site);
@@ -58,7 +57,10 @@ pub(crate) fn of_project(
     }
     let mut offers = BTreeMap::new();
     for pattern in project.sites.used.iter().filter(|pattern| !pattern.is_name()) {
-        for offer in catalog.offers_matching(&pattern.text)? {
+        let matching = catalog
+            .offers_matching(&pattern.text)
+            .map_err(|error| loaded.at(&pattern.span, error.into()))?;
+        for offer in matching {
             offers.insert(offer.key.to_string(), offer);
         }
     }
@@ -197,8 +199,12 @@ fn own_site(
         }
     };
     let country = own.location.country.clone();
-    let intensity =
-        catalog.intensity_at(country.clone().value(), own.location.subdivision.as_deref())?;
+    let subdivision = own.location.subdivision.as_deref().map(|code| match country {
+        // People write CA for US-CA where the country is stated beside it.
+        Known::Value(country) if !code.contains('-') => format!("{country}-{code}"),
+        _ => code.to_owned(),
+    });
+    let intensity = catalog.intensity_at(country.clone().value(), subdivision.as_deref())?;
     notes.extend(intensity.steps.iter().map(ToString::to_string));
     let economics = own_economics(&own, rates, &source)?;
     Ok((
@@ -233,7 +239,7 @@ fn own_economics(
         Tenure::Rented(rent) => {
             let price = PerHour::new(rates.convert(rent.money()).map_err(exchange)?);
             let price = Known::Value(Sourced::new(price, says()));
-            Economics::Rented { price, terms: Terms::OnDemand }
+            Economics::Rented { price, terms: Terms::OnDemand, interruptions: kept() }
         }
         Tenure::Owned { price, life, .. } => {
             let price = match price {
@@ -316,7 +322,14 @@ fn rented(
             embodied: embodied(catalog, accelerators.as_ref(), "server", share),
             accelerators,
         },
-        economics: Economics::Rented { price: converted(offer.price(terms), rates)?, terms },
+        economics: Economics::Rented {
+            price: converted(offer.price(terms), rates)?,
+            terms,
+            interruptions: match terms {
+                Terms::OnDemand => kept(),
+                Terms::Spot => interruptions(catalog, offer),
+            },
+        },
         place: Place {
             location: format!("{}/{}", key.provider, key.region).into(),
             region: Some((Arc::clone(&key.provider), Arc::clone(&key.region))),
@@ -328,6 +341,25 @@ fn rented(
         reach: cloud_reach(offer),
         startup: provisioning(catalog, offer),
         clearance: Clearance(Class::Internal),
+    })
+}
+
+/// A machine that is ours until we stop it.
+fn kept() -> Known<Sourced<Span<f64>>> {
+    Known::Value(Sourced::new(Span::exact(0.0), Basis::assumed("ours until we stop it")))
+}
+
+/// How often an interruptible machine is taken away, per hour.
+fn interruptions(catalog: &Catalog, offer: &Offer) -> Known<Sourced<Span<f64>>> {
+    let key = &offer.key;
+    let band = catalog.interruptions(&key.provider, &key.instance, &key.region);
+    band.and_then(|band| {
+        let low = band.value.low.per_hour();
+        band.value.high.map(|high| {
+            let high = high.per_hour();
+            let span = Span::new(low, (low + high) / 2.0, high).unwrap_or(Span::exact(high));
+            Sourced::new(span, band.basis)
+        })
     })
 }
 

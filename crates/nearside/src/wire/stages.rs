@@ -1,7 +1,6 @@
 //! What every stage of a project would take on every site: estimates of its trials, added up.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Site};
@@ -9,9 +8,10 @@ use nearside_estimate::{
     Calibration, Cost, Demands, Estimate, Input, Period, Verdict, estimate_demands,
 };
 use nearside_units::{Duration, GramsCo2e, Joules, Known, Money, MoneyError, Span};
-use nearside_workload::{ModelRef, Project, Stage, Workload};
+use nearside_workload::{ModelRef, Stage, Workload};
 
 use super::models;
+use super::project::Loaded;
 use crate::error::CommandError;
 
 /// What a stage would take on one site, all trials together, in one run (or a month of service).
@@ -34,12 +34,12 @@ pub(crate) struct StageEstimate {
 
 /// The models of a project by name.
 pub(crate) fn models_of(
-    project: &Project,
-    folder: &Path,
+    loaded: &Loaded,
     catalog: &Catalog,
 ) -> Result<BTreeMap<String, ModelRef>, CommandError> {
-    let resolved = project.models.iter().map(|model| {
-        let found = models::resolve(&model.source.value, folder, catalog)?;
+    let resolved = loaded.project.models.iter().map(|model| {
+        let found = models::resolve(&model.source.value, &loaded.folder, catalog)
+            .map_err(|error| loaded.at(&model.source.span, error))?;
         Ok((model.name.value.clone(), found))
     });
     resolved.collect()

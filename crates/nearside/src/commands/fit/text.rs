@@ -65,14 +65,34 @@ pub(super) fn all_tasks(text: &mut String, answer: &FitAnswer) {
             task.needed_bytes.as_ref().map_or("-".to_owned(), gib),
             figure_text(&task.available_bytes, gib),
             figure_text(&task.bottleneck, Clone::clone),
-            figure_text(&task.tokens_per_second, |range| range_text(range, "")),
+            match task.verdict.as_str() {
+                "fits" | "uncertain" => {
+                    figure_text(&task.tokens_per_second, |range| range_text(range, ""))
+                }
+                _ => "-".to_owned(),
+            },
         ]
     });
     text.push('\n');
     text.push_str(&table(&heads, rows.collect()));
-    if let Some(task) = answer.tasks.iter().find(|task| task.verdict == "unknown") {
-        let _ = write!(text, "\n\nnot estimated: {}", task.why);
+    text.push_str("\n\ntokens/s: written when answering, read when training");
+    for why in not_estimated(answer) {
+        let _ = write!(text, "\nnot estimated: {why}");
     }
+}
+
+/// Why some figures are missing, each reason once.
+fn not_estimated(answer: &FitAnswer) -> Vec<&str> {
+    let mut reasons: Vec<&str> = Vec::new();
+    for task in &answer.tasks {
+        let unknown = match (&task.verdict[..], &task.tokens_per_second) {
+            ("unknown", _) => Some(task.why.as_str()),
+            ("fits" | "uncertain", Figure::Unknown { unknown }) => Some(unknown.as_str()),
+            _ => None,
+        };
+        reasons.extend(unknown.filter(|why| !reasons.contains(why)));
+    }
+    reasons
 }
 
 pub(super) fn one_task(text: &mut String, answer: &FitAnswer, task: &TaskFit) {
@@ -138,15 +158,23 @@ pub(super) fn inputs_table(inputs: &[InputView]) -> String {
 }
 
 pub(super) fn hints(answer: &FitAnswer, arguments: &Fit, output: &Output) {
-    if arguments.task.is_none() {
+    let estimated = answer.tasks.iter().any(|task| task.verdict != "unknown");
+    if arguments.task.is_none() && estimated {
+        let quoted = |text: &str| match text.contains(' ') {
+            true => format!("'{text}'"),
+            false => text.to_owned(),
+        };
         let place = match (&arguments.on, &arguments.site) {
-            (Some(device), _) => format!(" --on {device}"),
-            (None, Some(file)) => format!(" --site {}", file.display()),
+            (Some(device), _) => match arguments.count {
+                1 => format!(" --on {}", quoted(device)),
+                count => format!(" --on {} --count {count}", quoted(device)),
+            },
+            (None, Some(file)) => format!(" --site {}", quoted(&file.display().to_string())),
             (None, None) => String::new(),
         };
         output.hint(&format!(
             "`nearside fit {} --task lora{place}` breaks one task down; --explain shows every source",
-            answer.model
+            quoted(&arguments.model)
         ));
     }
 }

@@ -158,10 +158,27 @@ fn stage_view(
         bottleneck: Figure::of(&estimate.bottleneck, |name| (*name).to_owned()),
         fit: estimate.why.to_string(),
         memory_bytes: memory(estimate),
-        reason: reason(&placement.reason, &site, currency),
+        reason: reason(&placement.reason, &site, currency) + doubt(&placement.reason, estimate),
         runner_up: runner_up(&placement.runner_up, &site),
         others: others(&placement.others, &site, currency),
         inputs: estimate.inputs.iter().map(InputView::of).collect(),
+    }
+}
+
+/// A difference smaller than the uncertainty of the stage's own cost is no difference to rely on.
+fn doubt(reason: &Reason, estimate: &StageEstimate) -> &'static str {
+    let width_of_cost = estimate
+        .cost
+        .as_ref()
+        .value()
+        .map(|cost| cost.marginal.high().as_micros() - cost.marginal.low().as_micros());
+    match (reason, width_of_cost) {
+        (Reason::Best { by: Some(Amount::Cost(by)), .. }, Some(width))
+            if i128::from(by.get()) < i128::from(width) =>
+        {
+            ", which is within the uncertainty"
+        }
+        _ => "",
     }
 }
 

@@ -19,40 +19,33 @@ const NEAREST: usize = 3;
 const POINTS: usize = 20;
 
 pub(super) fn of(answer: &PlanAnswer, arguments: &Plan, detail: Detail) -> String {
+    if let Some(what_if) = &answer.what_if {
+        return what_if_text(answer, what_if, arguments);
+    }
     let mut text = headline(answer);
     if let Some(infeasible) = &answer.infeasible {
         text.push_str(&infeasible_text(answer, infeasible, arguments));
         return text;
     }
-    match &arguments.stage {
-        Some(name) => {
-            let stages = answer.stages.iter().filter(|stage| stage.stage == *name);
-            for stage in stages {
-                text.push_str(&stage_text(stage, arguments));
-                text.push_str(&basis(stage, detail));
-            }
-            return text;
+    if let Some(name) = &arguments.stage {
+        for stage in answer.stages.iter().filter(|stage| stage.stage == *name) {
+            text.push_str(&stage_text(answer, stage, arguments));
+            text.push_str(&basis(stage, detail));
         }
-        None => text.push_str(&placements(answer)),
+        return text;
     }
+    text.push_str(&placements(answer));
     text.push_str(&moves(answer));
     for condition in &answer.conditions {
         let _ = write!(text, "\n\nconditional on {condition}");
     }
-    text.push_str(&runners_up(answer));
-    text.push_str(&losers(answer, arguments));
-    text.push_str(
-        &answer
-            .front
-            .as_ref()
-            .map_or_else(String::new, |front| front_text(answer, front, arguments)),
-    );
-    text.push_str(
-        &answer
-            .what_if
-            .as_ref()
-            .map_or_else(String::new, |what_if| what_if_text(what_if, arguments)),
-    );
+    match &answer.front {
+        Some(front) => text.push_str(&front_text(answer, front, arguments)),
+        None => {
+            text.push_str(&runners_up(answer));
+            text.push_str(&losers(answer, arguments));
+        }
+    }
     if detail == Detail::Explained {
         for stage in &answer.stages {
             text.push_str(&basis(stage, detail));
@@ -100,6 +93,9 @@ fn headline(answer: &PlanAnswer) -> String {
     );
     limits.extend(answer.proof.clone());
     let mut text = format!("{}: {verdict}\n{}", answer.project, limits.join(", "));
+    if answer.stages.iter().any(|stage| stage.site.contains('/')) {
+        text.push_str("\nnot counted: disks and storage of rented machines, downloads of models");
+    }
     for missing in answer.totals.iter().flat_map(|totals| &totals.missing) {
         let _ = write!(text, "\nnot counted: {missing}");
     }
@@ -160,45 +156,90 @@ fn word(figure: &Figure<String>) -> String {
     }
 }
 
+/// Letters that stand for sites, so that tables stay narrow.
+struct Legend<'a>(Vec<&'a str>);
+
+impl<'a> Legend<'a> {
+    fn of(sites: impl Iterator<Item = &'a str>) -> Self {
+        let mut known: Vec<&str> = Vec::new();
+        for site in sites {
+            if !known.contains(&site) {
+                known.push(site);
+            }
+        }
+        Self(known)
+    }
+
+    fn letter(&self, site: &str) -> String {
+        label(self.0.iter().position(|known| *known == site).unwrap_or(0))
+    }
+
+    fn text(&self) -> String {
+        let line = |(at, site): (usize, &&str)| format!("\n  {}  {site}", label(at));
+        self.0.iter().enumerate().map(line).collect()
+    }
+}
+
 fn placements(answer: &PlanAnswer) -> String {
+    let legend = Legend::of(answer.stages.iter().map(|stage| stage.site.as_str()));
     let cost = format!("{}/month", answer.currency);
-    let full = format!("full {}/month", answer.currency);
     let heads = [
         ("stage", Align::Left),
         ("phase", Align::Left),
         ("reads", Align::Left),
-        ("site", Align::Left),
+        ("at", Align::Left),
         ("time", Align::Right),
         (cost.as_str(), Align::Right),
-        (full.as_str(), Align::Right),
+        ("full price", Align::Right),
         ("kgCO2e/month", Align::Right),
-        ("bottleneck", Align::Left),
     ];
     let row = |stage: &StageView| {
-        let trials = match stage.trials {
-            1 => String::new(),
-            count => format!(" x{count}"),
-        };
         vec![
-            format!("{}{trials}", stage.stage),
+            named(stage),
             stage.phase.clone(),
             stage.reads.clone(),
-            stage.site.clone(),
-            times(&stage.pass_hours),
+            legend.letter(&stage.site),
+            pass(stage),
             money_range(&stage.cost_per_month),
             money_range(&stage.full_cost_per_month),
             range(&stage.carbon_kg_per_month),
-            word(&stage.bottleneck),
         ]
     };
-    let why =
-        |stage: &StageView| vec![stage.stage.clone(), stage.site.clone(), stage.reason.clone()];
-    let heads_why = [("stage", Align::Left), ("at", Align::Left), ("because", Align::Left)];
+    let why = |stage: &StageView| {
+        vec![
+            stage.stage.clone(),
+            legend.letter(&stage.site),
+            word(&stage.bottleneck),
+            stage.reason.clone(),
+        ]
+    };
+    let heads_why = [
+        ("stage", Align::Left),
+        ("at", Align::Left),
+        ("limited by", Align::Left),
+        ("there because", Align::Left),
+    ];
     format!(
-        "\n\n{}\n\n{}",
+        "\n\n{}\n{}\n\n{}",
         table(&heads, answer.stages.iter().map(row).collect()),
+        legend.text(),
         table(&heads_why, answer.stages.iter().map(why).collect())
     )
+}
+
+fn named(stage: &StageView) -> String {
+    match stage.trials {
+        1 => stage.stage.clone(),
+        count => format!("{} x{count}", stage.stage),
+    }
+}
+
+/// What a pass waits for a stage; a service is waited for until it is ready.
+fn pass(stage: &StageView) -> String {
+    match stage.phase.as_str() {
+        "deploy" => format!("ready in {}", times(&stage.pass_hours)),
+        _ => times(&stage.pass_hours),
+    }
 }
 
 fn moves(answer: &PlanAnswer) -> String {
@@ -250,8 +291,8 @@ fn signed_money(decimal: &str) -> String {
 fn runners_up(answer: &PlanAnswer) -> String {
     let cost = format!("{}/month", answer.currency);
     let heads = [
-        ("runner-up", Align::Left),
-        ("site", Align::Left),
+        ("stage", Align::Left),
+        ("next best site", Align::Left),
         (cost.as_str(), Align::Right),
         ("pass", Align::Right),
         ("kgCO2e/month", Align::Right),
@@ -270,7 +311,10 @@ fn runners_up(answer: &PlanAnswer) -> String {
             None => vec![stage.stage.clone(), "none".to_owned()],
         })
         .collect();
-    format!("\n\n{}", table(&heads, rows))
+    format!(
+        "\n\nrunner-up: the best plan with one stage elsewhere, the others placed anew\n{}",
+        table(&heads, rows)
+    )
 }
 
 /// How many sites lost for which kind of reason, and the nearest of those that could be taken.
@@ -322,15 +366,53 @@ fn nearest(others: &[OtherView], most: usize) -> Vec<&OtherView> {
     sorted
 }
 
-fn stage_text(stage: &StageView, arguments: &Plan) -> String {
+fn stage_text(answer: &PlanAnswer, stage: &StageView, arguments: &Plan) -> String {
+    let currency = &answer.currency;
     let mut text = format!(
-        "\n\n{} ({}) at {}: {}\nfits: {}",
-        stage.stage, stage.phase, stage.site, stage.reason, stage.fit
+        "\n\n{} ({}) at {}\nbecause      {}\nfits         {}",
+        named(stage),
+        stage.phase,
+        stage.site,
+        stage.reason,
+        stage.fit
     );
     for (category, bytes) in &stage.memory_bytes {
-        let _ = write!(text, "\n  {category:12} {:>10}", Bytes::new(*bytes).to_string());
+        let _ = write!(text, "\n  {category:11}{:>10}", Bytes::new(*bytes).to_string());
     }
-    let heads = [("site", Align::Left), ("why not", Align::Left)];
+    let _ = write!(
+        text,
+        "\nlimited by   {}\nstarts       {} into the pass\ntime         {}\ncost         {} \
+         {currency}/month, full price {} {currency}/month\nenergy       {} kWh/month\ncarbon       \
+         {} kgCO2e/month\nruns         {} a month",
+        word(&stage.bottleneck),
+        time(stage.start_hours),
+        pass(stage),
+        money_range(&stage.cost_per_month),
+        money_range(&stage.full_cost_per_month),
+        range(&stage.energy_kwh_per_month),
+        range(&stage.carbon_kg_per_month),
+        significant(stage.runs_per_month),
+    );
+    for transfer in answer.transfers.iter().filter(|transfer| transfer.to == stage.stage) {
+        let _ = write!(
+            text,
+            "\nfetches      {} ({}) from {}",
+            transfer.what,
+            Bytes::new(transfer.bytes).si(),
+            transfer.from_site
+        );
+    }
+    if let Some(other) = &stage.runner_up {
+        let _ = write!(
+            text,
+            "\nrunner-up    {}: {} {currency}/month, {} per pass, {} kgCO2e/month",
+            other.site,
+            signed_money(&other.extra_cost_per_month),
+            signed_time(other.extra_pass_hours),
+            signed(other.extra_carbon_kg_per_month)
+        );
+    }
+    let heads = [("site", Align::Left), ("why not, everything else held fixed", Align::Left)];
     let most = if arguments.all { usize::MAX } else { 4 * NEAREST };
     let rows = nearest(&stage.others, most)
         .into_iter()
@@ -358,16 +440,7 @@ fn front_text(answer: &PlanAnswer, front: &FrontView, arguments: &Plan) -> Strin
     let most = if arguments.all { usize::MAX } else { POINTS };
     let step = front.points.len().div_ceil(most).max(1);
     let shown: Vec<_> = front.points.iter().step_by(step).collect();
-    let mut sites: Vec<&str> = Vec::new();
-    for site in shown.iter().flat_map(|point| &point.sites) {
-        if !sites.contains(&site.as_str()) {
-            sites.push(site);
-        }
-    }
-    let letter = |site: &str| {
-        let at = sites.iter().position(|known| *known == site).unwrap_or(0);
-        label(at)
-    };
+    let legend = Legend::of(shown.iter().flat_map(|point| &point.sites).map(String::as_str));
     let cost = format!("{}/month", answer.currency);
     let fixed = [cost.as_str(), "pass", "kgCO2e/month"].map(|head| (head, Align::Right));
     let stages = answer.stages.iter().map(|stage| (stage.stage.as_str(), Align::Left));
@@ -378,19 +451,16 @@ fn front_text(answer: &PlanAnswer, front: &FrontView, arguments: &Plan) -> Strin
             time(point.totals.pass_hours),
             significant(point.totals.carbon_kg_per_month),
         ];
-        figures.into_iter().chain(point.sites.iter().map(|site| letter(site))).collect()
+        figures.into_iter().chain(point.sites.iter().map(|site| legend.letter(site))).collect()
     });
     let complete = if front.complete { "all of them" } else { "too many to find all of them" };
-    let mut text = format!(
-        "\n\n{} plans that nothing beats in cost, time and carbon at once ({complete}), {} shown\n{}\n",
+    format!(
+        "\n\n{} plans that nothing beats in cost, time and carbon at once ({complete}), {} shown\n{}\n{}",
         front.points.len(),
         shown.len(),
-        table(&heads, rows.collect())
-    );
-    for site in &sites {
-        let _ = write!(text, "\n  {}  {site}", letter(site));
-    }
-    text
+        table(&heads, rows.collect()),
+        legend.text()
+    )
 }
 
 /// a, b, ... z, aa, ab, ...
@@ -402,19 +472,45 @@ fn label(at: usize) -> String {
     }
 }
 
-fn what_if_text(what_if: &WhatIf, arguments: &Plan) -> String {
-    let answer = &what_if.answer;
-    let mut then = headline(answer);
-    if let Some(infeasible) = &answer.infeasible {
-        then.push_str(&infeasible_text(answer, infeasible, arguments));
+/// Before, after, and what moves between them.
+fn what_if_text(before: &PlanAnswer, what_if: &WhatIf, arguments: &Plan) -> String {
+    let after = &what_if.answer;
+    let mut text = format!(
+        "as it is\n  {}\nwhat if {}\n  {}",
+        headline(before).replace('\n', "\n  "),
+        what_if.changes.join(", "),
+        headline(after).replace('\n', "\n  ")
+    );
+    if let Some(infeasible) = &after.infeasible {
+        text.push_str(&infeasible_text(after, infeasible, arguments).replace('\n', "\n  "));
+        return text;
     }
-    for (stage, from, to) in &what_if.moves {
-        let _ = write!(then, "\n{stage} would move from {from} to {to}");
+    let currency = &after.currency;
+    if let (Some(before), Some(after)) = (&before.totals, &after.totals) {
+        let number = |decimal: &str| decimal.parse::<f64>().unwrap_or(0.0);
+        let cost = number(&after.cost_per_month) - number(&before.cost_per_month);
+        let _ = write!(
+            text,
+            "\n\nthat is {} {}/month, {} per pass, {} kgCO2e/month",
+            signed_money(&cost.to_string()),
+            currency,
+            signed_time(after.pass_hours - before.pass_hours),
+            signed(after.carbon_kg_per_month - before.carbon_kg_per_month)
+        );
     }
-    if what_if.moves.is_empty() && answer.is_feasible() {
-        then.push_str("\nno stage would move");
+    let heads = [("stage that moves", Align::Left), ("from", Align::Left), ("to", Align::Left)];
+    let rows: Vec<_> = what_if
+        .moves
+        .iter()
+        .map(|(stage, from, to)| vec![stage.clone(), from.clone(), to.clone()])
+        .collect();
+    match rows.is_empty() {
+        true => text.push_str("\n\nno stage moves"),
+        false => {
+            let _ = write!(text, "\n\n{}", table(&heads, rows));
+        }
     }
-    format!("\n\nwhat if {}\n  {}", what_if.changes.join(", "), then.replace('\n', "\n  "))
+    text
 }
 
 fn infeasible_text(answer: &PlanAnswer, found: &InfeasibleView, arguments: &Plan) -> String {

@@ -1,0 +1,18 @@
+//! The command from outside: what it prints, on which stream, with which exit code.
+//!
+//! Every test runs the built binary in the repository's root with an empty configuration folder and
+//! a fixed date. `NEARSIDE_UPDATE=1 cargo test -p nearside --test it` writes the golden files anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says aloud what it skips"
+)]
+
+mod answers;
+mod bad_input;
+mod command;
+mod plans;
+mod readme;
+mod sources;
