@@ -36,8 +36,8 @@ const LAYERS: [(&str, &[&[&str]]); 16] = [
 const NOT_SOURCES: [&str; 5] = [".git", "target", ".venv", ".nearside", "__pycache__"];
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 4] = ["utils", "helpers", "common", "misc"];
-/// Lines of a source file, without its tests.
-const MAX_LINES: usize = 500;
+/// Lines of a source file, without its tests; tables of test cases may be longer.
+const MAX_LINES: usize = 600;
 /// The one place that crates come from.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
@@ -126,7 +126,7 @@ fn code_complaints(name: &str, text: &str) -> Vec<String> {
         complaints.push("a name that says nothing: what is the one idea of the file?".to_owned());
     }
     let lines = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text).lines().count();
-    if lines > MAX_LINES && !text.contains(concat!("@", "generated")) {
+    if lines > MAX_LINES && !name.contains("/tests/") && !text.contains(concat!("@", "generated")) {
         complaints.push(format!("{lines} lines without its tests, more than {MAX_LINES}"));
     }
     complaints

@@ -328,7 +328,7 @@ fn verdict(needed: Span<Bytes>, available: Span<Bytes>) -> (Verdict, Arc<str>) {
         let missing = needed.low().saturating_sub(available.high());
         (Verdict::DoesNotFit, format!("needs {need}, has {have}: at least {missing} short").into())
     } else {
-        (Verdict::Uncertain, format!("needs {needed}, has {have}: too close to tell").into())
+        (Verdict::Uncertain, format!("needs {needed}, has {available}: too close to tell").into())
     }
 }
 

@@ -152,7 +152,7 @@ pue = 0.5
 "#,
         &[
             r#"3:9 site.here.price: "3500" is not an amount of money, as in "3500 EUR" | as in price = "3500 EUR""#,
-            r#"4:8 site.here.life: unknown unit "yeers" for length of time: use one of us, µs, ms, s, second, seconds, min, minute, minutes, h, hour, hours, d, day, days, week, weeks, month, months, year, years | did you mean "years"?"#,
+            r#"4:8 site.here.life: unknown unit "yeers" for length of time: use one of us, µs, ms, s, second, seconds, min, minute, minutes, h, hour, hours, d, day, days, week, weeks, month, months, y, year, years | did you mean "years"?"#,
             r#"5:10 site.here.uplink: bandwidth must be greater than zero | as in uplink = "40 Mbit/s""#,
             r#"6:10 site.here.bought: "soon" is not a date, as in "2026-07-20" or "2026-07" | as in bought = "2026-03""#,
             r#"7:7 site.here.pue: "0.5" is not a number from 1 to 5 | -"#,
@@ -587,7 +587,7 @@ carbon = "20 kgCO2/month"
 "#,
         &[
             r#"3:12 objective.minimize: unknown goal "costs": use cost, time, carbon | did you mean "cost"?"#,
-            r#"4:12 objective.deadline: length of time "48" needs a unit: one of us, µs, ms, s, second, seconds, min, minute, minutes, h, hour, hours, d, day, days, week, weeks, month, months, year, years | as in deadline = "48 h""#,
+            r#"4:12 objective.deadline: length of time "48" needs a unit: one of us, µs, ms, s, second, seconds, min, minute, minutes, h, hour, hours, d, day, days, week, weeks, month, months, y, year, years | as in deadline = "48 h""#,
             r#"5:10 objective.budget: "400 EUR" is not an amount per month, ending in "/month" | as in budget = "400 EUR/month""#,
             r#"6:10 objective.carbon: unknown unit "kgCO2" for emissions: use one of gCO2e, kgCO2e, tCO2e, g, kg, t | did you mean "kgCO2e"?"#,
         ],

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     let output = output::Output::new(&arguments.shared);
     match commands::run(arguments.command, &output) {
+        Ok(_) if output.is_lost() => ExitCode::from(error::Fault::World as u8),
         Ok(outcome) => outcome.exit_code(),
         Err(error) => {
             let code = error.exit_code();

@@ -1,6 +1,6 @@
 //! The streams: stdout is the answer, stderr is warnings, hints and errors. One JSON envelope.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use annotate_snippets::Renderer;
@@ -36,6 +36,8 @@ pub(crate) struct Output {
     pub(crate) form: Form,
     pub(crate) detail: Detail,
     noise: Noise,
+    /// Whether an answer could not be written, for another reason than a closed pipe.
+    lost: std::cell::Cell<bool>,
     color: ColorChoice,
 }
 
@@ -88,6 +90,7 @@ impl Output {
             form: if shared.json { Form::Json } else { Form::Text },
             detail: if shared.explain { Detail::Explained } else { Detail::Plain },
             noise: if shared.quiet { Noise::Quiet } else { Noise::Normal },
+            lost: std::cell::Cell::new(false),
             color: match shared.color {
                 Color::Auto => ColorChoice::Auto,
                 Color::Always => ColorChoice::Always,
@@ -99,7 +102,18 @@ impl Output {
     /// Prints text on stdout. A closed pipe ends the output quietly.
     pub(crate) fn text(&self, text: &str) {
         let mut stdout = AutoStream::new(std::io::stdout().lock(), self.color);
-        let _closed_pipe = writeln!(stdout, "{}", text.trim_end());
+        let written = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            self.note("error", &format!("cannot write the answer: {error}"));
+            self.lost.set(true);
+        }
+    }
+
+    /// Whether an answer could not be written, for another reason than a closed pipe.
+    pub(crate) const fn is_lost(&self) -> bool {
+        self.lost.get()
     }
 
     /// Prints an answer as JSON.

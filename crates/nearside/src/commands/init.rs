@@ -7,8 +7,9 @@ use nearside_units::Bytes;
 use nearside_workload::{DataFile, FolderFacts, MachineFacts};
 
 use crate::cli::Init;
+use crate::environment;
 use crate::error::{CommandError, Fault};
-use crate::output::{Outcome, Output};
+use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
 use crate::wire::project::PROJECT_FILE;
 
@@ -30,12 +31,22 @@ pub(super) fn run(arguments: &Init, output: &Output) -> Result<Outcome, CommandE
         return Err(CommandError::new(Fault::Input, message));
     }
     let text = nearside_workload::init(&facts(folder)?);
+    let file = folder.join(PROJECT_FILE);
+    if !arguments.stdout {
+        write(&file, &text, arguments)?;
+    }
+    if output.form == Form::Json {
+        let written = !arguments.stdout;
+        let file = file.display().to_string();
+        let data = serde_json::json!({ "file": file, "written": written, "text": text });
+        let answer = Answer { schema: "nearside/init/1", data, warnings: &[], sources: &[] };
+        output.json(&answer, environment::today());
+        return Ok(Outcome::Done);
+    }
     if arguments.stdout {
         output.text(&text);
         return Ok(Outcome::Done);
     }
-    let file = folder.join(PROJECT_FILE);
-    write(&file, &text, arguments)?;
     output.text(&format!("wrote {}", file.display()));
     output.hint("look for `# assumed` in it, correct what is wrong, then run `nearside plan`");
     Ok(Outcome::Done)

@@ -1,5 +1,6 @@
 //! `nearside plan`: where every stage runs, why, and what the runner-up would cost.
 
+mod alternatives;
 mod solved;
 mod text;
 mod view;

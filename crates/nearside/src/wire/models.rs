@@ -23,7 +23,8 @@ pub(crate) fn resolve(
     folder: &Path,
     catalog: &Catalog,
 ) -> Result<ModelRef, CommandError> {
-    let path = folder.join(source);
+    let here = folder == Path::new(".");
+    let path = if here { Path::new(source).to_path_buf() } else { folder.join(source) };
     let architecture = if path.is_dir() {
         of_folder(&path)?
     } else if path.is_file() {

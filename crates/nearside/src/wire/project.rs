@@ -42,15 +42,32 @@ pub(crate) fn load(path: &Path, changes: &[String]) -> Result<Loaded, CommandErr
     let file = if path.is_dir() { path.join(PROJECT_FILE) } else { path.to_path_buf() };
     if !file.is_file() {
         let message = format!("no project file at {}", file.display());
-        let hint = format!("write one with `nearside init {}`", path.display());
+        let hint = match path.is_dir() {
+            true => format!("write one with `nearside init {}`", path.display()),
+            false => "name the folder of a project, or its nearside.toml".to_owned(),
+        };
         return Err(CommandError::new(Fault::Input, message).hint(hint));
     }
     let text = changed(&read_text(&file)?, changes)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
-    let project = Project::parse(&text)
-        .map_err(|errors| in_file(file.display().to_string(), &text, errors))?;
+    let project = Project::parse(&text).map_err(|errors| match changes {
+        [] => in_file(file.display().to_string(), &text, errors),
+        changes => in_changes(changes, errors),
+    })?;
     Ok(Loaded { project, file, folder, text })
+}
+
+/// Errors of a project as if it said something else: no line of its file shows them.
+fn in_changes(changes: &[String], errors: Vec<nearside_workload::ProjectError>) -> CommandError {
+    let changes = changes.join(", ");
+    let problem = |error: nearside_workload::ProjectError| Problem {
+        message: format!("with {changes}: {}", error.message),
+        span: None,
+        hint: error.hint,
+    };
+    let problems = errors.into_iter().map(problem).collect();
+    CommandError { fault: Fault::Usage, file: None, problems }
 }
 
 /// The file as if it said something else; without changes it stays as it is, spans and all.

@@ -323,7 +323,7 @@ fn rented(
             accelerators,
         },
         economics: Economics::Rented {
-            price: converted(offer.price(terms), rates)?,
+            price: price(offer, terms, rates)?,
             terms,
             interruptions: match terms {
                 Terms::OnDemand => kept(),
@@ -361,6 +361,24 @@ fn interruptions(catalog: &Catalog, offer: &Offer) -> Known<Sourced<Span<f64>>> 
             Sourced::new(span, band.basis)
         })
     })
+}
+
+/// What an hour costs; nobody pays us for it.
+fn price(
+    offer: &Offer,
+    terms: Terms,
+    rates: &ExchangeRates,
+) -> Result<Known<Sourced<PerHour>>, CommandError> {
+    let price = offer.price(terms);
+    if let Known::Value(price) = &price
+        && price.value.money().as_micros() < 0
+    {
+        let (place, key) = (&offer.origin.place, &offer.key);
+        let message = format!("{place}: {terms} price of {key} is below zero: {}", price.value);
+        return Err(CommandError::new(Fault::Input, message)
+            .hint("a price is zero or more; an empty cell is an unknown price"));
+    }
+    converted(price, rates)
 }
 
 /// A price in the project's currency; a missing rate is the project's error.

@@ -225,7 +225,6 @@ fn names_that_resolve_to_nothing_are_said() {
 }
 
 #[test]
-#[ignore = "reported: errors found after parsing have no caret block yet"]
 fn names_that_resolve_to_nothing_are_shown_in_the_file() {
     let folder = Folder::cleared("unresolved-places");
     for (name, old, new, _) in UNRESOLVED.into_iter().filter(|case| case.0 != RATE) {
@@ -419,7 +418,6 @@ fn a_negative_price_in_an_overlay_is_a_finding() {
 }
 
 #[test]
-#[ignore = "reported: an offer that costs less than nothing is the cheapest, and counts as 0"]
 fn a_negative_price_is_not_planned_with() {
     let rows = "provider,instance,region,vcpus,memory,on_demand\n\
                 aws,odd,us-east-1,16,64 GiB,-1 EUR/h\n";
@@ -522,7 +520,6 @@ fn the_world_outside_is_not_the_persons_fault() {
 }
 
 #[test]
-#[ignore = "reported: the caret block of --what-if quotes a file that nobody wrote, and exits 3"]
 fn a_wrong_what_if_is_a_wrong_command_line() {
     let change = "objective.minimize=beauty";
     let run = nearside(&["plan", "examples/support-assistant", "--what-if", change]).exits(USAGE);
@@ -530,7 +527,6 @@ fn a_wrong_what_if_is_a_wrong_command_line() {
 }
 
 #[test]
-#[ignore = "reported: an answer that could not be written exits 0"]
 fn a_full_disk_is_not_success() {
     let Ok(full) = std::fs::OpenOptions::new().write(true).open(Path::new("/dev/full")) else {
         return;

@@ -287,10 +287,10 @@ fn what_if_says_which_stages_would_move() {
     let [_, _, after] = axes(&changed["totals"]);
     assert!(after < before, "{after} kg and {before} kg");
     let shown = nearside(&["plan", EXAMPLE, "--what-if", "objective.minimize=carbon"]).exits(0);
-    for step in moves {
-        let line =
-            format!("{} would move from {} to {}", text(&step[0]), text(&step[1]), text(&step[2]));
-        assert!(shown.stdout.contains(&line), "{line}\n{}", shown.stdout);
+    for step in &moves {
+        let words = list(step).iter().map(text);
+        let told = |line: &str| words.clone().all(|word| line.contains(word));
+        assert!(shown.stdout.lines().any(told), "{step}\n{}", shown.stdout);
     }
 }
 
@@ -303,7 +303,6 @@ fn what_if_nothing_changes_nothing_moves() {
 
 /// The order of the stages in the file is the order in which one machine does them.
 #[test]
-#[ignore = "reported: --what-if sorts the stages of the file by name, which changes one pass"]
 fn what_if_keeps_the_order_of_the_stages() {
     let answer = plan(EXAMPLE, &["--what-if", "team.people=9"]);
     let names = |plan: &Value| -> Vec<String> {

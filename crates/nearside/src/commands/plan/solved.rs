@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nearside_estimate::Period;
 use nearside_plan::{
     Amount, Change, Front, FrontProof, Infeasible, Loss, Plan, Proof, Reason, RunnerUp, Stuck,
     Totals, Why,
@@ -144,6 +145,10 @@ fn stage_view(
         reads: stage.reads.to_string(),
         trials: stage.trials.len(),
         runs_per_month: monthly,
+        kind: match estimate.period {
+            Period::Run => "run".to_owned(),
+            Period::Month { .. } => "service".to_owned(),
+        },
         site: site(placement.choice),
         start_hours: hours(placement.slot.start.get()),
         pass_hours: Figure::of(&estimate.pass, |span| Range::of(*span, |time| time.as_hours())),
@@ -241,7 +246,7 @@ const fn limit(amount: &Amount) -> &'static str {
 fn reason(reason: &Reason, site: &impl Fn(usize) -> String, currency: Currency) -> String {
     let text = |by: &Amount| amount(by, currency);
     match reason {
-        Reason::OnlyEligible => "the only site that may and can hold it".to_owned(),
+        Reason::OnlyEligible => "no other site can take it".to_owned(),
         Reason::OnlySite => "no plan exists with it elsewhere".to_owned(),
         Reason::Best { objective, by } => {
             let best = match objective {

@@ -5,18 +5,15 @@ use std::fmt::Write as _;
 
 use nearside_units::{Bytes, significant};
 
-use super::view::{
-    FrontView, InfeasibleView, OtherView, PlanAnswer, StageView, TotalsView, WhatIf,
-};
+use super::alternatives::{front_text, infeasible_text, what_if_text};
+use super::view::{OtherView, PlanAnswer, StageView, TotalsView};
 use crate::cli::Plan;
 use crate::commands::config::assumptions_table;
 use crate::output::{Align, Detail, table};
 use crate::view::{Figure, InputView, MoneyRange, Range};
 
 /// Sites that lost, shown per stage unless --all.
-const NEAREST: usize = 3;
-/// Plans of the front that are shown unless --all.
-const POINTS: usize = 20;
+pub(super) const NEAREST: usize = 3;
 
 pub(super) fn of(answer: &PlanAnswer, arguments: &Plan, detail: Detail) -> String {
     if let Some(what_if) = &answer.what_if {
@@ -59,7 +56,7 @@ pub(super) fn of(answer: &PlanAnswer, arguments: &Plan, detail: Detail) -> Strin
     text
 }
 
-fn totals_text(totals: &TotalsView, currency: &str) -> String {
+pub(super) fn totals_text(totals: &TotalsView, currency: &str) -> String {
     let least = if totals.missing.is_empty() { "" } else { "at least " };
     format!(
         "{least}{} {currency}/month, one pass in {}, {} kgCO2e/month",
@@ -70,7 +67,7 @@ fn totals_text(totals: &TotalsView, currency: &str) -> String {
 }
 
 /// A decimal amount with cents, or three significant digits when it is small.
-fn money(decimal: &str) -> String {
+pub(super) fn money(decimal: &str) -> String {
     let Ok(value) = decimal.parse::<f64>() else { return decimal.to_owned() };
     match value.abs() {
         0.0 => "0".to_owned(),
@@ -80,7 +77,7 @@ fn money(decimal: &str) -> String {
     }
 }
 
-fn headline(answer: &PlanAnswer) -> String {
+pub(super) fn headline(answer: &PlanAnswer) -> String {
     let verdict = match &answer.totals {
         Some(totals) => totals_text(totals, &answer.currency),
         None => "no plan keeps to the limits".to_owned(),
@@ -123,7 +120,7 @@ fn range(figure: &Figure<Range>) -> String {
 }
 
 /// Hours as a length of time in a readable unit.
-fn time(hours: f64) -> String {
+pub(super) fn time(hours: f64) -> String {
     let time = nearside_units::Duration::from_seconds(hours * 3600.0);
     time.map_or_else(|_| "-".to_owned(), |time| time.to_string())
 }
@@ -157,10 +154,10 @@ fn word(figure: &Figure<String>) -> String {
 }
 
 /// Letters that stand for sites, so that tables stay narrow.
-struct Legend<'a>(Vec<&'a str>);
+pub(super) struct Legend<'a>(Vec<&'a str>);
 
 impl<'a> Legend<'a> {
-    fn of(sites: impl Iterator<Item = &'a str>) -> Self {
+    pub(super) fn of(sites: impl Iterator<Item = &'a str>) -> Self {
         let mut known: Vec<&str> = Vec::new();
         for site in sites {
             if !known.contains(&site) {
@@ -170,11 +167,11 @@ impl<'a> Legend<'a> {
         Self(known)
     }
 
-    fn letter(&self, site: &str) -> String {
+    pub(super) fn letter(&self, site: &str) -> String {
         label(self.0.iter().position(|known| *known == site).unwrap_or(0))
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let line = |(at, site): (usize, &&str)| format!("\n  {}  {site}", label(at));
         self.0.iter().enumerate().map(line).collect()
     }
@@ -236,8 +233,8 @@ fn named(stage: &StageView) -> String {
 
 /// What a pass waits for a stage; a service is waited for until it is ready.
 fn pass(stage: &StageView) -> String {
-    match stage.phase.as_str() {
-        "deploy" => format!("ready in {}", times(&stage.pass_hours)),
+    match stage.kind.as_str() {
+        "service" => format!("ready in {}", times(&stage.pass_hours)),
         _ => times(&stage.pass_hours),
     }
 }
@@ -270,12 +267,12 @@ fn moves(answer: &PlanAnswer) -> String {
     format!("\n\n{}", table(&heads, rows.collect()))
 }
 
-fn signed(value: f64) -> String {
+pub(super) fn signed(value: f64) -> String {
     let sign = if value < 0.0 { "-" } else { "+" };
     format!("{sign}{}", significant(value.abs()))
 }
 
-fn signed_time(hours: f64) -> String {
+pub(super) fn signed_time(hours: f64) -> String {
     let sign = if hours < 0.0 { "-" } else { "+" };
     match hours.abs() {
         0.0 => "+0".to_owned(),
@@ -283,7 +280,7 @@ fn signed_time(hours: f64) -> String {
     }
 }
 
-fn signed_money(decimal: &str) -> String {
+pub(super) fn signed_money(decimal: &str) -> String {
     let shown = money(decimal);
     if shown.starts_with('-') { shown } else { format!("+{shown}") }
 }
@@ -435,34 +432,6 @@ fn basis(stage: &StageView, detail: Detail) -> String {
     format!("\n\nbasis of {} at {}\n{}", stage.stage, stage.site, table(&heads, rows.collect()))
 }
 
-/// One line per plan; a letter per stage says where it would go.
-fn front_text(answer: &PlanAnswer, front: &FrontView, arguments: &Plan) -> String {
-    let most = if arguments.all { usize::MAX } else { POINTS };
-    let step = front.points.len().div_ceil(most).max(1);
-    let shown: Vec<_> = front.points.iter().step_by(step).collect();
-    let legend = Legend::of(shown.iter().flat_map(|point| &point.sites).map(String::as_str));
-    let cost = format!("{}/month", answer.currency);
-    let fixed = [cost.as_str(), "pass", "kgCO2e/month"].map(|head| (head, Align::Right));
-    let stages = answer.stages.iter().map(|stage| (stage.stage.as_str(), Align::Left));
-    let heads: Vec<_> = fixed.into_iter().chain(stages).collect();
-    let rows = shown.iter().map(|point| {
-        let figures = [
-            money(&point.totals.cost_per_month),
-            time(point.totals.pass_hours),
-            significant(point.totals.carbon_kg_per_month),
-        ];
-        figures.into_iter().chain(point.sites.iter().map(|site| legend.letter(site))).collect()
-    });
-    let complete = if front.complete { "all of them" } else { "too many to find all of them" };
-    format!(
-        "\n\n{} plans that nothing beats in cost, time and carbon at once ({complete}), {} shown\n{}\n{}",
-        front.points.len(),
-        shown.len(),
-        table(&heads, rows.collect()),
-        legend.text()
-    )
-}
-
 /// a, b, ... z, aa, ab, ...
 fn label(at: usize) -> String {
     let letter = |at: usize| char::from(b'a' + u8::try_from(at % 26).unwrap_or(0));
@@ -470,89 +439,6 @@ fn label(at: usize) -> String {
         0..26 => letter(at).to_string(),
         _ => format!("{}{}", letter(at / 26 - 1), letter(at)),
     }
-}
-
-/// Before, after, and what moves between them.
-fn what_if_text(before: &PlanAnswer, what_if: &WhatIf, arguments: &Plan) -> String {
-    let after = &what_if.answer;
-    let mut text = format!(
-        "as it is\n  {}\nwhat if {}\n  {}",
-        headline(before).replace('\n', "\n  "),
-        what_if.changes.join(", "),
-        headline(after).replace('\n', "\n  ")
-    );
-    if let Some(infeasible) = &after.infeasible {
-        text.push_str(&infeasible_text(after, infeasible, arguments).replace('\n', "\n  "));
-        return text;
-    }
-    let currency = &after.currency;
-    if let (Some(before), Some(after)) = (&before.totals, &after.totals) {
-        let number = |decimal: &str| decimal.parse::<f64>().unwrap_or(0.0);
-        let cost = number(&after.cost_per_month) - number(&before.cost_per_month);
-        let _ = write!(
-            text,
-            "\n\nthat is {} {}/month, {} per pass, {} kgCO2e/month",
-            signed_money(&cost.to_string()),
-            currency,
-            signed_time(after.pass_hours - before.pass_hours),
-            signed(after.carbon_kg_per_month - before.carbon_kg_per_month)
-        );
-    }
-    let heads = [("stage that moves", Align::Left), ("from", Align::Left), ("to", Align::Left)];
-    let rows: Vec<_> = what_if
-        .moves
-        .iter()
-        .map(|(stage, from, to)| vec![stage.clone(), from.clone(), to.clone()])
-        .collect();
-    match rows.is_empty() {
-        true => text.push_str("\n\nno stage moves"),
-        false => {
-            let _ = write!(text, "\n\n{}", table(&heads, rows));
-        }
-    }
-    text
-}
-
-fn infeasible_text(answer: &PlanAnswer, found: &InfeasibleView, arguments: &Plan) -> String {
-    let mut text = String::new();
-    let single = found.relaxations.iter().all(|relaxation| relaxation.changes.len() == 1);
-    if !found.relaxations.is_empty() {
-        text.push_str(match single {
-            true => "\n\neach of these alone makes a plan possible",
-            false => "\n\nonly together do these make a plan possible",
-        });
-    }
-    for relaxation in &found.relaxations {
-        let then = totals_text(&relaxation.totals, &answer.currency);
-        let _ = write!(text, "\n  {}\n    then {then}", relaxation.changes.join("\n  and "));
-    }
-    for stuck in &found.stuck {
-        let _ = write!(text, "\n\n{} has nowhere to go, whatever the limits", stuck.what);
-        text.push_str(&grouped(&stuck.why, arguments));
-    }
-    if !found.complete {
-        text.push_str("\n\nnot everything was tried: other or smaller changes may exist");
-    }
-    text
-}
-
-/// Reasons with the sites that have them, the most frequent first.
-fn grouped(others: &[OtherView], arguments: &Plan) -> String {
-    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for other in others {
-        reasons.entry(&other.why).or_default().push(&other.site);
-    }
-    let mut reasons: Vec<_> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(_, sites)| std::cmp::Reverse(sites.len()));
-    let most = if arguments.all { usize::MAX } else { NEAREST };
-    let mut text = String::new();
-    for (why, sites) in reasons.iter().take(most.saturating_mul(2)) {
-        let more = sites.len().saturating_sub(most);
-        let named = sites.iter().take(most).copied().collect::<Vec<_>>().join(", ");
-        let and = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let _ = write!(text, "\n  {why}: {named}{and}");
-    }
-    text
 }
 
 /// What could be done next.

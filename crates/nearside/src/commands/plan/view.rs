@@ -69,6 +69,9 @@ pub(crate) struct StageView {
     pub(super) trials: usize,
     /// Runs per month; 1 for a service, whose figures are monthly.
     pub(super) runs_per_month: f64,
+    /// `run`: work that ends, or `service`: up for so many hours a month; a pass waits until it is
+    /// ready.
+    pub(super) kind: String,
     /// Where it goes.
     pub(super) site: String,
     /// When it starts, in hours from the start of the pass.
