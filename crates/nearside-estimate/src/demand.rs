@@ -318,6 +318,10 @@ fn answer(
     let context = request.prompt + request.output;
     let cached = graph.cached_elements(context) / graph.shape.batch * answering.together;
     peak.by_category.insert(Category::Cache, recipe.cache.bytes(cached));
+    let stored = workload.model.as_ref().and_then(|model| model.stored);
+    if let Some(stored) = stored.filter(|stored| stored.dtype == recipe.weights) {
+        peak.by_category.insert(Category::Weights, stored.bytes);
+    }
     let next = Shape::next_token(answering.together, request.prompt + request.output / 2);
     let next_graph = Graph::of(decoder, next);
     // One new token is read by every engine with a fused kernel.

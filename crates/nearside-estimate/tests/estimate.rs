@@ -6,6 +6,7 @@ use nearside_architecture::{Architecture, Dtype};
 use nearside_catalog::{
     Accelerators, Catalog, Economics, Machine, Ownership, Place, Reach, Site, Terms,
 };
+use nearside_estimate::tape::Category;
 use nearside_estimate::{Calibration, Device, Estimate, Period, Verdict, estimate, techniques};
 use nearside_policy::{Class, Clearance};
 use nearside_units::{
@@ -14,7 +15,7 @@ use nearside_units::{
 };
 use nearside_workload::{
     Adapter, AdapterTargets, Checkpointing, Custom, CustomDevice, ModelRef, Preparation, Recipe,
-    Serving, Task, Training, Workload,
+    Serving, Stored, Task, Training, Workload,
 };
 
 fn sourced<T>(value: T) -> Sourced<T> {
@@ -79,7 +80,7 @@ fn model(name: &str) -> Option<ModelRef> {
     let catalog = Catalog::builtin().expect("the built-in catalog");
     let model = catalog.model(name).expect("a known model");
     let architecture = Arc::new(model.architecture().expect("a readable config"));
-    Some(ModelRef { name: name.to_owned(), architecture })
+    Some(ModelRef { name: name.to_owned(), architecture, stored: None })
 }
 
 fn preparation(gigabytes: u64, core_seconds_per_gb: f64, memory: Bytes) -> Workload {
@@ -169,6 +170,31 @@ fn what_needs_several_devices_is_unknown_not_refused() {
     let eight = on(&serving, &rented(Some(("h100-sxm", 8))));
     assert_eq!(eight.fit.verdict, Verdict::Unknown);
     assert!(eight.fit.why.contains("not estimated yet"), "{}", eight.fit.why);
+}
+
+#[test]
+fn the_bytes_of_a_file_beat_the_type_of_its_weights() {
+    let serving = |stored| Workload {
+        task: Task::Inference(Serving {
+            requests: 10,
+            prompt: 100,
+            output: 100,
+            concurrency: 1,
+            hours: 10.0,
+        }),
+        model: model("llama-3.2-1b").map(|model| ModelRef { stored, ..model }),
+        recipe: Recipe { weights: Dtype::Q4K, ..Recipe::default() },
+    };
+    let weights = |workload: &Workload| {
+        let estimate = on(workload, &rented(Some(("t4", 1))));
+        estimate.fit.memory.expect("memory").by_category[&Category::Weights]
+    };
+    // A Q4_K_M file keeps some tensors in wider types.
+    let stored = Stored { dtype: Dtype::Q4K, bytes: Bytes::new(807_690_624) };
+    assert_eq!(weights(&serving(Some(stored))), stored.bytes);
+    assert!(weights(&serving(None)) < stored.bytes);
+    let other = Stored { dtype: Dtype::Q8_0, ..stored };
+    assert_eq!(weights(&serving(Some(other))), weights(&serving(None)));
 }
 
 #[test]

@@ -58,8 +58,8 @@ pub use site_file::SiteFile;
 pub use sites::{SitePattern, Sites, Spot};
 pub use stage::{Input, Output, Phase, Reliance, Stage, Trial};
 pub use task::{
-    Adapter, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation, Serving, Task,
-    Training, Workload,
+    Adapter, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation, Serving, Stored,
+    Task, Training, Workload,
 };
 pub use template::init;
 pub use workload_spec::WorkloadSpec;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nearside_architecture::Architecture;
+use nearside_architecture::{Architecture, Dtype};
 use nearside_units::{Bytes, Flops};
 
 use crate::Recipe;
@@ -26,6 +26,17 @@ pub struct ModelRef {
     pub name: String,
     /// What it is made of.
     pub architecture: Arc<Architecture>,
+    /// How its file stores it, where there is a file: it beats any type stated for its weights.
+    pub stored: Option<Stored>,
+}
+
+/// How a file stores a model's weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The type of most of its bytes.
+    pub dtype: Dtype,
+    /// All of its tensors.
+    pub bytes: Bytes,
 }
 
 /// What to do with a model, or without one.

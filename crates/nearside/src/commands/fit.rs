@@ -75,9 +75,11 @@ fn site(arguments: &Fit, catalog: &Catalog) -> Result<(Site, Vec<String>), Comma
 /// The workload that was asked for, or one of each usual kind.
 fn workloads(arguments: &Fit, model: &ModelRef) -> Result<Vec<Workload>, CommandError> {
     let of = |task: FitTask, weights: Option<Dtype>| workload(arguments, model, task, weights);
-    match arguments.task {
-        Some(task) => Ok(vec![of(task, None)?]),
-        None => [
+    let stored = model.stored.map(|stored| stored.dtype);
+    match (arguments.task, stored) {
+        (Some(task), _) => Ok(vec![of(task, stored.filter(|_| task == FitTask::Inference))?]),
+        (None, Some(dtype)) => Ok(vec![of(FitTask::Inference, Some(dtype))?]),
+        (None, None) => [
             (FitTask::Inference, Some(Dtype::Q4K)),
             (FitTask::Inference, Some(Dtype::Q8_0)),
             (FitTask::Inference, Some(Dtype::Bf16)),

@@ -1,13 +1,15 @@
 //! From a model's name or file to what it is made of.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use nearside_architecture::{Architecture, HeaderError, Position, header};
+use nearside_architecture::{Architecture, Dtype, HeaderError, Position, header};
 use nearside_catalog::Catalog;
-use nearside_workload::{ModelRef, Task, Workload};
+use nearside_units::Bytes;
+use nearside_workload::{ModelRef, Stored, Task, Workload};
 
 use super::read_text;
 use crate::error::{CommandError, Fault, Problem};
@@ -25,7 +27,7 @@ pub(crate) fn resolve(
 ) -> Result<ModelRef, CommandError> {
     let here = folder == Path::new(".");
     let path = if here { Path::new(source).to_path_buf() } else { folder.join(source) };
-    let architecture = if path.is_dir() {
+    let (architecture, stored) = if path.is_dir() {
         of_folder(&path)?
     } else if path.is_file() {
         of_file(&path)?
@@ -35,11 +37,12 @@ pub(crate) fn resolve(
             .hint("name a folder, or a config.json, .gguf or .safetensors file"));
     } else {
         let model = catalog.model(source)?;
-        model.architecture().map_err(|error| {
+        let architecture = model.architecture().map_err(|error| {
             CommandError::new(Fault::Bug, format!("catalog model {}: {error}", model.name))
-        })?
+        })?;
+        (architecture, None)
     };
-    Ok(ModelRef { name: source.to_owned(), architecture: Arc::new(architecture) })
+    Ok(ModelRef { name: source.to_owned(), architecture: Arc::new(architecture), stored })
 }
 
 /// A warning when a workload's sequences are longer than its model was made for.
@@ -67,8 +70,18 @@ fn looks_like_a_path(source: &str) -> bool {
     source.starts_with(['.', '/', '~']) || extension.is_some_and(|end| known.contains(&end))
 }
 
+/// What a model is made of, and how its file stores it.
+type Found = (Architecture, Option<Stored>);
+
+/// The type of most bytes, and all bytes.
+fn stored(by_type: BTreeMap<Dtype, Bytes>) -> Option<Stored> {
+    let bytes = by_type.values().copied().sum();
+    let (dtype, _) = by_type.into_iter().max_by_key(|(_, bytes)| *bytes)?;
+    Some(Stored { dtype, bytes })
+}
+
 /// A Hugging Face folder by its `config.json`, or the only GGUF file in it.
-fn of_folder(folder: &Path) -> Result<Architecture, CommandError> {
+fn of_folder(folder: &Path) -> Result<Found, CommandError> {
     let config = folder.join("config.json");
     if config.is_file() {
         return of_file(&config);
@@ -88,31 +101,36 @@ fn of_folder(folder: &Path) -> Result<Architecture, CommandError> {
     }
 }
 
-fn of_file(path: &Path) -> Result<Architecture, CommandError> {
+fn of_file(path: &Path) -> Result<Found, CommandError> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("gguf") => {
             let header = of_start(path, header::gguf::parse)?;
-            header.decoder().map_err(|error| in_header(path, &error))
+            let architecture = header.decoder().map_err(|error| in_header(path, &error))?;
+            // One file of several does not tell what all of them hold.
+            let stored = header.is_complete().then(|| stored(header.weights_by_dtype())).flatten();
+            Ok((architecture, stored))
         }
         Some("safetensors") => {
             // The header knows every size but not the family: the config beside it does.
             let tensors = of_start(path, header::safetensors::parse)?;
             let config = path.with_file_name("config.json");
             match config.is_file() {
-                true => of_file(&config),
-                false => Ok(Architecture::Other {
-                    family: "safetensors without a config.json beside it".to_owned(),
-                    parameters: Some(tensors.parameters()),
-                }),
+                true => Ok((of_file(&config)?.0, stored(tensors.weights_by_dtype()))),
+                false => {
+                    let family = "safetensors without a config.json beside it".to_owned();
+                    let parameters = Some(tensors.parameters());
+                    Ok((Architecture::Other { family, parameters }, None))
+                }
             }
         }
         _ => {
             let text = read_text(path)?;
-            header::config::parse(text.as_bytes()).map_err(|error| {
+            let architecture = header::config::parse(text.as_bytes()).map_err(|error| {
                 let problem =
                     Problem { message: error.to_string(), span: span(&error, &text), hint: None };
                 CommandError::in_file(path.display().to_string(), &text, vec![problem])
-            })
+            })?;
+            Ok((architecture, None))
         }
     }
 }

@@ -8,7 +8,7 @@ use nearside_estimate::{
     Calibration, Cost, Demands, Estimate, Input, Period, Verdict, estimate_demands,
 };
 use nearside_units::{Duration, GramsCo2e, Joules, Known, Money, MoneyError, Span};
-use nearside_workload::{ModelRef, Stage, Workload};
+use nearside_workload::{ModelRef, Stage, Task, Workload};
 
 use super::models;
 use super::project::Loaded;
@@ -56,9 +56,16 @@ pub(crate) fn workloads(
             return Known::unknown("the stage states no workload");
         };
         let model = spec.model.as_ref().and_then(|name| models.get(name)).cloned();
+        let stored = model.as_ref().and_then(|model| model.stored);
         match spec.resolve(model) {
             Known::Unknown(why) => return Known::Unknown(why),
-            Known::Value(workload) => {
+            Known::Value(mut workload) => {
+                // A file knows better than a default which type its weights have.
+                let answers = matches!(workload.task, Task::Inference(_) | Task::Evaluation(_));
+                if let Some(stored) = stored.filter(|_| answers && !spec.stated.contains("weights"))
+                {
+                    workload.recipe.weights = stored.dtype;
+                }
                 match found.iter_mut().find(|(known, _)| *known == workload) {
                     Some((_, count)) => *count += 1,
                     None => found.push((workload, 1)),
