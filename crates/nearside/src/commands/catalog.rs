@@ -44,7 +44,7 @@ pub(crate) struct Doubt {
 }
 
 pub(super) fn run(arguments: &cli::Catalog, output: &Output) -> Result<Outcome, CommandError> {
-    let catalog = wire::catalog()?;
+    let catalog = wire::catalog(output)?;
     match arguments {
         cli::Catalog::List(list) => print_listing(&listing(&catalog, list)?, output),
         cli::Catalog::Show { name } => print_entry(&entry(&catalog, name)?, output),

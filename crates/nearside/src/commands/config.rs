@@ -75,7 +75,7 @@ fn schema(name: SchemaName) -> String {
 
 fn show(path: &std::path::Path, output: &Output) -> Result<(), CommandError> {
     let loaded = wire::project::load(path, &[])?;
-    let catalog = wire::catalog()?;
+    let catalog = wire::catalog(output)?;
     let sites = wire::sites::of_project(&loaded, &catalog)?;
     let answer = ConfigAnswer {
         file: loaded.file.display().to_string(),

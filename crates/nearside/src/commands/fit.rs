@@ -28,7 +28,7 @@ use crate::wire;
 const STEPS: u64 = 100;
 
 pub(super) fn run(arguments: &Fit, output: &Output) -> Result<Outcome, CommandError> {
-    let catalog = wire::catalog()?;
+    let catalog = wire::catalog(output)?;
     let model = wire::models::resolve(&arguments.model, Path::new("."), &catalog)?;
     let (site, mut notes) = site(arguments, &catalog)?;
     let calibration = Calibration::default();

@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Init, output: &Output) -> Result<Outcome, CommandE
         let message = format!("{} is no folder", folder.display());
         return Err(CommandError::new(Fault::Input, message));
     }
-    let text = nearside_workload::init(&facts(folder)?);
+    let text = nearside_workload::init(&facts(folder, output)?);
     let file = folder.join(PROJECT_FILE);
     if !arguments.stdout {
         write(&file, &text, arguments)?;
@@ -71,8 +71,8 @@ fn write(file: &Path, text: &str, arguments: &Init) -> Result<(), CommandError> 
     opened.write_all(text.as_bytes()).map_err(failed)
 }
 
-fn facts(folder: &Path) -> Result<FolderFacts, CommandError> {
-    let catalog = wire::catalog()?;
+fn facts(folder: &Path, output: &Output) -> Result<FolderFacts, CommandError> {
+    let catalog = wire::catalog(output)?;
     let (machine, notes) = wire::machine::this_machine(&catalog)?;
     let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     let name = absolute.file_name().and_then(|name| name.to_str()).unwrap_or("project");

@@ -19,7 +19,7 @@ use crate::wire::project::Loaded;
 pub(crate) use view::PlanAnswer;
 
 pub(super) fn run(arguments: &Plan, output: &Output) -> Result<Outcome, CommandError> {
-    let catalog = wire::catalog()?;
+    let catalog = wire::catalog(output)?;
     let calibration = Calibration::default();
     let caution = if arguments.cautious { Caution::High } else { Caution::Likely };
     let planned = |changes: &[String]| {

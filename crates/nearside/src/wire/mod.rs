@@ -15,6 +15,7 @@ use nearside_catalog::{Catalog, Overlay, SkyPilotFile};
 
 use crate::environment;
 use crate::error::{CommandError, Fault};
+use crate::output::Output;
 
 /// Largest text file that is read whole: project files, overlays, configurations.
 const MAX_TEXT_BYTES: u64 = 64 << 20;
@@ -36,8 +37,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CommandError> {
     std::fs::read_to_string(path).map_err(|error| failed(&error))
 }
 
-/// The built-in catalog under the person's overlays.
-pub(crate) fn catalog() -> Result<Catalog, CommandError> {
+/// The built-in catalog under the person's overlays; rows that had to be left out are told.
+pub(crate) fn catalog(output: &Output) -> Result<Catalog, CommandError> {
     let mut catalog =
         Catalog::builtin().map_err(|error| CommandError::new(Fault::Bug, error.to_string()))?;
     let Some(folder) = environment::config_folder().map(|folder| folder.join("catalog")) else {
@@ -50,8 +51,12 @@ pub(crate) fn catalog() -> Result<Catalog, CommandError> {
             Some(provider) => {
                 let as_of = modified(&path);
                 let file = SkyPilotFile { provider: &provider, file: &name, text: &text, as_of };
-                let offers = catalog.read_skypilot(&file)?.offers;
-                catalog.with_offers(offers)
+                let import = catalog.read_skypilot(&file)?;
+                if let Some(first) = import.skipped.first() {
+                    let count = import.skipped.len();
+                    output.warning(&format!("{count} rows of {name} are left out: {first}"));
+                }
+                catalog.with_offers(import.offers)
             }
             None => catalog.with_overlay(&Overlay::new(&name, &text, modified(&path)))?,
         };

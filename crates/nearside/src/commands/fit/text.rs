@@ -48,6 +48,12 @@ fn figure_text<T>(figure: &Figure<T>, text: impl FnOnce(&T) -> String) -> String
 }
 
 pub(super) fn all_tasks(text: &mut String, answer: &FitAnswer) {
+    if answer.tasks.iter().all(|task| task.verdict == "unknown") {
+        for why in not_estimated(answer) {
+            let _ = write!(text, "\nUNKNOWN: {why}");
+        }
+        return;
+    }
     let heads = [
         ("task", Align::Left),
         ("with", Align::Left),
