@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use nearside_estimate::Period;
 use nearside_plan::{
-    Amount, Change, Front, FrontProof, Infeasible, Loss, Plan, Proof, Reason, RunnerUp, Stuck,
-    Totals, Why,
+    Amount, Change, Front, FrontProof, Infeasible, Loss, Obstacle, Plan, Proof, Reason, RunnerUp,
+    Stuck, Totals, Why,
 };
 use nearside_units::{AtLeast, Currency, Money, Span};
 
@@ -276,21 +276,23 @@ fn reason(reason: &Reason, site: &impl Fn(usize) -> String, currency: Currency) 
 }
 
 fn others(losses: &[Loss], site: &impl Fn(usize) -> String, currency: Currency) -> Vec<OtherView> {
-    let view = |loss: &Loss| {
-        let (kind, why, by) = why(&loss.why, currency);
-        OtherView { site: site(loss.choice), kind: kind.to_owned(), why, by }
-    };
-    losses.iter().map(view).collect()
+    losses.iter().map(|loss| other(site(loss.choice), &loss.why, currency)).collect()
 }
 
-/// The kind of a reason, the reason in words, and how bad it is.
-fn why(why: &Why, currency: Currency) -> (&'static str, String, u64) {
+/// A site that was not taken: the kind of the reason, the reason in words, and how bad it is.
+fn other(site: String, why: &Why, currency: Currency) -> OtherView {
     let text = |by: &Amount| amount(by, currency);
-    match why {
+    let (kind, why, by) = match why {
         Why::Obstacles(obstacles) => {
             let words: Vec<_> = obstacles.iter().map(ToString::to_string).collect();
-            let hard = obstacles.iter().any(|one| matches!(one, nearside_plan::Obstacle::Hard(_)));
-            (if hard { "cannot" } else { "not allowed" }, words.join("; "), u64::MAX)
+            // What may not be is said before what cannot be.
+            let kind = match obstacles.first() {
+                Some(Obstacle::Limit { .. }) => "not allowed",
+                Some(Obstacle::Hard(_)) | None => "cannot",
+            };
+            let first = words.first().cloned().unwrap_or_default();
+            let (kind, why) = (kind.to_owned(), words.join("; "));
+            return OtherView { site, kind, why, first, by: u64::MAX };
         }
         Why::Unknown { figure, why } => ("unknown", format!("{figure} unknown: {why}"), u64::MAX),
         Why::Blocked(why) => ("cannot", format!("its data cannot move: {why}"), u64::MAX),
@@ -300,7 +302,8 @@ fn why(why: &Why, currency: Currency) -> (&'static str, String, u64) {
         Why::Worse { by } => ("worse", format!("{} {}", text(by), worse(by)), by.get()),
         Why::Tie => ("tie", "equally good".to_owned(), 0),
         Why::Better { by } => ("better", format!("better by {}: not proven", text(by)), 0),
-    }
+    };
+    OtherView { site, kind: kind.to_owned(), first: why.clone(), why, by }
 }
 
 fn transfers(posed: &Posed, plan: &Plan) -> Vec<TransferView> {
@@ -350,12 +353,7 @@ pub(super) fn infeasible(loaded: &Loaded, posed: &Posed, found: &Infeasible) -> 
             what: format!("moving {}", posed.carried[*edge]),
             why: why
                 .iter()
-                .map(|why| OtherView {
-                    site: "-".to_owned(),
-                    kind: "cannot".to_owned(),
-                    why: why.to_string(),
-                    by: u64::MAX,
-                })
+                .map(|why| other("-".to_owned(), &Why::Blocked(why.clone()), currency))
                 .collect(),
         },
     });

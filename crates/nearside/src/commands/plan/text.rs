@@ -314,45 +314,45 @@ fn runners_up(answer: &PlanAnswer) -> String {
     )
 }
 
-/// How many sites lost for which kind of reason, and the nearest of those that could be taken.
+/// How many sites lost for which reason, and the nearest of those that could be taken.
 fn losers(answer: &PlanAnswer, arguments: &Plan) -> String {
     let mut text = "\n\nwhy the others lost, everything else held fixed".to_owned();
+    let most = if arguments.all { usize::MAX } else { NEAREST };
     for stage in &answer.stages {
-        let counts: Vec<_> = kinds(&stage.others).iter().map(kind_text).collect();
-        let _ = write!(text, "\n  {}: {}", stage.stage, counts.join("; "));
-        let most = if arguments.all { usize::MAX } else { NEAREST };
+        let _ = write!(text, "\n  {}", stage.stage);
         for other in nearest(&stage.others, most) {
             if arguments.all || other.by < u64::MAX {
                 let _ = write!(text, "\n    {}: {}", other.site, other.why);
+            }
+        }
+        for (kind, count, common) in kinds(&stage.others) {
+            let and = if count > 1 && kind == "cannot" { ", or alike" } else { "" };
+            match common {
+                Some(why) => {
+                    let _ = write!(text, "\n    {count} {kind}: {why}{and}");
+                }
+                None => {
+                    let _ = write!(text, "\n    {count} {kind}");
+                }
             }
         }
     }
     text
 }
 
-/// The kinds of reasons with how many sites have them and the most frequent reason of each.
+/// The kinds of reasons, how many sites have them, and the most frequent reason of those kinds
+/// whose sites could not be taken.
 fn kinds(others: &[OtherView]) -> Vec<(&str, usize, Option<&str>)> {
     let mut kinds: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for other in others {
-        *kinds.entry(&other.kind).or_default().entry(&other.why).or_default() += 1;
+        *kinds.entry(&other.kind).or_default().entry(&other.first).or_default() += 1;
     }
-    kinds
-        .into_iter()
-        .map(|(kind, reasons)| {
-            let count = reasons.values().sum();
-            let common = reasons.into_iter().max_by_key(|(_, count)| *count).map(|(why, _)| why);
-            (kind, count, common)
-        })
-        .collect()
-}
-
-fn kind_text((kind, count, common): &(&str, usize, Option<&str>)) -> String {
-    match (*kind, common) {
-        ("cannot" | "not allowed" | "unknown", Some(why)) => {
-            format!("{count} {kind} ({why}{})", if *count > 1 { ", ..." } else { "" })
-        }
-        _ => format!("{count} {kind}"),
-    }
+    let counted = kinds.into_iter().map(|(kind, reasons)| {
+        let count = reasons.values().sum();
+        let common = reasons.into_iter().max_by_key(|(_, count)| *count).map(|(why, _)| why);
+        (kind, count, common.filter(|_| matches!(kind, "cannot" | "not allowed" | "unknown")))
+    });
+    counted.collect()
 }
 
 fn nearest(others: &[OtherView], most: usize) -> Vec<&OtherView> {

@@ -124,7 +124,10 @@ pub(crate) struct OtherView {
     pub(super) kind: String,
     /// Why not.
     pub(super) why: String,
-    /// By how much it is worse, in thousandths of a thousandth of the objective's unit.
+    /// The first of several reasons, to count alike ones.
+    #[serde(skip)]
+    pub(super) first: String,
+    /// By how much it is worse, in the planner's whole numbers.
     #[serde(skip)]
     pub(super) by: u64,
 }
