@@ -14,8 +14,8 @@
 //! Source: Dechter, "Bucket elimination", Artificial Intelligence 113 (1999); Kask and Dechter, "A
 //! general scheme for automatic generation of search heuristics", Artificial Intelligence 129 (2001).
 
-use std::collections::BTreeSet;
-
+use crate::crossing::Crossing;
+use crate::order::min_fill;
 use crate::weights::{ADDITIVE, AXES, Amounts, Model, Pick, TIME};
 
 /// Larger than every finite sum; sums are clamped to it, and two of it fit in 128 bits.
@@ -285,13 +285,16 @@ impl<'a> Elimination<'a> {
 
     /// Removes a stage: one message per part of its bucket.
     fn remove(&mut self, stage: usize, cap: usize, spare: &mut Spare) {
+        let cap = cap.min(BUCKET_WORK / self.size(stage).max(1));
+        if let Some(table) = self.across(stage, cap, spare) {
+            return self.send(stage, vec![table]);
+        }
         let links = self.open_links(stage);
         let links = links.map(|(index, other)| self.link_table(index, (stage, other), spare));
         let links: Vec<Table> = links.collect();
         let received = self.received[stage].iter().map(|message| &self.messages[*message].table);
         let mut factors: Vec<&Table> = links.iter().chain(received).collect();
         factors.sort_by_key(|factor| std::cmp::Reverse(factor.scope.len()));
-        let cap = cap.min(BUCKET_WORK / self.size(stage).max(1));
         let parts = self.partition(stage, &factors, cap);
         self.split |= parts.len() > 1;
         let mut base = self.unary(stage);
@@ -301,6 +304,39 @@ impl<'a> Elimination<'a> {
             base.fill(0);
             sent.push(Table { scope, values });
         }
+        self.send(stage, sent);
+        spare.tables.extend(links.into_iter().map(|mut table| {
+            table.values.clear();
+            table.values
+        }));
+    }
+
+    /// The message of a stage that a single link joins to later ones, without a table of the link.
+    fn across(&self, stage: usize, cap: usize, spare: &mut Spare) -> Option<Table> {
+        let mut links = self.open_links(stage);
+        let (index, other) = links.next()?;
+        let received = || self.received[stage].iter().map(|place| &self.messages[*place].table);
+        let joined = links.next().is_some() || received().any(|table| table.scope.len() > 1);
+        if joined || self.size(other) > cap {
+            return None;
+        }
+        let mut base = self.unary(stage);
+        received().for_each(|table| add_row(&mut base, &table.values));
+        let link = &self.model.links[index];
+        let crossing = Crossing {
+            model: self.model,
+            link,
+            multipliers: self.weighing.on_link(index),
+            columns: &self.model.stages[stage],
+            rows: &self.model.stages[other],
+            forward: link.from == stage,
+        };
+        let values = crossing.least(&base, &mut spare.sums);
+        Some(Table { scope: vec![other], values })
+    }
+
+    /// Hands a removed stage's messages to the stages they are for.
+    fn send(&mut self, stage: usize, sent: Vec<Table>) {
         for table in sent {
             match table.scope.last() {
                 Some(next) => self.received[*next].push(self.messages.len()),
@@ -309,10 +345,6 @@ impl<'a> Elimination<'a> {
             self.sent[stage].push(self.messages.len());
             self.messages.push(Message { from: stage, table });
         }
-        spare.tables.extend(links.into_iter().map(|mut table| {
-            table.values.clear();
-            table.values
-        }));
     }
 
     /// Splits a bucket into parts whose messages respect the cap; usually there is one.
@@ -525,59 +557,6 @@ fn advance(digits: &mut [usize], sizes: &[usize]) -> bool {
         *digit = 0;
     }
     false
-}
-
-/// The order that adds the fewest new neighbours at each step; stages with at most one neighbour
-/// go first, ties go to the lowest stage. Also the additions that elimination in this order takes.
-fn min_fill(model: &Model) -> (Vec<usize>, u128) {
-    let count = model.stages.len();
-    let mut neighbours = vec![BTreeSet::new(); count];
-    for link in &model.links {
-        neighbours[link.from].insert(link.to);
-        neighbours[link.to].insert(link.from);
-    }
-    let mut left: Vec<usize> = (0..count).collect();
-    let mut order = vec![];
-    let mut work = 0u128;
-    while !left.is_empty() {
-        let place = next_by_fill(&left, &neighbours);
-        let stage = left.remove(place);
-        let around = std::mem::take(&mut neighbours[stage]);
-        for near in &around {
-            neighbours[*near].remove(&stage);
-            neighbours[*near].extend(around.iter().filter(|other| *other != near));
-        }
-        let sizes = around.iter().chain([&stage]).map(|near| model.stages[*near].len() as u128);
-        work = work.saturating_add(sizes.fold(1, u128::saturating_mul));
-        order.push(stage);
-    }
-    (order, work)
-}
-
-fn next_by_fill(left: &[usize], neighbours: &[BTreeSet<usize>]) -> usize {
-    if let Some(place) = left.iter().position(|stage| neighbours[*stage].len() <= 1) {
-        return place;
-    }
-    let mut best = (usize::MAX, 0);
-    for (place, stage) in left.iter().enumerate() {
-        best = best.min((fill(&neighbours[*stage], neighbours, best.0), place));
-        if best.0 == 0 {
-            break;
-        }
-    }
-    best.1
-}
-
-/// How many pairs of neighbours are not yet joined; counting stops at `enough`.
-fn fill(around: &BTreeSet<usize>, neighbours: &[BTreeSet<usize>], enough: usize) -> usize {
-    let mut missing = 0;
-    for near in around {
-        missing += around.range(near + 1..).filter(|far| !neighbours[*near].contains(far)).count();
-        if missing >= enough {
-            break;
-        }
-    }
-    missing
 }
 
 #[cfg(test)]

@@ -48,11 +48,13 @@
 
 mod amount;
 mod bound;
+mod crossing;
 mod dominance;
 mod elimination;
 mod error;
 mod frontier;
 mod lagrange;
+mod order;
 mod pareto;
 mod placement;
 mod problem;

@@ -215,16 +215,17 @@ impl Explained<'_> {
     fn others(&self, stage: usize) -> Vec<Loss> {
         let count = self.problem.stages[stage].choices.len();
         let others = (0..count).filter(|choice| *choice != self.choices[stage]);
-        others.map(|choice| Loss { choice, why: self.why_not(stage, choice) }).collect()
+        let old = self.around(stage, self.choices[stage]);
+        others.map(|choice| Loss { choice, why: self.why_not(stage, choice, &old) }).collect()
     }
 
-    fn why_not(&self, stage: usize, choice: usize) -> Why {
+    fn why_not(&self, stage: usize, choice: usize, old: &Result<[u64; AXES], NoWay>) -> Why {
         match weigh(self.terms, &self.problem.stages[stage].choices[choice], &[0; AXES]) {
             Err(Exclusion::Obstacles(obstacles)) => return Why::Obstacles(obstacles),
             Err(Exclusion::Unknown(figure, why)) => return Why::Unknown { figure, why },
             Ok(_) => {}
         }
-        let counts = match self.swapped(stage, choice) {
+        let counts = match self.swapped(stage, choice, old) {
             Ok(counts) => counts,
             Err(NoWay::Blocked(why)) => return Why::Blocked(why),
             Err(NoWay::Unknown(figure, why)) => return Why::Unknown { figure, why },
@@ -245,10 +246,15 @@ impl Explained<'_> {
     }
 
     /// What the plan comes to with another choice for one stage; the time only where it matters.
-    fn swapped(&self, stage: usize, choice: usize) -> Result<[u64; AXES], NoWay> {
+    fn swapped(
+        &self,
+        stage: usize,
+        choice: usize,
+        old: &Result<[u64; AXES], NoWay>,
+    ) -> Result<[u64; AXES], NoWay> {
         let mut choices = vec![];
         let mut counts = [0; AXES];
-        let old = self.around(stage, self.choices[stage])?;
+        let old = old.clone()?;
         let new = self.around(stage, choice)?;
         for figure in [Objective::Cost, Objective::Carbon] {
             let place = axis(figure);

@@ -1,5 +1,7 @@
 //! `nearside catalog list | show | check`: the facts, each with its source and date.
 
+use std::collections::BTreeMap;
+
 use nearside_catalog::{Catalog, Origin, Precision, Terms};
 use nearside_units::{Date, Duration, Known};
 use schemars::JsonSchema;
@@ -341,7 +343,12 @@ fn check(
     let heads = [("row", Align::Left), ("is doubtful: it", Align::Left), ("at", Align::Left)];
     let row = |doubt: &Doubt| vec![doubt.row.clone(), doubt.problem.clone(), doubt.place.clone()];
     let rows: Vec<_> = doubts.iter().map(row).collect();
-    let count = rows.len();
-    output.text(&format!("{}\n\n{count} findings", table(&heads, rows)));
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for doubt in &doubts {
+        let age = doubt.problem.contains("days old");
+        *kinds.entry(if age { "is old" } else { &doubt.problem }).or_default() += 1;
+    }
+    let counts: Vec<_> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    output.text(&format!("{}\n\n{}", table(&heads, rows), counts.join(", ")));
     Ok(outcome)
 }
