@@ -157,15 +157,13 @@ impl AttentionShape {
 pub struct Parameter {
     /// How many elements it has.
     pub elements: u64,
-    /// How many of them one token uses: fewer than `elements` for experts.
-    pub active: u64,
     /// Whether it is a matrix; biases and norm scales are kept in higher precision by quantizers.
     pub matrix: bool,
 }
 
 impl Parameter {
     const fn dense(elements: u64, matrix: bool) -> Self {
-        Self { elements, active: elements, matrix }
+        Self { elements, matrix }
     }
 }
 
@@ -175,7 +173,7 @@ impl Operator {
     pub fn parameters(&self) -> Vec<Parameter> {
         match self {
             Self::Embedding { rows, width } | Self::PositionTable { rows, width } => {
-                vec![Parameter { elements: rows * width, active: *width, matrix: true }]
+                vec![Parameter::dense(rows * width, true)]
             }
             Self::Norm { kind: Norm::Rms, width } => vec![Parameter::dense(*width, false)],
             Self::Norm { kind: Norm::Layer, width } => vec![Parameter::dense(*width, false); 2],

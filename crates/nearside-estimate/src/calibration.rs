@@ -21,6 +21,8 @@ pub struct Calibration {
 /// What kernels reach on an accelerator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernels {
+    /// Share of what a large product was measured to reach, that the products of a model reach.
+    pub measured_share: Sourced<Span<f64>>,
     /// Share of the arithmetic peak that large matrix products reach.
     pub matrix_share: Sourced<Span<f64>>,
     /// Share of the arithmetic peak that attention kernels reach.
@@ -45,6 +47,12 @@ impl Default for Kernels {
     /// Start values, before anything was measured.
     fn default() -> Self {
         Self {
+            measured_share: assumed(
+                0.6,
+                0.85,
+                1.0,
+                "products of a model are smaller than the largest",
+            ),
             matrix_share: published(
                 0.5,
                 0.7,
@@ -193,6 +201,10 @@ pub struct PowerUse {
     pub busy_share: Sourced<Span<f64>>,
     /// Share of its nominal power that an idle accelerator draws.
     pub idle_share: Sourced<Span<f64>>,
+    /// Share of its stated load that an own machine draws on average at work.
+    pub stated_load_share: Sourced<Span<f64>>,
+    /// Share of its power that a hardware thread draws while the machine works elsewhere or waits.
+    pub resting_share: Sourced<Span<f64>>,
     /// Power of one busy hardware thread of a server, in watts.
     pub thread_watts: Sourced<Span<f64>>,
     /// Power of memory, in watts per gigabyte.
@@ -210,6 +222,8 @@ impl Default for PowerUse {
                 "training draws 50-90 % of nominal power (BLOOM, Patterson et al. 2021)",
             ),
             idle_share: assumed(0.04, 0.1, 0.2, "idle accelerators with a loaded context"),
+            stated_load_share: assumed(0.8, 0.95, 1.0, "work comes close to the stated load"),
+            resting_share: assumed(0.2, 0.25, 0.3, "SPECpower: 0.5-0.8 W of 1.7-4.2 W when idle"),
             thread_watts: published(
                 1.7,
                 3.0,
@@ -232,6 +246,8 @@ pub struct MachineUse {
     pub own_use: Sourced<Span<f64>>,
     /// Share of its life that a rented machine works for somebody.
     pub rented_use: Sourced<Span<f64>>,
+    /// How long a rented server is in service.
+    pub rented_life: Sourced<Duration>,
     /// Yearly maintenance as a share of the purchase price.
     pub maintenance: Sourced<Span<f64>>,
 }
@@ -250,6 +266,10 @@ impl Default for MachineUse {
             ),
             own_use: assumed(0.1, 0.25, 0.5, "an own workstation works a quarter of its life"),
             rented_use: assumed(0.5, 0.7, 0.9, "a rented server works most of its life"),
+            rented_life: Sourced::new(
+                Duration::hours(5.0 * nearside_units::HOURS_PER_YEAR),
+                Basis::assumed("cloud servers serve four to six years"),
+            ),
             maintenance: assumed(0.03, 0.05, 0.1, "yearly maintenance over purchase price"),
         }
     }

@@ -5,7 +5,7 @@
 //! (Software Carbon Intensity, ISO/IEC 21031).
 
 use nearside_catalog::{Economics, Site};
-use nearside_units::{Duration, GramsCo2e, HOURS_PER_YEAR, Joules, Known, Span};
+use nearside_units::{Duration, GramsCo2e, Joules, Known, Span};
 
 use crate::calibration::Calibration;
 
@@ -19,18 +19,12 @@ pub struct Carbon {
 }
 
 impl Carbon {
-    /// Both parts; the known one alone when making the machine is unknown.
+    /// Both parts; unknown when making the machine is unknown.
     #[must_use]
-    pub fn total(&self) -> Span<GramsCo2e> {
-        match self.embodied {
-            Known::Value(embodied) => self.operational + embodied,
-            Known::Unknown(_) => self.operational,
-        }
+    pub fn total(&self) -> Known<Span<GramsCo2e>> {
+        self.embodied.clone().map(|embodied| self.operational + embodied)
     }
 }
-
-/// Years that a rented server is in service.
-const RENTED_LIFE_YEARS: f64 = 5.0;
 
 /// Emissions of using a site for so long and so much energy.
 #[must_use]
@@ -44,7 +38,8 @@ pub fn carbon(
     let (life, used) = match &site.economics {
         Economics::Owned(owned) => (owned.life.value.as_hours(), calibration.machine.own_use.value),
         Economics::Rented { .. } => {
-            (RENTED_LIFE_YEARS * HOURS_PER_YEAR, calibration.machine.rented_use.value)
+            let machine = &calibration.machine;
+            (machine.rented_life.value.as_hours(), machine.rented_use.value)
         }
     };
     intensity.map(|intensity| Carbon {

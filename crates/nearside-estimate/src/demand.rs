@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use nearside_architecture::{Architecture, Decoder, Graph, Shape};
+use nearside_architecture::{Architecture, Attention, Decoder, Dtype, Graph, Shape};
 use nearside_units::{Bytes, Flops};
 use nearside_workload::{
-    AttentionKernel, Batch, Custom, Optimizer, Preparation, Serving, Task, Training, Workload,
+    AttentionKernel, Batch, Custom, Optimizer, Preparation, Recipe, Serving, Task, Training,
+    Workload,
 };
 use thiserror::Error;
 
@@ -79,6 +80,12 @@ pub enum NotEstimated {
     NoModel {
         /// The task.
         task: &'static str,
+    },
+    /// Sizes that no machine of this world could hold.
+    #[error("{tokens} tokens at once are more than can be estimated")]
+    TooLarge {
+        /// Tokens in one pass.
+        tokens: u128,
     },
     /// Weights and arithmetic of different types in training.
     #[error("training with {weights} weights and {compute} arithmetic is not estimated yet")]
@@ -161,12 +168,13 @@ fn of_training(
 ) -> Result<Demand, NotEstimated> {
     let decoder = decoder(workload)?;
     let recipe = &workload.recipe;
-    if trained == Trained::Everything && recipe.weights != recipe.compute {
+    let adapted = recipe.weights == recipe.compute || recipe.weights == Dtype::Nf4;
+    if !adapted || trained == Trained::Everything && recipe.weights != recipe.compute {
         let (weights, compute) = (recipe.weights.name(), recipe.compute.name());
         return Err(NotEstimated::MixedPrecision { weights, compute });
     }
     let batch = training.batch.div_ceil(devices.max(1));
-    let graph = Graph::of(decoder, Shape::training(batch, training.sequence));
+    let graph = bounded(decoder, Shape::training(batch, training.sequence), recipe)?;
     let tape = lower(&graph, recipe, trained);
     let peak = training_peak(&tape, resident(&tape, &graph, recipe.optimizer));
     let tokens_per_pass = (training.batch * training.sequence) as f64;
@@ -188,6 +196,32 @@ fn of_training(
         exchanged: gradients,
         core_seconds: 0.0,
     })
+}
+
+/// Largest number of bytes that a pass may come to: sums of them stay within 64 bits.
+const MOST_BYTES: u128 = 1 << 62;
+
+/// The graph of a pass whose sizes can be counted.
+fn bounded(decoder: &Decoder, shape: Shape, recipe: &Recipe) -> Result<Graph, NotEstimated> {
+    let tokens = u128::from(shape.batch) * u128::from(shape.tokens);
+    let context = u128::from(shape.tokens) + u128::from(shape.past);
+    let heads = decoder.layers.iter().map(|layer| match &layer.attention {
+        Attention::Grouped(attention) => attention.heads,
+        Attention::Latent(attention) => attention.heads,
+    });
+    let heads = u128::from(heads.max().unwrap_or(1));
+    let one = Graph::of(decoder, Shape { batch: 1, tokens: 1, past: 0, scored: 1 });
+    let widths: u128 = one.values.iter().map(|value| u128::from(value.rows * value.width)).sum();
+    let scores = match recipe.attention {
+        AttentionKernel::Eager => heads * context * decoder.layers.len() as u128,
+        AttentionKernel::Masked | AttentionKernel::Fused => context,
+    };
+    // A value is kept in at most four copies of at most eight bytes.
+    let bytes = tokens.checked_mul(widths + scores).and_then(|elements| elements.checked_mul(64));
+    match bytes.is_some_and(|bytes| bytes <= MOST_BYTES) {
+        true => Ok(Graph::of(decoder, shape)),
+        false => Err(NotEstimated::TooLarge { tokens }),
+    }
 }
 
 fn gradients(tape: &Tape) -> impl Iterator<Item = Bytes> {
@@ -278,7 +312,8 @@ fn of_serving(workload: &Workload, serving: &Serving) -> Result<Demand, NotEstim
     let chunk = serving.prompt.clamp(1, PROMPT_CHUNK);
     let chunks = serving.prompt.div_ceil(chunk) as f64 * serving.requests as f64;
     let answering = Answering {
-        prompts: Shape::prompt(1, chunk),
+        // A chunk sees on average half of the prompt before it.
+        prompts: Shape { past: (serving.prompt - chunk) / 2, ..Shape::prompt(1, chunk) },
         rounds: chunks,
         together: serving.concurrency,
         decoded: serving.requests as f64 / serving.concurrency as f64,
@@ -311,30 +346,40 @@ fn answer(
 ) -> Result<Demand, NotEstimated> {
     let decoder = decoder(workload)?;
     let recipe = &workload.recipe;
-    let graph = Graph::of(decoder, answering.prompts);
+    let graph = bounded(decoder, answering.prompts, recipe)?;
     let tape = lower(&graph, recipe, Trained::Nothing);
-    let resident = resident(&tape, &graph, Optimizer::Sgd);
-    let mut peak = inference_peak(&tape, resident);
-    let context = request.prompt + request.output;
-    let cached = graph.cached_elements(context) / graph.shape.batch * answering.together;
-    peak.by_category.insert(Category::Cache, recipe.cache.bytes(cached));
-    let stored = workload.model.as_ref().and_then(|model| model.stored);
-    if let Some(stored) = stored.filter(|stored| stored.dtype == recipe.weights) {
-        peak.by_category.insert(Category::Weights, stored.bytes);
-    }
     let next = Shape::next_token(answering.together, request.prompt + request.output / 2);
-    let next_graph = Graph::of(decoder, next);
+    let next_graph = bounded(decoder, next, recipe)?;
     // One new token is read by every engine with a fused kernel.
-    let next_recipe = nearside_workload::Recipe { attention: AttentionKernel::Fused, ..*recipe };
+    let next_recipe = Recipe { attention: AttentionKernel::Fused, ..*recipe };
     let next_tape = lower(&next_graph, &next_recipe, Trained::Nothing);
+    let context = request.prompt + request.output;
+    let cached = u128::from(graph.cached_elements(context) / graph.shape.batch)
+        * u128::from(answering.together);
+    let cached = u64::try_from(cached).ok().filter(|cached| u128::from(*cached) * 8 < MOST_BYTES);
+    let too_large =
+        || NotEstimated::TooLarge { tokens: u128::from(context) * u128::from(answering.together) };
+    let cache = recipe.cache.bytes(cached.ok_or_else(too_large)?);
+    let stored = workload.model.as_ref().and_then(|model| model.stored);
+    let stored = stored.filter(|stored| stored.dtype == recipe.weights);
+    let peak = |graph: &Graph, tape: &Tape| {
+        let mut peak = inference_peak(tape, resident(tape, graph, Optimizer::Sgd));
+        peak.by_category.insert(Category::Cache, cache);
+        if let Some(stored) = stored {
+            peak.by_category.insert(Category::Weights, stored.bytes);
+        }
+        peak
+    };
+    let (reading, writing) = (peak(&graph, &tape), peak(&next_graph, &next_tape));
+    let peak = if writing.total() > reading.total() { writing } else { reading };
     let forward = |tape: &Tape| counted(tape.steps.iter().map(|step| step.forward));
     let mut writing = forward(&next_tape);
     let read = recipe.cache.bytes(next_graph.cached_elements(next.past));
     writing.push((Work { kernel: Kernel::Pointwise, flops: Flops::ZERO, bytes: read }, 1));
     let written = answering.decoded * request.output as f64;
     Ok(Demand {
+        load: peak.by_category.get(&Category::Weights).copied().unwrap_or(Bytes::ZERO),
         memory: memory(&tape, peak),
-        load: tape.weights.iter().map(|weight| weight.bytes).sum(),
         passes: vec![
             Pass { name: "read prompts", repeats: answering.rounds, kernels: forward(&tape) },
             Pass { name: "write tokens", repeats: written, kernels: writing },

@@ -3,9 +3,9 @@
 //! At the wall: `PUE x (accelerators + threads + memory)`; an own machine's stated wall power wins.
 
 use nearside_catalog::{Economics, Machine, Site};
-use nearside_units::{Joules, Known, Span, Watts};
+use nearside_units::{Duration, Joules, Known, Span, Watts};
 
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, PowerUse};
 use crate::estimate::Device;
 
 /// Power at the wall of a site that works, and of one that waits.
@@ -17,31 +17,38 @@ pub struct Power {
     pub idle: Span<Watts>,
 }
 
-/// Power at the wall while `device` works.
+/// Power at the wall while `devices` of the accelerators, or the processors, work. What an own
+/// machine is stated to draw beats what its parts come to.
 #[must_use]
-pub fn power(site: &Site, device: Device, calibration: &Calibration) -> Known<Power> {
+pub fn power(site: &Site, device: Device, devices: u64, calibration: &Calibration) -> Known<Power> {
     let pue = site.place.pue.value;
-    let parts = parts(&site.machine, device, calibration);
-    let stated = match &site.economics {
-        Economics::Owned(owned) => owned
-            .load
-            .as_ref()
-            .value()
-            .map(|load| load.value)
-            .zip(owned.idle.as_ref().value().map(|idle| idle.value)),
-        Economics::Rented { .. } => None,
+    let parts = parts(&site.machine, device, devices, calibration);
+    let (load, idle) = match &site.economics {
+        Economics::Owned(owned) => (owned.load.as_ref().value(), owned.idle.as_ref().value()),
+        Economics::Rented { .. } => (None, None),
     };
-    let power = match (stated, device) {
-        (Some((load, idle)), Device::Accelerator) => Known::Value(Power {
-            busy: Span::new(load * 0.8, load * 0.95, load).unwrap_or(Span::exact(load)),
-            idle: Span::exact(idle),
+    let (load, idle) = (load.map(|load| load.value), idle.map(|idle| idle.value));
+    let share = calibration.power.stated_load_share.value;
+    let power = match (load, idle, device) {
+        (Some(load), Some(idle), Device::Accelerator) => {
+            let busy = share.map(|share| load * share);
+            Known::Value(Power { busy, idle: Span::exact(idle) })
+        }
+        _ => parts.map(|parts| {
+            let resting = idle.map_or(parts.idle, Span::exact);
+            // The stated load includes accelerators: processor work adds its part to idling.
+            let busy = match (load, device) {
+                (Some(load), Device::Accelerator) => share.map(|share| load * share),
+                (Some(load), Device::Processor) => {
+                    let added = parts.busy.combine_inverse(parts.idle, |busy, idle| {
+                        busy.checked_sub(idle).unwrap_or(Watts::ZERO)
+                    });
+                    (resting + added).map(|watts| if watts < load { watts } else { load })
+                }
+                (None, _) => parts.busy,
+            };
+            Power { busy, idle: resting }
         }),
-        // The stated load includes accelerators: processor work adds its own part to idling.
-        (Some((load, idle)), Device::Processor) => parts.map(|parts| {
-            let busy = parts.busy.map(|part| if idle + part < load { idle + part } else { load });
-            Power { busy, idle: Span::exact(idle) }
-        }),
-        (None, _) => parts,
     };
     power.map(|power| {
         let at_wall = |watts: Span<Watts>| watts.combine(pue, |watts, pue| watts * pue);
@@ -50,38 +57,61 @@ pub fn power(site: &Site, device: Device, calibration: &Calibration) -> Known<Po
 }
 
 /// Power of the parts of a machine.
-fn parts(machine: &Machine, device: Device, calibration: &Calibration) -> Known<Power> {
+fn parts(
+    machine: &Machine,
+    device: Device,
+    devices: u64,
+    calibration: &Calibration,
+) -> Known<Power> {
+    let PowerUse { busy_share, idle_share, thread_watts, memory_watts, resting_share, .. } =
+        &calibration.power;
     let watts = |watts: Span<f64>, times: f64| {
         watts.map(|watts| Watts::from_watts(watts * times).unwrap_or(Watts::ZERO))
     };
     let threads = machine.threads.as_ref().map(|threads| f64::from(threads.value));
     let memory = machine.memory.as_ref().map(|memory| memory.value.as_gb());
     let accelerators = match &machine.accelerators {
-        None => Known::Value(Watts::ZERO),
+        None => Known::Value((Watts::ZERO, 0.0)),
         Some(accelerators) => {
-            accelerators.device.power().map(|power| power.value * f64::from(accelerators.count))
+            let count = f64::from(accelerators.count);
+            accelerators.device.power().map(|power| (power.value, count))
         }
     };
-    threads.zip(memory).zip(accelerators).map(|((threads, memory), accelerators)| {
-        let memory = watts(calibration.power.memory_watts.value, memory);
-        let resting = watts(calibration.power.thread_watts.value, threads * 0.25);
-        let share = |share: Span<f64>| share.map(|share| accelerators * share);
-        let idle = memory + resting + share(calibration.power.idle_share.value);
+    threads.zip(memory).zip(accelerators).map(|((threads, memory), (one, count))| {
+        let memory = watts(memory_watts.value, memory);
+        let host = watts(thread_watts.value, threads);
+        let resting = host.combine(resting_share.value, |host, share| host * share);
+        let cards = |share: Span<f64>, count: f64| share.map(|share| one * (share * count));
+        let idle = memory + resting + cards(idle_share.value, count);
         let busy = match device {
-            Device::Accelerator => memory + resting + share(calibration.power.busy_share.value),
-            Device::Processor => idle + watts(calibration.power.thread_watts.value, threads * 0.75),
+            Device::Accelerator => {
+                let working = (devices as f64).min(count);
+                memory
+                    + resting
+                    + cards(busy_share.value, working)
+                    + cards(idle_share.value, count - working)
+            }
+            Device::Processor => memory + host + cards(idle_share.value, count),
         };
         Power { busy, idle }
     })
 }
 
-/// Energy of so much work and so much waiting.
+/// Energy of a run: work, and waiting before it.
 #[must_use]
-pub fn energy(
-    power: Power,
-    busy: Span<nearside_units::Duration>,
-    waiting: Span<nearside_units::Duration>,
-) -> Span<Joules> {
+pub fn energy(power: Power, busy: Span<Duration>, waiting: Span<Duration>) -> Span<Joules> {
     power.busy.combine(busy, |power, time| power * time)
         + power.idle.combine(waiting, |power, time| power * time)
+}
+
+/// Energy of a month of service: what is not work is waiting.
+#[must_use]
+pub fn service_energy(power: Power, busy: Span<Duration>, up: Duration) -> Span<Joules> {
+    let end = |busy_power: Watts, idle_power: Watts, busy: Duration| {
+        busy_power * busy + idle_power * up.checked_sub(busy).unwrap_or(Duration::ZERO)
+    };
+    let low = end(power.busy.low(), power.idle.low(), busy.low());
+    let likely = end(power.busy.likely(), power.idle.likely(), busy.likely());
+    let high = end(power.busy.high(), power.idle.high(), busy.high());
+    Span::new(low, likely, high).unwrap_or(Span::exact(likely))
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use nearside_units::{
-    Basis, Bytes, BytesPerSecond, Duration, FlopsPerSecond, GramsPerKwh, PerHour, PerKwh, Sourced,
-    Span, Watts, significant,
+    Basis, Bytes, BytesPerSecond, Duration, FlopsPerSecond, GramsPerKwh, Money, PerHour, PerKwh,
+    Sourced, Span, Watts, significant,
 };
 
 /// Something that a figure was computed from.
@@ -69,6 +69,10 @@ quantities! {
     Share(Share),
     /// An estimated power.
     Power(Span<Watts>),
+    /// A length of time.
+    Length(Duration),
+    /// An amount of money.
+    Money(Money),
     /// A grid intensity.
     Intensity(GramsPerKwh),
     /// A price of an hour.

@@ -152,10 +152,12 @@ impl Lowering<'_> {
     /// Position tables and the attention mask, made once per pass.
     fn inputs(&mut self) {
         let shape = self.graph.shape;
-        let rotated = self.graph.nodes.iter().find_map(|node| match &node.operator {
+        let rotates = |node: &&Node| node.operator == Operator::Rotary;
+        let widths = self.graph.nodes.iter().find_map(|node| match &node.operator {
             Operator::Attention(attention) => Some(attention.key_dim),
             _ => None,
         });
+        let rotated = widths.filter(|_| self.graph.nodes.iter().any(|node| rotates(&node)));
         if let Some(width) = rotated {
             // Sine and cosine tables, and the positions themselves.
             let elements = 2 * shape.tokens * width;

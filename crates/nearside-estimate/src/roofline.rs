@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use nearside_units::{Bytes, BytesPerSecond, Duration, Flops, FlopsPerSecond, Span};
+use nearside_units::{Bytes, BytesPerSecond, Duration, FlopsPerSecond, Span};
 
 use crate::demand::Pass;
 use crate::tape::{Kernel, Work};
@@ -78,7 +78,7 @@ pub struct Timed {
 /// use nearside_estimate::demand::Pass;
 /// use nearside_estimate::roofline::{Bottleneck, Ceilings, run};
 /// use nearside_estimate::tape::{Kernel, Work};
-/// use nearside_units::{Bytes, BytesPerSecond, Duration, Flops, FlopsPerSecond, Span};
+/// use nearside_units::{Bytes, BytesPerSecond, Duration, FlopsPerSecond, Span};
 /// let ceilings = Ceilings {
 ///     matrix: Span::exact(FlopsPerSecond::constant(100e12)),
 ///     attention: Span::exact(FlopsPerSecond::constant(50e12)),
@@ -176,23 +176,10 @@ pub fn all_reduce(bytes: Bytes, devices: u64, rate: Span<BytesPerSecond>) -> Spa
     Span::exact(moved).combine_inverse(rate, |bytes, rate| bytes / rate)
 }
 
-/// All arithmetic of a demand.
-#[must_use]
-pub fn total_flops(passes: &[Pass]) -> Flops {
-    let of_pass = |pass: &Pass| {
-        let once: f64 = pass
-            .kernels
-            .iter()
-            .map(|(work, count)| work.flops.as_flops() * f64::from(*count))
-            .sum();
-        Flops::from_flops(once * pass.repeats).unwrap_or(Flops::ZERO)
-    };
-    passes.iter().map(of_pass).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nearside_units::Flops;
 
     fn ceilings(launch: f64) -> Ceilings {
         Ceilings {

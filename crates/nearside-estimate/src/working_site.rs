@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use nearside_catalog::{Accelerators, DeviceKind, Economics, Precision, Site, Terms};
+use nearside_catalog::{Accelerators, DeviceKind, Economics, Ownership, Precision, Site, Terms};
 use nearside_units::{Basis, Bytes, Duration, FlopsPerSecond, Known, PerHour, Sourced, Span};
 use nearside_workload::{Task, Workload};
 
 use crate::calibration::{Calibration, Kernels, MemoryUse, ProcessorUse};
 use crate::carbon::carbon;
 use crate::demand::Demand;
-use crate::energy::{energy, power};
+use crate::energy::{energy, power, service_energy};
 use crate::estimate::{Cost, Device, Estimate, Fit, Period, Verdict};
 use crate::input::Input;
 use crate::ownership::{own_cost, try_map};
@@ -37,6 +37,8 @@ impl WorkingSite<'_> {
         let loading = Span::exact(demand.load)
             .combine_inverse(self.calibration.kernels.load_rate.value, |bytes, rate| bytes / rate);
         let startup = self.site.startup.value + loading;
+        inputs.push(Input::of("queue and boot", &self.site.startup));
+        inputs.push(Input::of("loading weights from disk", &self.calibration.kernels.load_rate));
         let work = timed.as_ref().map(|timed| timed.time);
         if let (Period::Month { up }, Known::Value(work)) = (period, &work) {
             overload(&mut fit, *work, up);
@@ -168,6 +170,7 @@ impl WorkingSite<'_> {
         let interval = &self.calibration.machine.checkpoint_interval;
         timed.zip(interruptions.clone()).map(|(timed, rate)| {
             inputs.push(Input::of("time between checkpoints", interval));
+            inputs.push(Input::of("interruptions per hour", &rate));
             let lost = interval.value.map(|interval| interval * 0.5) + self.site.startup.value;
             let rework = rate.value.combine(lost, |rate, lost| 1.0 + rate * lost.as_hours());
             Timed { time: timed.time.combine(rework, |time, rework| time * rework), ..timed }
@@ -193,16 +196,17 @@ impl WorkingSite<'_> {
             return Known::unknown("no accelerator");
         };
         let device = &accelerators.device;
-        let precision = precision(workload);
+        let Some(precision) = precision(workload) else {
+            return Known::unknown("64-bit arithmetic is not estimated yet");
+        };
         let peak = device.best_peak(precision);
-        let Kernels { matrix_share, attention_share, bandwidth_share, .. } =
-            &self.calibration.kernels;
+        let Kernels { attention_share, bandwidth_share, .. } = &self.calibration.kernels;
         let (gap, overhead) = self.rhythm(workload);
         peak.zip(device.bandwidth()).map(|(peak, bandwidth)| {
             inputs.push(Input::of("arithmetic peak", &peak));
             inputs.push(Input::of("memory bandwidth", &bandwidth));
             let measured = device.measured_bf16().value();
-            let matrix = measured_share(&peak, measured, matrix_share);
+            let matrix = measured_share(&peak, measured, &self.calibration.kernels);
             inputs.push(Input::of("matrix products reach of the peak", &matrix));
             inputs.push(Input::of("attention reaches of the peak", attention_share));
             inputs.push(Input::of("kernels reach of the bandwidth", bandwidth_share));
@@ -263,25 +267,17 @@ impl WorkingSite<'_> {
             }
         };
         let occupied = estimate.occupied();
-        let power = power(site, self.device, self.calibration);
-        let waiting = busy.clone().zip(occupied.clone()).map(|(busy, occupied)| {
-            let rest = |occupied: Duration, busy: Duration| {
-                occupied.checked_sub(busy).unwrap_or(Duration::ZERO)
-            };
-            let low = rest(occupied.low(), busy.high());
-            let likely = rest(occupied.likely(), busy.likely());
-            let high = rest(occupied.high(), busy.low());
-            Span::new(low, likely, high).unwrap_or(Span::exact(likely))
-        });
+        let power = power(site, self.device, self.devices, self.calibration);
+        estimate.inputs.push(Input::of("PUE", &site.place.pue));
         if let Known::Value(power) = &power {
             let value = power.busy.into();
-            let basis =
-                Basis::derived("nominal power x share in use x PUE, or the site's own figures");
+            let basis = Basis::derived("power of the parts, or what the machine is stated to draw");
             estimate.inputs.push(Input { what: "power at the wall", value, basis });
         }
-        estimate.energy = power
-            .zip(busy.zip(waiting))
-            .map(|(power, (busy, waiting))| energy(power, busy, waiting));
+        estimate.energy = power.zip(busy).map(|(power, busy)| match estimate.period {
+            Period::Run => energy(power, busy, estimate.startup),
+            Period::Month { up } => service_energy(power, busy, up),
+        });
         let used = estimate.energy.clone().zip(occupied.clone());
         estimate.carbon =
             used.clone().and_then(|(energy, time)| carbon(site, energy, time, self.calibration));
@@ -290,10 +286,7 @@ impl WorkingSite<'_> {
         }
         estimate.cost = match &site.economics {
             Economics::Owned(owned) => used.and_then(|(energy, time)| {
-                let tariff = owned.tariff.as_ref().value();
-                estimate
-                    .inputs
-                    .extend(tariff.map(|tariff| Input::of("electricity tariff", tariff)));
+                estimate.inputs.extend(ownership_inputs(owned, self.calibration));
                 own_cost(owned, energy, time, self.calibration)
             }),
             Economics::Rented { price, .. } => {
@@ -336,28 +329,45 @@ fn verdict(needed: Span<Bytes>, available: Span<Bytes>) -> (Verdict, Arc<str>) {
 fn measured_share(
     peak: &Sourced<FlopsPerSecond>,
     measured: Option<Sourced<FlopsPerSecond>>,
-    otherwise: &Sourced<Span<f64>>,
+    kernels: &Kernels,
 ) -> Sourced<Span<f64>> {
     match measured {
-        None => otherwise.clone(),
+        None => kernels.matrix_share.clone(),
         Some(measured) => {
             let best = (measured.value / peak.value).min(1.0);
-            let low = best * 0.6;
-            let share = Span::new(low, best * 0.85, best).unwrap_or(Span::exact(best));
-            Sourced::new(share, measured.basis)
+            let share = kernels.measured_share.value.map(|share| share * best);
+            let how = format!("60-100 % of what was measured: {}", measured.basis.source);
+            Sourced::new(share, Basis { as_of: measured.basis.as_of, ..Basis::derived(how) })
         }
     }
 }
 
 /// The number format that arithmetic runs in.
-fn precision(workload: &Workload) -> Precision {
+fn precision(workload: &Workload) -> Option<Precision> {
     use nearside_architecture::Dtype;
     match workload.recipe.compute {
-        Dtype::F32 => Precision::Fp32,
-        Dtype::F16 => Precision::Fp16,
-        Dtype::F8 => Precision::Fp8,
-        _ => Precision::Bf16,
+        Dtype::F64 => None,
+        Dtype::F32 => Some(Precision::Fp32),
+        Dtype::F16 => Some(Precision::Fp16),
+        Dtype::F8 => Some(Precision::Fp8),
+        _ => Some(Precision::Bf16),
     }
+}
+
+/// What the cost of an own machine was computed from.
+fn ownership_inputs(owned: &Ownership, calibration: &Calibration) -> Vec<Input> {
+    let machine = &calibration.machine;
+    let tariff = owned.tariff.as_ref().value();
+    let price = owned.price.as_ref().value();
+    let stated = [
+        tariff.map(|tariff| Input::of("electricity tariff", tariff)),
+        price.map(|price| Input::of("purchase price", price)),
+        Some(Input::of("life", &owned.life)),
+        Some(Input::of("share of its life in use", &machine.own_use)),
+        Some(Input::of("wear over purchase price", &machine.wear_share)),
+        Some(Input::of("yearly maintenance", &machine.maintenance)),
+    ];
+    stated.into_iter().flatten().collect()
 }
 
 fn rented_cost(price: PerHour, time: Span<Duration>) -> Known<Cost> {

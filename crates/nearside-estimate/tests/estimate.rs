@@ -326,6 +326,35 @@ fn checkpointing_trades_time_for_memory() {
 }
 
 #[test]
+fn sizes_beyond_counting_are_not_estimated() {
+    let site = rented(Some(("h200-sxm", 8)));
+    for (batch, sequence) in [(1_000_000, 100_000_000), (u64::MAX / 2, 3), (1, u64::MAX / 4)] {
+        let training = Training { tokens: u64::MAX, sequence, batch, accumulation: 1 };
+        let task = Task::FineTune(training);
+        let estimate = on(&Workload { task, ..lora(1) }, &site);
+        assert_eq!(estimate.fit.verdict, Verdict::Unknown, "{batch} x {sequence}");
+        assert!(estimate.fit.why.contains("more than can be estimated"));
+    }
+}
+
+#[test]
+fn idle_devices_draw_less_than_busy_ones() {
+    // Evaluation uses one device; seven more wait.
+    let work = |count| {
+        let task = Task::Evaluation(nearside_workload::Batch {
+            requests: 100,
+            prompt: 500,
+            output: 100,
+            batch: 1,
+        });
+        let workload = Workload { task, ..lora(1) };
+        likely(&on(&workload, &rented(Some(("a100-sxm-80gb", count)))).energy).as_joules()
+    };
+    assert!(work(8) < 6.0 * work(1), "{} {}", work(8), work(1));
+    assert!(work(8) > work(1));
+}
+
+#[test]
 fn the_same_arguments_give_the_same_estimate() {
     let site = rented(Some(("l4", 1)));
     assert_eq!(on(&lora(2), &site), on(&lora(2), &site));

@@ -66,6 +66,9 @@ impl Duration {
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Frequency(f64);
 
+/// Most runs per month that a project can mean.
+const MOST_PER_MONTH: f64 = 1e6;
+
 impl Frequency {
     /// Once a month.
     pub const MONTHLY: Self = Self(1.0);
@@ -87,8 +90,16 @@ impl FromStr for Frequency {
         let (count, period) = text.split_once('/').ok_or_else(malformed)?;
         let count: f64 = crate::parse::number(count.trim()).ok_or_else(malformed)?;
         let period: Duration = format!("1 {}", period.trim()).parse()?;
-        let count = crate::quantity::checked("frequency", count).map_err(ParseError::Quantity)?;
-        Ok(Self(count * HOURS_PER_MONTH / period.as_hours()))
+        let per_month = count * HOURS_PER_MONTH / period.as_hours();
+        let per_month =
+            crate::quantity::checked("frequency", per_month).map_err(ParseError::Quantity)?;
+        match per_month <= MOST_PER_MONTH {
+            true => Ok(Self(per_month)),
+            false => Err(ParseError::Malformed {
+                text: text.to_owned(),
+                expected: "at most a million runs per month",
+            }),
+        }
     }
 }
 
@@ -116,5 +127,7 @@ mod tests {
         assert!("often".parse::<Frequency>().is_err());
         assert!("-1/day".parse::<Frequency>().is_err());
         assert!("NaN/day".parse::<Frequency>().is_err());
+        assert!("1e308/us".parse::<Frequency>().is_err());
+        assert!("99999999999/month".parse::<Frequency>().is_err());
     }
 }

@@ -54,6 +54,9 @@ impl fmt::Debug for Currency {
     }
 }
 
+/// Amounts are below this many units of their currency, so that millionths of them can be counted.
+const LARGEST: Decimal = Decimal::from_parts(3_567_587_328, 232, 0, false, 0);
+
 /// Why two amounts cannot be put together.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MoneyError {
@@ -124,10 +127,20 @@ impl Money {
         self.amount.to_f64().unwrap_or(f64::MAX)
     }
 
+    /// The same amount if it is not too large to be counted in millionths (10^12 units).
+    fn checked(amount: Decimal, currency: Currency) -> Result<Self, MoneyError> {
+        match amount.abs() <= LARGEST {
+            true => Ok(Self { amount, currency }),
+            false => Err(MoneyError::OutOfRange),
+        }
+    }
+
     /// In millionths of the currency, rounded to nearest; what the planner adds up exactly.
     #[must_use]
     pub fn as_micros(self) -> i64 {
-        (self.amount * Decimal::from(1_000_000)).round().to_i64().unwrap_or(i64::MAX)
+        let micros = self.amount.checked_mul(Decimal::from(1_000_000));
+        let most = if self.amount.is_sign_negative() { i64::MIN } else { i64::MAX };
+        micros.and_then(|micros| micros.round().to_i64()).unwrap_or(most)
     }
 
     /// From millionths of the currency.
@@ -145,7 +158,7 @@ impl Money {
             return Err(MoneyError::Mixed { left: self.currency, right: other.currency });
         }
         let amount = self.amount.checked_add(other.amount).ok_or(MoneyError::OutOfRange)?;
-        Ok(Self { amount, ..self })
+        Self::checked(amount, self.currency)
     }
 
     /// Scaled by a finite factor.
@@ -155,7 +168,7 @@ impl Money {
     pub fn scaled(self, factor: f64) -> Result<Self, MoneyError> {
         let factor = Decimal::from_f64(factor).ok_or(MoneyError::OutOfRange)?;
         let amount = self.amount.checked_mul(factor).ok_or(MoneyError::OutOfRange)?;
-        Ok(Self { amount, ..self })
+        Self::checked(amount, self.currency)
     }
 }
 
@@ -168,7 +181,11 @@ impl FromStr for Money {
         };
         let (amount, currency) = text.trim().split_once(' ').ok_or_else(malformed)?;
         let amount = Decimal::from_str(amount.trim()).map_err(|_reason| malformed())?;
-        Ok(Self { amount, currency: currency.trim().parse()? })
+        let currency = currency.trim().parse()?;
+        Self::checked(amount, currency).map_err(|_too_large| ParseError::Malformed {
+            text: text.to_owned(),
+            expected: "an amount of money below 10^12",
+        })
     }
 }
 
@@ -239,7 +256,7 @@ impl ExchangeRates {
         let rate = self.rates.get(&money.currency);
         let rate = rate.ok_or(MoneyError::NoRate { from: money.currency, to: self.to })?;
         let amount = money.amount.checked_mul(*rate).ok_or(MoneyError::OutOfRange)?;
-        Ok(Money { amount, currency: self.to })
+        Money::checked(amount, self.to)
     }
 }
 
@@ -322,6 +339,13 @@ mod tests {
     }
 
     #[test]
+    fn amounts_beyond_counting_are_errors() {
+        assert_eq!(LARGEST, Decimal::from(1_000_000_000_000u64));
+        assert_eq!(money("1000000000000 EUR").scaled(2.0), Err(MoneyError::OutOfRange));
+        assert_eq!(money("1000000000000 EUR").as_micros(), 1_000_000_000_000_000_000);
+    }
+
+    #[test]
     fn conversion_needs_a_rate() {
         let rates = BTreeMap::from([(Currency::USD, Decimal::new(92, 2))]);
         let rates = ExchangeRates::new(Currency::EUR, rates);
@@ -332,7 +356,16 @@ mod tests {
 
     #[test]
     fn malformed_money_is_refused() {
-        for text in ["3500", "EUR", "x EUR", "1 eur", "1 EURO", "NaN EUR", "inf USD"] {
+        for text in [
+            "3500",
+            "EUR",
+            "x EUR",
+            "1 eur",
+            "1 EURO",
+            "NaN EUR",
+            "inf USD",
+            "7922816251426433759354395033 EUR",
+        ] {
             assert!(text.parse::<Money>().is_err(), "{text}");
         }
     }

@@ -349,6 +349,7 @@ fn check(
         *kinds.entry(if age { "is old" } else { &doubt.problem }).or_default() += 1;
     }
     let counts: Vec<_> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    output.text(&format!("{}\n\n{}", table(&heads, rows), counts.join(", ")));
+    let count = rows.len();
+    output.text(&format!("{}\n\n{count} findings: {}", table(&heads, rows), counts.join(", ")));
     Ok(outcome)
 }

@@ -67,7 +67,7 @@ fn site(arguments: &Fit, catalog: &Catalog) -> Result<(Site, Vec<String>), Comma
             let site = wire::sites::of_device(device, arguments.count, catalog)?;
             Ok((site, Vec::new()))
         }
-        (None, Some(file)) => Ok((wire::sites::of_file(file, catalog)?, Vec::new())),
+        (None, Some(file)) => wire::sites::of_file(file, catalog),
         (None, None) => wire::sites::here(catalog),
     }
 }

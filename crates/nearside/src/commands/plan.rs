@@ -46,7 +46,11 @@ pub(super) fn run(arguments: &Plan, output: &Output) -> Result<Outcome, CommandE
 }
 
 fn solve(loaded: &Loaded, posed: &Posed, arguments: &Plan) -> Result<PlanAnswer, CommandError> {
-    let bug = |error: ProblemError| CommandError::new(Fault::Bug, error.to_string());
+    let bug = |error: ProblemError| match error {
+        ProblemError::Overflow { .. } => CommandError::new(Fault::Input, error.to_string())
+            .hint("a size, price or number of repeats is beyond anything real"),
+        _ => CommandError::new(Fault::Bug, error.to_string()),
+    };
     let mut answer = match place(&posed.problem).map_err(bug)? {
         Planned::Placed(plan) => solved::placed(loaded, posed, &plan),
         Planned::Infeasible(infeasible) => solved::infeasible(loaded, posed, &infeasible),

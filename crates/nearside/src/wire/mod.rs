@@ -37,6 +37,32 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CommandError> {
     std::fs::read_to_string(path).map_err(|error| failed(&error))
 }
 
+/// Entries of a folder that are counted, at most.
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// The bytes of a file, or of all files of a folder; `None` when there is nothing, or too much to
+/// count.
+pub(crate) fn size_on_disk(path: &Path) -> Option<nearside_units::Bytes> {
+    let mut bytes = 0u64;
+    let mut waiting = vec![path.to_path_buf()];
+    let mut entries = 0;
+    while let Some(path) = waiting.pop() {
+        let metadata = std::fs::symlink_metadata(&path).ok()?;
+        entries += 1;
+        if entries > MOST_ENTRIES {
+            return None;
+        }
+        match metadata.is_dir() {
+            true => {
+                let inside = std::fs::read_dir(&path).ok()?;
+                waiting.extend(inside.flatten().map(|entry| entry.path()));
+            }
+            false => bytes = bytes.checked_add(metadata.len())?,
+        }
+    }
+    Some(nearside_units::Bytes::new(bytes))
+}
+
 /// The built-in catalog under the person's overlays; rows that had to be left out are told.
 pub(crate) fn catalog(output: &Output) -> Result<Catalog, CommandError> {
     let mut catalog =

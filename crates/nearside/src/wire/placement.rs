@@ -111,7 +111,7 @@ pub(crate) fn pose(
         stages.push(PosedStage { index: *index, monthly, estimates });
     }
     notes.extend(beyond_context(&all_workloads));
-    let (edges, carried) = edges(project, &all_workloads, &stages, &mut notes);
+    let (edges, carried) = edges(loaded, &all_workloads, &stages, &mut notes)?;
     notes.sort();
     notes.dedup();
     let problem = Problem {
@@ -292,11 +292,12 @@ fn memory_obstacle(estimate: &StageEstimate) -> Option<Obstacle> {
 
 /// What moves between stages, and from datasets to the stages that read them.
 fn edges(
-    project: &Project,
+    loaded: &Loaded,
     workloads: &[Known<Vec<(Workload, u32)>>],
     posed: &[PosedStage],
     notes: &mut Vec<String>,
-) -> (Vec<Edge>, Vec<String>) {
+) -> Result<(Vec<Edge>, Vec<String>), CommandError> {
+    let project = &loaded.project;
     let datasets = project.datasets.len();
     let position: BTreeMap<usize, usize> =
         posed.iter().enumerate().map(|(at, stage)| (stage.index, at + datasets)).collect();
@@ -312,12 +313,7 @@ fn edges(
             let Input::Dataset(name) = input else { continue };
             let found = project.datasets.iter().position(|dataset| dataset.name.value == *name);
             let Some(from) = found else { continue };
-            let size = project.datasets[from].size.clone().value().unwrap_or_else(|| {
-                notes.push(format!(
-                    "the size of dataset \"{name}\" is unknown: moving it is not counted"
-                ));
-                Bytes::ZERO
-            });
+            let size = dataset_size(loaded, from)?;
             push(from, position[&index], size, stage, name);
         }
     }
@@ -331,7 +327,21 @@ fn edges(
         };
         push(position[&edge.from], position[&edge.to], size, consumer, name);
     }
-    (edges, carried)
+    Ok((edges, carried))
+}
+
+/// The size of a dataset: stated, or that of its file or folder.
+fn dataset_size(loaded: &Loaded, index: usize) -> Result<Bytes, CommandError> {
+    let dataset = &loaded.project.datasets[index];
+    if let Known::Value(size) = dataset.size {
+        return Ok(size);
+    }
+    super::size_on_disk(&loaded.folder.join(&dataset.path)).ok_or_else(|| {
+        let (name, path) = (&dataset.name.value, &dataset.path);
+        let message = format!("the size of dataset \"{name}\" is not known: {path} is not here");
+        let hint = "state it, as in size = \"2.4 GB\": moving it takes time and money";
+        loaded.at(&dataset.name.span, CommandError::new(Fault::Input, message).hint(hint))
+    })
 }
 
 /// The size of an output: stated, or what such a task usually writes.

@@ -21,6 +21,7 @@ pub(crate) struct Location<'a> {
     pub(crate) name: Arc<str>,
     reach: Reach,
     region: Option<&'a Region>,
+    ours: bool,
 }
 
 /// The distinct locations of sites, in order of their names.
@@ -39,8 +40,12 @@ pub(crate) fn locations<'a>(
         match found.get(name) {
             Some(known) if fastest(&known.reach, &site.reach) => {}
             _ => {
-                let location =
-                    Location { name: Arc::clone(name), reach: site.reach.clone(), region };
+                let location = Location {
+                    name: Arc::clone(name),
+                    reach: site.reach.clone(),
+                    region,
+                    ours: site.is_near(),
+                };
                 found.insert(Arc::clone(name), location);
             }
         }
@@ -82,8 +87,8 @@ fn time(from: &Location<'_>, to: &Location<'_>) -> Milliseconds {
     Milliseconds::new(milliseconds as u64)
 }
 
-/// Price of a gigabyte: what the sender's provider asks for letting it out, and the receiver's for
-/// letting it in. Free allowances are not counted: they may be used up by others.
+/// Price of a gigabyte: what the sender's provider asks for letting it out; letting it in is free
+/// everywhere in the catalog. Free allowances are not counted: they may be used up by others.
 fn price(
     from: &Location<'_>,
     to: &Location<'_>,
@@ -91,24 +96,27 @@ fn price(
     rates: &ExchangeRates,
     notes: &mut Vec<String>,
 ) -> Result<Known<Micros>, CommandError> {
-    let Some(sender) = from.region else { return Ok(Known::Value(Micros::ZERO)) };
-    let sent = match to.region {
-        Some(receiver) if receiver.provider == sender.provider => {
+    if from.ours {
+        return Ok(Known::Value(Micros::ZERO));
+    }
+    let sent = match (from.region, to.region) {
+        (None, _) => Known::unknown("nobody says what it asks"),
+        (Some(sender), Some(receiver)) if receiver.provider == sender.provider => {
             match catalog.between(sender, receiver) {
                 Known::Value(price) => Known::Value(price),
                 Known::Unknown(_) => catalog.egress(sender),
             }
         }
-        _ => catalog.egress(sender),
+        (Some(sender), _) => catalog.egress(sender),
     };
+    let provider = from.region.map_or(&from.name, |region| &region.provider);
     let dearest = || DEAREST_EGRESS_USD.parse::<Money>().ok();
     let per_gb = match sent {
         Known::Value(price) => paid(&price),
         Known::Unknown(_) => {
             notes.push(format!(
-                "{} publishes no price for sending data out: {DEAREST_EGRESS_USD}/GB is assumed, \
-                 the dearest in the catalog",
-                sender.provider
+                "{provider} publishes no price for sending data out: {DEAREST_EGRESS_USD}/GB is \
+                 assumed, the dearest in the catalog"
             ));
             dearest()
         }

@@ -81,15 +81,13 @@ pub(crate) fn of_project(loaded: &Loaded, catalog: &Catalog) -> Result<Sites, Co
 }
 
 /// A recorded machine file as a site.
-pub(crate) fn of_file(path: &Path, catalog: &Catalog) -> Result<Site, CommandError> {
+pub(crate) fn of_file(path: &Path, catalog: &Catalog) -> Result<(Site, Vec<String>), CommandError> {
     let text = read_text(path)?;
     let name = path.display().to_string();
     let file = SiteFile::parse(&text).map_err(|errors| in_file(name, &text, errors))?;
     let rates = ExchangeRates::new(own_currency(&file.site), BTreeMap::new());
     let folder = path.parent().unwrap_or(Path::new("."));
-    let (mut site, _) = own_site(file.site, folder, catalog, &rates)?;
-    site.clearance = Clearance(Class::Special);
-    Ok(site)
+    own_site(file.site, folder, catalog, &rates)
 }
 
 /// This machine as a site without a price.

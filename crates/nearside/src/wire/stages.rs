@@ -146,7 +146,7 @@ impl Sums {
     }
 
     fn with(self, estimate: &Estimate, count: f64) -> Self {
-        let carbon = estimate.carbon.clone().map(|carbon| carbon.total());
+        let carbon = estimate.carbon.clone().and_then(|carbon| carbon.total());
         let add_cost = |(sum, cost): (Option<Cost>, Cost)| match added(sum, cost, count) {
             Ok(cost) => Known::Value(Some(cost)),
             Err(error) => Known::unknown(error.to_string()),

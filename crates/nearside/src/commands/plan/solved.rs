@@ -111,10 +111,12 @@ fn full_cost(posed: &Posed, plan: &Plan, currency: Currency) -> Option<String> {
         });
         sum.add(monthly, |sum, part| sum.checked_add(part).unwrap_or(*sum));
     }
-    let moved = plan.transfers.iter().filter_map(|transfer| transfer.cost.as_ref().value());
-    let moved: u64 = moved.map(|micros| micros.get()).sum();
-    let total = sum.total.checked_add(Money::from_micros(moved.cast_signed(), currency)).ok()?;
-    sum.is_complete().then(|| total.amount().round_dp(6).normalize().to_string())
+    for transfer in &plan.transfers {
+        let cost = transfer.cost.clone();
+        let money = cost.map(|micros| Money::from_micros(micros.get().cast_signed(), currency));
+        sum.add(money, |sum, part| sum.checked_add(part).unwrap_or(*sum));
+    }
+    sum.is_complete().then(|| sum.total.amount().round_dp(6).normalize().to_string())
 }
 
 fn hours(milliseconds: u64) -> f64 {
@@ -163,7 +165,8 @@ fn stage_view(
         bottleneck: Figure::of(&estimate.bottleneck, |name| (*name).to_owned()),
         fit: estimate.why.to_string(),
         memory_bytes: memory(estimate),
-        reason: reason(&placement.reason, &site, currency) + doubt(&placement.reason, estimate),
+        reason: reason(&placement.reason, &site, currency)
+            + doubt(&placement.reason, estimate, monthly),
         runner_up: runner_up(&placement.runner_up, &site),
         others: others(&placement.others, &site, currency),
         inputs: estimate.inputs.iter().map(InputView::of).collect(),
@@ -171,15 +174,14 @@ fn stage_view(
 }
 
 /// A difference smaller than the uncertainty of the stage's own cost is no difference to rely on.
-fn doubt(reason: &Reason, estimate: &StageEstimate) -> &'static str {
-    let width_of_cost = estimate
-        .cost
-        .as_ref()
-        .value()
-        .map(|cost| cost.marginal.high().as_micros() - cost.marginal.low().as_micros());
+fn doubt(reason: &Reason, estimate: &StageEstimate, monthly: f64) -> &'static str {
+    let width_of_cost =
+        estimate.cost.as_ref().value().map(|cost| {
+            (cost.marginal.high().as_f64() - cost.marginal.low().as_f64()) * monthly * 1e6
+        });
     match (reason, width_of_cost) {
         (Reason::Best { by: Some(Amount::Cost(by)), .. }, Some(width))
-            if i128::from(by.get()) < i128::from(width) =>
+            if (by.get() as f64) < width =>
         {
             ", which is within the uncertainty"
         }
