@@ -167,8 +167,9 @@ impl<'a> Legend<'a> {
         Self(known)
     }
 
+    /// The letter of a site; its name when it has none.
     pub(super) fn letter(&self, site: &str) -> String {
-        label(self.0.iter().position(|known| *known == site).unwrap_or(0))
+        self.0.iter().position(|known| *known == site).map_or_else(|| site.to_owned(), label)
     }
 
     pub(super) fn text(&self) -> String {
@@ -243,6 +244,7 @@ fn moves(answer: &PlanAnswer) -> String {
     if answer.transfers.is_empty() {
         return "\n\nno data moves between locations".to_owned();
     }
+    let legend = Legend::of(answer.stages.iter().map(|stage| stage.site.as_str()));
     let cost = format!("{}/month", answer.currency);
     let heads = [
         ("data that moves", Align::Left),
@@ -257,8 +259,8 @@ fn moves(answer: &PlanAnswer) -> String {
         vec![
             transfer.what.clone(),
             transfer.to.clone(),
-            transfer.from_site.clone(),
-            transfer.to_site.clone(),
+            legend.letter(&transfer.from_site),
+            legend.letter(&transfer.to_site),
             Bytes::new(transfer.bytes).si(),
             transfer.hours.map_or("-".to_owned(), time),
             transfer.cost_per_month.as_deref().map_or("-".to_owned(), money),
