@@ -78,7 +78,7 @@ pub struct Timed {
 /// use nearside_estimate::demand::Pass;
 /// use nearside_estimate::roofline::{Bottleneck, Ceilings, run};
 /// use nearside_estimate::tape::{Kernel, Work};
-/// use nearside_units::{Bytes, BytesPerSecond, Duration, FlopsPerSecond, Span};
+/// use nearside_units::{Bytes, BytesPerSecond, Duration, Flops, FlopsPerSecond, Span};
 /// let ceilings = Ceilings {
 ///     matrix: Span::exact(FlopsPerSecond::constant(100e12)),
 ///     attention: Span::exact(FlopsPerSecond::constant(50e12)),
