@@ -22,7 +22,7 @@ pub fn own_cost(
     let tariff = ownership.tariff.as_ref().map(|tariff| tariff.value);
     let price = ownership.price.as_ref().map(|price| price.value);
     let priced = tariff.zip(price).map(|(tariff, price)| {
-        let electricity = try_map(energy, |energy| tariff.times(energy))?;
+        let electricity = energy.try_map(|energy| tariff.times(energy))?;
         let life = ownership.life.value.as_hours();
         let used = calibration.machine.own_use.value.map(|share| (share * life).max(1.0));
         let years = life / HOURS_PER_YEAR;
@@ -30,7 +30,10 @@ pub fn own_cost(
         let upkeep = calibration.machine.maintenance.value.map(|share| 1.0 + share * years);
         let marginal = per_hours(price, wear, used, time)?;
         let full = per_hours(price, upkeep, used, time)?;
-        Ok(Cost { marginal: add(electricity, marginal)?, full: add(electricity, full)? })
+        Ok(Cost {
+            marginal: electricity.checked_add(marginal)?,
+            full: electricity.checked_add(full)?,
+        })
     });
     priced.and_then(|cost: Result<Cost, MoneyError>| match cost {
         Ok(cost) => Known::Value(cost),
@@ -48,21 +51,5 @@ fn per_hours(
     let factor = share
         .combine(time, |share, time| share * time.as_hours())
         .combine_inverse(used, |hours, used| hours / used);
-    try_map(factor, |factor| price.scaled(factor))
-}
-
-/// Maps the three values of a span by a function that grows and may fail.
-pub(crate) fn try_map<T: Copy + PartialOrd>(
-    span: Span<T>,
-    grows: impl Fn(T) -> Result<Money, MoneyError>,
-) -> Result<Span<Money>, MoneyError> {
-    let (low, likely, high) = (grows(span.low())?, grows(span.likely())?, grows(span.high())?);
-    Ok(Span::new(low, likely, high).unwrap_or(Span::exact(likely)))
-}
-
-fn add(left: Span<Money>, right: Span<Money>) -> Result<Span<Money>, MoneyError> {
-    let low = left.low().checked_add(right.low())?;
-    let likely = left.likely().checked_add(right.likely())?;
-    let high = left.high().checked_add(right.high())?;
-    Ok(Span::new(low, likely, high).unwrap_or(Span::exact(likely)))
+    factor.try_map(|factor| price.scaled(factor))
 }

@@ -13,7 +13,7 @@ use crate::demand::Demand;
 use crate::energy::{energy, power, service_energy};
 use crate::estimate::{Cost, Device, Estimate, Fit, Period, Verdict};
 use crate::input::Input;
-use crate::ownership::{own_cost, try_map};
+use crate::ownership::own_cost;
 use crate::roofline::{Bottleneck, Ceilings, Timed, all_reduce, run};
 
 /// A site with the part of it that works.
@@ -371,7 +371,7 @@ fn ownership_inputs(owned: &Ownership, calibration: &Calibration) -> Vec<Input> 
 }
 
 fn rented_cost(price: PerHour, time: Span<Duration>) -> Known<Cost> {
-    match try_map(time, |time| price.times(time)) {
+    match time.try_map(|time| price.times(time)) {
         Ok(cost) => Known::Value(Cost { marginal: cost, full: cost }),
         Err(error) => Known::unknown(error.to_string()),
     }

@@ -208,6 +208,27 @@ pub(crate) fn shown_amount(amount: f64) -> String {
     }
 }
 
+impl Span<Money> {
+    /// Each value scaled by a finite, non-negative factor.
+    ///
+    /// # Errors
+    /// When a product is out of range.
+    pub fn scaled(self, factor: f64) -> Result<Self, MoneyError> {
+        self.try_map(|money| money.scaled(factor))
+    }
+
+    /// Low with low, likely with likely, high with high.
+    ///
+    /// # Errors
+    /// When the currencies differ.
+    pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
+        let low = self.low().checked_add(other.low())?;
+        let likely = self.likely().checked_add(other.likely())?;
+        let high = self.high().checked_add(other.high())?;
+        Ok(Self::new(low, likely, high).unwrap_or(Self::exact(likely)))
+    }
+}
+
 impl fmt::Display for Span<Money> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (low, high) = (shown_amount(self.low().as_f64()), shown_amount(self.high().as_f64()));

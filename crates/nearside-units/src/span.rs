@@ -58,6 +58,17 @@ impl<T: Copy + PartialOrd> Span<T> {
         Span { low: grows(self.low), likely: grows(self.likely), high: grows(self.high) }
     }
 
+    /// Applies a function that grows with its argument and may fail.
+    ///
+    /// # Errors
+    /// The first that the function gives.
+    pub fn try_map<U: Copy + PartialOrd, E>(
+        self,
+        grows: impl Fn(T) -> Result<U, E>,
+    ) -> Result<Span<U>, E> {
+        Ok(Span { low: grows(self.low)?, likely: grows(self.likely)?, high: grows(self.high)? })
+    }
+
     /// Combines two spans by a function that grows with both.
     pub fn combine<U: Copy + PartialOrd, V: Copy + PartialOrd>(
         self,

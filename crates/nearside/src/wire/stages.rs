@@ -7,7 +7,7 @@ use nearside_catalog::{Catalog, Site};
 use nearside_estimate::{
     Calibration, Cost, Demands, Estimate, Input, Period, Verdict, estimate_demands,
 };
-use nearside_units::{Duration, GramsCo2e, Joules, Known, Money, MoneyError, Span};
+use nearside_units::{Duration, GramsCo2e, Joules, Known, MoneyError, Span};
 use nearside_workload::{ModelRef, Stage, Task, Workload};
 
 use super::models;
@@ -169,31 +169,12 @@ fn plus<T: Copy + PartialOrd>(
 }
 
 fn added(sum: Option<Cost>, cost: Cost, count: f64) -> Result<Cost, MoneyError> {
-    let times = |span: Span<Money>| scaled(span, count);
-    let cost = Cost { marginal: times(cost.marginal)?, full: times(cost.full)? };
+    let cost = Cost { marginal: cost.marginal.scaled(count)?, full: cost.full.scaled(count)? };
     match sum {
         None => Ok(cost),
         Some(sum) => Ok(Cost {
-            marginal: spans_added(sum.marginal, cost.marginal)?,
-            full: spans_added(sum.full, cost.full)?,
+            marginal: sum.marginal.checked_add(cost.marginal)?,
+            full: sum.full.checked_add(cost.full)?,
         }),
     }
-}
-
-/// A span of money times a factor.
-pub(crate) fn scaled(span: Span<Money>, factor: f64) -> Result<Span<Money>, MoneyError> {
-    let (low, high) = (span.low().scaled(factor)?, span.high().scaled(factor)?);
-    let likely = span.likely().scaled(factor)?;
-    Ok(Span::new(low, likely, high).unwrap_or(Span::exact(likely)))
-}
-
-/// Two spans of money in one currency.
-pub(crate) fn spans_added(
-    left: Span<Money>,
-    right: Span<Money>,
-) -> Result<Span<Money>, MoneyError> {
-    let low = left.low().checked_add(right.low())?;
-    let likely = left.likely().checked_add(right.likely())?;
-    let high = left.high().checked_add(right.high())?;
-    Ok(Span::new(low, likely, high).unwrap_or(Span::exact(likely)))
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use nearside_estimate::Period;
+use nearside_estimate::{Cost, Period};
 use nearside_plan::{
     Amount, Change, Front, FrontProof, Infeasible, Loss, Obstacle, Plan, Proof, Reason, RunnerUp,
     Stuck, Totals, Why,
 };
-use nearside_units::{AtLeast, Currency, Money, Span};
+use nearside_units::{AtLeast, Currency, Known, Money};
 
 use super::view::{
     FrontView, InfeasibleView, OtherView, PlanAnswer, PointView, RelaxationView, RunnerUpView,
@@ -17,7 +17,7 @@ use crate::commands::config::assumption;
 use crate::view::{Figure, InputView, MoneyRange, Range};
 use crate::wire::placement::{Posed, PosedStage};
 use crate::wire::project::Loaded;
-use crate::wire::stages::{StageEstimate, scaled};
+use crate::wire::stages::StageEstimate;
 
 /// The parts of an answer that do not depend on the plan.
 fn empty(loaded: &Loaded) -> PlanAnswer {
@@ -140,7 +140,13 @@ fn stage_view(
     let currency = loaded.project.money.exchange.currency();
     let site = |choice: usize| posed.sites[choice].name.to_string();
     let monthly = posed_stage.monthly;
-    let money = |span: Span<Money>| MoneyRange::of(scaled(span, monthly).unwrap_or(span));
+    let cost = estimate.cost.clone().and_then(|cost| {
+        let scaled = (cost.marginal.scaled(monthly), cost.full.scaled(monthly));
+        match scaled {
+            (Ok(marginal), Ok(full)) => Known::Value(Cost { marginal, full }),
+            (Err(error), _) | (_, Err(error)) => Known::unknown(error.to_string()),
+        }
+    });
     StageView {
         stage: stage.name.value.clone(),
         phase: stage.phase.name().to_owned(),
@@ -154,8 +160,8 @@ fn stage_view(
         site: site(placement.choice),
         start_hours: hours(placement.slot.start.get()),
         pass_hours: Figure::of(&estimate.pass, |span| Range::of(*span, |time| time.as_hours())),
-        cost_per_month: Figure::of(&estimate.cost, |cost| money(cost.marginal)),
-        full_cost_per_month: Figure::of(&estimate.cost, |cost| money(cost.full)),
+        cost_per_month: Figure::of(&cost, |cost| MoneyRange::of(cost.marginal)),
+        full_cost_per_month: Figure::of(&cost, |cost| MoneyRange::of(cost.full)),
         energy_kwh_per_month: Figure::of(&estimate.energy, |span| {
             Range::of(*span, |energy| energy.as_kwh() * monthly)
         }),
