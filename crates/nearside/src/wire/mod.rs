@@ -70,7 +70,7 @@ pub(crate) fn catalog(output: &Output) -> Result<Catalog, CommandError> {
     let Some(folder) = environment::config_folder().map(|folder| folder.join("catalog")) else {
         return Ok(catalog);
     };
-    for path in files_in(&folder) {
+    for path in files_in(&folder)? {
         let text = read_text(&path)?;
         let name = path.display().to_string();
         catalog = match skypilot_provider(&folder, &path) {
@@ -105,12 +105,19 @@ fn modified(path: &Path) -> nearside_units::Date {
 }
 
 /// CSV files of a folder and of the folders in it (at most three deep), by name.
-fn files_in(folder: &Path) -> Vec<PathBuf> {
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     let mut found = Vec::new();
     let mut folders = vec![(folder.to_path_buf(), 0)];
     while let Some((folder, depth)) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        for path in entries.map(|entry| entry.path()) {
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                let message = format!("cannot read {}: {error}", folder.display());
+                return Err(CommandError::new(Fault::World, message));
+            }
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
             if path.is_dir() && depth < 2 {
                 folders.push((path, depth + 1));
             } else if path.extension().is_some_and(|extension| extension == "csv") {
@@ -119,5 +126,5 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found.sort();
-    found
+    Ok(found)
 }

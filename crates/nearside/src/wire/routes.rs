@@ -125,7 +125,8 @@ fn price(
     let converted = rates
         .convert(per_gb)
         .map_err(|error| CommandError::new(Fault::Input, error.to_string()))?;
-    Ok(Known::Value(Micros::new(u64::try_from(converted.as_micros()).unwrap_or(0))))
+    let micros = u64::try_from(converted.as_micros()).ok().map(Micros::new);
+    Ok(Known::from_option(micros, format!("the price of sending data out is {converted}")))
 }
 
 /// The first tier that costs something.
