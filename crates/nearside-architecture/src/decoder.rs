@@ -4,7 +4,7 @@
 //! layers, tied embeddings, sandwich norms. A family that does not fit these words is not forced
 //! into them: see [`crate::Architecture::Other`].
 
-use crate::Dtype;
+use crate::{Activation, Dtype};
 
 /// A decoder-only transformer. Sizes are in elements.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,10 @@ pub struct Decoder {
     pub logit_soft_cap: bool,
     /// The norm before the output layer; layers use the same kind.
     pub norm: Norm,
+    /// The nonlinearity of feed-forward networks.
+    pub activation: Activation,
+    /// Whether embeddings are multiplied by the root of their width.
+    pub scaled_embeddings: bool,
     /// The layers, first to last.
     pub layers: Vec<Layer>,
     /// The type its weights are published in.
@@ -58,6 +62,12 @@ pub enum Norm {
     Rms,
     /// Layer norm, a scale and a bias per channel.
     Layer,
+    /// Layer norm without parameters.
+    Plain,
+    /// So many groups of channels of one image, a scale and a bias per channel.
+    Group(u64),
+    /// Each channel over the batch, a scale and a bias per channel.
+    Batch,
 }
 
 /// One block: attention, then feed-forward, each behind its norm.

@@ -133,6 +133,12 @@ impl Dtype {
         Bytes::new(u64::try_from(total.div_ceil(u128::from(per_block))).unwrap_or(u64::MAX))
     }
 
+    /// Whether gradients can be of this type.
+    #[must_use]
+    pub const fn is_float(self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::Bf16)
+    }
+
     /// Every type, in a fixed order.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::TABLE.iter().map(|(dtype, ..)| *dtype)

@@ -18,8 +18,10 @@ pub use decoder::{
 };
 pub use dtype::Dtype;
 pub use error::{HeaderError, Position};
-pub use graph::{Graph, Node, Shape, Value, ValueId};
-pub use operator::{AttentionShape, Linear, Operator, Parameter, Projection};
+pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
+pub use operator::{
+    Activation, AttentionShape, Convolution, Linear, Operator, Parameter, Projection, Sight,
+};
 
 /// What a model is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,4 +35,15 @@ pub enum Architecture {
         /// Its parameters, where the file or the catalog states them.
         parameters: Option<u64>,
     },
+}
+
+impl Architecture {
+    /// The model at work on a batch; `None` where its family has no graph.
+    #[must_use]
+    pub fn graph(&self, shape: Shape) -> Option<Graph> {
+        match self {
+            Self::Decoder(decoder) => Some(Graph::of(decoder, shape)),
+            Self::Other { .. } => None,
+        }
+    }
 }

@@ -22,11 +22,15 @@ pub enum Operator {
         /// Width of a row.
         width: u64,
     },
-    /// Normalises groups of `width` channels.
+    /// Sines and cosines of positions: makes two values.
+    RotaryTable,
+    /// Which keys each query may see.
+    Mask,
+    /// Normalises channels.
     Norm {
-        /// Root mean square or layer norm.
+        /// What is normalised together.
         kind: Norm,
-        /// Channels that are normalised together, each with its scale.
+        /// Channels, each with its scale.
         width: u64,
     },
     /// A matrix product with weights.
@@ -51,18 +55,62 @@ pub enum Operator {
     Dispatch,
     /// Weighs and sums what the experts returned.
     Combine,
-    /// Rotates queries or keys by their position.
+    /// A convolution over an image or a signal.
+    Convolution(Convolution),
+    /// Looks at a projection head by head instead of token by token.
+    Heads,
+    /// Rotates queries or keys by their position: value, cosines, sines.
     Rotary,
-    /// Scores, softmax and weighted sum.
+    /// Scores, softmax and weighted sum: queries, keys, values and perhaps a mask.
     Attention(AttentionShape),
     /// A pointwise nonlinearity.
-    Activation,
+    Activation(Activation),
     /// A pointwise product.
     Multiply,
     /// A pointwise sum: the residual stream.
     Add,
     /// `cap * tanh(x / cap)`.
     SoftCap,
+    /// A product with a number.
+    Scale,
+    /// A product with a learned number per channel.
+    LearnedScale {
+        /// Channels.
+        width: u64,
+    },
+    /// The last rows of every sequence.
+    Last,
+    /// Sets some elements to zero, when training.
+    Dropout,
+    /// Values side by side along their width.
+    Concatenate,
+    /// Parts of a value along its width.
+    Split,
+    /// The same elements in another order in memory.
+    Copy,
+    /// The largest of neighbouring places.
+    MaxPool,
+    /// The mean of all places of an image.
+    Mean,
+    /// More or fewer places by repetition or interpolation.
+    Resample,
+}
+
+/// A pointwise nonlinearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Activation {
+    /// `max(0, x)`.
+    Relu,
+    /// The same, written over its input.
+    ReluInPlace,
+    /// `x sigmoid(x)` (Swish).
+    Silu,
+    /// `x Phi(x)`.
+    Gelu,
+    /// GELU by its tanh approximation, in one kernel.
+    GeluTanh,
+    /// GELU by its tanh approximation, written out in pointwise operations (GPT-2).
+    GeluWritten,
 }
 
 /// A matrix product `[rows, input] x [input, output]`.
@@ -78,6 +126,21 @@ pub struct Linear {
     pub role: Projection,
 }
 
+/// A convolution. Its rows are the places of its output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Convolution {
+    /// Channels that come in.
+    pub input: u64,
+    /// Channels that go out.
+    pub output: u64,
+    /// Places that each output place sees: the product of the kernel's sides.
+    pub window: u64,
+    /// Groups of channels that do not see each other.
+    pub groups: u64,
+    /// Whether it adds a bias.
+    pub bias: bool,
+}
+
 /// What a projection is for; adapters choose their targets by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Projection {
@@ -87,6 +150,8 @@ pub enum Projection {
     Key,
     /// Values.
     Value,
+    /// Queries, keys and values in one product.
+    Packed,
     /// Back from the attention heads.
     AttentionOutput,
     /// Down to or up from a latent vector (multi-head latent attention).
@@ -105,9 +170,25 @@ pub enum Projection {
     TiedOutput,
 }
 
+impl Projection {
+    /// Whether it gives a score to every word of the vocabulary.
+    #[must_use]
+    pub const fn is_vocabulary(self) -> bool {
+        matches!(self, Self::Output | Self::TiedOutput)
+    }
+}
+
 /// The shape of an attention. Widths are per head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttentionShape {
+    /// Sequences side by side.
+    pub sequences: u64,
+    /// Queries per sequence.
+    pub queries: u64,
+    /// Keys per sequence: earlier tokens from the cache, then new ones.
+    pub keys: u64,
+    /// Which keys a query sees.
+    pub sight: Sight,
     /// Query heads.
     pub heads: u64,
     /// Key and value heads.
@@ -116,29 +197,44 @@ pub struct AttentionShape {
     pub key_dim: u64,
     /// Width of values.
     pub value_dim: u64,
-    /// Tokens back that a token sees, itself included.
-    pub window: Option<u64>,
     /// Whether scores are soft-capped.
     pub soft_cap: bool,
     /// Elements that the cache keeps per token for this layer.
     pub cached: u64,
 }
 
+/// Which keys a query sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// All of them.
+    All,
+    /// Those up to its own position.
+    Past,
+    /// So many up to its own position.
+    Window(u64),
+}
+
 impl AttentionShape {
-    /// Query-key pairs of one head and one sequence: `tokens` new ones after `past` cached ones,
-    /// each seeing what came before it, itself, and no more than the window.
+    /// Query-key pairs of one head and one sequence: each query sees what came before it, itself,
+    /// and no more than its window, or everything.
     ///
     /// ```
-    /// # use nearside_architecture::AttentionShape;
-    /// # let shape = |window| AttentionShape { heads: 1, key_value_heads: 1, key_dim: 64,
-    /// #     value_dim: 64, window, soft_cap: false, cached: 128 };
-    /// assert_eq!(shape(None).pairs(4, 0), 1 + 2 + 3 + 4);
-    /// assert_eq!(shape(None).pairs(1, 9), 10);
-    /// assert_eq!(shape(Some(2)).pairs(4, 0), 1 + 2 + 2 + 2);
+    /// # use nearside_architecture::{AttentionShape, Sight};
+    /// # let shape = |queries, keys, sight| AttentionShape { sequences: 1, queries, keys, sight,
+    /// #     heads: 1, key_value_heads: 1, key_dim: 64, value_dim: 64, soft_cap: false, cached: 128 };
+    /// assert_eq!(shape(4, 4, Sight::Past).pairs(), 1 + 2 + 3 + 4);
+    /// assert_eq!(shape(1, 10, Sight::Past).pairs(), 10);
+    /// assert_eq!(shape(4, 4, Sight::Window(2)).pairs(), 1 + 2 + 2 + 2);
+    /// assert_eq!(shape(4, 6, Sight::All).pairs(), 24);
     /// ```
     #[must_use]
-    pub fn pairs(&self, tokens: u64, past: u64) -> u64 {
-        let window = self.window.unwrap_or(u64::MAX);
+    pub fn pairs(&self) -> u64 {
+        let window = match self.sight {
+            Sight::All => return self.queries * self.keys,
+            Sight::Past => u64::MAX,
+            Sight::Window(window) => window,
+        };
+        let (tokens, past) = (self.queries, self.keys.saturating_sub(self.queries));
         // Positions past+1 .. past+tokens see min(position, window) tokens.
         let growing = window.min(past + tokens).saturating_sub(past);
         let grown = tokens - growing;
@@ -148,7 +244,28 @@ impl AttentionShape {
     /// Tokens that the cache keeps of a sequence of that length.
     #[must_use]
     pub fn cached_tokens(&self, context: u64) -> u64 {
-        self.window.map_or(context, |window| window.min(context))
+        match self.sight {
+            Sight::Window(window) => window.min(context),
+            Sight::All | Sight::Past => context,
+        }
+    }
+
+    /// Whether a query may not see every key up to its own: such attention needs a mask.
+    #[must_use]
+    pub const fn is_limited(&self) -> bool {
+        matches!(self.sight, Sight::Window(window) if window < self.keys)
+    }
+
+    /// Queries of all sequences together.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.sequences * self.queries
+    }
+
+    /// Scores of all heads and sequences together.
+    #[must_use]
+    pub const fn scores(&self) -> u64 {
+        self.rows() * self.heads * self.keys
     }
 }
 
@@ -176,7 +293,12 @@ impl Operator {
                 vec![Parameter::dense(rows * width, true)]
             }
             Self::Norm { kind: Norm::Rms, width } => vec![Parameter::dense(*width, false)],
-            Self::Norm { kind: Norm::Layer, width } => vec![Parameter::dense(*width, false); 2],
+            Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
+            Self::Norm { kind: Norm::Layer | Norm::Group(_) | Norm::Batch, width } => {
+                vec![Parameter::dense(*width, false); 2]
+            }
+            Self::Convolution(convolution) => convolution.parameters(),
+            Self::LearnedScale { width } => vec![Parameter::dense(*width, false)],
             Self::Linear(linear) => linear.parameters(),
             Self::ExpertLinear { count, linear } => {
                 let experts = |one: Parameter| vec![one; usize::try_from(*count).unwrap_or(0)];
@@ -184,13 +306,25 @@ impl Operator {
             }
             Self::Route { count, bias: true, .. } => vec![Parameter::dense(*count, false)],
             Self::Route { bias: false, .. }
+            | Self::RotaryTable
+            | Self::Mask
             | Self::Dispatch
             | Self::Combine
+            | Self::Heads
             | Self::Rotary
             | Self::Attention(_)
-            | Self::Activation
+            | Self::Activation(_)
             | Self::Multiply
             | Self::Add
+            | Self::Scale
+            | Self::Last
+            | Self::Dropout
+            | Self::Concatenate
+            | Self::Split
+            | Self::Copy
+            | Self::MaxPool
+            | Self::Mean
+            | Self::Resample
             | Self::SoftCap => Vec::new(),
         }
     }
@@ -204,14 +338,47 @@ impl Operator {
             Self::Linear(linear) | Self::ExpertLinear { linear, .. } => {
                 2.0 * rows as f64 * linear.input as f64 * linear.output as f64
             }
+            Self::Convolution(convolution) => {
+                let seen = convolution.input / convolution.groups.max(1) * convolution.window;
+                2.0 * elements * seen as f64
+            }
+            Self::Attention(attention) => {
+                let pairs =
+                    attention.pairs() as f64 * (attention.sequences * attention.heads) as f64;
+                2.0 * pairs * (attention.key_dim + attention.value_dim) as f64
+            }
             Self::Norm { .. } => 5.0 * elements,
             Self::Rotary => 3.0 * elements,
-            Self::Activation | Self::SoftCap => 4.0 * elements,
-            Self::Multiply | Self::Add | Self::Combine | Self::PositionTable { .. } => elements,
+            Self::Activation(_) | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
+            Self::Multiply
+            | Self::Add
+            | Self::Scale
+            | Self::LearnedScale { .. }
+            | Self::Dropout
+            | Self::Resample
+            | Self::Mean
+            | Self::MaxPool
+            | Self::Combine
+            | Self::PositionTable { .. } => elements,
             Self::Route { .. } => 5.0 * elements,
-            Self::Embedding { .. } | Self::Dispatch | Self::Attention(_) => 0.0,
+            Self::Embedding { .. }
+            | Self::Dispatch
+            | Self::Mask
+            | Self::Last
+            | Self::Heads
+            | Self::Concatenate
+            | Self::Split
+            | Self::Copy => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
+    }
+}
+
+impl Convolution {
+    fn parameters(&self) -> Vec<Parameter> {
+        let weights = self.input / self.groups.max(1) * self.output * self.window;
+        let bias = self.bias.then(|| Parameter::dense(self.output, false));
+        std::iter::once(Parameter::dense(weights, true)).chain(bias).collect()
     }
 }
 
@@ -236,17 +403,20 @@ mod tests {
             [(None, 5, 0), (None, 3, 7), (Some(4), 9, 0), (Some(4), 3, 2), (Some(4), 2, 50)]
         {
             let shape = AttentionShape {
+                sequences: 1,
+                queries: tokens,
+                keys: past + tokens,
+                sight: window.map_or(Sight::Past, Sight::Window),
                 heads: 1,
                 key_value_heads: 1,
                 key_dim: 1,
                 value_dim: 1,
-                window,
                 soft_cap: false,
                 cached: 2,
             };
             let seen = |position: u64| position.min(window.unwrap_or(u64::MAX));
             let counted: u64 = (past + 1..=past + tokens).map(seen).sum();
-            assert_eq!(shape.pairs(tokens, past), counted, "{window:?} {tokens} {past}");
+            assert_eq!(shape.pairs(), counted, "{window:?} {tokens} {past}");
         }
     }
 }

@@ -3,17 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use nearside_architecture::{Architecture, Attention, Decoder, Dtype, Graph, Shape};
+use nearside_architecture::{Architecture, Dtype, Graph, Operator, Shape};
 use nearside_units::{Bytes, Flops};
 use nearside_workload::{
-    AttentionKernel, Batch, Custom, Optimizer, Preparation, Recipe, Serving, Task, Training,
-    Workload,
+    AttentionKernel, Batch, Custom, Preparation, Recipe, Serving, Task, Training, Workload,
 };
 use thiserror::Error;
 
-use crate::lowering::{Trained, input_bytes, lower};
-use crate::tape::{BLOCK, Category, Kernel, Tape, Work};
-use crate::timeline::{Peak, Resident, inference_peak, training_peak};
+use crate::live::Peak;
+use crate::lowering::{Trained, lower};
+use crate::optimizer;
+use crate::tape::{Category, Kernel, Tape, Work};
+use crate::timeline::{self, Outputs, Passes, Program, TrainingStep};
 
 /// Tokens of a prompt that serving engines work on at once (llama.cpp's and vLLM's default chunk).
 const PROMPT_CHUNK: u64 = 512;
@@ -151,13 +152,10 @@ fn of_custom(custom: &Custom) -> Demand {
     }
 }
 
-fn decoder(workload: &Workload) -> Result<&Decoder, NotEstimated> {
+fn architecture(workload: &Workload) -> Result<&Architecture, NotEstimated> {
     let task = workload.task.name();
     let model = workload.model.as_ref().ok_or(NotEstimated::NoModel { task })?;
-    match model.architecture.as_ref() {
-        Architecture::Decoder(decoder) => Ok(decoder),
-        Architecture::Other { family, .. } => Err(NotEstimated::Family { family: family.clone() }),
-    }
+    Ok(model.architecture.as_ref())
 }
 
 fn of_training(
@@ -166,102 +164,83 @@ fn of_training(
     trained: Trained,
     devices: u64,
 ) -> Result<Demand, NotEstimated> {
-    let decoder = decoder(workload)?;
+    let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
-    let adapted = recipe.weights == recipe.compute || recipe.weights == Dtype::Nf4;
-    if !adapted || trained == Trained::Everything && recipe.weights != recipe.compute {
+    let known = match recipe.weights {
+        Dtype::F32 => true,
+        Dtype::Nf4 => trained != Trained::Everything,
+        weights => weights == recipe.compute,
+    };
+    if !known {
         let (weights, compute) = (recipe.weights.name(), recipe.compute.name());
         return Err(NotEstimated::MixedPrecision { weights, compute });
     }
     let batch = training.batch.div_ceil(devices.max(1));
-    let graph = bounded(decoder, Shape::training(batch, training.sequence), recipe)?;
+    let graph = bounded(architecture, Shape::training(batch, training.sequence), recipe)?;
     let tape = lower(&graph, recipe, trained);
-    let peak = training_peak(&tape, resident(&tape, &graph, recipe.optimizer));
+    let passes = if training.accumulation > 1 { Passes::Accumulated } else { Passes::One };
+    let step = TrainingStep { optimizer: recipe.optimizer, passes };
+    let replayed = timeline::training(&tape, &PROGRAM, &step);
     let tokens_per_pass = (training.batch * training.sequence) as f64;
     let passes = (training.tokens as f64 / tokens_per_pass).ceil();
     let steps = (passes / training.accumulation as f64).ceil();
-    let gradients: Bytes = gradients(&tape).sum();
+    let gradients: Bytes = tape.trained().map(|weight| tape.gradient_bytes(weight)).sum();
     let kernels = training_kernels(&tape);
     Ok(Demand {
-        memory: memory(&tape, peak),
+        memory: memory(&tape, replayed.peak),
         passes: vec![
             Pass { name: "forward and backward", repeats: passes, kernels: counted(kernels) },
             Pass {
                 name: "optimizer step",
                 repeats: steps,
-                kernels: vec![(optimizer_work(&tape, recipe.optimizer), 1)],
+                kernels: vec![(optimizer::work(&tape, recipe.optimizer), 1)],
             },
         ],
-        load: tape.weights.iter().map(|weight| weight.bytes).sum(),
+        load: tape.weight_bytes(),
         exchanged: gradients,
         core_seconds: 0.0,
     })
 }
 
+/// A program that lets go of what it no longer needs.
+const PROGRAM: Program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
+
 /// Largest number of bytes that a pass may come to: sums of them stay within 64 bits.
 const MOST_BYTES: u128 = 1 << 62;
 
 /// The graph of a pass whose sizes can be counted.
-fn bounded(decoder: &Decoder, shape: Shape, recipe: &Recipe) -> Result<Graph, NotEstimated> {
+fn bounded(
+    architecture: &Architecture,
+    shape: Shape,
+    recipe: &Recipe,
+) -> Result<Graph, NotEstimated> {
     let tokens = u128::from(shape.batch) * u128::from(shape.tokens);
     let context = u128::from(shape.tokens) + u128::from(shape.past);
-    let heads = decoder.layers.iter().map(|layer| match &layer.attention {
-        Attention::Grouped(attention) => attention.heads,
-        Attention::Latent(attention) => attention.heads,
+    let one = Shape { image: shape.image, ..Shape::prompt(1, 1) };
+    let one = architecture.graph(one).ok_or_else(|| not_built(architecture))?;
+    let widths: u128 = one.values.iter().map(|value| u128::from(value.elements())).sum();
+    let heads = one.nodes.iter().map(|node| match &node.operator {
+        Operator::Attention(attention) => u128::from(attention.heads),
+        _ => 0,
     });
-    let heads = u128::from(heads.max().unwrap_or(1));
-    let one = Graph::of(decoder, Shape { batch: 1, tokens: 1, past: 0, scored: 1 });
-    let widths: u128 = one.values.iter().map(|value| u128::from(value.rows * value.width)).sum();
     let scores = match recipe.attention {
-        AttentionKernel::Eager => heads * context * decoder.layers.len() as u128,
+        AttentionKernel::Eager => heads.sum::<u128>() * context,
         AttentionKernel::Masked | AttentionKernel::Fused => context,
     };
     // A value is kept in at most four copies of at most eight bytes.
     let bytes = tokens.checked_mul(widths + scores).and_then(|elements| elements.checked_mul(64));
-    match bytes.is_some_and(|bytes| bytes <= MOST_BYTES) {
-        true => Ok(Graph::of(decoder, shape)),
-        false => Err(NotEstimated::TooLarge { tokens }),
+    if bytes.is_none_or(|bytes| bytes > MOST_BYTES) {
+        return Err(NotEstimated::TooLarge { tokens });
     }
+    architecture.graph(shape).ok_or_else(|| not_built(architecture))
 }
 
-fn gradients(tape: &Tape) -> impl Iterator<Item = Bytes> {
-    tape.weights.iter().filter_map(|weight| weight.gradient)
-}
-
-/// The optimizer's states and temporaries. AdamW keeps two states in the weight's type and one
-/// 32-bit step number per tensor, which takes a whole block.
-#[must_use]
-pub fn resident(tape: &Tape, graph: &Graph, optimizer: Optimizer) -> Resident {
-    let all: Bytes = gradients(tape).sum();
-    let tensors = gradients(tape).count() as u64;
-    let states = match optimizer {
-        Optimizer::AdamW | Optimizer::AdamWPlain | Optimizer::AdamWForeach => {
-            all * 2 + Bytes::new(BLOCK * tensors)
-        }
-        Optimizer::SgdMomentum => all,
-        Optimizer::Sgd => Bytes::ZERO,
+fn not_built(architecture: &Architecture) -> NotEstimated {
+    let family = match architecture {
+        Architecture::Other { family, .. } => family.clone(),
+        Architecture::Decoder(_) => "decoder".to_owned(),
     };
-    let temporary = match optimizer {
-        Optimizer::AdamWPlain => gradients(tape).max().unwrap_or(Bytes::ZERO) * 2,
-        Optimizer::AdamWForeach => all,
-        Optimizer::AdamW | Optimizer::Sgd | Optimizer::SgdMomentum => Bytes::ZERO,
-    };
-    Resident { optimizer: states, optimizer_temporary: temporary, inputs: input_bytes(graph) }
-}
-
-/// Reads weight, gradient and states, writes weight and states.
-fn optimizer_work(tape: &Tape, optimizer: Optimizer) -> Work {
-    let all: Bytes = gradients(tape).sum();
-    let elements = tape.weights.iter().filter(|weight| weight.gradient.is_some());
-    let elements: u64 = elements.map(|weight| weight.elements).sum();
-    let (traffic, operations) = match optimizer {
-        Optimizer::AdamW => (7, 12.0),
-        Optimizer::AdamWPlain | Optimizer::AdamWForeach => (16, 12.0),
-        Optimizer::SgdMomentum => (5, 4.0),
-        Optimizer::Sgd => (3, 2.0),
-    };
-    let flops = Flops::from_flops(elements as f64 * operations).unwrap_or(Flops::ZERO);
-    Work { kernel: Kernel::Pointwise, flops, bytes: all * traffic }
+    NotEstimated::Family { family }
 }
 
 /// Forward and backward kernels; checkpointed stretches run forward twice.
@@ -290,12 +269,12 @@ fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32)> {
 }
 
 fn memory(tape: &Tape, peak: Peak) -> Memory {
-    let trained = tape.weights.iter().filter(|weight| weight.gradient.is_some());
+    let elements = |weight| tape.of(weight).elements;
     Memory {
         place: format!("{}: {}", peak.pass, peak.step),
         by_category: peak.by_category,
-        parameters: tape.weights.iter().map(|weight| weight.elements).sum(),
-        trained: trained.map(|weight| weight.elements).sum(),
+        parameters: tape.weights().map(elements).sum(),
+        trained: tape.trained().map(elements).sum(),
     }
 }
 
@@ -344,17 +323,17 @@ fn answer(
     request: Request,
     answering: Answering,
 ) -> Result<Demand, NotEstimated> {
-    let decoder = decoder(workload)?;
+    let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
-    let graph = bounded(decoder, answering.prompts, recipe)?;
+    let graph = bounded(architecture, answering.prompts, recipe)?;
     let tape = lower(&graph, recipe, Trained::Nothing);
     let next = Shape::next_token(answering.together, request.prompt + request.output / 2);
-    let next_graph = bounded(decoder, next, recipe)?;
+    let next_graph = bounded(architecture, next, recipe)?;
     // One new token is read by every engine with a fused kernel.
     let next_recipe = Recipe { attention: AttentionKernel::Fused, ..*recipe };
     let next_tape = lower(&next_graph, &next_recipe, Trained::Nothing);
     let context = request.prompt + request.output;
-    let cached = u128::from(graph.cached_elements(context) / graph.shape.batch)
+    let cached = u128::from(graph.cached_elements(context) / answering.prompts.batch)
         * u128::from(answering.together);
     let cached = u64::try_from(cached).ok().filter(|cached| u128::from(*cached) * 8 < MOST_BYTES);
     let too_large =
@@ -362,15 +341,15 @@ fn answer(
     let cache = recipe.cache.bytes(cached.ok_or_else(too_large)?);
     let stored = workload.model.as_ref().and_then(|model| model.stored);
     let stored = stored.filter(|stored| stored.dtype == recipe.weights);
-    let peak = |graph: &Graph, tape: &Tape| {
-        let mut peak = inference_peak(tape, resident(tape, graph, Optimizer::Sgd));
+    let peak = |tape: &Tape| {
+        let mut peak = timeline::inference(tape, &PROGRAM).peak;
         peak.by_category.insert(Category::Cache, cache);
         if let Some(stored) = stored {
             peak.by_category.insert(Category::Weights, stored.bytes);
         }
         peak
     };
-    let (reading, writing) = (peak(&graph, &tape), peak(&next_graph, &next_tape));
+    let (reading, writing) = (peak(&tape), peak(&next_tape));
     let peak = if writing.total() > reading.total() { writing } else { reading };
     let forward = |tape: &Tape| counted(tape.steps.iter().map(|step| step.forward));
     let mut writing = forward(&next_tape);

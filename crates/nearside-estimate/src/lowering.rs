@@ -1,25 +1,34 @@
-//! From a model's operator graph to the steps of a framework: what eager PyTorch with Hugging Face
-//! modules does for each operator, and what its autograd keeps.
+//! From a model's operator graph to the steps of a framework: what eager PyTorch does for each
+//! operator of Hugging Face, torchvision and diffusers modules, and what its autograd keeps.
 //!
-//! The rules were read from the frameworks and are held to traces of real programs, byte by byte
-//! (`tests/trace.rs`; torch 2.9.1, transformers 5.23, peft 0.21.2). Those that surprise:
+//! The rules were read from the frameworks and are held to traces of real programs, event by event
+//! (`tests/events.rs`) and peak by peak (`tests/trace.rs`; torch 2.9.1, transformers 5.23,
+//! peft 0.21.2). Those that surprise:
 //!
-//! - RMS norm works in 32 bits: the widened input, the inverse root and the normalised value are
-//!   kept, the latter only when the scale is trained.
-//! - A frozen linear layer keeps nothing; an adapter keeps a 32-bit copy of its input.
+//! - RMS norm works in 32 bits, step by step: the widened input, the inverse root and the
+//!   normalised value are kept, the latter only when the scale is trained.
+//! - Gradients are made in the alphabetical order of a function's argument names: that of a weight
+//!   comes before that of its input.
 //! - Masked and eager attention repeat key-value heads; eager attention keeps the scores twice.
 //! - The loss keeps 32-bit log-probabilities of every token over the whole vocabulary.
 
 mod adapter;
 mod attention;
+mod convolution;
+mod experts;
+mod linear;
+mod loss;
+mod norm;
+mod op;
+mod pointwise;
+mod position;
+mod rearrange;
 
-use nearside_architecture::{
-    Dtype, Graph, Linear, Node, Norm, Operator, Projection, Value, ValueId,
-};
-use nearside_units::{Bytes, Flops};
-use nearside_workload::{Adapter, AttentionKernel, Checkpointing, Recipe};
+use nearside_architecture::{Dtype, Graph, Node, Operator, Value, ValueId};
+use nearside_workload::{Adapter, Checkpointing, Recipe};
 
-use crate::tape::{Category, Kernel, Step, Tape, Tensor, TensorId, Weight, WeightId, Work};
+use crate::tape::{Category, Flow, Origin, Tape, Tensor, TensorId};
+use op::Op;
 
 /// Which weights are trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,73 +49,72 @@ pub fn lower(graph: &Graph, recipe: &Recipe, trained: Trained) -> Tape {
         graph,
         recipe,
         trained,
+        numbers: Numbers::of(recipe),
         tape: Tape::default(),
         tensors: vec![None; graph.values.len()],
+        masks: Vec::new(),
         positions: None,
-        mask: None,
         table: None,
-        branch_inputs: Vec::new(),
+        casts: Vec::new(),
+        returned_late: Vec::new(),
     };
     lowering.run();
     lowering.tape
 }
 
-/// Bytes that a pass holds outside the tape: token numbers and small buffers.
-#[must_use]
-pub fn input_bytes(graph: &Graph) -> Bytes {
-    let token_numbers = Bytes::new(graph.shape.rows() * 8).rounded_up_to(crate::tape::BLOCK);
-    token_numbers + Bytes::new(2 * crate::tape::BLOCK)
+/// The number types of a recipe.
+#[derive(Clone, Copy)]
+struct Numbers {
+    /// Of weights that are not quantized.
+    parameters: Dtype,
+    /// Of matrix products.
+    products: Dtype,
+    /// Of what flows between modules.
+    stream: Dtype,
+    /// Whether the framework casts as it goes (`torch.autocast`).
+    autocast: bool,
+}
+
+impl Numbers {
+    /// 4-bit weights leave everything else in 32 bits (`prepare_model_for_kbit_training`); 32-bit
+    /// weights with narrower products are autocast.
+    fn of(recipe: &Recipe) -> Self {
+        let Recipe { weights, compute, .. } = *recipe;
+        match weights {
+            Dtype::Nf4 => Self {
+                parameters: Dtype::F32,
+                products: compute,
+                stream: Dtype::F32,
+                autocast: false,
+            },
+            Dtype::F32 if compute != Dtype::F32 => Self {
+                parameters: Dtype::F32,
+                products: compute,
+                stream: Dtype::F32,
+                autocast: true,
+            },
+            _ => Self { parameters: compute, products: compute, stream: compute, autocast: false },
+        }
+    }
 }
 
 struct Lowering<'graph> {
     graph: &'graph Graph,
     recipe: &'graph Recipe,
     trained: Trained,
+    numbers: Numbers,
     tape: Tape,
     tensors: Vec<Option<TensorId>>,
+    /// Masks, made before the first block.
+    masks: Vec<(attention::MaskKey, TensorId)>,
+    /// Numbers of positions, held while the model runs.
     positions: Option<TensorId>,
-    mask: Option<TensorId>,
     /// The embedding table, which a tied output layer uses again.
-    table: Option<WeightId>,
-    /// Inputs of the current residual branch, held by the caller until it ends.
-    branch_inputs: Vec<TensorId>,
-}
-
-/// A step to record.
-struct Emit<'a> {
-    name: &'static str,
-    kernel: Kernel,
-    inputs: &'a [TensorId],
-    saved: &'a [TensorId],
-    weights: &'a [WeightId],
-    /// Share of the weights' bytes that the step reads: rows of a table, chosen experts.
-    weights_read: f64,
-    elements: u64,
-    dtype: Dtype,
-    category: Category,
-    flops: Flops,
-    forward_temporary: Bytes,
-    backward_temporary: Bytes,
-}
-
-impl<'a> Emit<'a> {
-    /// A pointwise step that keeps nothing.
-    fn pointwise(name: &'static str, inputs: &'a [TensorId], elements: u64, dtype: Dtype) -> Self {
-        Self {
-            name,
-            kernel: Kernel::Pointwise,
-            inputs,
-            saved: &[],
-            weights: &[],
-            weights_read: 1.0,
-            elements,
-            dtype,
-            category: Category::Activations,
-            flops: Flops::from_flops(elements as f64).unwrap_or(Flops::ZERO),
-            forward_temporary: Bytes::ZERO,
-            backward_temporary: Bytes::ZERO,
-        }
-    }
+    table: Option<TensorId>,
+    /// Narrow copies of weights that autocast keeps for the pass.
+    casts: Vec<(TensorId, TensorId)>,
+    /// What an attention returned besides its output: the caller holds it until the block ends.
+    returned_late: Vec<TensorId>,
 }
 
 impl Lowering<'_> {
@@ -114,199 +122,178 @@ impl Lowering<'_> {
         self.trained != Trained::Nothing
     }
 
-    fn compute(&self) -> Dtype {
-        self.recipe.compute
-    }
-
     fn run(&mut self) {
-        self.inputs();
-        let mut layer_input = None;
+        let mut held = self.graph.held.iter().peekable();
         let mut layer = None;
-        let mut embedded = None;
-        for node in &self.graph.nodes {
-            if node.layer != layer {
-                self.end_layer(layer.is_some(), layer_input);
-                layer = node.layer;
-                layer_input = node.inputs.first().and_then(|input| self.tensors[input.0]);
-                embedded = embedded.or(layer_input);
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            while let Some(next) = held.next_if(|held| held.until <= index) {
+                self.hold_value(next.value);
             }
-            self.node(node);
+            if node.layer != layer {
+                self.end_layer(layer.is_some());
+                layer = node.layer;
+            }
+            match &node.operator {
+                Operator::RotaryTable => self.make_masks(),
+                Operator::Linear(linear) if linear.role.is_vocabulary() => self.leave_model(),
+                _ => {}
+            }
+            self.node(index, node);
         }
+        self.tape.returned = self.last_tensor();
+        let late: Vec<_> = held.map(|held| held.value).collect();
         if self.training() {
             self.loss();
         }
-        self.tape.hold(&embedded.into_iter().collect::<Vec<_>>());
-        self.tape.end_segment(false);
+        for value in late {
+            self.hold_value(value);
+        }
+        let returned: Vec<_> = self.tape.returned.into_iter().collect();
+        self.tape.hold(&returned);
+        let casts: Vec<_> =
+            std::mem::take(&mut self.casts).into_iter().map(|(_, cast)| cast).collect();
+        self.tape.hold(&casts);
+        self.end_layer(false);
     }
 
-    /// Ends a block: its caller lets its input go, and it may be recomputed as a whole.
-    fn end_layer(&mut self, in_layer: bool, input: Option<TensorId>) {
-        if in_layer {
-            self.tape.hold(&input.into_iter().collect::<Vec<_>>());
-        }
+    /// The inner model returns: its masks and positions are let go.
+    fn leave_model(&mut self) {
+        let masks = self.masks.iter().map(|(_, mask)| *mask);
+        let held: Vec<_> = self.positions.take().into_iter().chain(masks).collect();
+        self.tape.hold(&held);
+    }
+
+    fn hold_value(&mut self, value: ValueId) {
+        let tensors: Vec<_> = self.tensors[value.0].into_iter().collect();
+        self.tape.hold(&tensors);
+    }
+
+    /// Ends a block, which may be recomputed as a whole.
+    fn end_layer(&mut self, in_layer: bool) {
+        let late = std::mem::take(&mut self.returned_late);
+        self.tape.hold(&late);
         let recomputed =
             in_layer && self.training() && self.recipe.checkpointing == Checkpointing::Full;
         self.tape.end_segment(recomputed);
     }
 
-    /// Position tables and the attention mask, made once per pass.
-    fn inputs(&mut self) {
-        let shape = self.graph.shape;
-        let rotates = |node: &&Node| node.operator == Operator::Rotary;
-        let widths = self.graph.nodes.iter().find_map(|node| match &node.operator {
-            Operator::Attention(attention) => Some(attention.key_dim),
-            _ => None,
-        });
-        let rotated = widths.filter(|_| self.graph.nodes.iter().any(|node| rotates(&node)));
-        if let Some(width) = rotated {
-            // Sine and cosine tables, and the positions themselves.
-            let elements = 2 * shape.tokens * width;
-            self.positions = Some(self.constant("positions", elements, self.compute()));
+    fn last_tensor(&self) -> Option<TensorId> {
+        let last = self.graph.values.len().checked_sub(1)?;
+        self.tensors[last]
+    }
+
+    /// The tensor of a value; inputs come to be when they are first asked for.
+    fn value(&mut self, id: ValueId) -> TensorId {
+        if let Some(tensor) = self.tensors[id.0] {
+            return tensor;
         }
-        let mask_type = match self.recipe.attention {
-            AttentionKernel::Fused => None,
-            AttentionKernel::Masked => Some(Dtype::Bool),
-            AttentionKernel::Eager => Some(self.compute()),
-        };
-        let elements = shape.tokens * (shape.tokens + shape.past);
-        self.mask = mask_type.map(|dtype| self.constant("mask", elements, dtype));
+        let tensor = self.input(self.graph.values[id.0].elements(), self.numbers.stream);
+        self.tensors[id.0] = Some(tensor);
+        tensor
     }
 
-    fn constant(&mut self, name: &'static str, elements: u64, dtype: Dtype) -> TensorId {
-        self.emit(Emit::pointwise(name, &[], elements, dtype))
+    /// Something that the caller brings and holds.
+    fn input(&mut self, elements: u64, dtype: Dtype) -> TensorId {
+        let storage = self.tape.storage(dtype.bytes(elements), Category::Activations);
+        let origin = Origin::Input;
+        self.tape.tensor(Tensor { storage, elements, dtype, differentiable: false, origin })
     }
 
-    fn node(&mut self, node: &Node) {
-        let inputs: Vec<_> = node.inputs.iter().filter_map(|id| self.tensors[id.0]).collect();
-        let value = self.graph.values[node.output.0];
+    fn node(&mut self, index: usize, node: &Node) {
+        let value = self.graph.output(node);
         let output = match &node.operator {
             Operator::Embedding { .. } => self.embedding(node, value),
-            Operator::Norm { kind, width } => {
-                let output = self.norm(node, *kind, *width, inputs[0], value);
-                self.branch_inputs.push(output);
-                output
+            Operator::PositionTable { .. } => self.position_table(node, value),
+            Operator::RotaryTable => return self.rotary_table(node),
+            Operator::Split => return self.split(node),
+            Operator::Mask => return,
+            Operator::Heads => self.heads(index, node),
+            _ => {
+                let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
+                self.computed(node, &inputs, value)
             }
+        };
+        if let Some(id) = node.outputs.first() {
+            self.tensors[id.0] = Some(output);
+        }
+    }
+
+    fn computed(&mut self, node: &Node, inputs: &[TensorId], value: Value) -> TensorId {
+        match &node.operator {
+            Operator::Norm { kind, .. } => self.norm(node, *kind, inputs[0], value),
             Operator::Linear(linear) => self.linear(node, linear, inputs[0], value),
             Operator::ExpertLinear { linear, .. } => {
-                self.projection(node, linear, inputs[0], value)
+                self.expert_linear(node, linear, inputs[0], value)
             }
-            Operator::Attention(attention) => self.attention(node, attention, &inputs, value),
-            Operator::Rotary => self.rotary(&inputs, value),
-            Operator::Add => {
-                let held = std::mem::take(&mut self.branch_inputs);
-                self.tape.hold(&held);
-                self.plain("add", node, &inputs, value, &[])
+            Operator::Attention(attention) => self.attention(node, attention, inputs, value),
+            Operator::Rotary => self.rotary(inputs, value),
+            Operator::Activation(kind) => self.activation(*kind, inputs[0], value),
+            Operator::Multiply => self.product(inputs, value),
+            Operator::Add => self.sum(inputs, value),
+            Operator::Scale => self.scaled(inputs[0], value),
+            Operator::Last => self.last_rows(inputs[0], value),
+            Operator::SoftCap => self.soft_cap(inputs[0], value),
+            Operator::Route { .. } => self.route(node, inputs[0], value),
+            Operator::Dispatch => self.dispatch(inputs, value),
+            Operator::Combine => self.combine(inputs, value),
+            Operator::Convolution(convolution) => {
+                self.convolution(node, convolution, inputs[0], value)
             }
-            Operator::Activation => self.plain("activation", node, &inputs, value, &inputs[..1]),
-            Operator::Multiply => self.plain("multiply", node, &inputs, value, &inputs),
-            Operator::Combine => self.plain("combine experts", node, &inputs, value, &inputs),
-            Operator::Dispatch => self.plain("dispatch", node, &inputs, value, &inputs[1..]),
-            Operator::Route { .. } => self.plain("route", node, &inputs, value, &inputs),
-            Operator::SoftCap => self.soft_cap(node, &inputs, value),
-            Operator::PositionTable { .. } => self.plain("positions", node, &inputs, value, &[]),
-        };
-        self.tensors[node.output.0] = Some(output);
+            Operator::LearnedScale { width } => {
+                let scale = self.weight(*width, self.numbers.parameters);
+                self.product(&[scale, inputs[0]], value)
+            }
+            Operator::Dropout => self.dropout(inputs[0]),
+            Operator::Concatenate => self.concatenated(inputs, value),
+            Operator::Copy => self.copy(inputs[0]),
+            Operator::MaxPool => self.largest(inputs[0], value),
+            Operator::Mean => self.mean(inputs[0], value),
+            Operator::Resample => self.resampled(inputs[0], value),
+            Operator::Embedding { .. }
+            | Operator::PositionTable { .. }
+            | Operator::RotaryTable
+            | Operator::Heads
+            | Operator::Split
+            | Operator::Mask => inputs[0],
+        }
     }
 
-    fn emit(&mut self, emit: Emit<'_>) -> TensorId {
-        let trained =
-            emit.weights.iter().any(|id| self.tape.weights[id.index()].gradient.is_some());
-        let flows = emit.inputs.iter().any(|id| self.tape.of(*id).differentiable);
-        let output = self.tape.tensor(Tensor {
-            bytes: emit.dtype.bytes(emit.elements),
-            category: emit.category,
-            differentiable: trained || flows,
-            permanent: emit.category == Category::Cache,
-        });
-        let saved = emit.saved.to_vec();
-        let gradients = usize::from(trained) + usize::from(flows);
-        let (forward, backward) = self.work(&emit, output, gradients);
-        self.tape.step(Step {
-            name: emit.name,
-            inputs: emit.inputs.to_vec(),
-            output: Some(output),
-            saved,
-            weights: emit.weights.to_vec(),
-            forward_temporary: emit.forward_temporary,
-            backward_temporary: emit.backward_temporary,
-            forward,
-            backward,
-        });
-        output
+    /// Registers a weight as the framework stores it.
+    fn weight(&mut self, elements: u64, dtype: Dtype) -> TensorId {
+        let differentiable = self.trained == Trained::Everything;
+        self.leaf(elements, dtype, differentiable)
     }
 
-    /// Arithmetic and traffic: forward reads inputs and weights and writes the output; backward
-    /// repeats the arithmetic once for the input's gradient and once for the weights'.
-    fn work(&self, emit: &Emit<'_>, output: TensorId, gradients: usize) -> (Work, Work) {
-        let size = |ids: &[TensorId]| ids.iter().map(|id| self.tape.of(*id).bytes).sum::<Bytes>();
-        let weights: Bytes =
-            emit.weights.iter().map(|id| self.tape.weights[id.index()].bytes).sum();
-        let traffic =
-            size(emit.inputs) + self.tape.of(output).bytes + weights.scaled(emit.weights_read);
-        let forward = Work { kernel: emit.kernel, flops: emit.flops, bytes: traffic };
-        let repeats = match emit.kernel {
-            Kernel::Matrix => gradients as f64,
-            // Five matrix products instead of two (FlashAttention-2, arXiv 2307.08691, section 3.1).
-            Kernel::Attention => 2.5,
-            Kernel::Pointwise => 1.0,
-        };
-        let runs = gradients > 0;
-        let backward = Work {
-            kernel: emit.kernel,
-            flops: if runs { emit.flops * repeats } else { Flops::ZERO },
-            bytes: if runs { traffic.scaled(repeats.max(1.0)) } else { Bytes::ZERO },
-        };
-        (forward, backward)
+    fn leaf(&mut self, elements: u64, dtype: Dtype, differentiable: bool) -> TensorId {
+        let storage = self.tape.storage(dtype.bytes(elements), Category::Weights);
+        let origin = Origin::Weight;
+        self.tape.tensor(Tensor { storage, elements, dtype, differentiable, origin })
     }
 
-    /// Registers the weights of a node.
-    fn weights(&mut self, node: &Node) -> Vec<WeightId> {
-        let uses = match (&node.operator, self.output_is_tied()) {
-            (Operator::Embedding { .. }, true) => 2,
-            _ => 1,
-        };
-        let quantized = match &node.operator {
-            Operator::Linear(linear) => !matches!(
-                linear.role,
-                Projection::Output | Projection::TiedOutput | Projection::Router
-            ),
-            Operator::ExpertLinear { .. } => true,
-            // A quantized file stores its table quantized as well.
-            Operator::Embedding { .. } => self.trained == Trained::Nothing,
-            _ => false,
-        };
-        let matrix_type = match &node.operator {
-            Operator::Linear(_) if self.trained == Trained::Nothing => self.recipe.weights,
-            _ if quantized => self.recipe.weights,
-            _ => self.compute(),
-        };
-        let parameters = node.parameters();
-        let weight = |parameter: nearside_architecture::Parameter| {
-            let dtype = if parameter.matrix { matrix_type } else { self.compute() };
-            let bytes = dtype.bytes(parameter.elements);
-            let gradient = (self.trained == Trained::Everything).then_some(bytes);
-            Weight { bytes, elements: parameter.elements, gradient, uses }
-        };
-        let weights: Vec<_> = parameters.into_iter().map(weight).collect();
-        weights.into_iter().map(|weight| self.tape.weight(weight)).collect()
-    }
-
-    fn output_is_tied(&self) -> bool {
-        self.graph.nodes.iter().any(|node| match &node.operator {
-            Operator::Linear(linear) => linear.role == Projection::TiedOutput,
-            _ => false,
-        })
+    /// The same numbers in another type: nothing happens where they have it already.
+    fn cast(&mut self, input: TensorId, dtype: Dtype) -> TensorId {
+        let tensor = self.tape.of(input);
+        if tensor.dtype == dtype {
+            return input;
+        }
+        let category = self.tape.storage_of(input).category;
+        let category = if category == Category::Logits { category } else { Category::Activations };
+        let op = Op::new("cast").read(input, Flow::Fresh).category(category);
+        self.run_op(op.make(tensor.elements, dtype))
     }
 
     fn embedding(&mut self, node: &Node, value: Value) -> TensorId {
-        let weights = self.weights(node);
-        self.table = weights.first().copied();
-        let dtype = self.compute();
-        let elements = value.rows * value.width;
-        let emit = Emit::pointwise("embedding", &[], elements, dtype);
-        let stored: u64 = node.parameters().iter().map(|parameter| parameter.elements).sum();
-        let weights_read = (elements as f64 / stored.max(1) as f64).min(1.0);
-        let output = self.emit(Emit { weights: &weights, weights_read, ..emit });
+        let rows = self.graph.values[node.inputs[0].0].rows;
+        let ids = match self.tensors[node.inputs[0].0] {
+            Some(ids) => ids,
+            None => self.input(rows, Dtype::I64),
+        };
+        self.tensors[node.inputs[0].0] = Some(ids);
+        let table = self.table_weight(node);
+        self.table = Some(table);
+        let dtype = self.numbers.stream;
+        let op = Op::new("embedding").read(table, Flow::Fresh).read(ids, Flow::Stop);
+        let output = self.run_op(op.save(ids).reads_part().make(value.elements(), dtype));
         // Checkpointed adapters need a gradient at the input of the first block, which peft forces.
         let forced = matches!(self.trained, Trained::Adapters(_))
             && self.recipe.checkpointing == Checkpointing::Full;
@@ -314,175 +301,13 @@ impl Lowering<'_> {
         output
     }
 
-    fn cast(&mut self, input: TensorId, elements: u64, dtype: Dtype) -> TensorId {
-        self.emit(Emit {
-            category: self.tape.of(input).category,
-            ..Emit::pointwise("cast", &[input], elements, dtype)
-        })
-    }
-
-    /// Widens to 32 bits, unless it is that wide already.
-    fn widened(&mut self, input: TensorId, elements: u64) -> TensorId {
-        match self.compute() {
-            Dtype::F32 => input,
-            _ => self.cast(input, elements, Dtype::F32),
-        }
-    }
-
-    fn narrowed(&mut self, input: TensorId, elements: u64) -> TensorId {
-        match self.compute() {
-            Dtype::F32 => input,
-            dtype => self.cast(input, elements, dtype),
-        }
-    }
-
-    fn norm(
-        &mut self,
-        node: &Node,
-        kind: Norm,
-        width: u64,
-        input: TensorId,
-        value: Value,
-    ) -> TensorId {
-        let weights = self.weights(node);
-        let elements = value.rows * value.width;
-        let groups = elements / width.max(1);
-        if kind == Norm::Layer {
-            let statistics =
-                self.emit(Emit::pointwise("layer norm", &[input], 2 * groups, Dtype::F32));
-            let inputs = [input, statistics];
-            let emit = Emit::pointwise("layer norm", &inputs, elements, self.compute());
-            return self.emit(Emit { saved: &inputs, weights: &weights, ..emit });
-        }
-        let wide = self.widened(input, elements);
-        let root = self.emit(Emit {
-            saved: &[wide],
-            forward_temporary: Dtype::F32.bytes(elements),
-            backward_temporary: Dtype::F32.bytes(elements),
-            ..Emit::pointwise("norm root", &[wide], groups, Dtype::F32)
-        });
-        let inputs = [wide, root];
-        let scaled = self.emit(Emit {
-            saved: &inputs,
-            backward_temporary: Dtype::F32.bytes(elements),
-            ..Emit::pointwise("norm", &inputs, elements, Dtype::F32)
-        });
-        let narrow = self.narrowed(scaled, elements);
-        let kept = [narrow];
-        let saved = if self.trained == Trained::Everything { &kept[..] } else { &[] };
-        let emit = Emit::pointwise("norm scale", &kept, elements, self.compute());
-        self.emit(Emit { saved, weights: &weights, ..emit })
-    }
-
-    fn linear(&mut self, node: &Node, linear: &Linear, input: TensorId, value: Value) -> TensorId {
-        let output = self.projection(node, linear, input, value);
-        match self.trained {
-            Trained::Adapters(adapter) if adapter::adapts(adapter.targets, linear.role) => {
-                self.adapter(adapter, linear, [input, output], value.rows)
-            }
-            _ => output,
-        }
-    }
-
-    fn projection(
-        &mut self,
-        node: &Node,
-        linear: &Linear,
-        input: TensorId,
-        value: Value,
-    ) -> TensorId {
-        let weights = match (linear.role, self.table) {
-            (Projection::TiedOutput, Some(table)) => vec![table],
-            _ => self.weights(node),
+    /// A table of rows: a quantized file stores it quantized as well.
+    fn table_weight(&mut self, node: &Node) -> TensorId {
+        let elements = node.parameters().iter().map(|parameter| parameter.elements).sum();
+        let dtype = match self.trained {
+            Trained::Nothing if self.recipe.weights != Dtype::Nf4 => self.recipe.weights,
+            _ => self.numbers.parameters,
         };
-        let kept = [input];
-        let saved = if self.trained == Trained::Everything { &kept[..] } else { &[] };
-        let vocabulary = matches!(linear.role, Projection::Output | Projection::TiedOutput);
-        let category = if vocabulary { Category::Logits } else { Category::Activations };
-        let unpacked = self.unpacked(linear);
-        self.emit(Emit {
-            kernel: Kernel::Matrix,
-            saved,
-            weights: &weights,
-            weights_read: experts_read(node, value.rows),
-            category,
-            flops: self.graph.flops(node),
-            forward_temporary: unpacked,
-            backward_temporary: unpacked,
-            ..Emit::pointwise("linear", &kept, value.rows * value.width, self.compute())
-        })
-    }
-
-    /// A weight stored in 4 bits for training is unpacked for every product.
-    fn unpacked(&self, linear: &Linear) -> Bytes {
-        match (self.trained, self.recipe.weights) {
-            (Trained::Adapters(_), Dtype::Nf4) => {
-                self.compute().bytes(linear.input * linear.output)
-            }
-            _ => Bytes::ZERO,
-        }
-    }
-
-    fn rotary(&mut self, inputs: &[TensorId], value: Value) -> TensorId {
-        let elements = value.rows * value.width;
-        let dtype = self.compute();
-        let inputs: Vec<_> = inputs.iter().copied().chain(self.positions).collect();
-        self.emit(Emit {
-            saved: &inputs[1..],
-            forward_temporary: dtype.bytes(elements) * 2,
-            backward_temporary: dtype.bytes(elements) * 2,
-            ..Emit::pointwise("rotary", &inputs, elements, dtype)
-        })
-    }
-
-    fn plain(
-        &mut self,
-        name: &'static str,
-        node: &Node,
-        inputs: &[TensorId],
-        value: Value,
-        saved: &[TensorId],
-    ) -> TensorId {
-        let weights = self.weights(node);
-        let elements = value.rows * value.width;
-        let emit = Emit::pointwise(name, inputs, elements, self.compute());
-        self.emit(Emit { saved, weights: &weights, flops: self.graph.flops(node), ..emit })
-    }
-
-    fn soft_cap(&mut self, node: &Node, inputs: &[TensorId], value: Value) -> TensorId {
-        let kept = [self.tape.next_tensor()];
-        let emit = Emit::pointwise("soft cap", inputs, value.rows * value.width, self.compute());
-        let flops = self.graph.flops(node);
-        self.emit(Emit { saved: &kept, category: Category::Logits, flops, ..emit })
-    }
-
-    /// Cross entropy over every token: logits in 32 bits, their log-softmax, the mean.
-    fn loss(&mut self) {
-        let Some(logits) = self.last_tensor() else { return };
-        let last = self.graph.values.last().copied().unwrap_or(Value { rows: 0, width: 0 });
-        let elements = last.rows * last.width;
-        let labels = self.constant("labels", last.rows, Dtype::I64);
-        let wide = self.widened(logits, elements);
-        let kept = [self.tape.next_tensor()];
-        let scores = self.emit(Emit {
-            saved: &kept,
-            category: Category::Logits,
-            ..Emit::pointwise("log softmax", &[wide], elements, Dtype::F32)
-        });
-        let inputs = [scores, labels];
-        self.emit(Emit { saved: &inputs, ..Emit::pointwise("loss", &inputs, 1, Dtype::F32) });
-    }
-
-    fn last_tensor(&self) -> Option<TensorId> {
-        let last = ValueId(self.graph.values.len().checked_sub(1)?);
-        self.tensors[last.0]
-    }
-}
-
-/// Share of a node's weights that `rows` rows read: no more experts than there are choices.
-fn experts_read(node: &Node, rows: u64) -> f64 {
-    match &node.operator {
-        Operator::ExpertLinear { count, .. } => (rows as f64 / *count as f64).min(1.0),
-        _ => 1.0,
+        self.weight(elements, dtype)
     }
 }

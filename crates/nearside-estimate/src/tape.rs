@@ -3,8 +3,9 @@
 //!
 //! A [`Tape`] is recorded by [`crate::lowering`] and replayed by [`crate::timeline`]. Lifetimes are
 //! those of eager PyTorch: a tensor lives until its last use, until the step that saved it has run
-//! backwards, or for as long as a caller holds it.
+//! backwards, or for as long as a caller holds it. A view shares the storage of what it looks at.
 
+use nearside_architecture::Dtype;
 use nearside_units::{Bytes, Flops};
 
 /// The caching allocator rounds every request up to this many bytes
@@ -63,31 +64,67 @@ impl Category {
 
 /// Names a tensor of a tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TensorId(usize);
+pub struct TensorId(u32);
 
 impl TensorId {
     pub(crate) const fn index(self) -> usize {
-        self.0
+        self.0 as usize
     }
 }
 
-/// A tensor that a step makes.
+/// Names a storage of a tape: the memory behind one or more tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StorageId(u32);
+
+impl StorageId {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The memory behind one or more tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tensor {
+pub struct Storage {
     /// Size as the allocator counts it.
     pub bytes: Bytes,
     /// What it is for.
     pub category: Category,
+}
+
+/// A tensor, or a view of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// The memory it lives in.
+    pub storage: StorageId,
+    /// How many elements it has.
+    pub elements: u64,
+    /// Their type.
+    pub dtype: Dtype,
     /// Whether a gradient flows back through it.
     pub differentiable: bool,
-    /// Whether it stays until the end (the cache).
-    pub permanent: bool,
+    /// Where it comes from and how long it stays.
+    pub origin: Origin,
+}
+
+/// Where a tensor comes from and how long it stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A weight: there before the first step; its gradient stays until the optimizer has used it.
+    Weight,
+    /// Loaded with the weights and never trained, such as running statistics.
+    Buffer,
+    /// Brought by the caller, who holds it.
+    Input,
+    /// Made by a step, let go after its last use.
+    Step,
+    /// Made by a step and kept until the end, as a cache is.
+    Kept,
 }
 
 /// Which part of a machine limits a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kernel {
-    /// Matrix products: tensor cores where there are any.
+    /// Matrix products and convolutions: tensor cores where there are any.
     Matrix,
     /// Attention kernels.
     Attention,
@@ -106,46 +143,51 @@ pub struct Work {
     pub bytes: Bytes,
 }
 
-/// A weight tensor.
+impl Work {
+    /// No work at all.
+    pub const NONE: Self =
+        Self { kernel: Kernel::Pointwise, flops: Flops::ZERO, bytes: Bytes::ZERO };
+}
+
+/// How a gradient flows back from a step's output to one of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Weight {
-    /// Stored size as the allocator counts it.
-    pub bytes: Bytes,
-    /// Elements.
-    pub elements: u64,
-    /// Size of its gradient; `None` when it is frozen.
-    pub gradient: Option<Bytes>,
-    /// How many steps contribute to its gradient (two for tied embeddings).
-    pub uses: usize,
+pub enum Flow {
+    /// Into memory of its own.
+    Fresh,
+    /// The gradient of the output, or a view of it, is the gradient of the input.
+    Pass,
+    /// The gradient of the output, summed up.
+    Sum,
+    /// A product of the output's size is made first, then summed up.
+    SumOfProduct,
+    /// Not at all.
+    Stop,
 }
 
-/// Names a weight of a tape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct WeightId(usize);
-
-impl WeightId {
-    pub(crate) const fn index(self) -> usize {
-        self.0
-    }
+/// A tensor that a step reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Which.
+    pub tensor: TensorId,
+    /// How a gradient reaches it.
+    pub flow: Flow,
 }
 
-/// One kernel launch of the forward pass, and what its backward does.
+/// One call of the forward pass, and what its backward does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Its name in answers to "where is the peak?".
     pub name: &'static str,
-    /// Tensors it reads.
-    pub inputs: Vec<TensorId>,
-    /// The tensor it makes; `None` for a mere use that keeps its inputs alive.
-    pub output: Option<TensorId>,
+    /// Tensors it reads, in the order in which its backward makes their gradients.
+    pub inputs: Vec<Input>,
+    /// Tensors it makes; none for a mere use that keeps its inputs alive.
+    pub outputs: Vec<TensorId>,
     /// Tensors kept until its backward has run.
     pub saved: Vec<TensorId>,
-    /// Weights it uses.
-    pub weights: Vec<WeightId>,
     /// Bytes taken and given back inside its forward kernel.
     pub forward_temporary: Bytes,
-    /// Bytes taken and given back inside its backward kernel.
-    pub backward_temporary: Bytes,
+    /// What its backward takes in this order before its gradients, and gives back after them.
+    pub backward_temporaries: Vec<Bytes>,
     /// What its forward computes.
     pub forward: Work,
     /// What its backward computes.
@@ -164,29 +206,29 @@ pub struct Segment {
 /// What a framework does, step by step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tape {
-    /// Tensors in the order they are made.
+    /// The memory behind the tensors.
+    pub storages: Vec<Storage>,
+    /// Tensors: weights first in the order a framework registers them, others as they are made.
     pub tensors: Vec<Tensor>,
-    /// The weights.
-    pub weights: Vec<Weight>,
     /// The steps of the forward pass.
     pub steps: Vec<Step>,
     /// The same steps in stretches.
     pub segments: Vec<Segment>,
+    /// What the model returns to its caller besides the loss.
+    pub returned: Option<TensorId>,
 }
 
 impl Tape {
-    /// Adds a tensor.
-    pub fn tensor(&mut self, tensor: Tensor) -> TensorId {
-        self.tensors.push(Tensor { bytes: tensor.bytes.rounded_up_to(BLOCK), ..tensor });
-        TensorId(self.tensors.len() - 1)
+    /// Adds a storage, its size rounded as the allocator does.
+    pub fn storage(&mut self, bytes: Bytes, category: Category) -> StorageId {
+        self.storages.push(Storage { bytes: bytes.rounded_up_to(BLOCK), category });
+        StorageId(u32::try_from(self.storages.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// Adds a weight.
-    pub fn weight(&mut self, weight: Weight) -> WeightId {
-        let gradient = weight.gradient.map(|bytes| bytes.rounded_up_to(BLOCK));
-        let bytes = weight.bytes.rounded_up_to(BLOCK);
-        self.weights.push(Weight { bytes, gradient, ..weight });
-        WeightId(self.weights.len() - 1)
+    /// Adds a tensor.
+    pub fn tensor(&mut self, tensor: Tensor) -> TensorId {
+        self.tensors.push(tensor);
+        TensorId(u32::try_from(self.tensors.len() - 1).unwrap_or(u32::MAX))
     }
 
     /// Adds a step.
@@ -196,17 +238,19 @@ impl Tape {
 
     /// Keeps tensors alive up to this point, as a caller's variables do.
     pub fn hold(&mut self, tensors: &[TensorId]) {
-        let nothing = Work { kernel: Kernel::Pointwise, flops: Flops::ZERO, bytes: Bytes::ZERO };
+        if tensors.is_empty() {
+            return;
+        }
+        let input = |tensor: &TensorId| Input { tensor: *tensor, flow: Flow::Stop };
         self.steps.push(Step {
             name: "hold",
-            inputs: tensors.to_vec(),
-            output: None,
+            inputs: tensors.iter().map(input).collect(),
+            outputs: Vec::new(),
             saved: Vec::new(),
-            weights: Vec::new(),
             forward_temporary: Bytes::ZERO,
-            backward_temporary: Bytes::ZERO,
-            forward: nothing,
-            backward: nothing,
+            backward_temporaries: Vec::new(),
+            forward: Work::NONE,
+            backward: Work::NONE,
         });
     }
 
@@ -218,15 +262,54 @@ impl Tape {
         }
     }
 
-    /// The id that the next tensor will have.
-    #[must_use]
-    pub const fn next_tensor(&self) -> TensorId {
-        TensorId(self.tensors.len())
-    }
-
     /// The tensor behind an id.
     #[must_use]
     pub fn of(&self, id: TensorId) -> Tensor {
-        self.tensors[id.0]
+        self.tensors[id.index()]
+    }
+
+    /// The storage behind a tensor.
+    #[must_use]
+    pub fn storage_of(&self, id: TensorId) -> Storage {
+        self.storages[self.of(id).storage.index()]
+    }
+
+    /// Size of a gradient of a tensor, as the allocator counts it.
+    #[must_use]
+    pub fn gradient_bytes(&self, id: TensorId) -> Bytes {
+        let tensor = self.of(id);
+        tensor.dtype.bytes(tensor.elements).rounded_up_to(BLOCK)
+    }
+
+    /// Tensors of an origin, in the order they come to be.
+    pub fn from(&self, origin: Origin) -> impl Iterator<Item = TensorId> {
+        let found = move |(index, tensor): (usize, &Tensor)| {
+            (tensor.origin == origin).then(|| TensorId(u32::try_from(index).unwrap_or(u32::MAX)))
+        };
+        self.tensors.iter().enumerate().filter_map(found)
+    }
+
+    /// The weights, in the order they are loaded.
+    pub fn weights(&self) -> impl Iterator<Item = TensorId> {
+        self.from(Origin::Weight)
+    }
+
+    /// Weights that are trained, in the order an optimizer sees them.
+    pub fn trained(&self) -> impl Iterator<Item = TensorId> {
+        self.weights().filter(|weight| self.of(*weight).differentiable)
+    }
+
+    /// Bytes of the weights.
+    #[must_use]
+    pub fn weight_bytes(&self) -> Bytes {
+        self.weights().map(|weight| self.storage_of(weight).bytes).sum()
+    }
+}
+
+impl Step {
+    /// Whether it only keeps tensors alive.
+    #[must_use]
+    pub fn is_hold(&self) -> bool {
+        self.outputs.is_empty()
     }
 }

@@ -1,64 +1,102 @@
-//! Replays a tape in order and finds the most memory that is live at once, by category, and where.
+//! Replays a tape in order: forward, backward (with recomputation of checkpointed stretches) and
+//! optimizer step, as eager PyTorch runs them, and tells what is live when.
 //!
-//! Forward, backward (with recomputation of checkpointed stretches) and optimizer step, as eager
-//! PyTorch runs them: a gradient replaces the value it belongs to, two gradients of one value are
-//! added into a third, and saved tensors are let go after the step that needed them.
-
-use std::collections::BTreeMap;
+//! The engine's rules (torch/csrc/autograd/engine.cpp, `evaluate_function`): a step's backward runs
+//! when all its outputs have their gradients, in the reverse order of the forward pass; it makes
+//! the gradients of its inputs, then lets go of the incoming ones, then of what it saved; only then
+//! is a second gradient of one tensor added to the first, into a third. Checkpointing is the
+//! non-reentrant kind (torch/utils/checkpoint.py): a stretch runs again when its first saved tensor
+//! is asked for, and stops at the last step that saves one.
 
 use nearside_units::Bytes;
+use nearside_workload::Optimizer;
 
-use crate::tape::{Category, Segment, Step, Tape, TensorId};
+use crate::live::{Event, Live, Peak, PieceId};
+use crate::optimizer::Optimizing;
+use crate::tape::{Category, Flow, Origin, Segment, Step, StorageId, Tape, TensorId};
 
-/// The most memory that is live at once.
+/// What a replay found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peak {
-    /// Live bytes by category at that moment.
-    pub by_category: BTreeMap<Category, Bytes>,
-    /// The pass in which it happens: `forward`, `backward` or `optimizer`.
-    pub pass: &'static str,
-    /// The step at which it happens.
-    pub step: &'static str,
+pub struct Replayed {
+    /// The most memory that is live at once in a steady step.
+    pub peak: Peak,
     /// What the forward pass leaves behind for the backward pass.
     pub saved: Bytes,
-}
-
-impl Peak {
-    /// All categories together.
-    #[must_use]
-    pub fn total(&self) -> Bytes {
-        self.by_category.values().copied().sum()
-    }
-}
-
-/// What lives besides the tape's own tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resident {
     /// The optimizer's states.
     pub optimizer: Bytes,
-    /// Temporaries of the optimizer step.
-    pub optimizer_temporary: Bytes,
-    /// Token numbers, labels, position tables and other small inputs.
-    pub inputs: Bytes,
+    /// Every request to the allocator from loading to the end, in order.
+    pub events: Vec<Event>,
 }
 
-/// Peak of a forward pass without gradients.
-#[must_use]
-pub fn inference_peak(tape: &Tape, resident: Resident) -> Peak {
-    let mut replay = Replay::new(tape, resident, Keep::Nothing);
-    replay.forward();
-    replay.finish()
+/// A program around the tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// What libraries take once and keep.
+    pub workspace: Bytes,
+    /// Whether the caller holds the model's outputs until the step is over.
+    pub outputs: Outputs,
 }
 
-/// Peak of a training step: forward, backward, optimizer.
+/// What becomes of a model's outputs when its loss has been computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outputs {
+    /// Let go before the backward pass, as trainers do.
+    Dropped,
+    /// Held until the optimizer step is over, as a loop does that keeps them in a variable.
+    Held,
+}
+
+/// A training step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainingStep {
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// Whether gradients of several passes are summed before the optimizer runs.
+    pub passes: Passes,
+}
+
+/// How many passes there are per optimizer step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passes {
+    /// One.
+    One,
+    /// Several: gradients are there when all but the first begin.
+    Accumulated,
+}
+
+/// A forward pass without gradients.
 #[must_use]
-pub fn training_peak(tape: &Tape, resident: Resident) -> Peak {
-    let mut replay = Replay::new(tape, resident, Keep::Saved);
-    replay.forward();
-    replay.saved = replay.live_of(&[Category::Activations, Category::Logits]);
-    replay.backward();
-    replay.optimizer(resident.optimizer_temporary);
-    replay.finish()
+pub fn inference(tape: &Tape, program: &Program) -> Replayed {
+    let mut replay = Replay::load(tape, program, Keep::Nothing);
+    replay.live.reset_peak();
+    replay.forward(program.outputs);
+    replay.finish(Bytes::ZERO)
+}
+
+/// Training steps until the memory they need no longer changes: two, since the first one makes the
+/// optimizer's states.
+#[must_use]
+pub fn training(tape: &Tape, program: &Program, step: &TrainingStep) -> Replayed {
+    let mut replay = Replay::load(tape, program, Keep::Saved);
+    let mut optimizing = Optimizing::new(step.optimizer);
+    let passes = match step.passes {
+        Passes::One => 1,
+        Passes::Accumulated => 2,
+    };
+    let mut saved = Bytes::ZERO;
+    for _ in 0..2 {
+        replay.live.reset_peak();
+        for _ in 0..passes {
+            replay.forward(program.outputs);
+            saved = replay.live.of(&[Category::Activations, Category::Logits]) - replay.inputs;
+            replay.backward();
+        }
+        replay.live.enter("optimizer");
+        optimizing.step(&mut replay.live, tape);
+        replay.clear_gradients();
+        replay.drop_outputs();
+    }
+    replay.finish(saved)
 }
 
 /// What a forward pass keeps.
@@ -70,164 +108,197 @@ enum Keep {
     Saved,
 }
 
+/// Gradients of tensors.
+type Gradients = Vec<(TensorId, PieceId)>;
+/// Tensors whose gradients are sums, and the products to sum up where there are any.
+type Sums = Vec<(TensorId, Option<PieceId>)>;
+
 struct Replay<'tape> {
     tape: &'tape Tape,
     keep: Keep,
-    /// Live bytes by category.
-    live: [u64; Category::ALL.len()],
-    /// How many reasons each tensor has to live: later uses and savers.
-    references: Vec<usize>,
-    /// Gradients of tensors that are waiting for their step, in bytes.
-    gradients: BTreeMap<TensorId, Bytes>,
-    /// Contributions to each weight's gradient so far.
-    contributions: Vec<usize>,
-    saved: Bytes,
-    peak: [u64; Category::ALL.len()],
-    peak_total: u64,
-    pass: &'static str,
-    at: (&'static str, &'static str),
+    live: Live,
+    /// Reasons for each tensor to live: later uses and savers.
+    references: Vec<u32>,
+    /// Tensors alive on each storage.
+    viewers: Vec<u32>,
+    /// The memory of each storage while it is live.
+    pieces: Vec<Option<PieceId>>,
+    /// Gradients of tensors that wait for their step.
+    gradients: Vec<Option<PieceId>>,
+    /// Gradients of weights that are complete.
+    complete: Vec<Option<PieceId>>,
+    /// Contributions to each weight's gradient that are still to come.
+    missing: Vec<u32>,
+    /// Which steps a gradient reaches.
+    reached: Vec<bool>,
+    held: Vec<TensorId>,
+    /// What the caller brought and holds.
+    inputs: Bytes,
 }
 
 impl<'tape> Replay<'tape> {
-    fn new(tape: &'tape Tape, resident: Resident, keep: Keep) -> Self {
+    /// Weights, adapters after the frozen ones, buffers, then what the caller brings.
+    fn load(tape: &'tape Tape, program: &Program, keep: Keep) -> Self {
+        let count = tape.tensors.len();
         let mut replay = Self {
             tape,
             keep,
-            live: [0; Category::ALL.len()],
-            references: vec![0; tape.tensors.len()],
-            gradients: BTreeMap::new(),
-            contributions: vec![0; tape.weights.len()],
-            saved: Bytes::ZERO,
-            peak: [0; Category::ALL.len()],
-            peak_total: 0,
-            pass: "forward",
-            at: ("forward", "start"),
+            live: Live::default(),
+            references: vec![0; count],
+            viewers: vec![0; tape.storages.len()],
+            pieces: vec![None; tape.storages.len()],
+            gradients: vec![None; count],
+            complete: vec![None; count],
+            missing: vec![0; count],
+            reached: reached(tape),
+            held: Vec::new(),
+            inputs: Bytes::ZERO,
         };
-        replay.take(Category::Weights, tape.weights.iter().map(|weight| weight.bytes).sum());
-        replay.take(Category::Optimizer, resident.optimizer);
-        replay.take(Category::Activations, resident.inputs);
-        replay.sample("start");
+        replay.live.enter("forward");
+        let adapted = tape.weights().any(|weight| !tape.of(weight).differentiable);
+        let later = |weight: &TensorId| adapted && tape.of(*weight).differentiable;
+        let loaded = tape
+            .weights()
+            .filter(|weight| !later(weight))
+            .chain(tape.weights().filter(later))
+            .chain(tape.from(Origin::Buffer))
+            .chain(tape.from(Origin::Input));
+        for tensor in loaded {
+            replay.references[tensor.index()] = 1;
+            replay.appear(tensor, "load");
+        }
+        replay.inputs = replay.live.of(&[Category::Activations]);
+        replay.live.take(program.workspace, Category::Workspace, "load");
         replay
     }
 
-    fn take(&mut self, category: Category, bytes: Bytes) {
-        self.live[category as usize] += bytes.get();
+    fn finish(self, saved: Bytes) -> Replayed {
+        let optimizer = self.live.of(&[Category::Optimizer]);
+        let (peak, events) = self.live.finish();
+        Replayed { peak, saved, optimizer, events }
     }
 
-    fn give(&mut self, category: Category, bytes: Bytes) {
-        self.live[category as usize] -= bytes.get();
-    }
-
-    fn sample(&mut self, step: &'static str) {
-        let total = self.live.iter().sum();
-        if total > self.peak_total {
-            (self.peak, self.peak_total, self.at) = (self.live, total, (self.pass, step));
+    /// A tensor comes to be; the first one on a storage takes its memory.
+    fn appear(&mut self, id: TensorId, step: &'static str) {
+        let storage = self.tape.of(id).storage;
+        let viewers = &mut self.viewers[storage.index()];
+        *viewers += 1;
+        if *viewers == 1 {
+            let found = self.tape.storages[storage.index()];
+            let piece = self.live.take(found.bytes, found.category, step);
+            self.pieces[storage.index()] = Some(piece);
         }
     }
 
-    /// Takes bytes for the length of one sample.
-    fn spike(&mut self, bytes: Bytes, step: &'static str) {
-        self.take(Category::Activations, bytes);
-        self.sample(step);
-        self.give(Category::Activations, bytes);
+    fn vanish(&mut self, storage: StorageId) {
+        let viewers = &mut self.viewers[storage.index()];
+        *viewers -= 1;
+        if *viewers == 0
+            && let Some(piece) = self.pieces[storage.index()].take()
+        {
+            self.live.give(piece);
+        }
     }
 
-    fn live_of(&self, categories: &[Category]) -> Bytes {
-        Bytes::new(categories.iter().map(|category| self.live[*category as usize]).sum())
+    fn retain(&mut self, id: TensorId) {
+        self.references[id.index()] += 1;
     }
 
-    fn finish(self) -> Peak {
-        let by_category = Category::ALL
-            .into_iter()
-            .map(|category| (category, Bytes::new(self.peak[category as usize])))
-            .filter(|(_, bytes)| *bytes > Bytes::ZERO)
-            .collect();
-        Peak { by_category, pass: self.at.0, step: self.at.1, saved: self.saved }
+    fn release(&mut self, id: TensorId) {
+        let references = &mut self.references[id.index()];
+        *references -= 1;
+        if *references == 0 {
+            self.vanish(self.tape.of(id).storage);
+        }
     }
 
-    fn forward(&mut self) {
+    fn forward(&mut self, outputs: Outputs) {
+        self.live.enter("forward");
         let tape = self.tape;
-        for step in &tape.steps {
-            for input in &step.inputs {
-                self.references[input.index()] += 1;
+        for input in tape.steps.iter().flat_map(|step| &step.inputs) {
+            self.retain(input.tensor);
+        }
+        if self.keep == Keep::Saved {
+            self.expect_gradients();
+        }
+        if outputs == Outputs::Held {
+            self.drop_outputs();
+            self.held = tape.returned.into_iter().collect();
+            for tensor in self.held.clone() {
+                self.retain(tensor);
             }
         }
         for segment in &tape.segments {
             let keep = if segment.recomputed { Keep::Nothing } else { self.keep };
-            self.run(segment, keep, Outside::Counted);
             if segment.recomputed && self.keep == Keep::Saved {
                 // What comes in from before the stretch is kept, to run the stretch again.
                 for input in entering(tape, segment) {
-                    self.references[input.index()] += 1;
-                    if self.references[input.index()] == 1 {
-                        self.revive(input);
-                    }
+                    self.retain(input);
                 }
             }
+            self.run(&tape.steps[segment.steps.clone()], keep, 0);
         }
     }
 
-    fn revive(&mut self, id: TensorId) {
-        let tensor = self.tape.of(id);
-        self.take(tensor.category, tensor.bytes);
-    }
-
-    /// Runs a stretch forwards. `Outside::Counted` uses of tensors were counted before.
-    fn run(&mut self, segment: &Segment, keep: Keep, outside: Outside) {
-        let tape = self.tape;
-        let first_made = first_made(tape, segment);
-        for step in &tape.steps[segment.steps.clone()] {
-            if let Some(output) = step.output {
-                let tensor = tape.of(output);
-                self.take(tensor.category, tensor.bytes);
-                let forever = usize::from(tensor.permanent);
-                self.references[output.index()] += forever;
-                self.spike(step.forward_temporary, step.name);
-                if keep == Keep::Saved && differentiable(tape, step) {
-                    for saved in &step.saved {
-                        self.references[saved.index()] += 1;
-                    }
+    /// Runs steps forwards. Uses of tensors before `first_counted` were not counted.
+    fn run(&mut self, steps: &[Step], keep: Keep, first_counted: usize) {
+        for step in steps {
+            for output in &step.outputs {
+                let tensor = self.tape.of(*output);
+                self.references[output.index()] += 1 + u32::from(tensor.origin == Origin::Kept);
+                self.appear(*output, step.name);
+            }
+            self.live.spike(step.forward_temporary, step.name);
+            if keep == Keep::Saved && self.is_differentiable(step) {
+                for saved in &step.saved {
+                    self.retain(*saved);
                 }
             }
             for input in &step.inputs {
-                if outside == Outside::Counted || input.index() >= first_made {
-                    self.release(*input);
+                if input.tensor.index() >= first_counted {
+                    self.release(input.tensor);
                 }
             }
-            self.release_unused(step);
+            // The reference that kept outputs alive until they had other reasons to be.
+            for output in &step.outputs {
+                self.release(*output);
+            }
         }
     }
 
-    /// Frees an output that nothing will read and nobody saved.
-    fn release_unused(&mut self, step: &Step) {
-        if let Some(output) = step.output
-            && self.references[output.index()] == 0
-        {
-            let tensor = self.tape.of(output);
-            self.give(tensor.category, tensor.bytes);
+    /// Counts the contributions that each weight's gradient will get.
+    fn expect_gradients(&mut self) {
+        let tape = self.tape;
+        for (step, _) in tape.steps.iter().zip(&self.reached).filter(|(_, reached)| **reached) {
+            for input in step.inputs.iter().filter(|input| input.flow != Flow::Stop) {
+                let tensor = tape.of(input.tensor);
+                if tensor.origin == Origin::Weight && tensor.differentiable {
+                    self.missing[input.tensor.index()] += 1;
+                }
+            }
         }
     }
 
-    fn release(&mut self, id: TensorId) {
-        self.references[id.index()] -= 1;
-        if self.references[id.index()] == 0 {
-            let tensor = self.tape.of(id);
-            self.give(tensor.category, tensor.bytes);
-        }
+    fn is_differentiable(&self, step: &Step) -> bool {
+        step.outputs.iter().any(|output| self.tape.of(*output).differentiable)
     }
 
     fn backward(&mut self) {
-        self.pass = "backward";
+        self.live.enter("backward");
         let tape = self.tape;
-        if let Some(last) = tape.steps.iter().rev().find_map(|step| step.output) {
-            self.gradient(last, "loss");
+        if let Some(loss) = loss(tape) {
+            let bytes = tape.gradient_bytes(*loss);
+            let piece = self.live.take(bytes, tape.storage_of(*loss).category, "loss");
+            self.gradients[loss.index()] = Some(piece);
         }
         for segment in tape.segments.iter().rev() {
-            if segment.recomputed {
-                self.recompute(segment);
-            }
+            let mut ran = !segment.recomputed;
             for step in tape.steps[segment.steps.clone()].iter().rev() {
-                self.step_back(step);
+                if !ran && !step.saved.is_empty() && self.has_gradient(step) {
+                    self.recompute(segment);
+                    ran = true;
+                }
+                self.step_back(step, segment);
             }
             if segment.recomputed {
                 for input in entering(tape, segment) {
@@ -237,189 +308,222 @@ impl<'tape> Replay<'tape> {
         }
     }
 
+    fn has_gradient(&self, step: &Step) -> bool {
+        step.outputs.iter().any(|output| self.gradients[output.index()].is_some())
+    }
+
+    /// Runs a stretch again, up to the last step that saves something; what the rest would have
+    /// used is let go when the stretch is left.
     fn recompute(&mut self, segment: &Segment) {
         let tape = self.tape;
+        let steps = &tape.steps[segment.steps.clone()];
+        let last = steps.iter().rposition(|step| !step.saved.is_empty());
+        let (again, skipped) = steps.split_at(last.map_or(0, |last| last + 1));
         let first_made = first_made(tape, segment);
-        for step in &tape.steps[segment.steps.clone()] {
-            for input in step.inputs.iter().filter(|input| input.index() >= first_made) {
-                self.references[input.index()] += 1;
-            }
+        let made = |steps: &'tape [Step]| {
+            let outputs = steps.iter().flat_map(|step| &step.outputs);
+            outputs.map(|output| output.index()).collect::<std::collections::BTreeSet<_>>()
+        };
+        let never_made = made(skipped);
+        let inside = |tensor: &TensorId| {
+            tensor.index() >= first_made && !never_made.contains(&tensor.index())
+        };
+        let used = |steps: &'tape [Step]| {
+            steps.iter().flat_map(|step| &step.inputs).map(|input| input.tensor).filter(inside)
+        };
+        for tensor in used(again).chain(used(skipped)) {
+            self.retain(tensor);
         }
-        self.run(segment, Keep::Saved, Outside::Kept);
+        self.run(again, Keep::Saved, first_made);
+        for tensor in used(skipped) {
+            self.release(tensor);
+        }
     }
 
-    fn step_back(&mut self, step: &Step) {
+    fn step_back(&mut self, step: &Step, segment: &Segment) {
         let tape = self.tape;
-        let Some(output) = step.output else { return };
-        if !differentiable(tape, step) {
+        if step.is_hold() || !self.has_gradient(step) {
             return;
         }
-        let Some(incoming) = self.gradients.remove(&output) else { return };
-        self.take(Category::Activations, step.backward_temporary);
-        self.sample(step.name);
-        for weight in &step.weights {
-            self.weight_gradient(weight.index(), step.name);
+        let mut incoming = Vec::new();
+        for output in &step.outputs {
+            let found = self.gradients[output.index()].take();
+            // A gradient that never came is made of zeros where others of the step came.
+            if found.is_none() && step.outputs.len() > 1 && tape.of(*output).differentiable {
+                let bytes = tape.gradient_bytes(*output);
+                incoming.push(self.live.take(bytes, Category::Activations, step.name));
+            }
+            incoming.extend(found);
         }
-        for input in &step.inputs {
-            self.gradient(*input, step.name);
+        let mut temporaries = Vec::with_capacity(step.backward_temporaries.len());
+        for bytes in &step.backward_temporaries {
+            temporaries.push(self.live.take(*bytes, Category::Activations, step.name));
         }
-        self.give(Category::Activations, step.backward_temporary);
-        self.give(tape.of(output).category, incoming);
-        for saved in &step.saved {
+        let (mut made, sums) = self.input_gradients(step, &incoming);
+        for piece in temporaries.into_iter().rev() {
+            self.live.give(piece);
+        }
+        // Recomputed tensors belong to nobody but the call that asked for them.
+        let (at_once, later) = if segment.recomputed {
+            (&step.saved[..], &[][..])
+        } else {
+            (&[][..], &step.saved[..])
+        };
+        for saved in at_once {
             self.release(*saved);
         }
-    }
-
-    /// Another contribution to the gradient of a tensor.
-    fn gradient(&mut self, id: TensorId, step: &'static str) {
-        let tensor = self.tape.of(id);
-        if !tensor.differentiable {
-            return;
+        self.summed(step, sums, &mut made);
+        for piece in incoming {
+            self.live.give(piece);
         }
-        self.take(tensor.category, tensor.bytes);
-        self.sample(step);
-        if self.gradients.insert(id, tensor.bytes).is_some() {
-            // Two gradients are added into a third, then both are let go.
-            self.take(tensor.category, tensor.bytes);
-            self.sample("add gradients");
-            self.give(tensor.category, tensor.bytes * 2);
+        for saved in later {
+            self.release(*saved);
+        }
+        for (tensor, piece) in made {
+            self.accumulate(tensor, piece);
         }
     }
 
-    /// Another contribution to the gradient of a weight; only the complete sum is a gradient.
-    fn weight_gradient(&mut self, index: usize, step: &'static str) {
-        let weight = self.tape.weights[index];
-        let Some(bytes) = weight.gradient else { return };
-        self.contributions[index] += 1;
-        self.take(Category::Activations, bytes);
-        self.sample(step);
-        if self.contributions[index] > 1 {
-            self.take(Category::Activations, bytes);
-            self.sample("add gradients");
-            self.give(Category::Activations, bytes * 2);
+    /// Makes the gradients of a step's inputs, and the products of those that will be summed up.
+    fn input_gradients(&mut self, step: &Step, incoming: &[PieceId]) -> (Gradients, Sums) {
+        let tape = self.tape;
+        let mut made = Vec::with_capacity(step.inputs.len());
+        let mut sums = Vec::new();
+        for input in step.inputs.iter().filter(|input| tape.of(input.tensor).differentiable) {
+            match (input.flow, incoming.first()) {
+                (Flow::Stop, _) => {}
+                (Flow::Pass, Some(incoming)) => {
+                    self.live.share(*incoming);
+                    made.push((input.tensor, *incoming));
+                }
+                (Flow::Fresh | Flow::Pass, _) => {
+                    made.push((input.tensor, self.gradient_of(input.tensor, step.name)));
+                }
+                (Flow::Sum, _) => sums.push((input.tensor, None)),
+                (Flow::SumOfProduct, _) => {
+                    let bytes = step.outputs.first().map(|output| tape.gradient_bytes(*output));
+                    let bytes = bytes.unwrap_or(Bytes::ZERO);
+                    let product = self.live.take(bytes, Category::Activations, step.name);
+                    sums.push((input.tensor, Some(product)));
+                }
+            }
         }
-        if self.contributions[index] == weight.uses {
-            self.give(Category::Activations, bytes);
-            self.take(Category::Gradients, bytes);
+        (made, sums)
+    }
+
+    /// Gradients of inputs that were repeated: sums, after everything else was made.
+    fn summed(&mut self, step: &Step, sums: Sums, made: &mut Gradients) {
+        for (tensor, product) in sums {
+            made.push((tensor, self.gradient_of(tensor, step.name)));
+            if let Some(product) = product {
+                self.live.give(product);
+            }
         }
     }
 
-    fn optimizer(&mut self, temporary: Bytes) {
-        self.pass = "optimizer";
-        self.spike(temporary, "optimizer step");
+    /// Memory for a gradient.
+    fn gradient_of(&mut self, id: TensorId, step: &'static str) -> PieceId {
+        let category = match self.tape.of(id).origin {
+            Origin::Weight => Category::Activations,
+            _ => self.tape.storage_of(id).category,
+        };
+        self.live.take(self.tape.gradient_bytes(id), category, step)
+    }
+
+    /// A gradient arrives: the first is kept, another one is added to it into a third.
+    fn accumulate(&mut self, id: TensorId, piece: PieceId) {
+        let tape = self.tape;
+        let sum = match self.gradients[id.index()] {
+            None => piece,
+            Some(earlier) => {
+                let sum = self.gradient_of(id, "add gradients");
+                self.live.give(earlier);
+                self.live.give(piece);
+                sum
+            }
+        };
+        self.gradients[id.index()] = Some(sum);
+        if tape.of(id).origin == Origin::Weight {
+            self.missing[id.index()] -= 1;
+            if self.missing[id.index()] == 0 {
+                self.gradients[id.index()] = None;
+                self.complete_gradient(id, sum);
+            }
+        }
+    }
+
+    /// A weight's gradient is complete: it stays, or is added to the one that is there.
+    fn complete_gradient(&mut self, id: TensorId, piece: PieceId) {
+        match self.complete[id.index()] {
+            Some(_) => self.live.give(piece),
+            None if self.live.is_unshared(piece) => {
+                self.live.becomes(piece, Category::Gradients);
+                self.complete[id.index()] = Some(piece);
+            }
+            None => {
+                let bytes = self.tape.gradient_bytes(id);
+                let copy = self.live.take(bytes, Category::Gradients, "copy gradient");
+                self.live.give(piece);
+                self.complete[id.index()] = Some(copy);
+            }
+        }
+    }
+
+    fn clear_gradients(&mut self) {
+        for leaf in self.tape.trained() {
+            if let Some(piece) = self.complete[leaf.index()].take() {
+                self.live.give(piece);
+            }
+        }
+    }
+
+    fn drop_outputs(&mut self) {
+        for tensor in std::mem::take(&mut self.held) {
+            self.release(tensor);
+        }
     }
 }
 
-/// Whether uses of tensors from outside a stretch were counted before it runs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outside {
-    Counted,
-    Kept,
+/// What the last step makes.
+fn loss(tape: &Tape) -> Option<&TensorId> {
+    tape.steps.iter().rev().find_map(|step| step.outputs.first())
 }
 
-fn differentiable(tape: &Tape, step: &Step) -> bool {
-    step.output.is_some_and(|output| tape.of(output).differentiable)
+/// Which steps a gradient of the loss reaches.
+fn reached(tape: &Tape) -> Vec<bool> {
+    let mut wanted = vec![false; tape.tensors.len()];
+    if let Some(loss) = loss(tape) {
+        wanted[loss.index()] = true;
+    }
+    let mut reached = vec![false; tape.steps.len()];
+    for (index, step) in tape.steps.iter().enumerate().rev() {
+        let made = |output: &TensorId| wanted[output.index()] && tape.of(*output).differentiable;
+        reached[index] = step.outputs.iter().any(made);
+        if reached[index] {
+            for input in step.inputs.iter().filter(|input| input.flow != Flow::Stop) {
+                wanted[input.tensor.index()] = true;
+            }
+        }
+    }
+    reached
 }
 
 /// The first tensor that a stretch makes; earlier ones come from outside.
 fn first_made(tape: &Tape, segment: &Segment) -> usize {
-    let made = tape.steps[segment.steps.clone()].iter().find_map(|step| step.output);
-    made.map_or(usize::MAX, TensorId::index)
+    let made = tape.steps[segment.steps.clone()].iter().find_map(|step| step.outputs.first());
+    made.map_or(usize::MAX, |made| made.index())
 }
 
-/// Tensors from outside that a stretch reads, without repeats.
+/// Tensors from outside that a stretch reads, weights aside, without repeats.
 fn entering(tape: &Tape, segment: &Segment) -> Vec<TensorId> {
     let first_made = first_made(tape, segment);
     let steps = &tape.steps[segment.steps.clone()];
     let mut entering: Vec<_> = steps
         .iter()
-        .flat_map(|step| step.inputs.iter().copied())
-        .filter(|input| input.index() < first_made)
+        .flat_map(|step| step.inputs.iter().map(|input| input.tensor))
+        .filter(|input| input.index() < first_made && tape.of(*input).origin != Origin::Weight)
         .collect();
     entering.sort_unstable();
     entering.dedup();
     entering
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tape::{Kernel, Tensor, Weight, WeightId, Work};
-    use nearside_units::Flops;
-
-    const NOTHING: Resident =
-        Resident { optimizer: Bytes::ZERO, optimizer_temporary: Bytes::ZERO, inputs: Bytes::ZERO };
-
-    fn tensor(tape: &mut Tape, blocks: u64) -> TensorId {
-        tape.tensor(Tensor {
-            bytes: Bytes::new(blocks * crate::tape::BLOCK),
-            category: Category::Activations,
-            differentiable: true,
-            permanent: false,
-        })
-    }
-
-    fn step(
-        inputs: &[TensorId],
-        output: TensorId,
-        saved: &[TensorId],
-        weights: &[WeightId],
-    ) -> Step {
-        let work = Work { kernel: Kernel::Pointwise, flops: Flops::ZERO, bytes: Bytes::ZERO };
-        Step {
-            name: "step",
-            inputs: inputs.to_vec(),
-            output: Some(output),
-            saved: saved.to_vec(),
-            weights: weights.to_vec(),
-            forward_temporary: Bytes::ZERO,
-            backward_temporary: Bytes::ZERO,
-            forward: work,
-            backward: work,
-        }
-    }
-
-    fn blocks(peak: &Peak) -> u64 {
-        peak.total().get() / crate::tape::BLOCK
-    }
-
-    /// A chain a -> b -> c of 2, 3 and 1 blocks whose steps save their inputs, with one weight.
-    fn chain(recomputed: bool) -> Tape {
-        let mut tape = Tape::default();
-        let size = Bytes::new(crate::tape::BLOCK);
-        let weight =
-            tape.weight(Weight { bytes: size, elements: 1, gradient: Some(size), uses: 1 });
-        let a = tensor(&mut tape, 2);
-        tape.step(step(&[], a, &[], &[]));
-        tape.end_segment(false);
-        let b = tensor(&mut tape, 3);
-        tape.step(step(&[a], b, &[a], &[weight]));
-        tape.end_segment(recomputed);
-        let c = tensor(&mut tape, 1);
-        tape.step(step(&[b], c, &[b], &[]));
-        tape.end_segment(false);
-        tape
-    }
-
-    #[test]
-    fn without_gradients_only_neighbours_live_together() {
-        // Weight 1, a 2, b 3 at once; a is let go before c.
-        assert_eq!(blocks(&inference_peak(&chain(false), NOTHING)), 6);
-    }
-
-    #[test]
-    fn training_keeps_saved_tensors_and_makes_gradients() {
-        let peak = training_peak(&chain(false), NOTHING);
-        // Kept: a 2 and b 3. The last step back: weight 1, a 2, b 3, gradients of c 1 and b 3.
-        assert_eq!(peak.saved.get() / crate::tape::BLOCK, 5);
-        assert_eq!(blocks(&peak), 10);
-        assert_eq!(peak.pass, "backward");
-    }
-
-    #[test]
-    fn recomputing_never_keeps_more() {
-        let kept = training_peak(&chain(false), NOTHING);
-        let recomputed = training_peak(&chain(true), NOTHING);
-        assert!(recomputed.saved <= kept.saved);
-    }
 }

@@ -7,14 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use nearside_architecture::{
-    Attention, Decoder, Dense, Dtype, FeedForward, Graph, GroupedAttention, Layer, Norm,
-    NormPlacement, Positions, Shape,
-};
-use nearside_estimate::demand::resident;
+use nearside_architecture::{Architecture, Dtype, Graph, Shape};
+use nearside_catalog::Catalog;
 use nearside_estimate::lowering::{Trained, lower};
 use nearside_estimate::tape::Category;
-use nearside_estimate::timeline::{Peak, inference_peak, training_peak};
+use nearside_estimate::timeline::{
+    Outputs, Passes, Program, Replayed, TrainingStep, inference, training,
+};
 use nearside_units::Bytes;
 use nearside_workload::{
     Adapter, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
@@ -23,40 +22,8 @@ use nearside_workload::{
 /// What the estimator says of a row.
 struct Estimated {
     weights: Bytes,
-    optimizer: Bytes,
     gradients: Bytes,
-    peak: Peak,
-}
-
-fn llama(layers: usize, hidden: u64, intermediate: u64, tied_embeddings: bool) -> Decoder {
-    let attention = GroupedAttention {
-        heads: 32,
-        key_value_heads: 8,
-        head_dim: hidden / 32,
-        window: None,
-        input_bias: false,
-        output_bias: false,
-        query_key_norm: None,
-        soft_cap: false,
-    };
-    let layer = Layer {
-        attention: Attention::Grouped(attention),
-        feed_forward: FeedForward::Dense(Dense { intermediate, gated: true, bias: false }),
-        norms: NormPlacement::Before,
-    };
-    Decoder {
-        hidden,
-        vocabulary: 128_256,
-        context: Some(131_072),
-        positions: Positions::Rotary,
-        tied_embeddings,
-        output_bias: false,
-        logit_soft_cap: false,
-        norm: Norm::Rms,
-        layers: vec![layer; layers],
-        dtype: Some(Dtype::Bf16),
-        attached: Vec::new(),
-    }
+    replayed: Replayed,
 }
 
 type Row<'a> = BTreeMap<&'a str, &'a str>;
@@ -66,8 +33,7 @@ fn rows() -> Vec<Row<'static>> {
     let mut lines = include_str!("data/trace_results.csv").lines();
     let heads: Vec<_> = lines.next().expect("a header").split(',').collect();
     let row = |line: &'static str| heads.iter().copied().zip(line.split(',')).collect::<Row<'_>>();
-    let known =
-        |row: &Row<'_>| row["model"].starts_with("llama") && row["dtype"].parse::<Dtype>().is_ok();
+    let known = |row: &Row<'_>| row["model"].starts_with("llama");
     lines.map(row).filter(known).collect()
 }
 
@@ -76,16 +42,22 @@ fn number(row: &Row<'_>, column: &str) -> u64 {
 }
 
 fn estimated(row: &Row<'_>) -> Estimated {
-    let decoder = match row["model"] {
-        "llama-3.2-1b" => llama(16, 2048, 8192, true),
-        _ => llama(32, 4096, 14_336, false),
+    let catalog = Catalog::builtin().expect("the built-in catalog");
+    let model = catalog.model(row["model"]).expect("a model of the catalog");
+    let Ok(Architecture::Decoder(decoder)) = model.architecture() else { panic!("a decoder") };
+    let (weights, compute) = match row["dtype"] {
+        "float32+amp" => (Dtype::F32, Dtype::Bf16),
+        name => (name.parse().expect("a type"), name.parse().expect("a type")),
     };
-    let dtype: Dtype = row["dtype"].parse().expect("a type");
     let recipe = Recipe {
-        weights: dtype,
-        compute: dtype,
-        cache: dtype,
-        optimizer: Optimizer::AdamWPlain,
+        weights,
+        compute,
+        cache: compute,
+        optimizer: match row["opt"] {
+            "adamw" => Optimizer::AdamWPlain,
+            "adamw_foreach" => Optimizer::AdamWForeach,
+            _ => Optimizer::Sgd,
+        },
         attention: match row["attn"] {
             "eager" => AttentionKernel::Eager,
             "sdpa" => AttentionKernel::Masked,
@@ -101,28 +73,22 @@ fn estimated(row: &Row<'_>) -> Estimated {
         "lora" => Trained::Adapters(Adapter { rank: 16, targets: AdapterTargets::Linear }),
         _ => Trained::Nothing,
     };
-    let optimizer = match row["opt"] {
-        "adamw" => Optimizer::AdamWPlain,
-        "adamw_foreach" => Optimizer::AdamWForeach,
-        _ => Optimizer::Sgd,
-    };
     let (batch, sequence) = (number(row, "batch"), number(row, "seq"));
     let shape = match trained {
         Trained::Nothing => Shape::prompt(batch, sequence),
         _ => Shape::training(batch, sequence),
     };
-    let graph = Graph::of(&decoder, shape);
-    let tape = lower(&graph, &recipe, trained);
-    let resident = resident(&tape, &graph, optimizer);
-    let peak = match trained {
-        Trained::Nothing => inference_peak(&tape, resident),
-        _ => training_peak(&tape, resident),
+    let tape = lower(&Graph::of(&decoder, shape), &recipe, trained);
+    let program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
+    let step = TrainingStep { optimizer: recipe.optimizer, passes: Passes::One };
+    let replayed = match trained {
+        Trained::Nothing => inference(&tape, &program),
+        _ => training(&tape, &program, &step),
     };
     Estimated {
-        weights: tape.weights.iter().map(|weight| weight.bytes).sum(),
-        optimizer: resident.optimizer,
-        gradients: tape.weights.iter().filter_map(|weight| weight.gradient).sum(),
-        peak,
+        weights: tape.weight_bytes(),
+        gradients: tape.trained().map(|weight| tape.gradient_bytes(weight)).sum(),
+        replayed,
     }
 }
 
@@ -140,11 +106,11 @@ fn error(estimate: u64, truth: u64) -> f64 {
 #[test]
 fn weights_and_optimizer_states_are_exact() {
     let rows = rows();
-    assert_eq!(rows.len(), 41, "rows of the reference that are scored");
+    assert_eq!(rows.len(), 42, "rows of the reference that are scored");
     for row in rows {
         let estimated = estimated(&row);
         assert_eq!(estimated.weights.get(), number(&row, "param"), "{}", label(&row));
-        assert_eq!(estimated.optimizer.get(), number(&row, "optim"), "{}", label(&row));
+        assert_eq!(estimated.replayed.optimizer.get(), number(&row, "optim"), "{}", label(&row));
     }
 }
 
@@ -152,31 +118,36 @@ fn weights_and_optimizer_states_are_exact() {
 fn gradients_at_the_peak_are_exact() {
     for row in rows().iter().filter(|row| number(row, "grad_at_peak") > 0) {
         let estimated = estimated(row);
-        let at_peak = estimated.peak.by_category.get(&Category::Gradients).copied();
+        let at_peak = estimated.replayed.peak.by_category.get(&Category::Gradients).copied();
         assert_eq!(at_peak.map(Bytes::get), Some(number(row, "grad_at_peak")), "{}", label(row));
-        if estimated.peak.pass == "optimizer" {
+        if estimated.replayed.peak.pass == "optimizer" {
             assert_eq!(at_peak, Some(estimated.gradients), "{}", label(row));
         }
     }
 }
 
+/// The mixed-precision row was traced with a processor's casting rules; ours are those of CUDA,
+/// which casts queries and keys before attention.
+fn bound(row: &Row<'_>) -> f64 {
+    if row["dtype"] == "float32+amp" { 2.0 } else { 0.2 }
+}
+
 #[test]
-fn peaks_are_within_half_a_percent() {
+fn peaks_are_within_a_fifth_of_a_percent() {
     for row in rows() {
-        let peak = estimated(&row).peak;
+        let peak = estimated(&row).replayed.peak;
         let error = error(peak.total().get(), number(&row, "peak"));
         println!("{error:+.3} %  {}  at {}: {}", label(&row), peak.pass, peak.step);
-        assert!(error.abs() < 0.5, "{error:+.3} % {}", label(&row));
+        assert!(error.abs() < bound(&row), "{error:+.3} % {}", label(&row));
     }
 }
 
 #[test]
-fn saved_activations_are_within_two_percent() {
-    for row in rows().iter().filter(|row| row["task"] != "prefill") {
-        let error = error(estimated(row).peak.saved.get(), number(row, "act_saved"));
+fn saved_activations_are_within_a_tenth_of_a_percent() {
+    for row in rows().iter().filter(|row| row["task"] != "prefill" && row["dtype"] != "float32+amp")
+    {
+        let error = error(estimated(row).replayed.saved.get(), number(row, "act_saved"));
         println!("{error:+.4} %  {}", label(row));
-        // Masked attention of the 8B model keeps half a copy less than we count.
-        let bound = if row["attn"] == "sdpa" { 2.0 } else { 0.01 };
-        assert!(error.abs() < bound, "{error:+.4} % {}", label(row));
+        assert!(error.abs() < 0.1, "{error:+.4} % {}", label(row));
     }
 }

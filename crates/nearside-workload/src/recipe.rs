@@ -44,6 +44,12 @@ pub enum Optimizer {
     AdamWPlain,
     /// AdamW over all tensors at once (`foreach=True`): a temporary of the whole model.
     AdamWForeach,
+    /// AdamW with states in 8 bits (bitsandbytes).
+    AdamW8Bit,
+    /// The same with states in the machine's memory, brought over page by page.
+    PagedAdamW8Bit,
+    /// Adafactor: a row and a column of numbers per matrix instead of two states.
+    Adafactor,
     /// Stochastic gradient descent without momentum: no state.
     Sgd,
     /// Stochastic gradient descent with momentum: one state.
@@ -51,10 +57,13 @@ pub enum Optimizer {
 }
 
 impl Optimizer {
-    const NAMES: [(Self, &'static str); 5] = [
+    const NAMES: [(Self, &'static str); 8] = [
         (Self::AdamW, "adamw"),
         (Self::AdamWPlain, "adamw-plain"),
         (Self::AdamWForeach, "adamw-foreach"),
+        (Self::AdamW8Bit, "adamw-8bit"),
+        (Self::PagedAdamW8Bit, "paged-adamw-8bit"),
+        (Self::Adafactor, "adafactor"),
         (Self::Sgd, "sgd"),
         (Self::SgdMomentum, "sgd-momentum"),
     ];

@@ -5,8 +5,8 @@
 
 use crate::error::Position;
 use crate::{
-    Architecture, Attached, Attention, Decoder, Dense, Dtype, Experts, FeedForward, HeaderError,
-    Layer, Norm, NormPlacement, Positions, QueryKeyNorm,
+    Activation, Architecture, Attached, Attention, Decoder, Dense, Dtype, Experts, FeedForward,
+    HeaderError, Layer, Norm, NormPlacement, Positions, QueryKeyNorm,
 };
 
 /// The widest residual stream that is read, in elements.
@@ -95,6 +95,10 @@ pub(super) struct Family {
     pub(super) biases: Biases,
     /// Whether feed-forward networks are gated.
     pub(super) gated: bool,
+    /// The nonlinearity of feed-forward networks.
+    pub(super) activation: Activation,
+    /// Whether embeddings are multiplied by the root of their width.
+    pub(super) scaled_embeddings: bool,
     /// Whether positions are a learned table.
     pub(super) learned_positions: bool,
     /// Which layers see only a window.
@@ -126,6 +130,8 @@ const LLAMA: Family = Family {
     query_key_norm: None,
     biases: Biases::Configured,
     gated: true,
+    activation: Activation::Silu,
+    scaled_embeddings: false,
     learned_positions: false,
     window: WindowRule::Never,
     mixture: Mixture::Never,
@@ -155,8 +161,15 @@ const QWEN3: Family = Family {
     ..LLAMA
 };
 
-const GEMMA: Family =
-    Family { model_types: &["gemma"], gguf: &["gemma"], tied: true, heads: (0, 0, 256), ..LLAMA };
+const GEMMA: Family = Family {
+    model_types: &["gemma"],
+    gguf: &["gemma"],
+    tied: true,
+    activation: Activation::GeluTanh,
+    scaled_embeddings: true,
+    heads: (0, 0, 256),
+    ..LLAMA
+};
 
 const OLMO2: Family = Family {
     model_types: &["olmo2"],
@@ -210,6 +223,7 @@ const TABLE: &[Family] = &[
         norm: Norm::Layer,
         biases: Biases::All,
         gated: false,
+        activation: Activation::GeluTanh,
         window: WindowRule::Everywhere(None),
         ..LLAMA
     },
@@ -238,6 +252,7 @@ const TABLE: &[Family] = &[
         norm: Norm::Layer,
         biases: Biases::All,
         gated: false,
+        activation: Activation::GeluWritten,
         learned_positions: true,
         ..LLAMA
     },
@@ -375,6 +390,8 @@ impl Parts {
             output_bias: false,
             logit_soft_cap: self.logit_soft_cap,
             norm: self.family.norm,
+            activation: self.family.activation,
+            scaled_embeddings: self.family.scaled_embeddings,
             layers,
             dtype: self.dtype,
             attached: self.attached,

@@ -1,0 +1,82 @@
+//! Prints what a configuration takes from and gives back to an allocator, in order, as
+//! `bench/accuracy/trace.py --events` does for the real program, so that the two can be compared.
+//!
+//! `cargo run -p nearside-estimate --example events -- llama-3.2-1b full fused none adamw-plain 1 2048 bf16 bf16 [LAYERS]`
+#![allow(clippy::print_stdout, reason = "printing is what this program is for")]
+
+use std::error::Error;
+
+use nearside_architecture::{Architecture, Graph, Shape, header};
+use nearside_catalog::Catalog;
+use nearside_estimate::live::Event;
+use nearside_estimate::lowering::{Trained, lower};
+use nearside_estimate::timeline::{
+    Outputs, Passes, Program, Replayed, TrainingStep, inference, training,
+};
+use nearside_units::Bytes;
+use nearside_workload::{Adapter, AdapterTargets, Recipe};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let word = |index: usize| words.get(index).map_or("", String::as_str);
+    let architecture = match std::fs::read(word(0)) {
+        Ok(config) => header::config::parse(&config)?,
+        Err(_) => Catalog::builtin()?.model(word(0))?.architecture()?,
+    };
+    let Architecture::Decoder(mut decoder) = architecture else {
+        return Err("not a decoder".into());
+    };
+    if let Ok(layers) = word(9).parse() {
+        decoder.layers.truncate(layers);
+    }
+    let recipe = Recipe {
+        weights: word(7).parse()?,
+        compute: word(8).parse()?,
+        cache: word(8).parse()?,
+        optimizer: word(4).parse()?,
+        attention: word(2).parse()?,
+        checkpointing: word(3).parse()?,
+    };
+    let trained = match word(1) {
+        "full" => Trained::Everything,
+        "lora" => Trained::Adapters(Adapter { rank: 16, targets: AdapterTargets::Linear }),
+        "lora-attention" => {
+            Trained::Adapters(Adapter { rank: 32, targets: AdapterTargets::Attention })
+        }
+        _ => Trained::Nothing,
+    };
+    let (batch, sequence) = (word(5).parse()?, word(6).parse()?);
+    let program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
+    let replayed = match trained {
+        Trained::Nothing => {
+            let graph = Graph::of(&decoder, Shape::prompt(batch, sequence));
+            inference(&lower(&graph, &recipe, trained), &program)
+        }
+        _ => {
+            let graph = Graph::of(&decoder, Shape::training(batch, sequence));
+            let step = TrainingStep { optimizer: recipe.optimizer, passes: Passes::One };
+            training(&lower(&graph, &recipe, trained), &program, &step)
+        }
+    };
+    print(&replayed);
+    Ok(())
+}
+
+fn print(replayed: &Replayed) {
+    let mut sizes = std::collections::BTreeMap::new();
+    for event in &replayed.events {
+        match event {
+            Event::Take { piece, bytes } => {
+                sizes.insert(*piece, *bytes);
+                println!("+{}", bytes.get());
+            }
+            Event::Give { piece } => {
+                let bytes = sizes.get(piece).copied().unwrap_or(Bytes::ZERO);
+                println!("-{}", bytes.get());
+            }
+        }
+    }
+    let peak = &replayed.peak;
+    println!("# peak {} at {}: {}", peak.total().get(), peak.pass, peak.step);
+    println!("# saved {} optimizer {}", replayed.saved.get(), replayed.optimizer.get());
+}

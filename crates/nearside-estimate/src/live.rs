@@ -1,0 +1,154 @@
+//! Which memory is live: what is taken and given back, in order, by category, and the most of it.
+//!
+//! The list of [`Event`]s is what an allocator sees; [`crate::allocator`] replays it for what it
+//! reserves.
+
+use std::collections::BTreeMap;
+
+use nearside_units::Bytes;
+
+use crate::tape::Category;
+
+/// Names a piece of memory for as long as it is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PieceId(pub(crate) u32);
+
+/// A request to an allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Memory is taken.
+    Take {
+        /// Which piece.
+        piece: PieceId,
+        /// How much.
+        bytes: Bytes,
+    },
+    /// Memory is given back.
+    Give {
+        /// Which piece.
+        piece: PieceId,
+    },
+}
+
+/// The most memory that is live at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peak {
+    /// Live bytes by category at that moment.
+    pub by_category: BTreeMap<Category, Bytes>,
+    /// The pass in which it happens: `forward`, `backward` or `optimizer`.
+    pub pass: &'static str,
+    /// The step at which it happens.
+    pub step: &'static str,
+}
+
+impl Peak {
+    /// All categories together.
+    #[must_use]
+    pub fn total(&self) -> Bytes {
+        self.by_category.values().copied().sum()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    bytes: u64,
+    category: Category,
+    references: u32,
+}
+
+/// Memory that is live, piece by piece.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    pieces: Vec<Piece>,
+    events: Vec<Event>,
+    now: [u64; Category::ALL.len()],
+    total: u64,
+    peak: [u64; Category::ALL.len()],
+    peak_total: u64,
+    pass: &'static str,
+    at: (&'static str, &'static str),
+}
+
+impl Live {
+    /// Takes memory with one reference to it.
+    pub(crate) fn take(&mut self, bytes: Bytes, category: Category, step: &'static str) -> PieceId {
+        let piece = PieceId(u32::try_from(self.pieces.len()).unwrap_or(u32::MAX));
+        self.pieces.push(Piece { bytes: bytes.get(), category, references: 1 });
+        if bytes > Bytes::ZERO {
+            self.events.push(Event::Take { piece, bytes });
+        }
+        self.now[category as usize] += bytes.get();
+        self.total += bytes.get();
+        self.sample(step);
+        piece
+    }
+
+    /// One more reference.
+    pub(crate) fn share(&mut self, piece: PieceId) {
+        self.pieces[piece.0 as usize].references += 1;
+    }
+
+    /// One reference fewer; the last one gives the memory back.
+    pub(crate) fn give(&mut self, piece: PieceId) {
+        let found = &mut self.pieces[piece.0 as usize];
+        found.references -= 1;
+        if found.references == 0 {
+            self.now[found.category as usize] -= found.bytes;
+            self.total -= found.bytes;
+            if found.bytes > 0 {
+                self.events.push(Event::Give { piece });
+            }
+        }
+    }
+
+    /// Whether nobody else refers to it.
+    pub(crate) fn is_unshared(&self, piece: PieceId) -> bool {
+        self.pieces[piece.0 as usize].references == 1
+    }
+
+    /// From now on it counts as something else.
+    pub(crate) fn becomes(&mut self, piece: PieceId, category: Category) {
+        let found = &mut self.pieces[piece.0 as usize];
+        self.now[found.category as usize] -= found.bytes;
+        self.now[category as usize] += found.bytes;
+        found.category = category;
+    }
+
+    /// Takes memory for the length of one kernel.
+    pub(crate) fn spike(&mut self, bytes: Bytes, step: &'static str) {
+        if bytes > Bytes::ZERO {
+            let piece = self.take(bytes, Category::Activations, step);
+            self.give(piece);
+        }
+    }
+
+    pub(crate) fn enter(&mut self, pass: &'static str) {
+        self.pass = pass;
+    }
+
+    /// Forgets earlier peaks.
+    pub(crate) fn reset_peak(&mut self) {
+        self.peak_total = 0;
+        self.sample("start");
+    }
+
+    fn sample(&mut self, step: &'static str) {
+        if self.total > self.peak_total {
+            (self.peak, self.peak_total, self.at) = (self.now, self.total, (self.pass, step));
+        }
+    }
+
+    /// Live bytes of some categories.
+    pub(crate) fn of(&self, categories: &[Category]) -> Bytes {
+        Bytes::new(categories.iter().map(|category| self.now[*category as usize]).sum())
+    }
+
+    pub(crate) fn finish(self) -> (Peak, Vec<Event>) {
+        let by_category = Category::ALL
+            .into_iter()
+            .map(|category| (category, Bytes::new(self.peak[category as usize])))
+            .filter(|(_, bytes)| *bytes > Bytes::ZERO)
+            .collect();
+        (Peak { by_category, pass: self.at.0, step: self.at.1 }, self.events)
+    }
+}

@@ -1,0 +1,103 @@
+//! Normalisation, as kernels or step by step.
+
+use nearside_architecture::{Dtype, Node, Norm, Value};
+
+use super::{Lowering, Op};
+use crate::tape::{Flow, TensorId};
+
+impl Lowering<'_> {
+    pub(super) fn norm(
+        &mut self,
+        node: &Node,
+        kind: Norm,
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
+        let parameters: Vec<_> = node
+            .parameters()
+            .into_iter()
+            .map(|parameter| self.weight(parameter.elements, self.numbers.parameters))
+            .collect();
+        match (kind, parameters.as_slice()) {
+            (Norm::Rms, [scale]) => self.root_mean_square(*scale, input, value),
+            (Norm::Batch, _) => self.batch_norm(&parameters, input, value),
+            (Norm::Group(groups), _) => {
+                self.kernel_norm(&parameters, input, value, self.graph.batch * groups)
+            }
+            _ => self.kernel_norm(&parameters, input, value, value.rows),
+        }
+    }
+
+    /// One kernel that keeps its input and two numbers per group of elements that are normalised
+    /// together. Autocast widens its input.
+    fn kernel_norm(
+        &mut self,
+        parameters: &[TensorId],
+        input: TensorId,
+        value: Value,
+        statistics: u64,
+    ) -> TensorId {
+        let input = match self.numbers.autocast {
+            true => self.cast(input, Dtype::F32),
+            false => input,
+        };
+        self.statistical("norm", parameters, input, value, statistics)
+    }
+
+    /// Batch norm keeps a running mean, a variance and a count beside its weights; when it only
+    /// answers, it uses those.
+    fn batch_norm(&mut self, parameters: &[TensorId], input: TensorId, value: Value) -> TensorId {
+        self.buffer(value.width, Dtype::F32);
+        self.buffer(value.width, Dtype::F32);
+        self.buffer(1, Dtype::I64);
+        let statistics = if self.training() { value.width } else { 0 };
+        self.statistical("batch norm", parameters, input, value, statistics)
+    }
+
+    fn statistical(
+        &mut self,
+        name: &'static str,
+        parameters: &[TensorId],
+        input: TensorId,
+        value: Value,
+        statistics: u64,
+    ) -> TensorId {
+        let dtype = self.tape.of(input).dtype;
+        let op = Op::new(name).read(input, Flow::Fresh).save(input);
+        let op = parameters.iter().fold(op, |op, weight| op.read(*weight, Flow::Fresh));
+        let op = op.make(value.elements(), dtype);
+        let op = op.make(statistics, Dtype::F32).make(statistics, Dtype::F32);
+        self.run_op(op.save_output(1).save_output(2))
+    }
+
+    /// `scale * narrow(wide(x) / sqrt(mean(wide(x)^2) + eps))`, each step by itself
+    /// (`LlamaRMSNorm.forward` in transformers).
+    fn root_mean_square(&mut self, scale: TensorId, input: TensorId, value: Value) -> TensorId {
+        let (elements, rows) = (value.elements(), value.rows);
+        let narrow = self.tape.of(input).dtype;
+        let full = Dtype::F32.bytes(elements);
+        let wide = self.cast(input, Dtype::F32);
+        let square = Op::new("norm square").read(wide, Flow::Fresh).save(wide);
+        let square =
+            square.backward_temporary(full).backward_temporary(full).make(elements, Dtype::F32);
+        let square = self.run_op(square);
+        let mean = Op::new("norm mean").read(square, Flow::Fresh).make(rows, Dtype::F32);
+        let mean = self.run_op(mean);
+        let shifted = Op::new("norm mean").read(mean, Flow::Pass).make(rows, Dtype::F32);
+        let shifted = self.run_op(shifted);
+        let root = Op::new("norm root").read(shifted, Flow::Fresh).save_output(0);
+        let small = Dtype::F32.bytes(rows);
+        let root = root.backward_temporary(small).backward_temporary(small);
+        let root = root.make(rows, Dtype::F32);
+        let root = self.run_op(root);
+        let normed = Op::new("norm").read(root, Flow::SumOfProduct).read(wide, Flow::Fresh);
+        let normed = self.run_op(normed.save(root).save(wide).make(elements, Dtype::F32));
+        let narrowed = self.cast(normed, narrow);
+        let dtype = self.wider(narrowed, scale);
+        let scaled = Op::new("norm scale").read(narrowed, Flow::Fresh);
+        let scaled = self.saved_for(scaled, narrowed, scale).read(scale, Flow::SumOfProduct);
+        let scaled = self.run_op(scaled.make(elements, dtype));
+        self.tape.hold(&[normed, mean]);
+        scaled
+    }
+}

@@ -1,0 +1,105 @@
+//! Pointwise work: sums, products, nonlinearities.
+
+use nearside_architecture::{Activation, Dtype, Value};
+
+use super::{Lowering, Op};
+use crate::tape::{Flow, TensorId};
+
+impl Lowering<'_> {
+    /// The type of a pointwise result of two tensors.
+    pub(super) fn wider(&self, one: TensorId, other: TensorId) -> Dtype {
+        let [one, other] = [one, other].map(|id| self.tape.of(id).dtype);
+        if one == Dtype::F32 { one } else { other }
+    }
+
+    /// Keeps `kept` where `other` gets a gradient that needs it.
+    pub(super) fn saved_for(&self, op: Op, kept: TensorId, other: TensorId) -> Op {
+        if self.tape.of(other).differentiable { op.save(kept) } else { op }
+    }
+
+    /// How a gradient reaches an operand: one with fewer elements was repeated.
+    fn flow(&self, operand: TensorId, value: Value, whole: Flow, repeated: Flow) -> Flow {
+        if self.tape.of(operand).elements == value.elements() { whole } else { repeated }
+    }
+
+    pub(super) fn sum(&mut self, inputs: &[TensorId], value: Value) -> TensorId {
+        let [one, other] = [inputs[0], inputs[1]];
+        let dtype = self.wider(one, other);
+        let op = Op::new("add")
+            .read(other, self.flow(other, value, Flow::Pass, Flow::Sum))
+            .read(one, self.flow(one, value, Flow::Pass, Flow::Sum));
+        self.run_op(op.make(value.elements(), dtype))
+    }
+
+    pub(super) fn product(&mut self, inputs: &[TensorId], value: Value) -> TensorId {
+        let [one, other] = [inputs[0], inputs[1]];
+        let dtype = self.wider(one, other);
+        let op = Op::new("multiply")
+            .read(other, self.flow(other, value, Flow::Fresh, Flow::SumOfProduct))
+            .read(one, self.flow(one, value, Flow::Fresh, Flow::SumOfProduct));
+        let op = self.saved_for(op, other, one);
+        let op = self.saved_for(op, one, other);
+        self.run_op(op.make(value.elements(), dtype))
+    }
+
+    /// A product with a number.
+    pub(super) fn scaled(&mut self, input: TensorId, value: Value) -> TensorId {
+        let dtype = self.tape.of(input).dtype;
+        self.run_op(Op::new("scale").read(input, Flow::Fresh).make(value.elements(), dtype))
+    }
+
+    pub(super) fn activation(
+        &mut self,
+        kind: Activation,
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
+        let (elements, dtype) = (value.elements(), self.tape.of(input).dtype);
+        match kind {
+            Activation::Relu => {
+                let op = Op::new("relu").read(input, Flow::Fresh).save_output(0);
+                self.run_op(op.make(elements, dtype))
+            }
+            Activation::ReluInPlace => {
+                let storage = self.tape.of(input).storage;
+                let op = Op::new("relu").read(input, Flow::Fresh).save_output(0);
+                self.run_op(op.make_in(storage, elements, dtype))
+            }
+            Activation::Silu | Activation::Gelu | Activation::GeluTanh => {
+                let op = Op::new("activation").read(input, Flow::Fresh).save(input);
+                self.run_op(op.make(elements, dtype))
+            }
+            Activation::GeluWritten => self.written_gelu(input, value),
+        }
+    }
+
+    /// `0.5 x (1 + tanh(c (x + 0.044715 x^3)))` step by step (`NewGELUActivation` in transformers).
+    fn written_gelu(&mut self, input: TensorId, value: Value) -> TensorId {
+        let (elements, dtype) = (value.elements(), self.tape.of(input).dtype);
+        let half = self.scaled(input, value);
+        let cube = Op::new("cube").read(input, Flow::Fresh).save(input);
+        let bytes = dtype.bytes(elements);
+        let cube = cube.backward_temporary(bytes).backward_temporary(bytes);
+        let cube = self.run_op(cube.make(elements, dtype));
+        let small = self.scaled(cube, value);
+        let inner = self.sum(&[input, small], value);
+        let inner = self.scaled(inner, value);
+        let tanh = Op::new("tanh").read(inner, Flow::Fresh).save_output(0);
+        let tanh = self.run_op(tanh.make(elements, dtype));
+        let one_more = Op::new("add").read(tanh, Flow::Pass).make(elements, dtype);
+        let one_more = self.run_op(one_more);
+        self.product(&[half, one_more], value)
+    }
+
+    /// `cap * tanh(x / cap)`.
+    pub(super) fn soft_cap(&mut self, input: TensorId, value: Value) -> TensorId {
+        let category = self.tape.storage_of(input).category;
+        let (elements, dtype) = (value.elements(), self.tape.of(input).dtype);
+        let op = |name, input| {
+            Op::new(name).read(input, Flow::Fresh).category(category).make(elements, dtype)
+        };
+        let small = self.run_op(op("soft cap", input));
+        let tanh = self.run_op(op("soft cap", small).save_output(0));
+        self.run_op(op("soft cap", tanh))
+    }
+}

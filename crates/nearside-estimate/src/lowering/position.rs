@@ -1,0 +1,84 @@
+//! Where a token stands: tables of sines and cosines, learned tables, rotation.
+
+use nearside_architecture::{Dtype, Node, Value};
+
+use super::{Lowering, Op};
+use crate::tape::{Category, Flow, Origin, Tensor, TensorId};
+
+impl Lowering<'_> {
+    /// Adds a learned row per position.
+    pub(super) fn position_table(&mut self, node: &Node, value: Value) -> TensorId {
+        let table = self.table_weight(node);
+        let input = self.value(node.inputs[0]);
+        let width = value.width;
+        let rows =
+            (value.elements() / width.max(1)).min(self.tape.of(table).elements / width.max(1));
+        let dtype = self.tape.of(input).dtype;
+        let op = Op::new("positions").read(table, Flow::Fresh).reads_part();
+        let looked_up = self.run_op(op.make(rows * width, dtype));
+        self.sum(&[input, looked_up], value)
+    }
+
+    /// Sines and cosines of every position, computed in 32 bits
+    /// (`LlamaRotaryEmbedding.forward` in transformers).
+    pub(super) fn rotary_table(&mut self, node: &Node) {
+        let table = self.graph.output(node);
+        let Value { rows: tokens, width } = table;
+        for _ in 0..2 {
+            self.buffer(width / 2, Dtype::F32);
+        }
+        let wide = |name, inputs: &[TensorId], elements: u64| {
+            let op = Op::new(name).make(elements, Dtype::F32);
+            inputs.iter().fold(op, |op, input| op.read(*input, Flow::Stop))
+        };
+        let counted = self.run_op(Op::new("positions").make(tokens, Dtype::I64));
+        let positions = Op::new("positions").read(counted, Flow::Stop).make(tokens, Dtype::I64);
+        let positions = self.run_op(positions);
+        let floats = self.run_op(wide("positions", &[positions], tokens));
+        let angles = self.run_op(wide("angles", &[floats], tokens * width / 2));
+        let doubled = self.run_op(wide("angles", &[angles], table.elements()));
+        let mut scaled = Vec::new();
+        for _ in 0..2 {
+            let raw = self.run_op(wide("angles", &[doubled], table.elements()));
+            scaled.push(self.run_op(wide("angles", &[raw], table.elements())));
+        }
+        let narrow: Vec<_> =
+            scaled.iter().map(|table| self.cast(*table, self.numbers.stream)).collect();
+        self.tape.hold(&[angles, doubled]);
+        self.tape.hold(&scaled);
+        for (output, tensor) in node.outputs.iter().zip(narrow) {
+            self.tensors[output.0] = Some(tensor);
+        }
+        self.positions = Some(positions);
+    }
+
+    /// Something loaded with the weights that is never trained.
+    pub(super) fn buffer(&mut self, elements: u64, dtype: Dtype) -> TensorId {
+        let storage = self.tape.storage(dtype.bytes(elements), Category::Weights);
+        let origin = Origin::Buffer;
+        self.tape.tensor(Tensor { storage, elements, dtype, differentiable: false, origin })
+    }
+
+    /// `x * cos + rotate_half(x) * sin`, with `rotate_half(x) = cat(-x2, x1)` for the halves of a
+    /// head (`apply_rotary_pos_emb` in transformers).
+    pub(super) fn rotary(&mut self, inputs: &[TensorId], value: Value) -> TensorId {
+        let (elements, dtype) = (value.elements(), self.tape.of(inputs[0]).dtype);
+        let input = inputs[0];
+        let [cosines, sines] = [inputs[1], inputs[2]];
+        let straight = Op::new("rotary").read(input, Flow::Fresh).read(cosines, Flow::Stop);
+        let straight = self.run_op(straight.save(cosines).make(elements, dtype));
+        let storage = self.tape.of(input).storage;
+        let half = |input| {
+            Op::new("rotary half").read(input, Flow::Fresh).make_in(storage, elements / 2, dtype)
+        };
+        let [first, second] = [(); 2].map(|()| self.run_op(half(input)));
+        let negative = Op::new("rotary").read(second, Flow::Fresh).make(elements / 2, dtype);
+        let negative = self.run_op(negative);
+        let turned = Op::new("rotary").read(negative, Flow::Pass).read(first, Flow::Pass);
+        let turned = self.run_op(turned.make(elements, dtype));
+        let crossed = Op::new("rotary").read(turned, Flow::Fresh).read(sines, Flow::Stop);
+        let crossed = self.run_op(crossed.save(sines).make(elements, dtype));
+        let sum = Op::new("rotary").read(straight, Flow::Pass).read(crossed, Flow::Pass);
+        self.run_op(sum.make(elements, dtype))
+    }
+}
