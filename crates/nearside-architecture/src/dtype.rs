@@ -21,9 +21,12 @@ pub enum Dtype {
     I8,
     U8,
     Bool,
-    /// 4-bit normal float with double quantization (bitsandbytes): 64-element blocks with an 8-bit
-    /// scale each, and one 32-bit scale per 256 blocks (QLoRA, arXiv 2305.14314, section 3).
+    /// 4-bit normal float as bitsandbytes stores it by default: 64-element blocks with a 32-bit
+    /// scale each.
     Nf4,
+    /// The same with double quantization: an 8-bit scale per block, and one 32-bit scale per 256
+    /// blocks (QLoRA, arXiv 2305.14314, section 3).
+    Nf4Double,
     /// 8-bit integers with one 32-bit scale per row (LLM.int8).
     Int8,
     Q4_0,
@@ -69,7 +72,8 @@ impl Dtype {
         (Self::I8, "i8", 1, 1),
         (Self::U8, "u8", 1, 1),
         (Self::Bool, "bool", 1, 1),
-        (Self::Nf4, "nf4", 16_384, 8_452),
+        (Self::Nf4, "nf4", 64, 36),
+        (Self::Nf4Double, "nf4-double", 16_384, 8_452),
         (Self::Int8, "int8", 1, 1),
         (Self::Q4_0, "q4_0", 32, 18),
         (Self::Q4_1, "q4_1", 32, 20),
@@ -139,6 +143,12 @@ impl Dtype {
         matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::Bf16)
     }
 
+    /// Whether it is a 4-bit normal float.
+    #[must_use]
+    pub const fn is_normal_float(self) -> bool {
+        matches!(self, Self::Nf4 | Self::Nf4Double)
+    }
+
     /// Every type, in a fixed order.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::TABLE.iter().map(|(dtype, ..)| *dtype)
@@ -186,7 +196,7 @@ mod tests {
     #[test]
     fn block_types_count_their_scales() {
         assert_eq!(Dtype::Q4K.bytes(4096 * 4096), Bytes::new(4096 * 4096 / 256 * 144));
-        assert!((Dtype::Nf4.bits() - 4.127).abs() < 1e-3);
+        assert!((Dtype::Nf4Double.bits() - 4.127).abs() < 1e-3);
         assert_eq!(Dtype::F4.bytes(3), Bytes::new(2));
     }
 }

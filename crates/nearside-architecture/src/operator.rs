@@ -285,6 +285,15 @@ impl Parameter {
 }
 
 impl Operator {
+    /// Whether frameworks compute it in a module of its own.
+    #[must_use]
+    pub const fn is_module(&self) -> bool {
+        matches!(
+            self,
+            Self::Linear(_) | Self::ExpertLinear { .. } | Self::Norm { .. } | Self::Convolution(_)
+        )
+    }
+
     /// The parameters it owns, in the order a framework registers them.
     #[must_use]
     pub fn parameters(&self) -> Vec<Parameter> {

@@ -8,6 +8,7 @@ use std::error::Error;
 
 use nearside_architecture::{Architecture, Graph, Shape, header};
 use nearside_catalog::Catalog;
+use nearside_estimate::allocator::caching::{Segments, replay};
 use nearside_estimate::live::Event;
 use nearside_estimate::lowering::{Trained, lower};
 use nearside_estimate::timeline::{
@@ -40,13 +41,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let trained = match word(1) {
         "full" => Trained::Everything,
         "lora" => Trained::Adapters(Adapter { rank: 16, targets: AdapterTargets::Linear }),
-        "lora-attention" => {
+        "lora-attention" | "qlora-attention" => {
             Trained::Adapters(Adapter { rank: 32, targets: AdapterTargets::Attention })
         }
         _ => Trained::Nothing,
     };
     let (batch, sequence) = (word(5).parse()?, word(6).parse()?);
-    let program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
+    let program = match word(10) {
+        "held" => Program { workspace: Bytes::new(8_519_680), outputs: Outputs::Held },
+        _ => Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped },
+    };
     let replayed = match trained {
         Trained::Nothing => {
             let graph = Graph::of(&decoder, Shape::prompt(batch, sequence));
@@ -78,5 +82,7 @@ fn print(replayed: &Replayed) {
     }
     let peak = &replayed.peak;
     println!("# peak {} at {}: {}", peak.total().get(), peak.pass, peak.step);
+    let taken = replay(&replayed.events, replayed.steady, Segments::Fixed);
+    println!("# allocated {} reserved {}", taken.allocated.get(), taken.reserved.get());
     println!("# saved {} optimizer {}", replayed.saved.get(), replayed.optimizer.get());
 }

@@ -168,7 +168,7 @@ fn of_training(
     let recipe = &workload.recipe;
     let known = match recipe.weights {
         Dtype::F32 => true,
-        Dtype::Nf4 => trained != Trained::Everything,
+        packed if packed.is_normal_float() => trained != Trained::Everything,
         weights => weights == recipe.compute,
     };
     if !known {
@@ -225,7 +225,7 @@ fn bounded(
     });
     let scores = match recipe.attention {
         AttentionKernel::Eager => heads.sum::<u128>() * context,
-        AttentionKernel::Masked | AttentionKernel::Fused => context,
+        AttentionKernel::Masked | AttentionKernel::Efficient | AttentionKernel::Fused => context,
     };
     // A value is kept in at most four copies of at most eight bytes.
     let bytes = tokens.checked_mul(widths + scores).and_then(|elements| elements.checked_mul(64));

@@ -8,6 +8,7 @@
 //!
 //! Pure: same arguments, same answer.
 
+pub mod allocator;
 pub mod calibration;
 pub mod carbon;
 pub mod demand;

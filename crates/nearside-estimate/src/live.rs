@@ -11,7 +11,13 @@ use crate::tape::Category;
 
 /// Names a piece of memory for as long as it is live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PieceId(pub(crate) u32);
+pub struct PieceId(u32);
+
+impl PieceId {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// A request to an allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +64,7 @@ struct Piece {
 
 /// Memory that is live, piece by piece.
 #[derive(Debug, Default)]
-pub(crate) struct Live {
+pub struct Live {
     pieces: Vec<Piece>,
     events: Vec<Event>,
     now: [u64; Category::ALL.len()],
@@ -67,11 +73,12 @@ pub(crate) struct Live {
     peak_total: u64,
     pass: &'static str,
     at: (&'static str, &'static str),
+    steady: usize,
 }
 
 impl Live {
     /// Takes memory with one reference to it.
-    pub(crate) fn take(&mut self, bytes: Bytes, category: Category, step: &'static str) -> PieceId {
+    pub fn take(&mut self, bytes: Bytes, category: Category, step: &'static str) -> PieceId {
         let piece = PieceId(u32::try_from(self.pieces.len()).unwrap_or(u32::MAX));
         self.pieces.push(Piece { bytes: bytes.get(), category, references: 1 });
         if bytes > Bytes::ZERO {
@@ -85,12 +92,12 @@ impl Live {
 
     /// One more reference.
     pub(crate) fn share(&mut self, piece: PieceId) {
-        self.pieces[piece.0 as usize].references += 1;
+        self.pieces[piece.index()].references += 1;
     }
 
     /// One reference fewer; the last one gives the memory back.
-    pub(crate) fn give(&mut self, piece: PieceId) {
-        let found = &mut self.pieces[piece.0 as usize];
+    pub fn give(&mut self, piece: PieceId) {
+        let found = &mut self.pieces[piece.index()];
         found.references -= 1;
         if found.references == 0 {
             self.now[found.category as usize] -= found.bytes;
@@ -103,12 +110,12 @@ impl Live {
 
     /// Whether nobody else refers to it.
     pub(crate) fn is_unshared(&self, piece: PieceId) -> bool {
-        self.pieces[piece.0 as usize].references == 1
+        self.pieces[piece.index()].references == 1
     }
 
     /// From now on it counts as something else.
     pub(crate) fn becomes(&mut self, piece: PieceId, category: Category) {
-        let found = &mut self.pieces[piece.0 as usize];
+        let found = &mut self.pieces[piece.index()];
         self.now[found.category as usize] -= found.bytes;
         self.now[category as usize] += found.bytes;
         found.category = category;
@@ -128,6 +135,7 @@ impl Live {
 
     /// Forgets earlier peaks.
     pub(crate) fn reset_peak(&mut self) {
+        self.steady = self.events.len();
         self.peak_total = 0;
         self.sample("start");
     }
@@ -143,7 +151,14 @@ impl Live {
         Bytes::new(categories.iter().map(|category| self.now[*category as usize]).sum())
     }
 
-    pub(crate) fn finish(self) -> (Peak, Vec<Event>) {
+    /// How many events there were when earlier peaks were last forgotten.
+    pub(crate) const fn steady(&self) -> usize {
+        self.steady
+    }
+
+    /// The most that was live, and every request in order.
+    #[must_use]
+    pub fn finish(self) -> (Peak, Vec<Event>) {
         let by_category = Category::ALL
             .into_iter()
             .map(|category| (category, Bytes::new(self.peak[category as usize])))

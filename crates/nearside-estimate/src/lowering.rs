@@ -81,7 +81,7 @@ impl Numbers {
     fn of(recipe: &Recipe) -> Self {
         let Recipe { weights, compute, .. } = *recipe;
         match weights {
-            Dtype::Nf4 => Self {
+            packed if packed.is_normal_float() => Self {
                 parameters: Dtype::F32,
                 products: compute,
                 stream: Dtype::F32,
@@ -134,7 +134,6 @@ impl Lowering<'_> {
                 layer = node.layer;
             }
             match &node.operator {
-                Operator::RotaryTable => self.make_masks(),
                 Operator::Linear(linear) if linear.role.is_vocabulary() => self.leave_model(),
                 _ => {}
             }
@@ -210,7 +209,13 @@ impl Lowering<'_> {
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
-                self.computed(node, &inputs, value)
+                let steps = self.tape.steps.len();
+                let output = self.computed(node, &inputs, value);
+                // A module's arguments live until it returns.
+                if node.operator.is_module() && self.tape.steps.len() > steps + 1 {
+                    self.tape.hold(&inputs);
+                }
+                output
             }
         };
         if let Some(id) = node.outputs.first() {
@@ -305,7 +310,7 @@ impl Lowering<'_> {
     fn table_weight(&mut self, node: &Node) -> TensorId {
         let elements = node.parameters().iter().map(|parameter| parameter.elements).sum();
         let dtype = match self.trained {
-            Trained::Nothing if self.recipe.weights != Dtype::Nf4 => self.recipe.weights,
+            Trained::Nothing if !self.recipe.weights.is_normal_float() => self.recipe.weights,
             _ => self.numbers.parameters,
         };
         self.weight(elements, dtype)

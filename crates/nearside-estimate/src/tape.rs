@@ -184,10 +184,10 @@ pub struct Step {
     pub outputs: Vec<TensorId>,
     /// Tensors kept until its backward has run.
     pub saved: Vec<TensorId>,
-    /// Bytes taken and given back inside its forward kernel.
-    pub forward_temporary: Bytes,
     /// What its backward takes in this order before its gradients, and gives back after them.
     pub backward_temporaries: Vec<Bytes>,
+    /// What its backward takes and gives back once it has made its gradients.
+    pub backward_spike: Bytes,
     /// What its forward computes.
     pub forward: Work,
     /// What its backward computes.
@@ -247,8 +247,8 @@ impl Tape {
             inputs: tensors.iter().map(input).collect(),
             outputs: Vec::new(),
             saved: Vec::new(),
-            forward_temporary: Bytes::ZERO,
             backward_temporaries: Vec::new(),
+            backward_spike: Bytes::ZERO,
             forward: Work::NONE,
             backward: Work::NONE,
         });

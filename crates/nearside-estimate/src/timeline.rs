@@ -26,6 +26,8 @@ pub struct Replayed {
     pub optimizer: Bytes,
     /// Every request to the allocator from loading to the end, in order.
     pub events: Vec<Event>,
+    /// How many events there were when the steady step began.
+    pub steady: usize,
 }
 
 /// A program around the tape.
@@ -113,6 +115,22 @@ type Gradients = Vec<(TensorId, PieceId)>;
 /// Tensors whose gradients are sums, and the products to sum up where there are any.
 type Sums = Vec<(TensorId, Option<PieceId>)>;
 
+/// Who keeps the tensors that a step saved.
+#[derive(Clone, Copy)]
+enum Savers<'a> {
+    /// The step, since the forward pass.
+    Kept,
+    /// Nobody: they were recomputed. With its first step a stretch lets go of these inputs.
+    Recomputed(&'a [TensorId]),
+}
+
+/// Whether a step's backward ran: it does where a gradient reached it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    Yes,
+    No,
+}
+
 struct Replay<'tape> {
     tape: &'tape Tape,
     keep: Keep,
@@ -174,8 +192,9 @@ impl<'tape> Replay<'tape> {
 
     fn finish(self, saved: Bytes) -> Replayed {
         let optimizer = self.live.of(&[Category::Optimizer]);
+        let steady = self.live.steady();
         let (peak, events) = self.live.finish();
-        Replayed { peak, saved, optimizer, events }
+        Replayed { peak, saved, optimizer, events, steady }
     }
 
     /// A tensor comes to be; the first one on a storage takes its memory.
@@ -248,7 +267,6 @@ impl<'tape> Replay<'tape> {
                 self.references[output.index()] += 1 + u32::from(tensor.origin == Origin::Kept);
                 self.appear(*output, step.name);
             }
-            self.live.spike(step.forward_temporary, step.name);
             if keep == Keep::Saved && self.is_differentiable(step) {
                 for saved in &step.saved {
                     self.retain(*saved);
@@ -292,19 +310,35 @@ impl<'tape> Replay<'tape> {
             self.gradients[loss.index()] = Some(piece);
         }
         for segment in tape.segments.iter().rev() {
-            let mut ran = !segment.recomputed;
-            for step in tape.steps[segment.steps.clone()].iter().rev() {
-                if !ran && !step.saved.is_empty() && self.has_gradient(step) {
-                    self.recompute(segment);
-                    ran = true;
-                }
-                self.step_back(step, segment);
-            }
+            let steps = &tape.steps[segment.steps.clone()];
             if segment.recomputed {
-                for input in entering(tape, segment) {
-                    self.release(input);
+                self.segment_back(segment, steps);
+            } else {
+                for step in steps.iter().rev() {
+                    self.step_back(step, Savers::Kept);
                 }
             }
+        }
+    }
+
+    /// A stretch that runs again when its first saved tensor is asked for, and lets go of its inputs
+    /// with its last one.
+    fn segment_back(&mut self, segment: &Segment, steps: &'tape [Step]) {
+        let mut inputs = entering(self.tape, segment);
+        let first = steps.iter().position(|step| !step.saved.is_empty());
+        let mut ran = false;
+        for (index, step) in steps.iter().enumerate().rev() {
+            if !ran && !step.saved.is_empty() && self.has_gradient(step) {
+                self.recompute(segment, steps);
+                ran = true;
+            }
+            let last: &[TensorId] = if first == Some(index) { &inputs } else { &[] };
+            if self.step_back(step, Savers::Recomputed(last)) == Ran::Yes && first == Some(index) {
+                inputs.clear();
+            }
+        }
+        for input in inputs {
+            self.release(input);
         }
     }
 
@@ -314,11 +348,13 @@ impl<'tape> Replay<'tape> {
 
     /// Runs a stretch again, up to the last step that saves something; what the rest would have
     /// used is let go when the stretch is left.
-    fn recompute(&mut self, segment: &Segment) {
+    fn recompute(&mut self, segment: &Segment, steps: &'tape [Step]) {
         let tape = self.tape;
-        let steps = &tape.steps[segment.steps.clone()];
-        let last = steps.iter().rposition(|step| !step.saved.is_empty());
-        let (again, skipped) = steps.split_at(last.map_or(0, |last| last + 1));
+        let Some(last) = steps.iter().rposition(|step| !step.saved.is_empty()) else { return };
+        // What a step saves of its inputs is saved before it runs: then it need not run.
+        let outputs = &steps[last].outputs;
+        let saves_output = steps[last].saved.iter().any(|saved| outputs.contains(saved));
+        let (again, skipped) = steps.split_at(last + usize::from(saves_output));
         let first_made = first_made(tape, segment);
         let made = |steps: &'tape [Step]| {
             let outputs = steps.iter().flat_map(|step| &step.outputs);
@@ -335,15 +371,20 @@ impl<'tape> Replay<'tape> {
             self.retain(tensor);
         }
         self.run(again, Keep::Saved, first_made);
+        if !saves_output {
+            for saved in &steps[last].saved {
+                self.retain(*saved);
+            }
+        }
         for tensor in used(skipped) {
             self.release(tensor);
         }
     }
 
-    fn step_back(&mut self, step: &Step, segment: &Segment) {
+    fn step_back(&mut self, step: &Step, savers: Savers<'_>) -> Ran {
         let tape = self.tape;
         if step.is_hold() || !self.has_gradient(step) {
-            return;
+            return Ran::No;
         }
         let mut incoming = Vec::new();
         for output in &step.outputs {
@@ -360,28 +401,32 @@ impl<'tape> Replay<'tape> {
             temporaries.push(self.live.take(*bytes, Category::Activations, step.name));
         }
         let (mut made, sums) = self.input_gradients(step, &incoming);
+        self.live.spike(step.backward_spike, step.name);
         for piece in temporaries.into_iter().rev() {
             self.live.give(piece);
         }
-        // Recomputed tensors belong to nobody but the call that asked for them.
-        let (at_once, later) = if segment.recomputed {
-            (&step.saved[..], &[][..])
-        } else {
-            (&[][..], &step.saved[..])
-        };
-        for saved in at_once {
-            self.release(*saved);
+        // Recomputed tensors belong to nobody but the call that asked for them, and its variables go
+        // in reverse.
+        if let Savers::Recomputed(_) = savers {
+            for saved in step.saved.iter().rev() {
+                self.release(*saved);
+            }
         }
         self.summed(step, sums, &mut made);
         for piece in incoming {
             self.live.give(piece);
         }
-        for saved in later {
-            self.release(*saved);
+        let later = match savers {
+            Savers::Kept => &step.saved,
+            Savers::Recomputed(inputs) => inputs,
+        };
+        for tensor in later {
+            self.release(*tensor);
         }
         for (tensor, piece) in made {
             self.accumulate(tensor, piece);
         }
+        Ran::Yes
     }
 
     /// Makes the gradients of a step's inputs, and the products of those that will be summed up.

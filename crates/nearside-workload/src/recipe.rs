@@ -74,15 +74,22 @@ impl Optimizer {
 pub enum AttentionKernel {
     /// One kernel that never stores the scores and does not repeat key-value heads.
     Fused,
-    /// A fused kernel with a mask, as a padded batch needs: key-value heads are repeated.
+    /// One kernel that never stores the scores but wants key-value heads repeated: what devices
+    /// without flash attention have (before compute capability 8.0).
+    Efficient,
+    /// The same with a mask, as a padded batch needs.
     Masked,
     /// Scores are stored: matrix product, softmax, matrix product.
     Eager,
 }
 
 impl AttentionKernel {
-    const NAMES: [(Self, &'static str); 3] =
-        [(Self::Fused, "fused"), (Self::Masked, "masked"), (Self::Eager, "eager")];
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::Fused, "fused"),
+        (Self::Efficient, "efficient"),
+        (Self::Masked, "masked"),
+        (Self::Eager, "eager"),
+    ];
 }
 
 /// What is recomputed in the backward pass instead of kept.
@@ -112,6 +119,6 @@ mod tests {
             assert_eq!(name.parse::<Optimizer>().unwrap().name(), name);
         }
         let error = "flash".parse::<AttentionKernel>().unwrap_err();
-        assert_eq!(error, "unknown attention kernel \"flash\": use fused, masked, eager");
+        assert_eq!(error, "unknown attention kernel \"flash\": use fused, efficient, masked, eager");
     }
 }

@@ -98,10 +98,11 @@ impl Lowering<'_> {
             let kernel = self.attention_kernel(attention);
             let key = MaskKey::of(attention);
             let seen = self.masks.iter().any(|(found, _)| *found == key);
-            if kernel == AttentionKernel::Fused || attention.sight == Sight::All || seen {
+            let masked = matches!(kernel, AttentionKernel::Masked | AttentionKernel::Eager);
+            if !masked || attention.sight == Sight::All || seen {
                 continue;
             }
-            let elements = attention.queries * attention.keys;
+            let elements = attention.rows() * attention.keys;
             let within = self.run_op(Op::new("mask").make(elements, Dtype::Bool));
             let op = Op::new("mask").read(within, Flow::Stop).make(elements, Dtype::Bool);
             let mut mask = self.run_op(op);
@@ -145,7 +146,10 @@ impl Lowering<'_> {
                 let numbers = self.mask_numbers(flags, dtype);
                 op.read(numbers, Flow::Stop).save(numbers)
             }
-            _ => op.backward_temporary(Dtype::F32.bytes(rows * attention.key_dim)),
+            (AttentionKernel::Fused, _) => {
+                op.backward_temporary(Dtype::F32.bytes(rows * attention.key_dim))
+            }
+            _ => op,
         };
         let op = op
             .save_output(0)
@@ -154,6 +158,13 @@ impl Lowering<'_> {
             .make(rows * attention.value_dim, dtype)
             .make(rows, Dtype::F32);
         self.run_op(op)
+    }
+
+    /// A view whose gradient has to be copied into one stretch of memory.
+    fn gathered(&mut self, input: TensorId) -> TensorId {
+        let tensor = self.tape.of(input);
+        let op = Op::new("heads").read(input, Flow::Fresh);
+        self.run_op(op.make_in(tensor.storage, tensor.elements, tensor.dtype))
     }
 
     /// Scores in memory: product, scale, mask, softmax in 32 bits, product
@@ -170,6 +181,9 @@ impl Lowering<'_> {
             false => inputs,
         };
         let dtype = self.tape.of(query).dtype;
+        // Heads of several sequences are no single stretch of memory.
+        let several = attention.sequences > 1;
+        let query = if several { self.copy(query) } else { query };
         let product = |width: u64| {
             Flops::from_flops(2.0 * scores as f64 * width as f64).unwrap_or(Flops::ZERO)
         };
@@ -185,7 +199,7 @@ impl Lowering<'_> {
         // Only 16-bit IEEE floats have a softmax kernel that widens on the way.
         let wide = if dtype == Dtype::F16 { masked } else { self.cast(masked, Dtype::F32) };
         let softmax = Op::new("softmax").read(wide, Flow::Fresh).save_output(0);
-        let softmax = softmax.backward_temporary(Dtype::F32.bytes(scores));
+        let softmax = softmax.backward_spike(Dtype::F32.bytes(scores));
         let softmax = self.run_op(softmax.make(scores, Dtype::F32));
         let weights = self.cast(softmax, dtype);
         self.tape.hold(&[masked]);
@@ -193,6 +207,7 @@ impl Lowering<'_> {
         let mixed = mixed.save(values).save(weights);
         let mixed = mixed.kernel(Kernel::Matrix, product(attention.value_dim));
         let mixed = self.run_op(mixed.make(value.elements(), dtype));
+        let mixed = if several { self.gathered(mixed) } else { mixed };
         let copy = self.copy(mixed);
         self.tape.hold(&[key, values]);
         self.returned_late.push(weights);

@@ -46,8 +46,8 @@ impl Lowering<'_> {
         value: Value,
     ) -> TensorId {
         let stored = match (self.trained, self.recipe.weights) {
-            (Trained::Nothing | Trained::Adapters(_), Dtype::Nf4) => Dtype::Nf4,
             (Trained::Nothing, weights) => weights,
+            (Trained::Adapters(_), packed) if packed.is_normal_float() => packed,
             _ => self.numbers.parameters,
         };
         let elements: u64 = node.parameters().iter().map(|parameter| parameter.elements).sum();

@@ -16,7 +16,13 @@ impl Lowering<'_> {
         value: Value,
     ) -> TensorId {
         let output = self.projection(node, linear, input, value);
+        let packed = self.recipe.weights.is_normal_float();
         match self.trained {
+            Trained::Adapters(adapter) if packed && adapts(adapter.targets, linear.role) => {
+                // peft copies what a 4-bit layer returns (`Linear4bit.forward`, `result.clone()`).
+                let copy = self.copy(output);
+                self.adapter(adapter, linear, [input, copy], value.rows)
+            }
             Trained::Adapters(adapter) if adapts(adapter.targets, linear.role) => {
                 self.adapter(adapter, linear, [input, output], value.rows)
             }
@@ -49,6 +55,10 @@ impl Lowering<'_> {
             [Some(weight), bias].map(|leaf| leaf.map(|leaf| self.in_product(leaf)));
         let Some(weight) = weight else { return input };
         let dtype = self.tape.of(input).dtype;
+        let weight = match quantized {
+            true => self.unpack(weight, dtype),
+            false => weight,
+        };
         let op = Op::new("linear").category(category);
         let op = match bias {
             Some(bias) if !quantized => {
@@ -57,10 +67,11 @@ impl Lowering<'_> {
             _ => op.read(weight, Flow::Fresh).read(input, Flow::Fresh),
         };
         let op = match bias {
-            Some(_) => self.saved_for(self.saved_for(op, input, weight), weight, input),
-            None => self.saved_for(self.saved_for(op, weight, input), input, weight),
+            Some(_) if !quantized => self.saved_for(self.saved_for(op, input, weight), weight, input),
+            _ if quantized => op,
+            _ => self.saved_for(self.saved_for(op, weight, input), input, weight),
         };
-        let op = op.forward_temporary(unpacked).backward_temporary(unpacked);
+        let op = op.backward_temporary(unpacked);
         let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
         let output = self.run_op(op.make(value.elements(), dtype));
         match (quantized, bias) {
@@ -68,6 +79,12 @@ impl Lowering<'_> {
             (true, None) => self.quantized_output(output, None, stream),
             (false, _) => output,
         }
+    }
+
+    /// The numbers behind a 4-bit weight; the backward pass unpacks it again.
+    fn unpack(&mut self, weight: TensorId, dtype: Dtype) -> TensorId {
+        let elements = self.tape.of(weight).elements;
+        self.run_op(Op::new("unpack").read(weight, Flow::Stop).make(elements, dtype))
     }
 
     /// A 4-bit layer adds its bias apart and returns what it was given.
@@ -93,9 +110,11 @@ impl Lowering<'_> {
     fn stored_in(&self, role: Projection) -> Dtype {
         let kept = matches!(role, Projection::Output | Projection::Router);
         match (self.trained, self.recipe.weights) {
-            (Trained::Nothing, Dtype::Nf4) if role != Projection::Output => Dtype::Nf4,
+            (Trained::Nothing, packed) if packed.is_normal_float() && kept => {
+                self.numbers.parameters
+            }
             (Trained::Nothing, weights) => weights,
-            (Trained::Adapters(_), Dtype::Nf4) if !kept => Dtype::Nf4,
+            (Trained::Adapters(_), packed) if packed.is_normal_float() && !kept => packed,
             _ => self.numbers.parameters,
         }
     }
@@ -104,7 +123,7 @@ impl Lowering<'_> {
     fn unpacked(&self, weight: TensorId) -> Bytes {
         let tensor = self.tape.of(weight);
         match (self.trained, tensor.dtype) {
-            (Trained::Adapters(_), Dtype::Nf4) => self.numbers.products.bytes(tensor.elements),
+            (Trained::Adapters(_), packed) if packed.is_normal_float() => self.numbers.products.bytes(tensor.elements),
             _ => Bytes::ZERO,
         }
     }

@@ -23,10 +23,14 @@ impl Lowering<'_> {
     /// mean (`ForCausalLMLoss` in transformers).
     fn next_token(&mut self, logits: TensorId) {
         let wide = self.cast(logits, Dtype::F32);
-        let labels = Op::new("labels").make(self.rows() + 1, Dtype::I64);
-        let labels = self.run_op(labels);
+        let (rows, batch) = (self.rows(), self.graph.batch);
+        let padded = self.run_op(Op::new("labels").make(rows + batch, Dtype::I64));
+        let labels = match batch {
+            1 => padded,
+            _ => self.run_op(Op::new("labels").read(padded, Flow::Stop).make(rows, Dtype::I64)),
+        };
         self.cross_entropy(wide, labels);
-        self.tape.hold(&[wide]);
+        self.tape.hold(&[wide, padded]);
     }
 
     fn class(&mut self, logits: TensorId) {

@@ -29,8 +29,8 @@ pub(super) struct Op {
     flops: Option<Flops>,
     /// Whether only as much of the inputs is read as is written: rows of a table, chosen experts.
     partial: bool,
-    forward_temporary: Bytes,
     backward_temporaries: Vec<Bytes>,
+    backward_spike: Bytes,
 }
 
 impl Op {
@@ -46,8 +46,8 @@ impl Op {
             origin: Origin::Step,
             flops: None,
             partial: false,
-            forward_temporary: Bytes::ZERO,
             backward_temporaries: Vec::new(),
+            backward_spike: Bytes::ZERO,
         }
     }
 
@@ -104,8 +104,9 @@ impl Op {
         self
     }
 
-    pub(super) const fn forward_temporary(mut self, bytes: Bytes) -> Self {
-        self.forward_temporary = bytes;
+    /// What its backward takes for a moment once it has made its gradients.
+    pub(super) const fn backward_spike(mut self, bytes: Bytes) -> Self {
+        self.backward_spike = bytes;
         self
     }
 
@@ -143,8 +144,8 @@ impl Lowering<'_> {
             inputs,
             outputs: outputs.clone(),
             saved: if differentiable { saved } else { Vec::new() },
-            forward_temporary: op.forward_temporary,
             backward_temporaries: op.backward_temporaries,
+            backward_spike: op.backward_spike,
             forward,
             backward,
         });

@@ -34,6 +34,7 @@ impl Lowering<'_> {
         let counted = self.run_op(Op::new("positions").make(tokens, Dtype::I64));
         let positions = Op::new("positions").read(counted, Flow::Stop).make(tokens, Dtype::I64);
         let positions = self.run_op(positions);
+        self.make_masks();
         let floats = self.run_op(wide("positions", &[positions], tokens));
         let angles = self.run_op(wide("angles", &[floats], tokens * width / 2));
         let doubled = self.run_op(wide("angles", &[angles], table.elements()));
