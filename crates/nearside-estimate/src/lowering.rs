@@ -25,10 +25,16 @@ mod position;
 mod rearrange;
 
 use nearside_architecture::{Dtype, Graph, Node, Operator, Value, ValueId};
+use nearside_units::Bytes;
 use nearside_workload::{Adapter, Checkpointing, Recipe};
 
 use crate::tape::{Category, Flow, Origin, Tape, Tensor, TensorId};
 use op::Op;
+
+/// Elements that share a scale in a 4-bit normal float.
+const NORMAL_FLOAT_BLOCK: u64 = 64;
+/// Scales that share a scale of their own with double quantization.
+const NORMAL_FLOAT_BLOCKS: u64 = 256;
 
 /// Which weights are trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,10 +275,25 @@ impl Lowering<'_> {
         self.leaf(elements, dtype, differentiable)
     }
 
+    /// A weight in memory. Scales of a 4-bit one stand beside it (bitsandbytes `QuantState`).
     fn leaf(&mut self, elements: u64, dtype: Dtype, differentiable: bool) -> TensorId {
-        let storage = self.tape.storage(dtype.bytes(elements), Category::Weights);
+        let packed = dtype.is_normal_float();
+        let bytes = if packed { Bytes::new(elements.div_ceil(2)) } else { dtype.bytes(elements) };
+        let storage = self.tape.storage(bytes, Category::Weights);
         let origin = Origin::Weight;
-        self.tape.tensor(Tensor { storage, elements, dtype, differentiable, origin })
+        let weight = self.tape.tensor(Tensor { storage, elements, dtype, differentiable, origin });
+        let blocks = elements.div_ceil(NORMAL_FLOAT_BLOCK);
+        match dtype {
+            Dtype::Nf4 => {
+                self.buffer(blocks, Dtype::F32);
+            }
+            Dtype::Nf4Double => {
+                self.buffer(blocks, Dtype::U8);
+                self.buffer(blocks.div_ceil(NORMAL_FLOAT_BLOCKS), Dtype::F32);
+            }
+            _ => {}
+        }
+        weight
     }
 
     /// The same numbers in another type: nothing happens where they have it already.

@@ -283,10 +283,20 @@ impl Tape {
 
     /// Tensors of an origin, in the order they come to be.
     pub fn from(&self, origin: Origin) -> impl Iterator<Item = TensorId> {
+        self.which(move |tensor| tensor.origin == origin)
+    }
+
+    fn which(&self, wanted: impl Fn(&Tensor) -> bool) -> impl Iterator<Item = TensorId> {
         let found = move |(index, tensor): (usize, &Tensor)| {
-            (tensor.origin == origin).then(|| TensorId(u32::try_from(index).unwrap_or(u32::MAX)))
+            wanted(tensor).then(|| TensorId(u32::try_from(index).unwrap_or(u32::MAX)))
         };
         self.tensors.iter().enumerate().filter_map(found)
+    }
+
+    /// Weights and buffers, in the order they are loaded.
+    pub fn resident(&self) -> impl Iterator<Item = TensorId> {
+        let resident = |tensor: &Tensor| matches!(tensor.origin, Origin::Weight | Origin::Buffer);
+        self.which(resident)
     }
 
     /// The weights, in the order they are loaded.

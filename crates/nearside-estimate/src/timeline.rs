@@ -8,6 +8,7 @@
 //! non-reentrant kind (torch/utils/checkpoint.py): a stretch runs again when its first saved tensor
 //! is asked for, and stops at the last step that saves one.
 
+use nearside_architecture::Dtype;
 use nearside_units::Bytes;
 use nearside_workload::Optimizer;
 
@@ -173,21 +174,69 @@ impl<'tape> Replay<'tape> {
             inputs: Bytes::ZERO,
         };
         replay.live.enter("forward");
-        let adapted = tape.weights().any(|weight| !tape.of(weight).differentiable);
-        let later = |weight: &TensorId| adapted && tape.of(*weight).differentiable;
-        let loaded = tape
-            .weights()
-            .filter(|weight| !later(weight))
-            .chain(tape.weights().filter(later))
-            .chain(tape.from(Origin::Buffer))
-            .chain(tape.from(Origin::Input));
-        for tensor in loaded {
-            replay.references[tensor.index()] = 1;
-            replay.appear(tensor, "load");
+        replay.load_weights();
+        for input in tape.from(Origin::Input) {
+            replay.stay(input);
         }
         replay.inputs = replay.live.of(&[Category::Activations]);
         replay.live.take(program.workspace, Category::Workspace, "load");
         replay
+    }
+
+    /// A tensor comes to be and stays.
+    fn stay(&mut self, id: TensorId) {
+        self.references[id.index()] = 1;
+        self.appear(id, "load");
+    }
+
+    /// Frozen weights are there before adapters are added.
+    fn load_weights(&mut self) {
+        let tape = self.tape;
+        let frozen = |tensor: &TensorId| !tape.of(*tensor).differentiable;
+        let added = tape.weights().any(|weight| frozen(&weight));
+        let packed = tape.weights().any(|weight| tape.of(weight).dtype.is_normal_float());
+        let (first, last): (Vec<_>, Vec<_>) =
+            tape.resident().partition(|tensor| !added || frozen(tensor));
+        match packed {
+            true => self.load_packed(&first),
+            false => first.iter().for_each(|tensor| self.stay(*tensor)),
+        }
+        last.iter().for_each(|tensor| self.stay(*tensor));
+    }
+
+    /// transformers first takes a block of the size of the packed model and gives it back, to have
+    /// it cut up (`caching_allocator_warmup`); every packed weight comes through a 16-bit copy; the
+    /// others are widened to 32 bits at the end (`prepare_model_for_kbit_training` in peft).
+    fn load_packed(&mut self, tensors: &[TensorId]) {
+        let tape = self.tape;
+        let half = |tensor: &TensorId| Dtype::F16.bytes(tape.of(*tensor).elements);
+        let packed = |tensor: &TensorId| tape.of(*tensor).dtype.is_normal_float();
+        let weights = tensors.iter().filter(|tensor| tape.of(**tensor).origin == Origin::Weight);
+        let size = |tensor: &TensorId| match packed(tensor) {
+            true => tape.storage_of(*tensor).bytes,
+            false => half(tensor),
+        };
+        let warm = self.live.take(weights.map(size).sum(), Category::Workspace, "load");
+        self.live.give(warm);
+        let mut halves = Vec::new();
+        for tensor in tensors {
+            match tape.of(*tensor).origin {
+                Origin::Weight if packed(tensor) => {
+                    let copy = self.live.take(half(tensor), Category::Workspace, "load");
+                    self.stay(*tensor);
+                    self.live.give(copy);
+                }
+                Origin::Weight => {
+                    let copy = self.live.take(half(tensor), Category::Workspace, "load");
+                    halves.push((*tensor, copy));
+                }
+                _ => self.stay(*tensor),
+            }
+        }
+        for (tensor, copy) in halves {
+            self.stay(tensor);
+            self.live.give(copy);
+        }
     }
 
     fn finish(self, saved: Bytes) -> Replayed {

@@ -119,6 +119,9 @@ mod tests {
             assert_eq!(name.parse::<Optimizer>().unwrap().name(), name);
         }
         let error = "flash".parse::<AttentionKernel>().unwrap_err();
-        assert_eq!(error, "unknown attention kernel \"flash\": use fused, efficient, masked, eager");
+        assert_eq!(
+            error,
+            "unknown attention kernel \"flash\": use fused, efficient, masked, eager"
+        );
     }
 }

@@ -6,9 +6,7 @@ use nearside_architecture::{Dtype, Shape};
 use nearside_catalog::Catalog;
 use nearside_estimate::allocator::caching::{self, Segments};
 use nearside_estimate::lowering::{Trained, lower};
-use nearside_estimate::timeline::{
-    Outputs, Passes, Program, TrainingStep, inference, training,
-};
+use nearside_estimate::timeline::{Outputs, Passes, Program, TrainingStep, inference, training};
 use nearside_units::Bytes;
 
 use crate::row::{Reason, Row};

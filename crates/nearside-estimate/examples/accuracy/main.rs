@@ -28,16 +28,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in &files {
         let folder = file.parent().unwrap_or(std::path::Path::new("."));
         for row in Row::read(file)? {
-            let scored = row.value().and_then(|value| {
-                figure(&row, &catalog, folder).map(|estimate| (value, estimate))
-            });
+            let scored = row
+                .value()
+                .and_then(|value| figure(&row, &catalog, folder).map(|estimate| (value, estimate)));
             match scored {
                 Ok((value, estimate)) => {
                     let error = (estimate / value - 1.0) * 100.0;
                     println!("{error:+8.3} %  {:18} {}", row.cell("metric"), row.label());
                     groups.entry(row.cell("metric").to_owned()).or_default().push(error.abs());
                 }
-                Err(reason) => println!("not scored  {:18} {}: {reason}", row.cell("metric"), row.label()),
+                Err(reason) => {
+                    println!("not scored  {:18} {}: {reason}", row.cell("metric"), row.label())
+                }
             }
         }
     }

@@ -23,8 +23,8 @@ pub(crate) type Reason = String;
 impl Row {
     /// Reads every row of a CSV file.
     pub(crate) fn read(path: &Path) -> Result<Vec<Self>, Box<dyn Error>> {
-        let mut reader = csv::Reader::from_path(path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut reader =
+            csv::Reader::from_path(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let heads = reader.headers()?.clone();
         let mut rows = Vec::new();
         for record in reader.records() {
@@ -74,9 +74,23 @@ impl Row {
     /// What the row is about, without its figure.
     pub(crate) fn label(&self) -> String {
         let words = [
-            "model", "task", "dtype", "autocast", "attention", "checkpointing", "optimizer",
-            "batch", "sequence", "image", "context", "kv_type", "gpu_layers", "lora_rank",
-            "quant", "runtime", "device",
+            "model",
+            "task",
+            "dtype",
+            "autocast",
+            "attention",
+            "checkpointing",
+            "optimizer",
+            "batch",
+            "sequence",
+            "image",
+            "context",
+            "kv_type",
+            "gpu_layers",
+            "lora_rank",
+            "quant",
+            "runtime",
+            "device",
         ];
         let said = words.iter().map(|word| self.cell(word)).filter(|cell| !cell.is_empty());
         said.collect::<Vec<_>>().join(" ")
@@ -163,6 +177,10 @@ impl Row {
             name => name.parse()?,
         };
         let old = matches!(self.cell("device"), "t4" | "tesla-t4");
-        Ok(if old && kernel == AttentionKernel::Fused { AttentionKernel::Efficient } else { kernel })
+        Ok(if old && kernel == AttentionKernel::Fused {
+            AttentionKernel::Efficient
+        } else {
+            kernel
+        })
     }
 }

@@ -1,11 +1,9 @@
 //! Matrix products with weights.
 
-use nearside_architecture::{Dtype, Linear, Node, Projection, Value};
-use nearside_units::Bytes;
-
 use super::adapter::adapts;
 use super::{Lowering, Op, Trained};
 use crate::tape::{Category, Flow, Kernel, TensorId};
+use nearside_architecture::{Dtype, Linear, Node, Projection, Value};
 
 impl Lowering<'_> {
     pub(super) fn linear(
@@ -44,66 +42,59 @@ impl Lowering<'_> {
         };
         let bias = linear.bias.then(|| self.weight(linear.output, self.numbers.parameters));
         let category = if vocabulary { Category::Logits } else { Category::Activations };
-        let stream = self.tape.of(input).dtype;
-        let unpacked = self.unpacked(weight);
-        let quantized = unpacked > Bytes::ZERO;
-        let input = match quantized || self.numbers.autocast {
+        if self.trained != Trained::Nothing && self.tape.of(weight).dtype.is_normal_float() {
+            return self.packed_product(node, weight, bias, input, value);
+        }
+        let input = match self.numbers.autocast {
             true => self.cast(input, self.numbers.products),
             false => input,
         };
-        let [weight, bias] =
-            [Some(weight), bias].map(|leaf| leaf.map(|leaf| self.in_product(leaf)));
-        let Some(weight) = weight else { return input };
+        let weight = self.in_product(weight);
+        let bias = bias.map(|bias| self.in_product(bias));
         let dtype = self.tape.of(input).dtype;
-        let weight = match quantized {
-            true => self.unpack(weight, dtype),
-            false => weight,
-        };
         let op = Op::new("linear").category(category);
+        // Arguments of `addmm` and `mm` in the order of their names.
         let op = match bias {
-            Some(bias) if !quantized => {
-                op.read(input, Flow::Fresh).read(weight, Flow::Fresh).read(bias, Flow::Sum)
-            }
-            _ => op.read(weight, Flow::Fresh).read(input, Flow::Fresh),
-        };
-        let op = match bias {
-            Some(_) if !quantized => self.saved_for(self.saved_for(op, input, weight), weight, input),
-            _ if quantized => op,
-            _ => self.saved_for(self.saved_for(op, weight, input), input, weight),
-        };
-        let op = op.backward_temporary(unpacked);
-        let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
-        let output = self.run_op(op.make(value.elements(), dtype));
-        match (quantized, bias) {
-            (true, Some(bias)) => self.quantized_output(output, Some(bias), stream),
-            (true, None) => self.quantized_output(output, None, stream),
-            (false, _) => output,
-        }
-    }
-
-    /// The numbers behind a 4-bit weight; the backward pass unpacks it again.
-    fn unpack(&mut self, weight: TensorId, dtype: Dtype) -> TensorId {
-        let elements = self.tape.of(weight).elements;
-        self.run_op(Op::new("unpack").read(weight, Flow::Stop).make(elements, dtype))
-    }
-
-    /// A 4-bit layer adds its bias apart and returns what it was given.
-    fn quantized_output(
-        &mut self,
-        output: TensorId,
-        bias: Option<TensorId>,
-        stream: Dtype,
-    ) -> TensorId {
-        let tensor = self.tape.of(output);
-        let output = match bias {
             Some(bias) => {
-                let bias = self.cast(bias, tensor.dtype);
-                let op = Op::new("bias").read(output, Flow::Pass).read(bias, Flow::Sum);
-                self.run_op(op.make(tensor.elements, tensor.dtype))
+                let op =
+                    op.read(input, Flow::Fresh).read(weight, Flow::Fresh).read(bias, Flow::Sum);
+                self.saved_for(self.saved_for(op, input, weight), weight, input)
             }
-            None => output,
+            None => {
+                let op = op.read(weight, Flow::Fresh).read(input, Flow::Fresh);
+                self.saved_for(self.saved_for(op, weight, input), input, weight)
+            }
         };
-        self.cast(output, stream)
+        let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
+        self.run_op(op.make(value.elements(), dtype))
+    }
+
+    /// A product with a weight stored in 4 bits: the input is narrowed, the weight unpacked for the
+    /// call and again for its backward, the output returned in the type of the input
+    /// (`Linear4bit.forward`, `MatMul4Bit` in bitsandbytes).
+    fn packed_product(
+        &mut self,
+        node: &Node,
+        weight: TensorId,
+        bias: Option<TensorId>,
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
+        let products = self.numbers.products;
+        let stream = self.tape.of(input).dtype;
+        let elements = self.tape.of(weight).elements;
+        let narrow = self.cast(input, products);
+        let bias = bias.map(|bias| self.cast(bias, products));
+        let unpack = Op::new("unpack").read(weight, Flow::Stop).make(elements, products);
+        let unpacked = self.run_op(unpack);
+        let op = Op::new("linear").read(narrow, Flow::Fresh).read(unpacked, Flow::Stop);
+        let op = bias.into_iter().fold(op, |op, bias| op.read(bias, Flow::Sum));
+        let op = op.backward_temporary(products.bytes(elements));
+        let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
+        let output = self.run_op(op.make(value.elements(), products));
+        let returned = self.cast(output, stream);
+        self.tape.hold(&[narrow]);
+        returned
     }
 
     /// The type that a projection's weights are stored in.
@@ -116,15 +107,6 @@ impl Lowering<'_> {
             (Trained::Nothing, weights) => weights,
             (Trained::Adapters(_), packed) if packed.is_normal_float() && !kept => packed,
             _ => self.numbers.parameters,
-        }
-    }
-
-    /// A weight stored in 4 bits for training is unpacked for every product.
-    fn unpacked(&self, weight: TensorId) -> Bytes {
-        let tensor = self.tape.of(weight);
-        match (self.trained, tensor.dtype) {
-            (Trained::Adapters(_), packed) if packed.is_normal_float() => self.numbers.products.bytes(tensor.elements),
-            _ => Bytes::ZERO,
         }
     }
 
