@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::live::Peak;
 use crate::lowering::{Trained, lower};
 use crate::optimizer;
-use crate::tape::{Category, Kernel, Tape, Work};
+use crate::tape::{Category, Flow, Input, Kernel, Step, Tape, Work};
 use crate::timeline::{self, Outputs, Passes, Program, TrainingStep};
 
 /// Tokens of a prompt that serving engines work on at once (llama.cpp's and vLLM's default chunk).
@@ -105,7 +105,7 @@ pub enum NotEstimated {
 pub fn demand(workload: &Workload, devices: u64) -> Result<Demand, NotEstimated> {
     match &workload.task {
         Task::Preparation(preparation) => Ok(of_preparation(preparation)),
-        Task::Custom(custom) => Ok(of_custom(custom)),
+        Task::Custom(custom) => Ok(of_custom(custom, workload.recipe.compute)),
         Task::Pretrain(training) | Task::FineTune(training) => {
             of_training(workload, training, Trained::Everything, devices)
         }
@@ -140,9 +140,14 @@ fn of_preparation(preparation: &Preparation) -> Demand {
     }
 }
 
-fn of_custom(custom: &Custom) -> Demand {
+fn of_custom(custom: &Custom, dtype: Dtype) -> Demand {
     let by_category = BTreeMap::from([(Category::Workspace, custom.memory)]);
-    let work = Work { kernel: Kernel::Matrix, flops: custom.flops, bytes: custom.bytes };
+    let work = Work {
+        kernel: Kernel::Matrix,
+        dtype: dtype,
+        flops: custom.flops,
+        bytes: custom.bytes,
+    };
     Demand {
         memory: Memory { by_category, place: "stated".to_owned(), parameters: 0, trained: 0 },
         passes: vec![Pass { name: "run", repeats: 1.0, kernels: vec![(work, 1)] }],
@@ -243,9 +248,11 @@ fn not_built(architecture: &Architecture) -> NotEstimated {
     NotEstimated::Family { family }
 }
 
-/// Forward and backward kernels; checkpointed stretches run forward twice.
-fn training_kernels(tape: &Tape) -> Vec<Work> {
-    let mut kernels = Vec::with_capacity(tape.steps.len() * 2);
+/// Forward and backward kernels; checkpointed stretches run forward twice, and every further
+/// gradient of a tensor is added to the first.
+#[must_use]
+pub fn training_kernels(tape: &Tape) -> Vec<Work> {
+    let mut kernels = sums_of_gradients(tape);
     for segment in &tape.segments {
         let steps = &tape.steps[segment.steps.clone()];
         let forwards = if segment.recomputed { 2 } else { 1 };
@@ -257,12 +264,26 @@ fn training_kernels(tape: &Tape) -> Vec<Work> {
     kernels
 }
 
+fn sums_of_gradients(tape: &Tape) -> Vec<Work> {
+    let mut uses = vec![0u32; tape.tensors.len()];
+    let flowing = |input: &&Input| input.flow != Flow::Stop;
+    let made = |step: &&Step| step.outputs.iter().any(|output| tape.of(*output).differentiable);
+    for input in tape.steps.iter().filter(made).flat_map(|step| &step.inputs).filter(flowing) {
+        uses[input.tensor.index()] += u32::from(tape.of(input.tensor).differentiable);
+    }
+    let sum = |tensor| Work { bytes: tape.gradient_bytes(tensor) * 3, ..Work::NONE };
+    let several = tape.ids().filter(|tensor| uses[tensor.index()] > 1);
+    several
+        .flat_map(|tensor| std::iter::repeat_n(sum(tensor), uses[tensor.index()] as usize - 1))
+        .collect()
+}
+
 /// Equal kernels counted together, those that do nothing left out.
 fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32)> {
-    let mut counts: BTreeMap<(Kernel, Bytes, u64), (Work, u32)> = BTreeMap::new();
+    let mut counts: BTreeMap<(Kernel, Dtype, Bytes, u64), (Work, u32)> = BTreeMap::new();
     let busy = |work: &Work| work.bytes > Bytes::ZERO || work.flops > Flops::ZERO;
     for work in kernels.into_iter().filter(busy) {
-        let key = (work.kernel, work.bytes, work.flops.as_flops().to_bits());
+        let key = (work.kernel, work.dtype, work.bytes, work.flops.as_flops().to_bits());
         counts.entry(key).or_insert((work, 0)).1 += 1;
     }
     counts.into_values().collect()
@@ -354,7 +375,7 @@ fn answer(
     let forward = |tape: &Tape| counted(tape.steps.iter().map(|step| step.forward));
     let mut writing = forward(&next_tape);
     let read = recipe.cache.bytes(next_graph.cached_elements(next.past));
-    writing.push((Work { kernel: Kernel::Pointwise, flops: Flops::ZERO, bytes: read }, 1));
+    writing.push((Work { bytes: read, ..Work::NONE }, 1));
     let written = answering.decoded * request.output as f64;
     Ok(Demand {
         load: peak.by_category.get(&Category::Weights).copied().unwrap_or(Bytes::ZERO),

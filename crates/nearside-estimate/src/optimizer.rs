@@ -133,5 +133,6 @@ pub fn work(tape: &Tape, optimizer: Optimizer) -> Work {
         Optimizer::Sgd => (3.0, 2.0),
     };
     let flops = Flops::from_flops(elements as f64 * operations).unwrap_or(Flops::ZERO);
-    Work { kernel: Kernel::Pointwise, flops, bytes: all.scaled(passes) }
+    let dtype = Dtype::F32;
+    Work { kernel: Kernel::Pointwise, dtype, flops, bytes: all.scaled(passes) }
 }

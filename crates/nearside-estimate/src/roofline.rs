@@ -91,6 +91,7 @@ pub struct Timed {
 ///     kernel: Kernel::Matrix,
 ///     flops: Flops::constant(1e12),
 ///     bytes: Bytes::new(2_000_000_000),
+///     ..Work::NONE
 /// };
 /// let passes = [Pass { name: "step", repeats: 100.0, kernels: vec![(work, 1)] }];
 /// let timed = run(&passes, &ceilings);
@@ -192,7 +193,8 @@ mod tests {
     }
 
     fn work(kernel: Kernel, flops: f64, bytes: u64) -> Work {
-        Work { kernel, flops: Flops::constant(flops), bytes: Bytes::new(bytes) }
+        let (flops, bytes) = (Flops::constant(flops), Bytes::new(bytes));
+        Work { kernel, flops, bytes, ..Work::NONE }
     }
 
     fn of(kernels: Vec<(Work, u32)>, launch: f64) -> Timed {

@@ -137,6 +137,8 @@ pub enum Kernel {
 pub struct Work {
     /// Which kind of kernel.
     pub kernel: Kernel,
+    /// The type that it computes in.
+    pub dtype: Dtype,
     /// Floating-point operations.
     pub flops: Flops,
     /// Bytes read from and written to device memory.
@@ -146,7 +148,12 @@ pub struct Work {
 impl Work {
     /// No work at all.
     pub const NONE: Self =
-        Self { kernel: Kernel::Pointwise, flops: Flops::ZERO, bytes: Bytes::ZERO };
+        Self {
+        kernel: Kernel::Pointwise,
+        dtype: Dtype::F32,
+        flops: Flops::ZERO,
+        bytes: Bytes::ZERO,
+    };
 }
 
 /// How a gradient flows back from a step's output to one of its inputs.
@@ -284,6 +291,11 @@ impl Tape {
     /// Tensors of an origin, in the order they come to be.
     pub fn from(&self, origin: Origin) -> impl Iterator<Item = TensorId> {
         self.which(move |tensor| tensor.origin == origin)
+    }
+
+    /// Every tensor.
+    pub fn ids(&self) -> impl Iterator<Item = TensorId> {
+        self.which(|_| true)
     }
 
     fn which(&self, wanted: impl Fn(&Tensor) -> bool) -> impl Iterator<Item = TensorId> {

@@ -89,7 +89,9 @@ impl Lowering<'_> {
         let unpacked = self.run_op(unpack);
         let op = Op::new("linear").read(narrow, Flow::Fresh).read(unpacked, Flow::Stop);
         let op = bias.into_iter().fold(op, |op, bias| op.read(bias, Flow::Sum));
+        let packed = self.tape.storage_of(weight).bytes;
         let op = op.backward_temporary(products.bytes(elements));
+        let op = op.backward_traffic(packed + products.bytes(elements));
         let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
         let output = self.run_op(op.make(value.elements(), products));
         let returned = self.cast(output, stream);

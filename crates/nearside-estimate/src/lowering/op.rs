@@ -31,6 +31,8 @@ pub(super) struct Op {
     partial: bool,
     backward_temporaries: Vec<Bytes>,
     backward_spike: Bytes,
+    /// Traffic of the backward pass besides that of the forward one.
+    backward_traffic: Bytes,
 }
 
 impl Op {
@@ -48,6 +50,7 @@ impl Op {
             partial: false,
             backward_temporaries: Vec::new(),
             backward_spike: Bytes::ZERO,
+            backward_traffic: Bytes::ZERO,
         }
     }
 
@@ -104,6 +107,12 @@ impl Op {
         self
     }
 
+    /// What its backward moves besides what its forward does.
+    pub(super) const fn backward_traffic(mut self, bytes: Bytes) -> Self {
+        self.backward_traffic = bytes;
+        self
+    }
+
     /// What its backward takes for a moment once it has made its gradients.
     pub(super) const fn backward_spike(mut self, bytes: Bytes) -> Self {
         self.backward_spike = bytes;
@@ -152,6 +161,15 @@ impl Lowering<'_> {
         outputs
     }
 
+    /// A view costs nothing; its gradient may have to be copied.
+    fn view_back(&self, op: &Op) -> Work {
+        let copied = op.inputs.iter().filter(|input| {
+            input.flow == Flow::Fresh && self.tape.of(input.tensor).differentiable
+        });
+        let bytes: Bytes = copied.map(|input| self.tape.gradient_bytes(input.tensor) * 2).sum();
+        Work { bytes, ..Work::NONE }
+    }
+
     fn made(&mut self, making: &Making, op: &Op, differentiable: bool) -> TensorId {
         let Making { elements, dtype, storage, .. } = *making;
         let storage =
@@ -180,7 +198,7 @@ impl Lowering<'_> {
             tensor.dtype.bytes(tensor.elements)
         };
         if op.outputs.iter().all(|making| making.storage.is_some()) && op.flops.is_none() {
-            return (Work::NONE, Work::NONE);
+            return (Work::NONE, self.view_back(op));
         }
         let written: Bytes = outputs.iter().map(size).sum();
         let read = |input: &Input| match op.partial {
@@ -191,13 +209,15 @@ impl Lowering<'_> {
         let elements: u64 = op.outputs.iter().map(|making| making.elements).sum();
         let flops =
             op.flops.unwrap_or_else(|| Flops::from_flops(elements as f64).unwrap_or(Flops::ZERO));
-        let forward = Work { kernel: op.kernel, flops, bytes: traffic };
+        let dtype = op.outputs.first().map_or(Dtype::F32, |making| making.dtype);
+        let forward = Work { kernel: op.kernel, dtype, flops, bytes: traffic };
         let flowing = op
             .inputs
             .iter()
             .filter(|input| input.flow != Flow::Stop && self.tape.of(input.tensor).differentiable);
-        let gradients = flowing.count();
-        if gradients == 0 {
+        let gradients = flowing.clone().count();
+        let passed = flowing.clone().all(|input| input.flow == Flow::Pass);
+        if gradients == 0 || passed {
             return (forward, Work::NONE);
         }
         let repeats = match op.kernel {
@@ -207,8 +227,8 @@ impl Lowering<'_> {
             Kernel::Attention => 2.5,
             Kernel::Pointwise => 1.0,
         };
-        let backward =
-            Work { kernel: op.kernel, flops: flops * repeats, bytes: traffic.scaled(repeats) };
+        let (flops, bytes) = (flops * repeats, traffic.scaled(repeats) + op.backward_traffic);
+        let backward = Work { kernel: op.kernel, dtype, flops, bytes };
         (forward, backward)
     }
 }
