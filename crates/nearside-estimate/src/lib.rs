@@ -15,6 +15,8 @@ pub mod energy;
 mod estimate;
 mod input;
 pub mod lowering;
+pub mod measured;
+pub mod observation;
 pub mod ownership;
 pub mod roofline;
 pub mod tape;
@@ -27,4 +29,5 @@ pub use estimate::{
     Cost, Demands, Device, Estimate, Fit, Period, Verdict, estimate, estimate_demands,
 };
 pub use input::{Input, Quantity, Share};
+pub use measured::MachineCeilings;
 pub use technique::{Technique, techniques};
