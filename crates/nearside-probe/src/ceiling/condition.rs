@@ -9,7 +9,7 @@ use nearside_units::Known;
 use crate::root::Root;
 
 /// Share of the threads that others may keep busy before the machine counts as busy.
-const QUIET_SHARE: f64 = 0.25;
+pub const QUIET_SHARE: f64 = 0.25;
 
 /// How the machine was.
 #[derive(Clone, Debug, PartialEq)]

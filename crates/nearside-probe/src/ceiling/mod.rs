@@ -20,7 +20,7 @@ use std::path::Path;
 
 use nearside_units::{BytesPerSecond, Duration, FlopsPerSecond, Span};
 
-pub use condition::Conditions;
+pub use condition::{Conditions, QUIET_SHARE};
 pub use name::CeilingName;
 
 /// What is measured, and where.

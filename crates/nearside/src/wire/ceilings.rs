@@ -3,7 +3,7 @@
 use nearside_catalog::Machine;
 use nearside_ledger::{CeilingRow, Figures};
 use nearside_probe::Detected;
-use nearside_probe::ceiling::{Ceiling, Ceilings, Reached};
+use nearside_probe::ceiling::{Ceiling, Ceilings, QUIET_SHARE, Reached};
 use nearside_units::{Bytes, BytesPerSecond, Date, Duration, FlopsPerSecond, Known, Span};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,11 @@ impl Conditions {
     /// The conditions of a row; empty ones when they cannot be read.
     pub(crate) fn of(row: &CeilingRow) -> Self {
         serde_json::from_str(&row.conditions).unwrap_or_default()
+    }
+
+    /// Whether others kept the machine busy meanwhile.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.load.is_some_and(|load| load > QUIET_SHARE * self.threads as f64)
     }
 
     /// In one line.
