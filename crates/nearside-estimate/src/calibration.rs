@@ -1,6 +1,7 @@
 //! How close real programs come to what data sheets promise. Every share and overhead that the
 //! estimate uses stands here, with its basis; measurements of a site replace the start values.
 
+use crate::measured::MachineCeilings;
 use nearside_units::{Basis, Bytes, BytesPerSecond, Date, Duration, FlopsPerSecond, Sourced, Span};
 
 /// Shares, overheads and rates with their bases.
@@ -16,6 +17,10 @@ pub struct Calibration {
     pub power: PowerUse,
     /// How machines are used over their life.
     pub machine: MachineUse,
+    /// What was measured on the machine itself; nothing for machines that were not.
+    pub here: MachineCeilings,
+    /// Training steps that were measured on the site, over their likely estimates.
+    pub observed_step: Option<Sourced<Span<f64>>>,
 }
 
 /// What kernels reach on an accelerator.
@@ -164,6 +169,12 @@ pub struct ProcessorUse {
     pub bandwidth: Sourced<Span<BytesPerSecond>>,
     /// What one more hardware thread brings when all are busy.
     pub thread_share: Sourced<Span<f64>>,
+    /// Share of measured 32-bit products that the 32-bit products of engines reach.
+    pub product_share: Sourced<Span<f64>>,
+    /// Share of measured 32-bit products that products of narrower numbers reach.
+    pub narrow_product_share: Sourced<Span<f64>>,
+    /// Share of the measured memory bandwidth that kernels reach.
+    pub stream_share: Sourced<Span<f64>>,
 }
 
 impl Default for ProcessorUse {
@@ -190,6 +201,24 @@ impl Default for ProcessorUse {
                 "two channels of DDR5 on a desktop to eight on a server",
             )),
             thread_share: assumed(0.6, 0.8, 1.0, "scaling of data work over hardware threads"),
+            product_share: assumed(
+                0.5,
+                0.8,
+                1.2,
+                "engines have kernels of their own, and models have products of odd shapes",
+            ),
+            narrow_product_share: assumed(
+                0.5,
+                0.8,
+                1.5,
+                "narrow numbers are widened first, or multiplied by instructions of their own",
+            ),
+            stream_share: assumed(
+                0.65,
+                0.85,
+                1.0,
+                "kernels wait for each other and unpack what they read",
+            ),
         }
     }
 }

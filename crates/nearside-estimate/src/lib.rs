@@ -17,6 +17,8 @@ mod estimate;
 mod input;
 pub mod live;
 pub mod lowering;
+pub mod measured;
+pub mod observation;
 pub mod optimizer;
 pub mod ownership;
 pub mod roofline;
@@ -30,4 +32,5 @@ pub use estimate::{
     Cost, Demands, Device, Estimate, Fit, Period, Verdict, estimate, estimate_demands,
 };
 pub use input::{Input, Quantity, Share};
+pub use measured::MachineCeilings;
 pub use technique::{Technique, techniques};

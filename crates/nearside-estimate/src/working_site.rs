@@ -13,6 +13,7 @@ use crate::demand::Demand;
 use crate::energy::{energy, power, service_energy};
 use crate::estimate::{Cost, Device, Estimate, Fit, Period, Verdict};
 use crate::input::Input;
+use crate::measured::Traffic;
 use crate::ownership::own_cost;
 use crate::roofline::{Bottleneck, Ceilings, Timed, all_reduce, run};
 
@@ -29,6 +30,7 @@ impl WorkingSite<'_> {
         let mut inputs = Vec::new();
         let mut fit = self.fit(demand, &mut inputs);
         let timed = self.timed(workload, demand, &mut inputs);
+        let timed = self.as_observed(timed, workload, &mut inputs);
         let timed = self.interrupted(timed, &mut inputs);
         let period = match &workload.task {
             Task::Inference(serving) => Period::Month { up: Duration::hours(serving.hours) },
@@ -160,6 +162,22 @@ impl WorkingSite<'_> {
         })
     }
 
+    /// Training as long as runs on this site took over their likely estimates, where there are any.
+    fn as_observed(
+        &self,
+        timed: Known<Timed>,
+        workload: &Workload,
+        inputs: &mut Vec<Input>,
+    ) -> Known<Timed> {
+        let observed = self.calibration.observed_step.as_ref();
+        let Some(factor) = observed.filter(|_| is_training(workload)) else { return timed };
+        inputs.push(Input::of("measured over likely step time", factor));
+        timed.map(|timed| {
+            let likely = timed.time.likely();
+            Timed { time: factor.value.map(|factor| likely * factor), ..timed }
+        })
+    }
+
     /// Work that may be taken away repeats what was not saved and starts again:
     /// `time x (1 + rate x (interval / 2 + startup))` (Young, CACM 17(9), 1974, first order).
     fn interrupted(&self, timed: Known<Timed>, inputs: &mut Vec<Input>) -> Known<Timed> {
@@ -233,26 +251,55 @@ impl WorkingSite<'_> {
         }
     }
 
+    /// What was measured here, or else what is assumed of so many threads.
     fn processor_ceilings(&self, workload: &Workload, inputs: &mut Vec<Input>) -> Known<Ceilings> {
-        let ProcessorUse { thread_flops, thread_bandwidth, bandwidth, .. } =
-            &self.calibration.processor;
+        let (processor, here) = (&self.calibration.processor, &self.calibration.here);
+        let precision = precision(workload).unwrap_or(Precision::Fp32);
+        let products = match here.products(precision, processor, inputs) {
+            Some(measured) => Known::Value(measured),
+            None => self.threads_together(inputs, "arithmetic per thread", |use_of| {
+                (&use_of.thread_flops, None)
+            }),
+        };
+        let traffic = match here.traffic(traffic(workload), processor, inputs) {
+            Some(measured) => Known::Value(measured),
+            None => self.threads_together(inputs, "bandwidth per thread", |use_of| {
+                (&use_of.thread_bandwidth, Some(&use_of.bandwidth))
+            }),
+        };
         let (_, overhead) = self.rhythm(workload);
+        products.zip(traffic).map(|(products, bandwidth)| Ceilings {
+            matrix: products,
+            attention: products,
+            bandwidth,
+            launch: Span::exact(Duration::ZERO),
+            overhead: overhead.value,
+        })
+    }
+
+    /// A rate of one thread times the threads, up to what the whole processor can do.
+    fn threads_together<T>(
+        &self,
+        inputs: &mut Vec<Input>,
+        what: &'static str,
+        rates: impl Fn(&ProcessorUse) -> (&Sourced<Span<T>>, Option<&Sourced<Span<T>>>),
+    ) -> Known<Span<T>>
+    where
+        T: Copy + PartialOrd + std::ops::Mul<f64, Output = T>,
+        Span<T>: Into<crate::input::Quantity>,
+    {
+        let (one, limit) = rates(&self.calibration.processor);
         self.site.machine.threads.as_ref().map(|threads| {
-            let count = f64::from(threads.value.max(1));
-            inputs.push(Input::of("hardware threads", threads));
-            inputs.push(Input::of("arithmetic per thread", thread_flops));
-            inputs.push(Input::of("bandwidth per thread", thread_bandwidth));
-            let flops = thread_flops.value.map(|rate| rate * count);
-            let bandwidth = thread_bandwidth
-                .value
-                .map(|rate| rate * count)
-                .combine(bandwidth.value, |sum, limit| if sum < limit { sum } else { limit });
-            Ceilings {
-                matrix: flops,
-                attention: flops,
-                bandwidth,
-                launch: Span::exact(Duration::ZERO),
-                overhead: overhead.value,
+            if !inputs.iter().any(|input| input.what == "hardware threads") {
+                inputs.push(Input::of("hardware threads", threads));
+            }
+            inputs.push(Input::of(what, one));
+            let sum = one.value.map(|rate| rate * f64::from(threads.value.max(1)));
+            match limit {
+                None => sum,
+                Some(limit) => {
+                    sum.combine(limit.value, |sum, limit| if sum < limit { sum } else { limit })
+                }
             }
         })
     }
@@ -340,6 +387,18 @@ fn measured_share(
             Sourced::new(share, Basis { as_of: measured.basis.as_of, ..Basis::derived(how) })
         }
     }
+}
+
+const fn is_training(workload: &Workload) -> bool {
+    matches!(
+        workload.task,
+        Task::Pretrain(_) | Task::FineTune(_) | Task::Lora(..) | Task::Qlora(..)
+    )
+}
+
+/// Answering reads weights; training reads and writes.
+const fn traffic(workload: &Workload) -> Traffic {
+    if is_training(workload) { Traffic::Update } else { Traffic::Read }
 }
 
 /// The number format that arithmetic runs in.

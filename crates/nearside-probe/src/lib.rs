@@ -3,11 +3,13 @@
 //!
 //! Every file is read below a root folder, so a recorded tree stands in for a machine in tests and
 //! `/` is nothing special. The NVIDIA driver is asked through its own library, which is loaded at
-//! run time: a machine without one is a fact that is noted, not an error. What a device is worth
-//! (bandwidth, throughput) is not read here: the catalog knows that by name.
+//! run time: a machine without one is a fact that is noted, not an error. What a device is worth by
+//! its data sheet is not read here: the catalog knows that by name. What this machine really reaches
+//! is measured ([`ceiling`]).
 
 mod accelerator;
 mod amd;
+pub mod ceiling;
 mod cgroup;
 mod detect;
 mod disk;

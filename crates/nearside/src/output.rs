@@ -36,6 +36,7 @@ pub(crate) struct Output {
     pub(crate) form: Form,
     pub(crate) detail: Detail,
     noise: Noise,
+    progress: Noise,
     /// Whether an answer could not be written, for another reason than a closed pipe.
     lost: std::cell::Cell<bool>,
     color: ColorChoice,
@@ -90,6 +91,10 @@ impl Output {
             form: if shared.json { Form::Json } else { Form::Text },
             detail: if shared.explain { Detail::Explained } else { Detail::Plain },
             noise: if shared.quiet { Noise::Quiet } else { Noise::Normal },
+            progress: match shared.quiet || shared.no_progress {
+                true => Noise::Quiet,
+                false => Noise::Normal,
+            },
             lost: std::cell::Cell::new(false),
             color: match shared.color {
                 Color::Auto => ColorChoice::Auto,
@@ -139,6 +144,13 @@ impl Output {
     /// Says what could be done next.
     pub(crate) fn hint(&self, text: &str) {
         self.aside("hint", text);
+    }
+
+    /// Says what is being done.
+    pub(crate) fn progress(&self, text: &str) {
+        if self.progress == Noise::Normal {
+            self.note("progress", text);
+        }
     }
 
     fn aside(&self, kind: &str, text: &str) {

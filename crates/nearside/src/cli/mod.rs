@@ -66,6 +66,8 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Write a nearside.toml from what is in a folder
     Init(Init),
+    /// What is this machine, and what does it reach?
+    Doctor(Doctor),
     /// Does a model fit, what limits it, what would make it fit?
     Fit(Fit),
     /// Where should every stage run, and why?
@@ -92,6 +94,25 @@ pub(crate) struct Init {
     /// Write over an existing nearside.toml
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// `nearside doctor`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside doctor
+  nearside doctor --measure
+  nearside doctor --measure --folder /data
+
+Measured ceilings are kept in machine.db in the data folder ($NEARSIDE_DATA_DIR, or nearside below
+$XDG_DATA_HOME or ~/.local/share) and used by `fit` and `plan` at once. Close other programs first.")]
+pub(crate) struct Doctor {
+    /// Measure arithmetic, memory, disk and loopback network, and keep the result (under a minute)
+    #[arg(long)]
+    pub(crate) measure: bool,
+    /// A folder on the disk to measure: the one that holds models or data
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
 }
 
 /// `nearside fit`
@@ -270,6 +291,8 @@ pub(crate) enum SchemaName {
     Plan,
     /// Data of `fit --json`
     Fit,
+    /// Data of `doctor --json`
+    Doctor,
     /// Data of `config show --json`
     Config,
     /// Data of `catalog list --json`

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::catalog::{Doubt, Listing};
+use super::doctor::DoctorAnswer;
 use super::fit::FitAnswer;
 use super::plan::PlanAnswer;
 use crate::cli::{Config, SchemaName};
@@ -66,6 +67,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Project => nearside_workload::schema(),
         SchemaName::Plan => schemars::schema_for!(PlanAnswer).to_value(),
         SchemaName::Fit => schemars::schema_for!(FitAnswer).to_value(),
+        SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),
         SchemaName::CatalogList => schemars::schema_for!(Listing).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),

@@ -23,6 +23,8 @@ use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Detail, Form, Outcome, Output};
 use crate::view::{Figure, InputView, Range, sources};
 use crate::wire;
+use crate::wire::calibration::Calibrations;
+use crate::wire::sites::{Own, Whose};
 
 /// Optimizer steps over which training speed is averaged.
 const STEPS: u64 = 100;
@@ -30,23 +32,30 @@ const STEPS: u64 = 100;
 pub(super) fn run(arguments: &Fit, output: &Output) -> Result<Outcome, CommandError> {
     let catalog = wire::catalog(output)?;
     let model = wire::models::resolve(&arguments.model, Path::new("."), &catalog)?;
-    let (site, mut notes) = site(arguments, &catalog)?;
-    let calibration = Calibration::default();
+    let Own { site, mut notes, machine } = site(arguments, &catalog)?;
+    let here = (machine == Whose::ThisMachine).then_some(&site);
+    let calibrations = Calibrations::measured_on(here, &mut notes);
+    let calibration = calibrations.of(&site);
     let workloads = workloads(arguments, &model)?;
     notes.extend(workloads.first().and_then(wire::models::beyond_context));
     let estimates: Vec<_> = workloads
         .into_iter()
-        .map(|workload| (estimate(&workload, &site, &calibration), workload))
+        .map(|workload| (estimate(&workload, &site, calibration), workload))
         .collect();
     let techniques = match (arguments.task, estimates.as_slice()) {
         (Some(_), [(estimated, workload)]) if estimated.fit.verdict != Verdict::Fits => {
             let better = techniques(workload).into_iter();
-            better.map(|technique| improved(technique, estimated, &site, &calibration)).collect()
+            better.map(|technique| improved(technique, estimated, &site, calibration)).collect()
         }
         _ => Vec::new(),
     };
     let answer = answer(arguments, &model, &site, &estimates, techniques);
     print(&answer, arguments, &notes, output);
+    if machine == Whose::ThisMachine && calibration.here.is_empty() && output.form == Form::Text {
+        output.hint(
+            "`nearside doctor --measure` measures this machine; its ranges are narrower then",
+        );
+    }
     let verdicts = estimates.iter().map(|(estimate, _)| estimate.fit.verdict);
     Ok(outcome(verdicts, arguments))
 }
@@ -61,12 +70,9 @@ fn outcome(mut verdicts: impl Iterator<Item = Verdict>, arguments: &Fit) -> Outc
     if yes { Outcome::Done } else { Outcome::Negative }
 }
 
-fn site(arguments: &Fit, catalog: &Catalog) -> Result<(Site, Vec<String>), CommandError> {
+fn site(arguments: &Fit, catalog: &Catalog) -> Result<Own, CommandError> {
     match (&arguments.on, &arguments.site) {
-        (Some(device), _) => {
-            let site = wire::sites::of_device(device, arguments.count, catalog)?;
-            Ok((site, Vec::new()))
-        }
+        (Some(device), _) => wire::sites::of_device(device, arguments.count, catalog),
         (None, Some(file)) => wire::sites::of_file(file, catalog),
         (None, None) => wire::sites::here(catalog),
     }

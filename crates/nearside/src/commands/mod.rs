@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 mod completions;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod fit;
 mod init;
 pub(crate) mod plan;
@@ -15,6 +16,7 @@ use crate::output::{Outcome, Output};
 pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandError> {
     match command {
         Command::Init(arguments) => init::run(&arguments, output),
+        Command::Doctor(arguments) => doctor::run(&arguments, output),
         Command::Fit(arguments) => fit::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),

@@ -5,7 +5,6 @@ mod solved;
 mod text;
 mod view;
 
-use nearside_estimate::Calibration;
 use nearside_plan::{Objective, Outcome as Planned, ProblemError, pareto, place};
 
 use crate::cli::Plan;
@@ -20,11 +19,10 @@ pub(crate) use view::PlanAnswer;
 
 pub(super) fn run(arguments: &Plan, output: &Output) -> Result<Outcome, CommandError> {
     let catalog = wire::catalog(output)?;
-    let calibration = Calibration::default();
     let caution = if arguments.cautious { Caution::High } else { Caution::Likely };
     let planned = |changes: &[String]| {
         let loaded = wire::project::load(&arguments.path, changes)?;
-        let posed = pose(&loaded, &catalog, &calibration, caution)?;
+        let posed = pose(&loaded, &catalog, caution)?;
         solve(&loaded, &posed, arguments).map(|answer| (answer, loaded, posed))
     };
     let (mut answer, loaded, posed) = planned(&[])?;

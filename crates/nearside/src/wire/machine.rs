@@ -17,9 +17,14 @@ fn basis(kind: Kind, source: &str) -> Basis {
 pub(crate) fn this_machine(catalog: &Catalog) -> Result<(Machine, Vec<String>), CommandError> {
     let detected = nearside_probe::this_machine()
         .map_err(|error| CommandError::new(Fault::World, error.to_string()))?;
+    Ok(of_detected(catalog, &detected))
+}
+
+/// What was detected as a machine of the catalog's kind, with what could not be told.
+pub(crate) fn of_detected(catalog: &Catalog, detected: &Detected) -> (Machine, Vec<String>) {
     let mut notes = detected.notes.clone();
-    let accelerators = detected_accelerators(catalog, &detected, &mut notes);
-    Ok((machine_of(catalog, &detected, accelerators), notes))
+    let accelerators = detected_accelerators(catalog, detected, &mut notes);
+    (machine_of(catalog, detected, accelerators), notes)
 }
 
 fn machine_of(

@@ -1,6 +1,8 @@
 //! Where the crates meet: files become values, catalog rows and machines become sites, estimates
 //! become a planning problem.
 
+pub(crate) mod calibration;
+pub(crate) mod ceilings;
 pub(crate) mod machine;
 pub(crate) mod models;
 pub(crate) mod placement;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Site};
-use nearside_estimate::{Calibration, Period, Verdict};
+use nearside_estimate::{Period, Verdict};
 use nearside_plan as plan;
 use nearside_plan::{
     Choice, Edge, Figures, LimitId, Limits, LocationId, MachineId, Micros, Milligrams,
@@ -15,6 +15,7 @@ use nearside_policy::{Class, Decision, Place, Refusal};
 use nearside_units::{Bytes, Known, Span};
 use nearside_workload::{Goal, Input, Project, Stage, Task, Workload};
 
+use super::calibration::Calibrations;
 use super::project::Loaded;
 use super::routes::{Location, locations, routes};
 use super::sites::Sites;
@@ -67,11 +68,12 @@ const JURISDICTION: LimitId = LimitId(3);
 pub(crate) fn pose(
     loaded: &Loaded,
     catalog: &Catalog,
-    calibration: &Calibration,
     caution: Caution,
 ) -> Result<Posed, CommandError> {
     let project = &loaded.project;
-    let Sites { sites, mut notes } = super::sites::of_project(loaded, catalog)?;
+    let Sites { sites, mut notes, this_machine } = super::sites::of_project(loaded, catalog)?;
+    let here = sites.iter().filter(|site| this_machine.contains(&site.name));
+    let calibrations = Calibrations::measured_on(here, &mut notes);
     if sites.is_empty() {
         return Err(CommandError::new(Fault::Input, "the project may use no site at all")
             .hint("[sites] use = [\"here\", \"aws/*\"]"));
@@ -95,7 +97,7 @@ pub(crate) fn pose(
     for index in &project.graph.order {
         let stage = &project.stages[*index];
         let (estimates, cannot) = match &all_workloads[*index] {
-            Known::Value(workloads) => (on_sites(workloads, &sites, calibration), None),
+            Known::Value(workloads) => (on_sites(workloads, &sites, &calibrations), None),
             Known::Unknown(why) => (Vec::new(), Some(Arc::clone(why))),
         };
         let service =

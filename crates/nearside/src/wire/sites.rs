@@ -28,6 +28,25 @@ const HOST_THREADS: f64 = 192.0;
 pub(crate) struct Sites {
     pub(crate) sites: Vec<Site>,
     pub(crate) notes: Vec<String>,
+    /// The names of those that are the machine that runs this program.
+    pub(crate) this_machine: Vec<Arc<str>>,
+}
+
+/// One site of one's own, and what had to be assumed on the way.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) site: Site,
+    pub(crate) notes: Vec<String>,
+    pub(crate) machine: Whose,
+}
+
+/// Which machine a site is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The one that runs this program.
+    ThisMachine,
+    /// Any other, or one that is only described.
+    Another,
 }
 
 /// Every site that a project may use: its own, and the offers that its patterns match.
@@ -35,6 +54,7 @@ pub(crate) fn of_project(loaded: &Loaded, catalog: &Catalog) -> Result<Sites, Co
     let project = &loaded.project;
     let mut sites = Vec::new();
     let mut notes = Vec::new();
+    let mut this_machine = Vec::new();
     let rates = &project.money.exchange;
     for own in &project.sites.own {
         if !project.sites.uses(&own.name) {
@@ -48,8 +68,12 @@ pub(crate) fn of_project(loaded: &Loaded, catalog: &Catalog) -> Result<Sites, Co
                  [site.{name}] accelerators, cores and memory"
             ));
         } else {
-            let (mut site, more) = own_site(own.clone(), &loaded.folder, catalog, rates)
-                .map_err(|error| loaded.at(&own.span, error))?;
+            let Own { mut site, notes: more, machine } =
+                own_site(own.clone(), &loaded.folder, catalog, rates)
+                    .map_err(|error| loaded.at(&own.span, error))?;
+            if machine == Whose::ThisMachine {
+                this_machine.push(Arc::clone(&site.name));
+            }
             site.clearance = project.policy.clearance(&own.name, own.ownership(), own.clearance);
             notes.extend(more.into_iter().map(|note| format!("{}: {note}", own.name)));
             sites.push(site);
@@ -77,11 +101,11 @@ pub(crate) fn of_project(loaded: &Loaded, catalog: &Catalog) -> Result<Sites, Co
             sites.push(site);
         }
     }
-    Ok(Sites { sites, notes })
+    Ok(Sites { sites, notes, this_machine })
 }
 
 /// A recorded machine file as a site.
-pub(crate) fn of_file(path: &Path, catalog: &Catalog) -> Result<(Site, Vec<String>), CommandError> {
+pub(crate) fn of_file(path: &Path, catalog: &Catalog) -> Result<Own, CommandError> {
     let text = read_text(path)?;
     let name = path.display().to_string();
     let file = SiteFile::parse(&text).map_err(|errors| in_file(name, &text, errors))?;
@@ -91,13 +115,13 @@ pub(crate) fn of_file(path: &Path, catalog: &Catalog) -> Result<(Site, Vec<Strin
 }
 
 /// This machine as a site without a price.
-pub(crate) fn here(catalog: &Catalog) -> Result<(Site, Vec<String>), CommandError> {
+pub(crate) fn here(catalog: &Catalog) -> Result<Own, CommandError> {
     let (machine, notes) = this_machine(catalog)?;
-    Ok((bare("here", machine, catalog)?, notes))
+    Ok(Own { site: bare("here", machine, catalog)?, notes, machine: Whose::ThisMachine })
 }
 
 /// So many devices of a kind in a machine of which nothing else is stated.
-pub(crate) fn of_device(device: &str, count: u32, catalog: &Catalog) -> Result<Site, CommandError> {
+pub(crate) fn of_device(device: &str, count: u32, catalog: &Catalog) -> Result<Own, CommandError> {
     let device = Arc::new(catalog.device(device)?.clone());
     let name = match count {
         1 => device.title.to_string(),
@@ -112,7 +136,8 @@ pub(crate) fn of_device(device: &str, count: u32, catalog: &Catalog) -> Result<S
         embodied: embodied(catalog, accelerators.as_ref(), "desktop", 1.0),
         accelerators,
     };
-    bare(&name, machine, catalog)
+    let site = bare(&name, machine, catalog)?;
+    Ok(Own { site, notes: Vec::new(), machine: Whose::Another })
 }
 
 /// A machine that nobody priced or placed.
@@ -170,7 +195,7 @@ fn own_site(
     folder: &Path,
     catalog: &Catalog,
     rates: &ExchangeRates,
-) -> Result<(Site, Vec<String>), CommandError> {
+) -> Result<Own, CommandError> {
     let mut notes = Vec::new();
     let mut source = format!("site.{}", own.name);
     if let MachineSource::File(path) = &own.machine {
@@ -204,26 +229,28 @@ fn own_site(
     });
     let intensity = catalog.intensity_at(country.clone().value(), subdivision.as_deref())?;
     notes.extend(intensity.steps.iter().map(ToString::to_string));
+    let whose = match own.machine {
+        MachineSource::ThisMachine => Whose::ThisMachine,
+        _ => Whose::Another,
+    };
     let economics = own_economics(&own, rates, &source)?;
-    Ok((
-        Site {
-            name: own.name.as_str().into(),
-            machine,
-            economics,
-            place: Place {
-                location: own.name.as_str().into(),
-                region: None,
-                country,
-                pue: Sourced::new(Span::exact(own.pue), Basis::published(source.as_str(), None)),
-                intensity: Known::Value(intensity.value),
-                intensity_steps: intensity.steps,
-            },
-            reach: home_reach(&own.uplink, &own.downlink),
-            startup: nothing_to_wait_for(),
-            clearance: Clearance(Class::Special),
+    let site = Site {
+        name: own.name.as_str().into(),
+        machine,
+        economics,
+        place: Place {
+            location: own.name.as_str().into(),
+            region: None,
+            country,
+            pue: Sourced::new(Span::exact(own.pue), Basis::published(source.as_str(), None)),
+            intensity: Known::Value(intensity.value),
+            intensity_steps: intensity.steps,
         },
-        notes,
-    ))
+        reach: home_reach(&own.uplink, &own.downlink),
+        startup: nothing_to_wait_for(),
+        clearance: Clearance(Class::Special),
+    };
+    Ok(Own { site, notes, machine: whose })
 }
 
 fn own_economics(

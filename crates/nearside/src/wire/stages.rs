@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Site};
-use nearside_estimate::{
-    Calibration, Cost, Demands, Estimate, Input, Period, Verdict, estimate_demands,
-};
+use nearside_estimate::{Cost, Demands, Estimate, Input, Period, Verdict, estimate_demands};
 use nearside_units::{Duration, GramsCo2e, Joules, Known, MoneyError, Span};
 use nearside_workload::{ModelRef, Stage, Task, Workload};
 
+use super::calibration::Calibrations;
 use super::models;
 use super::project::Loaded;
 use crate::error::CommandError;
@@ -80,11 +79,12 @@ pub(crate) fn workloads(
 pub(crate) fn on_sites(
     workloads: &[(Workload, u32)],
     sites: &[Site],
-    calibration: &Calibration,
+    calibrations: &Calibrations,
 ) -> Vec<StageEstimate> {
     let mut demands: Vec<_> =
         workloads.iter().map(|(workload, count)| (Demands::of(workload), *count)).collect();
     let mut on_site = |site: &Site| {
+        let calibration = calibrations.of(site);
         let estimates = demands
             .iter_mut()
             .map(|(demands, count)| (estimate_demands(demands, site, calibration), *count));

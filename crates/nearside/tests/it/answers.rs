@@ -84,7 +84,7 @@ fn a_plan_warns_of_what_it_assumed() {
 }
 
 /// Checks the outermost fields of an answer against the schema that the command publishes.
-fn check_schema(schema: &str, data: &Value) {
+pub(crate) fn check_schema(schema: &str, data: &Value) {
     let Some(data) = data.as_object().filter(|_| schema != "catalog-show") else { return };
     let shape = published_schema(schema);
     for key in shape["required"].as_array().into_iter().flatten().map(text) {

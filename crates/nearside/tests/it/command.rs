@@ -29,6 +29,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(root())
         .env("NEARSIDE_CONFIG_DIR", Folder::new("no-configuration").path())
+        .env("NEARSIDE_DATA_DIR", Folder::new("no-data").path())
         .env("NEARSIDE_TODAY", TODAY)
         .env("NO_COLOR", "1")
         .env_remove("CLICOLOR_FORCE")

@@ -13,6 +13,7 @@
 mod answers;
 mod bad_input;
 mod command;
+mod doctor;
 mod plans;
 mod readme;
 mod sources;

@@ -1,0 +1,79 @@
+//! How the machine was while it was measured: threads, load, clock and governor.
+//!
+//! Source: `proc_loadavg(5)`; Linux `Documentation/admin-guide/pm/cpufreq.rst`.
+
+use std::path::Path;
+
+use nearside_units::Known;
+
+use crate::root::Root;
+
+/// Share of the threads that others may keep busy before the machine counts as busy.
+pub const QUIET_SHARE: f64 = 0.25;
+
+/// How the machine was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conditions {
+    /// Threads that measurements used.
+    pub threads: usize,
+    /// Processes that wanted to run, averaged over the minute before.
+    pub load: Known<f64>,
+    /// How the clock is governed, `performance` or `schedutil`.
+    pub governor: Known<String>,
+    /// Clock of the first processor before measuring, in MHz as the system says it.
+    pub clock: Known<String>,
+}
+
+impl Conditions {
+    /// How the machine below a root is now.
+    pub(crate) fn now(root: &Path) -> Self {
+        let root = Root(root);
+        let load = root.text("proc/loadavg").and_then(|text| {
+            let first = text.split_whitespace().next().and_then(|first| first.parse().ok());
+            Known::from_option(first, "/proc/loadavg: no number")
+        });
+        let clock = root.text("proc/cpuinfo").and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("cpu MHz"));
+            let value = line.and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()));
+            Known::from_option(value, "/proc/cpuinfo: no cpu MHz")
+        });
+        Self {
+            threads: super::threads(),
+            load,
+            governor: root.value("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+            clock,
+        }
+    }
+
+    /// Whether others kept the machine busy, so that the ceilings may be too low.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        let load = self.load.as_ref().value();
+        load.is_some_and(|load| *load > QUIET_SHARE * self.threads as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loaded_machine_is_busy() {
+        let with = |load| Conditions {
+            threads: 4,
+            load,
+            governor: Known::unknown("-"),
+            clock: Known::unknown("-"),
+        };
+        assert!(with(Known::Value(1.5)).is_busy());
+        assert!(!with(Known::Value(0.3)).is_busy());
+        assert!(!with(Known::unknown("no /proc")).is_busy());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown() {
+        let nowhere = Conditions::now(Path::new("/nonexistent"));
+        assert_eq!(nowhere.load.why(), Some("/proc/loadavg: entity not found"));
+        assert!(nowhere.threads > 0);
+    }
+}
