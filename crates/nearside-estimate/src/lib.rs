@@ -12,6 +12,7 @@ pub mod calibration;
 pub mod carbon;
 pub mod demand;
 pub mod energy;
+pub mod engine;
 mod estimate;
 mod input;
 pub mod lowering;
