@@ -8,11 +8,18 @@
 //! the family is built as llama.cpp builds it, scheduled on the places, and replayed through ggml's
 //! allocator.
 //!
+//! One accelerator at most; families in [`Family`].
+//!
 //! Held to llama.cpp itself in `tests/llama_cpp.rs`: processor only, and partial offload to a second
-//! device without computing its share of long batches ([`Accelerator::Remote`]). What an NVIDIA GPU
-//! does differently ([`Accelerator::Cuda`]) is read from the source and not measured. Not in these
-//! figures, for llama.cpp does not reserve it: the driver's context, scratch pools of single kernels,
-//! the page cache of tensors that were copied elsewhere, and the program itself.
+//! device that leaves blocks in main memory to the processor ([`Accelerator::Remote`]). What an NVIDIA
+//! GPU does differently ([`Accelerator::Cuda`]) is read from the source: llama.cpp's own schedule and
+//! allocator confirm it on a device changed to do the same, no GPU was measured.
+//!
+//! Not in these figures: the driver's context, scratch pools of single kernels and the program, which
+//! llama.cpp does not reserve; the copies of weights that some processors keep in an order of their
+//! own (`use_extra_bufts`), whose originals in the mapped file can then be dropped; and the growth of
+//! the output buffer when a caller asks for the logits of more than a token per sequence. In main
+//! memory a buffer takes real memory only as far as it was written to, so a process may show less.
 //!
 //! Source: llama.cpp as packaged in llama-cpp-python 0.3.36 (ggml 0.25.3).
 
@@ -38,8 +45,7 @@ pub use mix::Mix;
 pub use model::{Family, Model};
 pub use plan::{MAX_BATCH, MAX_CELLS, MAX_SEQUENCES};
 pub use settings::{
-    Accelerator, FlashAttention, Loading, Offload, Outputs, Repacking, Settings, Sharing,
-    WindowCache,
+    Accelerator, FlashAttention, Loading, Offload, Outputs, Settings, Sharing, WindowCache,
 };
 
 use graph::{Graph, Place};
@@ -95,6 +101,9 @@ pub enum NotReserved {
     /// The graph of the family is not known.
     #[error("the graph that llama.cpp builds for the family \"{0}\" is not known")]
     Family(String),
+    /// The file was written for another graph of its family.
+    #[error("the graph of the family reads tensor \"{0}\", which the file lacks")]
+    Missing(String),
     /// A tensor has more than four dimensions.
     #[error("tensor \"{0}\" has more than four dimensions")]
     Shape(String),
@@ -111,6 +120,16 @@ pub enum NotReserved {
     /// Values can only be quantized with flash attention.
     #[error("values cached as {0} need flash attention")]
     QuantizedValues(Dtype),
+    /// Latent attention caches one vector for both.
+    #[error(
+        "keys and values of latent attention are cached in one type, not as {keys} and {values}"
+    )]
+    TwoTypes {
+        /// The type of keys.
+        keys: Dtype,
+        /// The type of values.
+        values: Dtype,
+    },
     /// A tensor or the graph is larger than any machine.
     #[error("the graph is too large: at most {MAX_TENSOR} bytes per tensor and {MAX_NODES} nodes")]
     TooLarge,
@@ -168,7 +187,7 @@ pub fn reserve(model: &Model, settings: &Settings) -> Result<Reservation, NotRes
     for (place, buffers) in
         [(Place::Host, &mut reservation.host), (Place::Device, &mut reservation.device)]
     {
-        buffers.weights = weights::weights(model, &plan, settings, place);
+        buffers.weights = weights::weights(model, &plan, settings.loading, place);
         buffers.cache = weights::cache(model, &plan, place);
     }
     // A buffer only ever grows, so it ends as large as the larger of both graphs needs.

@@ -61,7 +61,8 @@ impl Family {
         Self::NAMES.iter().find(|(_, family)| *family == self).map_or("", |(name, _)| name)
     }
 
-    /// The family that an architecture has the parts of.
+    /// The family that an architecture has the parts of. Phi 3 has those of Llama; only its files join
+    /// some of them.
     #[must_use]
     pub fn of(decoder: &Decoder) -> Self {
         let Some(layer) = decoder.layers.last() else { return Self::Llama };
@@ -148,8 +149,8 @@ impl Model {
     /// From the header of a GGUF file.
     ///
     /// # Errors
-    /// When the header makes no sense, is of one file of several, or of a family whose graph is not
-    /// known.
+    /// When the header makes no sense, is of one file of several, of a family whose graph is not
+    /// known, or lacks a tensor that the graph reads.
     pub fn from_header(header: &GgufHeader) -> Result<Self, NotReserved> {
         if !header.is_complete() {
             return Err(NotReserved::Incomplete);
@@ -176,7 +177,25 @@ impl Model {
             tensors.insert(name.clone(), stored);
         }
         let routing = routing(family, header);
-        Ok(Self { family, decoder, tensors, routing })
+        let model = Self { family, decoder, tensors, routing };
+        match model.missing()? {
+            Some(name) => Err(NotReserved::Missing(name)),
+            None => Ok(model),
+        }
+    }
+
+    /// A tensor that the family's graph reads and the file lacks: it was written for another graph,
+    /// such as that of DeepSeek before its latent vectors were cached.
+    fn missing(&self) -> Result<Option<String>, NotReserved> {
+        let is_there = |name: &str| self.tensors.contains_key(name);
+        let is_fused = |name: &str| {
+            let block = name.split_once(".attn_").map_or("", |(block, _)| block);
+            let part = ["q.weight", "k.weight", "v.weight"].iter().any(|part| name.ends_with(part));
+            part && is_there(&format!("{block}.attn_qkv.weight"))
+        };
+        let mut names = table::tensors(&self.decoder, self.family)?.into_iter();
+        let lacks = |name: &String| name.ends_with(".weight") && !is_there(name) && !is_fused(name);
+        Ok(names.find_map(|(name, _)| lacks(&name).then_some(name)))
     }
 
     /// From an architecture and the types that a quantization mix gives its tensors.

@@ -10,7 +10,7 @@ use super::allocate::Sizes;
 use super::build::Batch;
 use super::cache::{self, CELLS, Cells, is_quantized};
 use super::graph::{Graph, Operation, Place, Tensor};
-use super::model::Model;
+use super::model::{Family, Model};
 use super::schedule::TakesOver;
 use super::settings::{Accelerator, FlashAttention, Offload, Outputs, Settings};
 
@@ -72,6 +72,10 @@ impl Plan {
         };
         if scores == Scores::Stored && is_quantized(settings.value_type) {
             return Err(NotReserved::QuantizedValues(settings.value_type));
+        }
+        let (keys, values) = (settings.key_type, settings.value_type);
+        if model.family == Family::Deepseek2 && keys != values {
+            return Err(NotReserved::TwoTypes { keys, values });
         }
         let streams = cache::streams(settings);
         let (batch, padded) = (settings.batch.min(context), context.next_multiple_of(CELLS));

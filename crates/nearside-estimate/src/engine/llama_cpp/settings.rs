@@ -27,15 +27,12 @@ pub struct Settings {
     pub window_cache: WindowCache,
     /// How weights get into main memory (`load_mode`).
     pub loading: Loading,
-    /// Which weights the processor keeps in an order of its own (`use_extra_bufts`).
-    pub repacking: Repacking,
     /// The accelerator, if there is one.
     pub offload: Option<Offload>,
 }
 
 impl Default for Settings {
-    /// llama.cpp's own defaults, for 4096 tokens, without an accelerator or repacking, which depend
-    /// on the machine.
+    /// llama.cpp's own defaults, for 4096 tokens, without an accelerator.
     fn default() -> Self {
         Self {
             context: 4096,
@@ -49,7 +46,6 @@ impl Default for Settings {
             outputs: Outputs::EveryToken,
             window_cache: WindowCache::Trimmed,
             loading: Loading::Mapped,
-            repacking: Repacking::Never,
             offload: None,
         }
     }
@@ -99,19 +95,6 @@ pub enum Loading {
     Mapped,
     /// Each tensor is copied.
     Copied,
-}
-
-/// Which matrices in main memory are stored again in the order in which the processor multiplies.
-///
-/// llama.cpp does so by default unless an accelerator brings pinned memory, as CUDA does. The file
-/// stays mapped beside them: its pages can be dropped, but llama.cpp counts them as a buffer, and so
-/// does [`super::Buffers::weights`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repacking {
-    /// None.
-    Never,
-    /// Those that an x86 processor with AVX2 has kernels for.
-    Avx2,
 }
 
 /// Layers on an accelerator.

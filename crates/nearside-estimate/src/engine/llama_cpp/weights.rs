@@ -9,15 +9,14 @@
 
 use std::collections::BTreeSet;
 
-use nearside_architecture::Dtype;
 use nearside_units::Bytes;
 
 use super::allocate::Sizes as _;
 use super::cache;
 use super::graph::{Graph, Owner, Place};
-use super::model::{Model, Stored};
+use super::model::Model;
 use super::plan::Plan;
-use super::settings::{Loading, Repacking, Settings};
+use super::settings::Loading;
 
 /// The places of a tensor; none if llama.cpp does not load it.
 fn places(model: &Model, plan: &Plan, name: &str) -> BTreeSet<Place> {
@@ -38,29 +37,24 @@ fn places(model: &Model, plan: &Plan, name: &str) -> BTreeSet<Place> {
     if name.starts_with("output") { [plan.output_place()].into() } else { BTreeSet::new() }
 }
 
-/// Bytes of the buffers of weights in one place.
-pub(super) fn weights(model: &Model, plan: &Plan, settings: &Settings, place: Place) -> Bytes {
+/// Bytes of the buffer of weights in one place.
+pub(super) fn weights(model: &Model, plan: &Plan, loading: Loading, place: Place) -> Bytes {
     let here = model.tensors.iter().filter(|(name, _)| places(model, plan, name).contains(&place));
-    let repacked = |name: &str, stored: &Stored| {
-        place == Place::Host && settings.repacking == Repacking::Avx2 && is_repacked(name, stored)
-    };
-    let (again, plain): (Vec<_>, Vec<_>) = here.partition(|(name, stored)| repacked(name, stored));
-    let sized = |(_, stored): &(&String, &Stored)| {
-        let mut graph = Graph::default();
+    let mut graph = Graph::default();
+    let sized = here.map(|(_, stored)| {
         let id = graph.existing(stored.dtype, stored.extents, Owner::Weights(place));
-        plan.bytes(&graph, graph.tensor(id), place)
-    };
-    let copied = |tensors: &[(&String, &Stored)]| {
-        let padded = tensors.iter().map(|tensor| rounded(sized(tensor), plan.alignment(place)));
-        padded.fold(0, u64::saturating_add)
-    };
-    let mapped = (place, settings.loading) == (Place::Host, Loading::Mapped);
-    let ends = plain.iter().map(|tensor| Some((tensor.1.offset?, sized(tensor))));
+        (stored.offset, plan.bytes(&graph, graph.tensor(id), place))
+    });
+    let sized: Vec<(Option<u64>, u64)> = sized.collect();
+    let ends = sized.iter().map(|(offset, size)| Some((*offset.as_ref()?, *size)));
     let bytes = match ends.collect::<Option<Vec<_>>>() {
-        Some(ends) if mapped => span(&ends),
-        _ => copied(&plain),
+        Some(ends) if (place, loading) == (Place::Host, Loading::Mapped) => span(&ends),
+        _ => {
+            let padded = sized.iter().map(|(_, size)| rounded(*size, plan.alignment(place)));
+            padded.fold(0, u64::saturating_add)
+        }
     };
-    Bytes::new(bytes.saturating_add(copied(&again)))
+    Bytes::new(bytes)
 }
 
 /// From the first begin to the last end.
@@ -68,15 +62,6 @@ fn span(ends: &[(u64, u64)]) -> u64 {
     let first = ends.iter().map(|(begin, _)| *begin).min().unwrap_or(0);
     let last = ends.iter().map(|(begin, size)| begin.saturating_add(*size)).max().unwrap_or(0);
     last.saturating_sub(first)
-}
-
-/// Whether AVX2 has a kernel that wants this matrix in another order: eight rows at a time, as a
-/// matrix or as one per expert (`ggml_repack_get_optimal_repack_type`).
-fn is_repacked(name: &str, stored: &Stored) -> bool {
-    let known = [Dtype::Q4_0, Dtype::Q4K, Dtype::Iq4Nl, Dtype::Mxfp4].contains(&stored.dtype);
-    let [_, rows, planes, _] = stored.extents;
-    let shaped = if name.contains("_exps.") { planes > 1 } else { planes == 1 };
-    known && shaped && rows.is_multiple_of(8) && name != "token_embd.weight"
 }
 
 /// Bytes of the key-value cache in one place.
