@@ -13,6 +13,7 @@ pub mod calibration;
 pub mod carbon;
 pub mod demand;
 pub mod energy;
+pub mod engine;
 mod estimate;
 mod input;
 pub mod live;
