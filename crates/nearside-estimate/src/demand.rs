@@ -142,12 +142,8 @@ fn of_preparation(preparation: &Preparation) -> Demand {
 
 fn of_custom(custom: &Custom, dtype: Dtype) -> Demand {
     let by_category = BTreeMap::from([(Category::Workspace, custom.memory)]);
-    let work = Work {
-        kernel: Kernel::Matrix,
-        dtype: dtype,
-        flops: custom.flops,
-        bytes: custom.bytes,
-    };
+    let work =
+        Work { kernel: Kernel::Matrix, dtype: dtype, flops: custom.flops, bytes: custom.bytes };
     Demand {
         memory: Memory { by_category, place: "stated".to_owned(), parameters: 0, trained: 0 },
         passes: vec![Pass { name: "run", repeats: 1.0, kernels: vec![(work, 1)] }],

@@ -147,8 +147,7 @@ pub struct Work {
 
 impl Work {
     /// No work at all.
-    pub const NONE: Self =
-        Self {
+    pub const NONE: Self = Self {
         kernel: Kernel::Pointwise,
         dtype: Dtype::F32,
         flops: Flops::ZERO,

@@ -56,14 +56,23 @@ pub(crate) fn figure(row: &Row, catalog: &Catalog, folder: &Path) -> Result<f64,
         "reserved" => Ok(bytes(taken().reserved)),
         "step_s" => {
             let mut sums = std::collections::BTreeMap::<String, (f64, f64, u32)>::new();
-            let busy = |w: &&nearside_estimate::tape::Work| w.bytes > Bytes::ZERO || w.flops.as_flops() > 0.0;
+            let busy = |w: &&nearside_estimate::tape::Work| {
+                w.bytes > Bytes::ZERO || w.flops.as_flops() > 0.0
+            };
             for work in nearside_estimate::demand::training_kernels(&tape).iter().filter(busy) {
                 let entry = sums.entry(format!("{:?}{}", work.kernel, work.dtype)).or_default();
                 entry.0 += work.flops.as_flops() / 1e12;
                 entry.1 += work.bytes.get() as f64 / 1e9;
                 entry.2 += 1;
             }
-            println!("STEP {} {} {} {} {} {sums:?}", row.cell("model"), row.cell("attention"), row.cell("quant"), row.cell("value"), batch * sequence);
+            println!(
+                "STEP {} {} {} {} {} {sums:?}",
+                row.cell("model"),
+                row.cell("attention"),
+                row.cell("quant"),
+                row.cell("value"),
+                batch * sequence
+            );
             Err("later".to_owned())
         }
         "kv_cache" => {

@@ -35,6 +35,7 @@ mod plan;
 mod schedule;
 mod settings;
 mod table;
+mod traffic;
 mod weights;
 
 use nearside_architecture::{Decoder, Dtype, FeedForward, HeaderError};
@@ -47,6 +48,7 @@ pub use plan::{MAX_BATCH, MAX_CELLS, MAX_SEQUENCES};
 pub use settings::{
     Accelerator, FlashAttention, Loading, Offload, Outputs, Settings, Sharing, WindowCache,
 };
+pub use traffic::Traffic;
 
 use graph::{Graph, Place};
 use plan::Plan;
@@ -149,7 +151,7 @@ const MOST_NODES_OF_BLOCK: u64 = 128;
 ///
 /// ```
 /// use nearside_architecture::{
-///     Attention, Decoder, Dense, Dtype, FeedForward, GroupedAttention, Layer, Norm, NormPlacement,
+///     Activation, Attention, Decoder, Dense, Dtype, FeedForward, GroupedAttention, Layer, Norm, NormPlacement,
 ///     Positions,
 /// };
 /// use nearside_estimate::engine::llama_cpp::{Family, Mix, Model, Settings, reserve};
@@ -167,7 +169,7 @@ const MOST_NODES_OF_BLOCK: u64 = 128;
 /// let llama_8b = Decoder {
 ///     hidden: 4096, vocabulary: 128_256, context: Some(131_072), positions: Positions::Rotary,
 ///     tied_embeddings: false, output_bias: false, logit_soft_cap: false, norm: Norm::Rms,
-///     layers: vec![layer; 32], dtype: Some(Dtype::Bf16), attached: Vec::new(),
+///     activation: Activation::Silu, scaled_embeddings: false, layers: vec![layer; 32], dtype: Some(Dtype::Bf16), attached: Vec::new(),
 /// };
 /// let model = Model::from_decoder(&llama_8b, Family::of(&llama_8b), Mix::Q4KM)?;
 /// let reservation = reserve(&model, &Settings::default())?;

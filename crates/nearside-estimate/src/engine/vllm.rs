@@ -173,6 +173,8 @@ mod tests {
             output_bias: false,
             logit_soft_cap: false,
             norm: Norm::Rms,
+            activation: nearside_architecture::Activation::Silu,
+            scaled_embeddings: false,
             layers: vec![Layer { attention, feed_forward, norms: NormPlacement::Before }; layers],
             dtype: Some(Dtype::Bf16),
             attached: Vec::new(),

@@ -163,9 +163,10 @@ impl Lowering<'_> {
 
     /// A view costs nothing; its gradient may have to be copied.
     fn view_back(&self, op: &Op) -> Work {
-        let copied = op.inputs.iter().filter(|input| {
-            input.flow == Flow::Fresh && self.tape.of(input.tensor).differentiable
-        });
+        let copied = op
+            .inputs
+            .iter()
+            .filter(|input| input.flow == Flow::Fresh && self.tape.of(input.tensor).differentiable);
         let bytes: Bytes = copied.map(|input| self.tape.gradient_bytes(input.tensor) * 2).sum();
         Work { bytes, ..Work::NONE }
     }

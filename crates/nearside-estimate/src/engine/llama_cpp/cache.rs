@@ -141,6 +141,8 @@ mod tests {
             output_bias: false,
             logit_soft_cap: false,
             norm: Norm::Rms,
+            activation: nearside_architecture::Activation::Silu,
+            scaled_embeddings: false,
             layers: vec![layer(Some(window)), layer(None)],
             dtype: None,
             attached: Vec::new(),

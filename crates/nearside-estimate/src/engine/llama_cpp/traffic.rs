@@ -1,0 +1,47 @@
+//! What llama.cpp reads to write one token: every tensor of the model once, but for rows of the
+//! embedding table and experts that the token was not routed to.
+
+use nearside_architecture::FeedForward;
+use nearside_units::Bytes;
+
+use super::Model;
+
+/// Weights that one token needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Their bytes.
+    pub bytes: Bytes,
+    /// How many there are.
+    pub elements: u64,
+}
+
+impl Model {
+    /// Weights that are read to write one token.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        let tied = !self.tensors.contains_key("output.weight");
+        let (active, count) = self
+            .decoder
+            .layers
+            .iter()
+            .find_map(|layer| match &layer.feed_forward {
+                FeedForward::Experts(experts) => Some((experts.active, experts.count.max(1))),
+                FeedForward::Dense(_) => None,
+            })
+            .unwrap_or((1, 1));
+        let mut traffic = Traffic { bytes: Bytes::ZERO, elements: 0 };
+        for (name, tensor) in &self.tensors {
+            if name == "token_embd.weight" && !tied {
+                continue;
+            }
+            let elements: u64 = tensor.extents.iter().product();
+            let elements = match name.contains("_exps.") {
+                true => elements / count * active,
+                false => elements,
+            };
+            traffic.elements += elements;
+            traffic.bytes = traffic.bytes + tensor.dtype.bytes(elements);
+        }
+        traffic
+    }
+}
