@@ -94,6 +94,15 @@ pub enum Operator {
     Mean,
     /// More or fewer places by repetition or interpolation.
     Resample,
+    /// Parts of a value along its width, each cut by itself.
+    Slices,
+    /// Rotates the first elements of every head, passes the others and puts them side by side.
+    PartialRotary {
+        /// Width of a head.
+        head: u64,
+        /// How many of its elements are rotated.
+        rotated: u64,
+    },
 }
 
 /// A pointwise nonlinearity.
@@ -199,6 +208,10 @@ pub struct AttentionShape {
     pub value_dim: u64,
     /// Whether scores are soft-capped.
     pub soft_cap: bool,
+    /// Whether some attention weights are dropped in training.
+    pub dropout: bool,
+    /// Whether softmax is taken in 32 bits where the scores are in memory.
+    pub wide_softmax: bool,
     /// Elements that the cache keeps per token for this layer.
     pub cached: u64,
 }
@@ -221,7 +234,8 @@ impl AttentionShape {
     /// ```
     /// # use nearside_architecture::{AttentionShape, Sight};
     /// # let shape = |queries, keys, sight| AttentionShape { sequences: 1, queries, keys, sight,
-    /// #     heads: 1, key_value_heads: 1, key_dim: 64, value_dim: 64, soft_cap: false, cached: 128 };
+    /// #     heads: 1, key_value_heads: 1, key_dim: 64, value_dim: 64, soft_cap: false, dropout: false, wide_softmax: true,
+    /// #     cached: 128 };
     /// assert_eq!(shape(4, 4, Sight::Past).pairs(), 1 + 2 + 3 + 4);
     /// assert_eq!(shape(1, 10, Sight::Past).pairs(), 10);
     /// assert_eq!(shape(4, 4, Sight::Window(2)).pairs(), 1 + 2 + 2 + 2);
@@ -292,7 +306,9 @@ impl Operator {
             Self::Embedding { rows, width } | Self::PositionTable { rows, width } => {
                 vec![Parameter::dense(rows * width, true)]
             }
-            Self::Norm { kind: Norm::Rms, width } => vec![Parameter::dense(*width, false)],
+            Self::Norm { kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide, width } => {
+                vec![Parameter::dense(*width, false)]
+            }
             Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
             Self::Norm { kind: Norm::Layer | Norm::Group(_) | Norm::Batch, width } => {
                 vec![Parameter::dense(*width, false); 2]
@@ -325,6 +341,8 @@ impl Operator {
             | Self::MaxPool
             | Self::Mean
             | Self::Resample
+            | Self::Slices
+            | Self::PartialRotary { .. }
             | Self::SoftCap => Vec::new(),
         }
     }
@@ -348,7 +366,7 @@ impl Operator {
                 2.0 * pairs * (attention.key_dim + attention.value_dim) as f64
             }
             Self::Norm { .. } => 5.0 * elements,
-            Self::Rotary => 3.0 * elements,
+            Self::Rotary | Self::PartialRotary { .. } => 3.0 * elements,
             Self::Activation(_) | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
             Self::Multiply
             | Self::Add
@@ -368,6 +386,7 @@ impl Operator {
             | Self::Heads
             | Self::Concatenate
             | Self::Split
+            | Self::Slices
             | Self::Copy => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
@@ -412,6 +431,8 @@ mod tests {
                 key_dim: 1,
                 value_dim: 1,
                 soft_cap: false,
+                dropout: false,
+                wide_softmax: true,
                 cached: 2,
             };
             let seen = |position: u64| position.min(window.unwrap_or(u64::MAX));

@@ -54,6 +54,8 @@ pub fn lower(graph: &Graph, recipe: &Recipe, trained: Trained) -> Tape {
         tensors: vec![None; graph.values.len()],
         masks: Vec::new(),
         positions: None,
+        model_variables: Vec::new(),
+        heads_first: Vec::new(),
         table: None,
         casts: Vec::new(),
         returned_late: Vec::new(),
@@ -109,6 +111,10 @@ struct Lowering<'graph> {
     masks: Vec<(attention::MaskKey, TensorId)>,
     /// Numbers of positions, held while the model runs.
     positions: Option<TensorId>,
+    /// What the inner model holds besides until it returns.
+    model_variables: Vec<TensorId>,
+    /// Queries that lie in memory with heads before tokens.
+    heads_first: Vec<TensorId>,
     /// The embedding table, which a tied output layer uses again.
     table: Option<TensorId>,
     /// Narrow copies of weights that autocast keeps for the pass.
@@ -126,6 +132,10 @@ impl Lowering<'_> {
         let mut held = self.graph.held.iter().peekable();
         let mut layer = None;
         for (index, node) in self.graph.nodes.iter().enumerate() {
+            if node.layer != layer {
+                let late = std::mem::take(&mut self.returned_late);
+                self.tape.hold(&late);
+            }
             while let Some(next) = held.next_if(|held| held.until <= index) {
                 self.hold_value(next.value);
             }
@@ -134,7 +144,6 @@ impl Lowering<'_> {
                 layer = node.layer;
             }
             match &node.operator {
-                Operator::RotaryTable => self.make_masks(),
                 Operator::Linear(linear) if linear.role.is_vocabulary() => self.leave_model(),
                 _ => {}
             }
@@ -159,7 +168,9 @@ impl Lowering<'_> {
     /// The inner model returns: its masks and positions are let go.
     fn leave_model(&mut self) {
         let masks = self.masks.iter().map(|(_, mask)| *mask);
-        let held: Vec<_> = self.positions.take().into_iter().chain(masks).collect();
+        let held: Vec<_> = masks.chain(self.positions.take()).collect();
+        self.tape.hold(&held);
+        let held = std::mem::take(&mut self.model_variables);
         self.tape.hold(&held);
     }
 
@@ -170,8 +181,6 @@ impl Lowering<'_> {
 
     /// Ends a block, which may be recomputed as a whole.
     fn end_layer(&mut self, in_layer: bool) {
-        let late = std::mem::take(&mut self.returned_late);
-        self.tape.hold(&late);
         let recomputed =
             in_layer && self.training() && self.recipe.checkpointing == Checkpointing::Full;
         self.tape.end_segment(recomputed);
@@ -206,7 +215,8 @@ impl Lowering<'_> {
             Operator::PositionTable { .. } => self.position_table(node, value),
             Operator::RotaryTable => return self.rotary_table(node),
             Operator::Split => return self.split(node),
-            Operator::Mask => return,
+            Operator::Mask => return self.make_masks(),
+            Operator::Slices => return self.slices(node),
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
@@ -227,6 +237,9 @@ impl Lowering<'_> {
             }
             Operator::Attention(attention) => self.attention(node, attention, inputs, value),
             Operator::Rotary => self.rotary(inputs, value),
+            Operator::PartialRotary { head, rotated } => {
+                self.partial_rotary(inputs, value, [*head, *rotated])
+            }
             Operator::Activation(kind) => self.activation(*kind, inputs[0], value),
             Operator::Multiply => self.product(inputs, value),
             Operator::Add => self.sum(inputs, value),
@@ -254,6 +267,7 @@ impl Lowering<'_> {
             | Operator::RotaryTable
             | Operator::Heads
             | Operator::Split
+            | Operator::Slices
             | Operator::Mask => inputs[0],
         }
     }

@@ -5,8 +5,8 @@
 
 use crate::error::Position;
 use crate::{
-    Activation, Architecture, Attached, Attention, Decoder, Dense, Dtype, Experts, FeedForward,
-    HeaderError, Layer, Norm, NormPlacement, Positions, QueryKeyNorm,
+    Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
+    FeedForward, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
 };
 
 /// The widest residual stream that is read, in elements.
@@ -101,6 +101,14 @@ pub(super) struct Family {
     pub(super) scaled_embeddings: bool,
     /// Whether positions are a learned table.
     pub(super) learned_positions: bool,
+    /// Whether layers with a window rotate by a table of their own.
+    pub(super) rotary_by_sight: bool,
+    /// Whether queries, keys and values come out of one product, and so gate and up.
+    pub(super) packing: Packing,
+    /// Whether elements are dropped in training where the file is silent.
+    pub(super) dropout: bool,
+    /// Whether softmax over scores in memory is taken in 32 bits.
+    pub(super) wide_softmax: bool,
     /// Which layers see only a window.
     pub(super) window: WindowRule,
     /// Which layers have experts.
@@ -133,6 +141,10 @@ const LLAMA: Family = Family {
     activation: Activation::Silu,
     scaled_embeddings: false,
     learned_positions: false,
+    rotary_by_sight: false,
+    packing: Packing::Apart,
+    dropout: false,
+    wide_softmax: true,
     window: WindowRule::Never,
     mixture: Mixture::Never,
     soft_caps: false,
@@ -165,6 +177,7 @@ const GEMMA: Family = Family {
     model_types: &["gemma"],
     gguf: &["gemma"],
     tied: true,
+    norm: Norm::RmsOffset,
     activation: Activation::GeluTanh,
     scaled_embeddings: true,
     heads: (0, 0, 256),
@@ -174,6 +187,7 @@ const GEMMA: Family = Family {
 const OLMO2: Family = Family {
     model_types: &["olmo2"],
     gguf: &["olmo2"],
+    norm: Norm::RmsWide,
     norms: NormPlacement::After,
     query_key_norm: Some(QueryKeyNorm::Projection),
     ..LLAMA
@@ -206,6 +220,7 @@ const TABLE: &[Family] = &[
     Family {
         model_types: &["phi3"],
         gguf: &["phi3"],
+        packing: Packing::Sliced,
         window: WindowRule::Everywhere(None),
         ..LLAMA
     },
@@ -237,6 +252,7 @@ const TABLE: &[Family] = &[
     Family {
         model_types: &["gpt_oss"],
         gguf: &["gpt-oss"],
+        norm: Norm::RmsWide,
         biases: Biases::All,
         window: WindowRule::AllButLast { group: 2, window: 128 },
         mixture: Mixture::Everywhere,
@@ -254,6 +270,9 @@ const TABLE: &[Family] = &[
         gated: false,
         activation: Activation::GeluWritten,
         learned_positions: true,
+        packing: Packing::Split,
+        dropout: true,
+        wide_softmax: false,
         ..LLAMA
     },
     QWEN2,
@@ -288,6 +307,7 @@ const TABLE: &[Family] = &[
         gguf: &["gemma3"],
         norms: NormPlacement::Sandwich,
         query_key_norm: Some(QueryKeyNorm::Head),
+        rotary_by_sight: true,
         window: WindowRule::AllButLast { group: 6, window: 4096 },
         heads: (8, 4, 256),
         vocabulary: 262_208,
@@ -328,6 +348,20 @@ impl Family {
         TABLE.iter().find(|family| family.gguf.contains(&name))
     }
 
+    /// Where elements are dropped if nothing says otherwise.
+    pub(super) const fn dropouts(&self) -> Dropout {
+        let Self { dropout, .. } = *self;
+        Dropout { embeddings: dropout, attention: dropout, residual: dropout }
+    }
+
+    /// How positions enter where they are rotary.
+    pub(super) const fn rotary(&self) -> Positions {
+        match self.rotary_by_sight {
+            true => Positions::RotaryBySight,
+            false => Positions::Rotary,
+        }
+    }
+
     /// Whether layer `index` sees only the window, in groups of that many layers.
     pub(super) fn windowed(index: usize, group: u64) -> bool {
         !(index as u64 + 1).is_multiple_of(group.max(1))
@@ -360,6 +394,8 @@ pub(super) struct Parts {
     pub(super) tied: bool,
     /// Whether logits are capped.
     pub(super) logit_soft_cap: bool,
+    /// Where elements are dropped in training.
+    pub(super) dropout: Dropout,
     /// The type of the weights.
     pub(super) dtype: Option<Dtype>,
     /// Other parts.
@@ -392,6 +428,7 @@ impl Parts {
             norm: self.family.norm,
             activation: self.family.activation,
             scaled_embeddings: self.family.scaled_embeddings,
+            dropout: self.dropout,
             layers,
             dtype: self.dtype,
             attached: self.attached,

@@ -77,7 +77,12 @@ impl Lowering<'_> {
     fn written_gelu(&mut self, input: TensorId, value: Value) -> TensorId {
         let (elements, dtype) = (value.elements(), self.tape.of(input).dtype);
         let half = self.scaled(input, value);
-        let cube = Op::new("cube").read(input, Flow::Fresh).save(input);
+        // Autocast takes powers in 32 bits, and with them what follows.
+        let (base, dtype) = match self.numbers.autocast {
+            true => (self.cast(input, Dtype::F32), Dtype::F32),
+            false => (input, dtype),
+        };
+        let cube = Op::new("cube").read(base, Flow::Fresh).save(base);
         let bytes = dtype.bytes(elements);
         let cube = cube.backward_temporary(bytes).backward_temporary(bytes);
         let cube = self.run_op(cube.make(elements, dtype));
