@@ -219,4 +219,25 @@ pub struct Experts {
     pub shared: Option<Dense>,
     /// Whether the router has a bias per expert.
     pub router_bias: bool,
+    /// How the router's scores become weights.
+    pub scoring: Scoring,
+    /// Whether what every token uses besides is gated by a number per token.
+    pub shared_gate: bool,
+}
+
+/// How a router's scores become the weights of the experts it chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scoring {
+    /// Softmax in 32 bits; the best are renormalised and stay in 32 bits (Mixtral).
+    Renormalised,
+    /// Softmax in 32 bits; the best, renormalised, in the type of the scores (Qwen 3).
+    NarrowRenormalised,
+    /// Softmax in 32 bits; the best in the type of the scores (OLMoE).
+    Narrow,
+    /// Scores from a product in 32 bits; softmax (DeepSeek V2).
+    WideSoftmax,
+    /// Scores from a product in 32 bits; sigmoid, the best of the best groups (DeepSeek V3).
+    WideSigmoid,
+    /// The best scores; softmax over those alone (gpt-oss).
+    Best,
 }

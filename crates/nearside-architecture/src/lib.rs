@@ -14,7 +14,7 @@ mod operator;
 
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, GroupedAttention,
-    LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
+    LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Scoring,
 };
 pub use dtype::Dtype;
 pub use error::{HeaderError, Position};

@@ -3,7 +3,7 @@
 
 use nearside_units::Flops;
 
-use crate::Norm;
+use crate::{Norm, Scoring};
 
 /// One kind of computation. Sizes are in elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub enum Operator {
         active: u64,
         /// Whether each expert has a learned offset for the choice.
         bias: bool,
+        /// How scores become weights.
+        scoring: Scoring,
     },
     /// Copies each token to the experts it was routed to.
     Dispatch,
@@ -96,6 +98,8 @@ pub enum Operator {
     Resample,
     /// Parts of a value along its width, each cut by itself.
     Slices,
+    /// The logistic function.
+    Gate,
     /// Rotates the first elements of every head, passes the others and puts them side by side.
     PartialRotary {
         /// Width of a head.
@@ -173,6 +177,8 @@ pub enum Projection {
     Down,
     /// Scores of experts.
     Router,
+    /// Scores of experts, in 32 bits whatever the type of the model.
+    WideRouter,
     /// To the vocabulary, with weights of its own.
     Output,
     /// To the vocabulary, with the weights of the embedding table.
@@ -342,6 +348,7 @@ impl Operator {
             | Self::Mean
             | Self::Resample
             | Self::Slices
+            | Self::Gate
             | Self::PartialRotary { .. }
             | Self::SoftCap => Vec::new(),
         }
@@ -367,7 +374,7 @@ impl Operator {
             }
             Self::Norm { .. } => 5.0 * elements,
             Self::Rotary | Self::PartialRotary { .. } => 3.0 * elements,
-            Self::Activation(_) | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
+            Self::Activation(_) | Self::Gate | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
             Self::Multiply
             | Self::Add
             | Self::Scale

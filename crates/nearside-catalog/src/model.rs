@@ -234,6 +234,7 @@ mod tests {
                 e.count * count_dense(hidden, &e.expert)
                     + e.shared.as_ref().map_or(0, |shared| count_dense(hidden, shared))
                     + linear(hidden, e.count, e.router_bias)
+                    + if e.shared_gate { hidden } else { 0 }
             }
         }
     }

@@ -56,6 +56,7 @@ pub fn lower(graph: &Graph, recipe: &Recipe, trained: Trained) -> Tape {
         positions: None,
         model_variables: Vec::new(),
         heads_first: Vec::new(),
+        routing: None,
         table: None,
         casts: Vec::new(),
         returned_late: Vec::new(),
@@ -115,6 +116,8 @@ struct Lowering<'graph> {
     model_variables: Vec<TensorId>,
     /// Queries that lie in memory with heads before tokens.
     heads_first: Vec<TensorId>,
+    /// What the function that runs the experts holds while it runs.
+    routing: Option<experts::Routing>,
     /// The embedding table, which a tied output layer uses again.
     table: Option<TensorId>,
     /// Narrow copies of weights that autocast keeps for the pass.
@@ -217,6 +220,14 @@ impl Lowering<'_> {
             Operator::Split => return self.split(node),
             Operator::Mask => return self.make_masks(),
             Operator::Slices => return self.slices(node),
+            Operator::Route { scoring, .. } => {
+                let scores = self.value(node.inputs[0]);
+                return self.route(node, *scoring, scores);
+            }
+            Operator::Dispatch => {
+                let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
+                return self.dispatch(node, &inputs);
+            }
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
@@ -237,6 +248,7 @@ impl Lowering<'_> {
             }
             Operator::Attention(attention) => self.attention(node, attention, inputs, value),
             Operator::Rotary => self.rotary(inputs, value),
+            Operator::Gate => self.logistic(inputs[0], value),
             Operator::PartialRotary { head, rotated } => {
                 self.partial_rotary(inputs, value, [*head, *rotated])
             }
@@ -246,8 +258,6 @@ impl Lowering<'_> {
             Operator::Scale => self.scaled(inputs[0], value),
             Operator::Last => self.last_rows(inputs[0], value),
             Operator::SoftCap => self.soft_cap(inputs[0], value),
-            Operator::Route { .. } => self.route(node, inputs[0], value),
-            Operator::Dispatch => self.dispatch(inputs, value),
             Operator::Combine => self.combine(inputs, value),
             Operator::Convolution(convolution) => {
                 self.convolution(node, convolution, inputs[0], value)
@@ -268,6 +278,8 @@ impl Lowering<'_> {
             | Operator::Heads
             | Operator::Split
             | Operator::Slices
+            | Operator::Route { .. }
+            | Operator::Dispatch
             | Operator::Mask => inputs[0],
         }
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::error::Position;
 use crate::{
     Architecture, Attached, Attention, Dense, Dropout, Dtype, Experts, GroupedAttention,
-    HeaderError, LatentAttention, Packing, Positions,
+    HeaderError, LatentAttention, Packing, Positions, Scoring,
 };
 
 use super::family::{
@@ -309,9 +309,20 @@ impl Config<'_> {
             count,
             active,
             shared: shared.map(|intermediate| Dense { intermediate, ..expert.clone() }),
+            shared_gate: family.shared_gate && shared.is_some(),
             expert,
             router_bias,
+            scoring: self.scoring()?,
         }))
+    }
+
+    /// How router scores become weights: a file may have the best ones renormalised.
+    fn scoring(&self) -> Result<Scoring, HeaderError> {
+        let renormalised = self.fields.flag("norm_topk_prob")? == Some(true);
+        Ok(match self.family.scoring {
+            Scoring::Narrow if renormalised => Scoring::NarrowRenormalised,
+            scoring => scoring,
+        })
     }
 
     /// Which layers have experts.

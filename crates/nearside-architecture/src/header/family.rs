@@ -7,6 +7,7 @@ use crate::error::Position;
 use crate::{
     Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
     FeedForward, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
+    Scoring,
 };
 
 /// The widest residual stream that is read, in elements.
@@ -121,6 +122,8 @@ pub(super) struct Family {
     pub(super) sinks: bool,
     /// Whether the shared expert has a gate.
     pub(super) shared_gate: bool,
+    /// How router scores become weights where the file is silent.
+    pub(super) scoring: Scoring,
     /// Whether routers have a bias per expert where the file is silent.
     pub(super) router_bias: bool,
     /// Heads, key-value heads and head width where the file is silent; 0 is no default.
@@ -151,6 +154,7 @@ const LLAMA: Family = Family {
     latent: false,
     sinks: false,
     shared_gate: false,
+    scoring: Scoring::Renormalised,
     router_bias: false,
     heads: (0, 0, 0),
     vocabulary: 0,
@@ -196,6 +200,7 @@ const OLMO2: Family = Family {
 const DEEPSEEK_V2: Family = Family {
     model_types: &["deepseek_v2"],
     gguf: &["deepseek2"],
+    scoring: Scoring::WideSoftmax,
     latent: true,
     mixture: Mixture::AfterDense(0),
     ..LLAMA
@@ -244,6 +249,7 @@ const TABLE: &[Family] = &[
     },
     Family {
         model_types: &["olmoe"],
+        scoring: Scoring::Narrow,
         gguf: &["olmoe"],
         query_key_norm: Some(QueryKeyNorm::Projection),
         mixture: Mixture::Everywhere,
@@ -252,6 +258,7 @@ const TABLE: &[Family] = &[
     Family {
         model_types: &["gpt_oss"],
         gguf: &["gpt-oss"],
+        scoring: Scoring::Best,
         norm: Norm::RmsWide,
         biases: Biases::All,
         window: WindowRule::AllButLast { group: 2, window: 128 },
@@ -279,6 +286,7 @@ const TABLE: &[Family] = &[
     Family {
         model_types: &["qwen2_moe"],
         gguf: &["qwen2moe"],
+        scoring: Scoring::Narrow,
         mixture: Mixture::Stepped,
         shared_gate: true,
         ..QWEN2
@@ -287,6 +295,7 @@ const TABLE: &[Family] = &[
     Family {
         model_types: &["qwen3_moe"],
         gguf: &["qwen3moe"],
+        scoring: Scoring::Narrow,
         mixture: Mixture::Stepped,
         window: WindowRule::OptIn { from: None, window: Some(4096) },
         // Unlike Qwen 3, a silent config falls back to hidden / heads.
@@ -325,6 +334,7 @@ const TABLE: &[Family] = &[
         model_types: &["deepseek_v3", "kimi_k2"],
         gguf: &[],
         mixture: Mixture::AfterDense(3),
+        scoring: Scoring::WideSigmoid,
         router_bias: true,
         ..DEEPSEEK_V2
     },
@@ -452,20 +462,16 @@ impl Parts {
     /// Parameters too few to be operators of their own, so that totals are still exact.
     fn attach_small_parts(&mut self) {
         let layers = self.sparse.len() as u64;
-        let sparse = self.sparse.iter().filter(|sparse| **sparse).count() as u64;
         let heads = match &self.attention {
             Attention::Grouped(grouped) => grouped.heads,
             Attention::Latent(latent) => latent.heads,
         };
-        let gated = self.family.shared_gate
-            && self.experts.as_ref().is_some_and(|experts| experts.shared.is_some());
         let mut attach = |name: &str, parameters: u64| {
             if parameters > 0 {
                 self.attached.push(Attached { name: name.to_owned(), parameters });
             }
         };
         attach("attention sinks", if self.family.sinks { layers * heads } else { 0 });
-        attach("shared expert gates", if gated { sparse * self.hidden } else { 0 });
     }
 
     /// At least as many parameters as there are, norms aside.

@@ -48,6 +48,11 @@ impl Lowering<'_> {
         let [weight, bias] =
             [Some(weight), bias].map(|leaf| leaf.map(|leaf| self.in_product(leaf)));
         let Some(weight) = weight else { return input };
+        let [input, weight] = match linear.role == Projection::WideRouter && !self.numbers.autocast
+        {
+            true => [self.cast(input, Dtype::F32), self.cast(weight, Dtype::F32)],
+            false => [input, weight],
+        };
         let dtype = self.tape.of(input).dtype;
         let op = Op::new("linear").category(category);
         let op = match bias {
@@ -91,7 +96,7 @@ impl Lowering<'_> {
 
     /// The type that a projection's weights are stored in.
     fn stored_in(&self, role: Projection) -> Dtype {
-        let kept = matches!(role, Projection::Output | Projection::Router);
+        let kept = matches!(role, Projection::Output | Projection::Router | Projection::WideRouter);
         match (self.trained, self.recipe.weights) {
             (Trained::Nothing, Dtype::Nf4) if role != Projection::Output => Dtype::Nf4,
             (Trained::Nothing, weights) => weights,

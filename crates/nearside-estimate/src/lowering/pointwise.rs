@@ -73,6 +73,13 @@ impl Lowering<'_> {
         }
     }
 
+    /// `1 / (1 + exp(-x))`.
+    pub(super) fn logistic(&mut self, input: TensorId, value: Value) -> TensorId {
+        let dtype = self.tape.of(input).dtype;
+        let op = Op::new("sigmoid").read(input, Flow::Fresh).save_output(0);
+        self.run_op(op.make(value.elements(), dtype))
+    }
+
     /// `0.5 x (1 + tanh(c (x + 0.044715 x^3)))` step by step (`NewGELUActivation` in transformers).
     fn written_gelu(&mut self, input: TensorId, value: Value) -> TensorId {
         let (elements, dtype) = (value.elements(), self.tape.of(input).dtype);

@@ -220,7 +220,15 @@ impl Keys<'_> {
             false => self.family.router_bias,
         };
         let shared = shared.map(|intermediate| Dense { intermediate, ..expert.clone() });
-        Ok(Some(Experts { count, active, expert, shared, router_bias }))
+        Ok(Some(Experts {
+            count,
+            active,
+            expert,
+            shared_gate: self.family.shared_gate && shared.is_some(),
+            shared,
+            router_bias,
+            scoring: self.family.scoring,
+        }))
     }
 
     fn windows(&self, layers: u64) -> Result<Vec<Option<u64>>, HeaderError> {
