@@ -164,10 +164,10 @@ fn engine_memory(
         Device::Accelerator => reservation.device,
         Device::Processor => reservation.host,
     };
-    let all = (reservation.host.weights + reservation.device.weights).get().max(1);
+    let all = model.bytes().get().max(1);
     // A file of its own mix: the same share of its bytes lies here.
-    let weights = stored(workload)
-        .map_or(weights, |stored| stored.scaled(weights.get() as f64 / all as f64));
+    let weights =
+        stored(workload).map_or(weights, |stored| stored.scaled(weights.get() as f64 / all as f64));
     let by_category = [
         (Category::Weights, weights),
         (Category::Cache, cache),
