@@ -5,10 +5,11 @@
 
 mod builder;
 mod decoder;
+mod encoder;
 
 use nearside_units::Flops;
 
-use crate::{Operator, Parameter};
+use crate::{ClassicAttention, Operator, Parameter};
 
 pub use builder::Builder;
 
@@ -112,6 +113,8 @@ pub enum Loss {
     Class,
     /// Mean of squares.
     MeanSquare,
+    /// Cross entropy of a label per row of the output, in the type of the scores.
+    Label,
 }
 
 /// A model at work on a batch.
@@ -152,7 +155,9 @@ impl Graph {
                 node.elements()
             }
             Operator::ExpertLinear { count, .. } => node.elements() / count * copies,
-            Operator::Embedding { width, .. } | Operator::PositionTable { width, .. } => *width,
+            Operator::Embedding { width, .. }
+            | Operator::PositionTable { width, .. }
+            | Operator::Lookup { width, .. } => *width,
             _ => node.elements(),
         };
         self.nodes.iter().map(&mut used).sum()
@@ -178,6 +183,10 @@ impl Graph {
         let per_layer = self.nodes.iter().map(|node| match &node.operator {
             Operator::Attention(shape) => {
                 shape.cached_tokens(context) * shape.cached * shape.sequences
+            }
+            Operator::ClassicAttention(ClassicAttention { shape, cross, .. }) => {
+                let tokens = if *cross { shape.keys } else { context };
+                tokens * shape.cached * shape.sequences
             }
             _ => 0,
         });

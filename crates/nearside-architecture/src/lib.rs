@@ -7,6 +7,7 @@
 
 mod decoder;
 mod dtype;
+mod encoder;
 mod error;
 mod graph;
 pub mod header;
@@ -17,10 +18,12 @@ pub use decoder::{
     Layer, Norm, NormPlacement, Positions, QueryKeyNorm,
 };
 pub use dtype::Dtype;
+pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
 pub use operator::{
-    Activation, AttentionShape, Convolution, Linear, Operator, Parameter, Projection, Sight,
+    Activation, AttentionShape, ClassicAttention, Convolution, Linear, Operator, Parameter,
+    Projection, Sight, Softmax,
 };
 
 /// What a model is made of.
@@ -28,6 +31,8 @@ pub use operator::{
 pub enum Architecture {
     /// A decoder-only transformer.
     Decoder(Decoder),
+    /// An encoder of text.
+    Encoder(Encoder),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -43,6 +48,7 @@ impl Architecture {
     pub fn graph(&self, shape: Shape) -> Option<Graph> {
         match self {
             Self::Decoder(decoder) => Some(Graph::of(decoder, shape)),
+            Self::Encoder(encoder) => Some(Graph::of_encoder(encoder, shape)),
             Self::Other { .. } => None,
         }
     }

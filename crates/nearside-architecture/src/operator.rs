@@ -94,6 +94,22 @@ pub enum Operator {
     Mean,
     /// More or fewer places by repetition or interpolation.
     Resample,
+    /// The numbers from 0, loaded with the weights: so many.
+    Counting {
+        /// How many are loaded.
+        rows: u64,
+    },
+    /// Whole numbers that choose rows of a table, one per row.
+    Indices,
+    /// Looks up a row of a table for every index.
+    Lookup {
+        /// Rows of the table.
+        rows: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// Attention as encoders write it: weights may be dropped, scores biased.
+    ClassicAttention(ClassicAttention),
 }
 
 /// A pointwise nonlinearity.
@@ -111,6 +127,10 @@ pub enum Activation {
     GeluTanh,
     /// GELU by its tanh approximation, written out in pointwise operations (GPT-2).
     GeluWritten,
+    /// `tanh(x)`.
+    Tanh,
+    /// `x sigmoid(1.702 x)`, written out (CLIP).
+    QuickGelu,
 }
 
 /// A matrix product `[rows, input] x [input, output]`.
@@ -168,6 +188,8 @@ pub enum Projection {
     Output,
     /// To the vocabulary, with the weights of the embedding table.
     TiedOutput,
+    /// From the layers to a sequence's vector or its classes.
+    Pooler,
 }
 
 impl Projection {
@@ -201,6 +223,29 @@ pub struct AttentionShape {
     pub soft_cap: bool,
     /// Elements that the cache keeps per token for this layer.
     pub cached: u64,
+}
+
+/// Attention as encoders write it: queries, keys, values, and perhaps a mask of padding and a bias of
+/// the scores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassicAttention {
+    /// Its shape.
+    pub shape: AttentionShape,
+    /// How weights are made of scores where both are in memory.
+    pub softmax: Softmax,
+    /// Whether some weights are set to zero, when training.
+    pub dropout: bool,
+    /// Whether keys and values are those of what was read, which are cached once.
+    pub cross: bool,
+}
+
+/// In which type a softmax works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Softmax {
+    /// That of the scores.
+    Own,
+    /// 32 bits, and back to that of the queries.
+    Wide,
 }
 
 /// Which keys a query sees.
@@ -239,6 +284,12 @@ impl AttentionShape {
         let growing = window.min(past + tokens).saturating_sub(past);
         let grown = tokens - growing;
         growing * past + growing * (growing + 1) / 2 + grown * window.min(past + tokens)
+    }
+
+    /// Arithmetic of both matrix products.
+    fn operations(&self) -> f64 {
+        let pairs = self.pairs() as f64 * (self.sequences * self.heads) as f64;
+        2.0 * pairs * (self.key_dim + self.value_dim) as f64
     }
 
     /// Tokens that the cache keeps of a sequence of that length.
@@ -289,7 +340,9 @@ impl Operator {
     #[must_use]
     pub fn parameters(&self) -> Vec<Parameter> {
         match self {
-            Self::Embedding { rows, width } | Self::PositionTable { rows, width } => {
+            Self::Embedding { rows, width }
+            | Self::PositionTable { rows, width }
+            | Self::Lookup { rows, width } => {
                 vec![Parameter::dense(rows * width, true)]
             }
             Self::Norm { kind: Norm::Rms, width } => vec![Parameter::dense(*width, false)],
@@ -325,6 +378,9 @@ impl Operator {
             | Self::MaxPool
             | Self::Mean
             | Self::Resample
+            | Self::Counting { .. }
+            | Self::Indices
+            | Self::ClassicAttention(_)
             | Self::SoftCap => Vec::new(),
         }
     }
@@ -342,11 +398,8 @@ impl Operator {
                 let seen = convolution.input / convolution.groups.max(1) * convolution.window;
                 2.0 * elements * seen as f64
             }
-            Self::Attention(attention) => {
-                let pairs =
-                    attention.pairs() as f64 * (attention.sequences * attention.heads) as f64;
-                2.0 * pairs * (attention.key_dim + attention.value_dim) as f64
-            }
+            Self::Attention(attention) => attention.operations(),
+            Self::ClassicAttention(attention) => attention.shape.operations(),
             Self::Norm { .. } => 5.0 * elements,
             Self::Rotary => 3.0 * elements,
             Self::Activation(_) | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
@@ -368,6 +421,9 @@ impl Operator {
             | Self::Heads
             | Self::Concatenate
             | Self::Split
+            | Self::Counting { .. }
+            | Self::Indices
+            | Self::Lookup { .. }
             | Self::Copy => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
@@ -384,12 +440,10 @@ impl Convolution {
 
 impl Linear {
     fn parameters(&self) -> Vec<Parameter> {
-        if self.role == Projection::TiedOutput {
-            return Vec::new();
-        }
-        let weight = Parameter::dense(self.input * self.output, true);
+        let own = self.role != Projection::TiedOutput;
+        let weight = own.then(|| Parameter::dense(self.input * self.output, true));
         let bias = self.bias.then(|| Parameter::dense(self.output, false));
-        std::iter::once(weight).chain(bias).collect()
+        weight.into_iter().chain(bias).collect()
     }
 }
 

@@ -14,9 +14,11 @@
 
 mod adapter;
 mod attention;
+mod classic_attention;
 mod convolution;
 mod experts;
 mod linear;
+mod lookup;
 mod loss;
 mod norm;
 mod op;
@@ -206,7 +208,10 @@ impl Lowering<'_> {
             Operator::PositionTable { .. } => self.position_table(node, value),
             Operator::RotaryTable => return self.rotary_table(node),
             Operator::Split => return self.split(node),
-            Operator::Mask => return,
+            Operator::Mask => return self.padding_mask(node, value),
+            Operator::ClassicAttention(attention) => self.classic_attention(node, attention, value),
+            Operator::Counting { rows } => self.counting(*rows, value),
+            Operator::Indices => self.indices(node, value),
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
@@ -249,11 +254,15 @@ impl Lowering<'_> {
             Operator::MaxPool => self.largest(inputs[0], value),
             Operator::Mean => self.mean(inputs[0], value),
             Operator::Resample => self.resampled(inputs[0], value),
+            Operator::Lookup { .. } => self.lookup(node, inputs[0], value),
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable
             | Operator::Heads
             | Operator::Split
+            | Operator::ClassicAttention(_)
+            | Operator::Counting { .. }
+            | Operator::Indices
             | Operator::Mask => inputs[0],
         }
     }

@@ -61,6 +61,7 @@ impl Lowering<'_> {
             Some(Operator::Attention(attention)) => {
                 self.attention_kernel(attention) == AttentionKernel::Fused
             }
+            Some(Operator::ClassicAttention(_)) => self.recipe.attention != AttentionKernel::Eager,
             _ => false,
         };
         let op = Op::new("heads").read(input, if kept { Flow::Pass } else { Flow::Fresh });
