@@ -68,6 +68,8 @@ pub enum Norm {
     Group(u64),
     /// Each channel over the batch, a scale and a bias per channel.
     Batch,
+    /// Root mean square whose product does not widen its input, a scale per channel (T5).
+    NarrowRms,
 }
 
 /// One block: attention, then feed-forward, each behind its norm.

@@ -12,6 +12,8 @@ mod error;
 mod graph;
 pub mod header;
 mod operator;
+mod speech;
+mod text_to_text;
 
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Experts, FeedForward, GroupedAttention, LatentAttention,
@@ -22,9 +24,11 @@ pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
 pub use operator::{
-    Activation, AttentionShape, ClassicAttention, Convolution, Linear, Operator, Parameter,
-    Projection, Sight, Softmax,
+    Activation, AttentionShape, ClassicAttention, Convolution, DistanceBias, Linear, Operator,
+    Parameter, Projection, Sight, Softmax,
 };
+pub use speech::Speech;
+pub use text_to_text::TextToText;
 
 /// What a model is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +37,10 @@ pub enum Architecture {
     Decoder(Decoder),
     /// An encoder of text.
     Encoder(Encoder),
+    /// An encoder of text with a decoder behind it, or without (T5).
+    TextToText(TextToText),
+    /// An encoder of sound with a decoder of text behind it (Whisper).
+    Speech(Speech),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -49,6 +57,8 @@ impl Architecture {
         match self {
             Self::Decoder(decoder) => Some(Graph::of(decoder, shape)),
             Self::Encoder(encoder) => Some(Graph::of_encoder(encoder, shape)),
+            Self::TextToText(model) => Some(Graph::of_text_to_text(model, shape)),
+            Self::Speech(model) => Some(Graph::of_speech(model, shape)),
             Self::Other { .. } => None,
         }
     }

@@ -110,6 +110,23 @@ pub enum Operator {
     },
     /// Attention as encoders write it: weights may be dropped, scores biased.
     ClassicAttention(ClassicAttention),
+    /// Looks up a row per token in the first embedding table once more.
+    SharedEmbedding,
+    /// Looks up rows of a table that is never trained.
+    FixedTable {
+        /// Rows of the table.
+        rows: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// A learned number per head and distance of a query and a key (T5), for every pair of them.
+    DistanceBias(DistanceBias),
+    /// A bias of scores that is zero.
+    NoBias,
+    /// The same numbers in the type of the weights that follow (T5).
+    AsWeights,
+    /// Keys or values that the cache keeps already.
+    Recall,
 }
 
 /// A pointwise nonlinearity.
@@ -237,6 +254,19 @@ pub struct ClassicAttention {
     pub dropout: bool,
     /// Whether keys and values are those of what was read, which are cached once.
     pub cross: bool,
+    /// Whether each head's queries, keys and values come in one piece (Whisper).
+    pub contiguous: bool,
+}
+
+/// A learned bias of scores by distance (T5, arXiv 1910.10683, section 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DistanceBias {
+    /// Ranges of distances, each with a number per head.
+    pub buckets: u64,
+    /// Heads.
+    pub heads: u64,
+    /// Whether distances forward and backward differ, or only the latter are seen.
+    pub sight: Sight,
 }
 
 /// In which type a softmax works.
@@ -342,15 +372,19 @@ impl Operator {
         match self {
             Self::Embedding { rows, width }
             | Self::PositionTable { rows, width }
+            | Self::FixedTable { rows, width }
             | Self::Lookup { rows, width } => {
                 vec![Parameter::dense(rows * width, true)]
             }
-            Self::Norm { kind: Norm::Rms, width } => vec![Parameter::dense(*width, false)],
+            Self::Norm { kind: Norm::Rms | Norm::NarrowRms, width } => {
+                vec![Parameter::dense(*width, false)]
+            }
             Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
             Self::Norm { kind: Norm::Layer | Norm::Group(_) | Norm::Batch, width } => {
                 vec![Parameter::dense(*width, false); 2]
             }
             Self::Convolution(convolution) => convolution.parameters(),
+            Self::DistanceBias(bias) => vec![Parameter::dense(bias.buckets * bias.heads, true)],
             Self::LearnedScale { width } => vec![Parameter::dense(*width, false)],
             Self::Linear(linear) => linear.parameters(),
             Self::ExpertLinear { count, linear } => {
@@ -381,6 +415,10 @@ impl Operator {
             | Self::Counting { .. }
             | Self::Indices
             | Self::ClassicAttention(_)
+            | Self::SharedEmbedding
+            | Self::NoBias
+            | Self::AsWeights
+            | Self::Recall
             | Self::SoftCap => Vec::new(),
         }
     }
@@ -424,6 +462,12 @@ impl Operator {
             | Self::Counting { .. }
             | Self::Indices
             | Self::Lookup { .. }
+            | Self::SharedEmbedding
+            | Self::FixedTable { .. }
+            | Self::DistanceBias(_)
+            | Self::NoBias
+            | Self::AsWeights
+            | Self::Recall
             | Self::Copy => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

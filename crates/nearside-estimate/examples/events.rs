@@ -6,7 +6,7 @@
 
 use std::error::Error;
 
-use nearside_architecture::{Architecture, Shape, header};
+use nearside_architecture::{Architecture, Graph, Operator, Shape, header};
 use nearside_catalog::Catalog;
 use nearside_estimate::live::Event;
 use nearside_estimate::lowering::{Trained, lower};
@@ -48,20 +48,32 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => Trained::Nothing,
     };
     let (batch, sequence) = (word(5).parse()?, word(6).parse()?);
+    let written = word(10).parse().ok();
     let program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
     let replayed = match trained {
         Trained::Nothing => {
-            let graph = graph(Shape::prompt(batch, sequence))?;
+            let shape = Shape { written, ..Shape::prompt(batch, sequence) };
+            let graph = without_cache(graph(shape)?, word(1));
             inference(&lower(&graph, &recipe, trained), &program)
         }
         _ => {
-            let graph = graph(Shape::training(batch, sequence))?;
+            let graph = graph(Shape { written, ..Shape::training(batch, sequence) })?;
             let step = TrainingStep { optimizer: recipe.optimizer, passes: Passes::One };
             training(&lower(&graph, &recipe, trained), &program, &step)
         }
     };
     print(&replayed);
     Ok(())
+}
+
+/// A pass that keeps no keys and values (`infer`), as encoder-decoders are traced.
+fn without_cache(mut graph: Graph, task: &str) -> Graph {
+    for node in graph.nodes.iter_mut().filter(|_| task == "infer") {
+        if let Operator::ClassicAttention(attention) = &mut node.operator {
+            attention.shape.cached = 0;
+        }
+    }
+    graph
 }
 
 fn print(replayed: &Replayed) {

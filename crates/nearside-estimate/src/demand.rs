@@ -240,6 +240,8 @@ fn not_built(architecture: &Architecture) -> NotEstimated {
         Architecture::Other { family, .. } => family.clone(),
         Architecture::Decoder(_) => "decoder".to_owned(),
         Architecture::Encoder(_) => "encoder".to_owned(),
+        Architecture::TextToText(_) => "text to text".to_owned(),
+        Architecture::Speech(_) => "speech".to_owned(),
     };
     NotEstimated::Family { family }
 }

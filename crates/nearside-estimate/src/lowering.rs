@@ -16,6 +16,7 @@ mod adapter;
 mod attention;
 mod classic_attention;
 mod convolution;
+mod distance;
 mod experts;
 mod linear;
 mod lookup;
@@ -212,6 +213,10 @@ impl Lowering<'_> {
             Operator::ClassicAttention(attention) => self.classic_attention(node, attention, value),
             Operator::Counting { rows } => self.counting(*rows, value),
             Operator::Indices => self.indices(node, value),
+            Operator::FixedTable { .. } => self.fixed_table(node, value),
+            Operator::DistanceBias(bias) => self.distance_bias(*bias, value),
+            Operator::NoBias => self.no_bias(value),
+            Operator::Recall => self.recalled(value),
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
@@ -254,7 +259,15 @@ impl Lowering<'_> {
             Operator::MaxPool => self.largest(inputs[0], value),
             Operator::Mean => self.mean(inputs[0], value),
             Operator::Resample => self.resampled(inputs[0], value),
-            Operator::Lookup { .. } => self.lookup(node, inputs[0], value),
+            Operator::Lookup { .. } => {
+                let table = self.table_weight(node);
+                self.lookup(table, inputs[0], value)
+            }
+            Operator::SharedEmbedding => match self.table {
+                Some(table) => self.lookup(table, inputs[0], value),
+                None => inputs[0],
+            },
+            Operator::AsWeights => self.cast(inputs[0], self.numbers.parameters),
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable
@@ -263,6 +276,10 @@ impl Lowering<'_> {
             | Operator::ClassicAttention(_)
             | Operator::Counting { .. }
             | Operator::Indices
+            | Operator::FixedTable { .. }
+            | Operator::DistanceBias(_)
+            | Operator::NoBias
+            | Operator::Recall
             | Operator::Mask => inputs[0],
         }
     }

@@ -97,9 +97,15 @@ impl Building<'_> {
     /// BERT's layer: a norm after each residual branch.
     fn normed_after(&mut self, input: ValueId, mask: ValueId) -> ValueId {
         let distilled = self.encoder.style == EncoderStyle::DistilBert;
-        let mixed = self.attention(input, mask);
+        let (mixed, heads) = self.attention(input, mask);
+        if !distilled {
+            self.builder.hold(&heads);
+        }
         let hidden = self.encoder.hidden;
         let dense = self.builder.linear(mixed, hidden, true, Projection::AttentionOutput);
+        if distilled {
+            self.builder.hold(&heads);
+        }
         let dropped = if distilled { dense } else { self.dropped(dense) };
         let sum = self.builder.same(Operator::Add, &[dropped, input]);
         let normed = self.norm(sum);
@@ -122,16 +128,20 @@ impl Building<'_> {
     /// CLIP's layer: a norm before each residual branch.
     fn normed_before(&mut self, input: ValueId, mask: ValueId) -> ValueId {
         let normed = self.norm(input);
-        let mixed = self.attention(normed, mask);
+        let (mixed, heads) = self.attention(normed, mask);
         let hidden = self.encoder.hidden;
         let dense = self.builder.linear(mixed, hidden, true, Projection::AttentionOutput);
+        self.builder.hold(&heads);
+        self.builder.hold(&[normed]);
         let sum = self.builder.same(Operator::Add, &[input, dense]);
         let normed = self.norm(sum);
         let [_, down] = self.feed_forward(normed);
+        self.builder.hold(&[normed]);
         self.builder.same(Operator::Add, &[sum, down])
     }
 
-    fn attention(&mut self, input: ValueId, mask: ValueId) -> ValueId {
+    /// What comes out, and the heads that go in.
+    fn attention(&mut self, input: ValueId, mask: ValueId) -> (ValueId, [ValueId; 3]) {
         let Encoder { hidden, heads, style, dropouts, .. } = *self.encoder;
         let builder = &mut self.builder;
         let clip = style == EncoderStyle::Clip;
@@ -158,10 +168,10 @@ impl Building<'_> {
             softmax: if clip { Softmax::Wide } else { Softmax::Own },
             dropout: dropouts.attention,
             cross: false,
+            contiguous: false,
         });
         let mixed = builder.same(attention, &[query, key, value, mask]);
-        builder.hold(&[query, key, value]);
-        mixed
+        (mixed, [query, key, value])
     }
 
     /// What is inside and what comes out.

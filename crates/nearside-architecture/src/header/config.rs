@@ -56,8 +56,10 @@ pub fn parse(bytes: &[u8]) -> Result<Architecture, HeaderError> {
         });
     }
     let outer = Object::parse(bytes)?;
-    if let Some(architecture) = super::encoder::parse(&outer)? {
-        return Ok(architecture);
+    for parse in [super::encoder::parse, super::encoder_decoder::parse] {
+        if let Some(architecture) = parse(&outer)? {
+            return Ok(architecture);
+        }
     }
     let (name, family) = family(&outer)?;
     let (Some(family), None | Some(false)) = (family, outer.flag("is_encoder_decoder")?) else {

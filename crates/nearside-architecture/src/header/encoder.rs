@@ -181,9 +181,7 @@ impl Reading<'_> {
 
     /// What the class that the file names ends in; nothing for heads that are not modelled.
     fn head(&self) -> Result<Option<EncoderHead>, HeaderError> {
-        let classes: Option<Vec<String>> =
-            self.fields.read("architectures", "a list of class names")?;
-        let class = classes.and_then(|classes| classes.into_iter().next());
+        let class = class(self.fields)?;
         let Some(class) = class else { return Ok(Some(EncoderHead::Vectors)) };
         Ok(match class.split_once("For").map(|(_, head)| head) {
             Some("SequenceClassification") => Some(EncoderHead::Classes(self.labels()?)),
@@ -205,6 +203,12 @@ impl Reading<'_> {
             self.fields.read("id2label", "an object of names")?;
         Ok(named.map_or(2, |named| named.len().max(1) as u64))
     }
+}
+
+/// The class that a file names first.
+pub(super) fn class(fields: &Object<'_>) -> Result<Option<String>, HeaderError> {
+    let classes: Option<Vec<String>> = fields.read("architectures", "a list of class names")?;
+    Ok(classes.and_then(|classes| classes.into_iter().next()))
 }
 
 /// The nonlinearity behind a name of transformers' table (`ACT2FN`), if it is modelled.

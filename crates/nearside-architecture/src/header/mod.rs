@@ -6,6 +6,7 @@
 
 pub mod config;
 mod encoder;
+mod encoder_decoder;
 mod family;
 pub mod gguf;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::tape::{Category, Flow, Kernel, TensorId};
 pub(super) struct MaskKey(u64, u64, u64);
 
 impl MaskKey {
-    fn of(attention: &AttentionShape) -> Self {
+    pub(super) fn of(attention: &AttentionShape) -> Self {
         let seen = match attention.sight {
             Sight::Window(window) => window.min(attention.keys),
             Sight::All | Sight::Past => attention.keys,

@@ -3,7 +3,7 @@
 use nearside_architecture::{Dtype, Node, Value};
 
 use super::{Lowering, Op};
-use crate::tape::{Flow, TensorId};
+use crate::tape::{Category, Flow, Origin, Tensor, TensorId};
 
 impl Lowering<'_> {
     /// The first of the numbers that are loaded with the weights: a view.
@@ -22,9 +22,24 @@ impl Lowering<'_> {
     }
 
     /// Rows of a table; the indices are kept.
-    pub(super) fn lookup(&mut self, node: &Node, indices: TensorId, value: Value) -> TensorId {
-        let table = self.table_weight(node);
+    pub(super) fn lookup(&mut self, table: TensorId, indices: TensorId, value: Value) -> TensorId {
         let op = Op::new("embedding").read(table, Flow::Fresh).read(indices, Flow::Stop);
         self.run_op(op.save(indices).reads_part().make(value.elements(), self.numbers.stream))
+    }
+
+    /// Rows of a table that is never trained.
+    pub(super) fn fixed_table(&mut self, node: &Node, value: Value) -> TensorId {
+        let elements = node.parameters().iter().map(|parameter| parameter.elements).sum();
+        let table = self.leaf(elements, self.numbers.parameters, false);
+        let indices = self.value(node.inputs[0]);
+        self.lookup(table, indices, value)
+    }
+
+    /// Keys or values that the cache keeps already.
+    pub(super) fn recalled(&mut self, value: Value) -> TensorId {
+        let (elements, dtype) = (value.elements(), self.recipe.cache);
+        let storage = self.tape.storage(dtype.bytes(elements), Category::Cache);
+        let origin = Origin::Input;
+        self.tape.tensor(Tensor { storage, elements, dtype, differentiable: false, origin })
     }
 }
