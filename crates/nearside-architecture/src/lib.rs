@@ -50,7 +50,29 @@ pub enum Architecture {
     },
 }
 
+/// How a model answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// It continues what it reads, token by token.
+    Continued,
+    /// With what one pass makes.
+    AtOnce,
+    /// It reads once, then writes token by token.
+    Written,
+}
+
 impl Architecture {
+    /// How it answers.
+    #[must_use]
+    pub const fn answers(&self) -> Answers {
+        match self {
+            Self::Encoder(_) => Answers::AtOnce,
+            Self::TextToText(model) if model.decoder_layers.is_none() => Answers::AtOnce,
+            Self::TextToText(_) | Self::Speech(_) => Answers::Written,
+            _ => Answers::Continued,
+        }
+    }
+
     /// The model at work on a batch; `None` where its family has no graph.
     #[must_use]
     pub fn graph(&self, shape: Shape) -> Option<Graph> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use nearside_architecture::{Architecture, Dtype, Graph, Operator, Shape};
+use nearside_architecture::{Answers, Architecture, Dtype, Graph, Operator, Shape};
 use nearside_units::{Bytes, Flops};
 use nearside_workload::{
     AttentionKernel, Batch, Custom, Preparation, Recipe, Serving, Task, Training, Workload,
@@ -220,13 +220,14 @@ fn bounded(
     let one = architecture.graph(one).ok_or_else(|| not_built(architecture))?;
     let widths: u128 = one.values.iter().map(|value| u128::from(value.elements())).sum();
     let heads = one.nodes.iter().map(|node| match &node.operator {
-        Operator::Attention(attention) => u128::from(attention.heads),
+        // A bias by distance is as large as the scores, whatever the kernel.
+        Operator::ClassicAttention(attention) => u128::from(attention.shape.heads),
+        Operator::Attention(attention) if recipe.attention == AttentionKernel::Eager => {
+            u128::from(attention.heads)
+        }
         _ => 0,
     });
-    let scores = match recipe.attention {
-        AttentionKernel::Eager => heads.sum::<u128>() * context,
-        AttentionKernel::Masked | AttentionKernel::Fused => context,
-    };
+    let scores = (heads.sum::<u128>() + 1) * context;
     // A value is kept in at most four copies of at most eight bytes.
     let bytes = tokens.checked_mul(widths + scores).and_then(|elements| elements.checked_mul(64));
     if bytes.is_none_or(|bytes| bytes > MOST_BYTES) {
@@ -284,21 +285,34 @@ fn memory(tape: &Tape, peak: Peak) -> Memory {
 fn of_evaluation(workload: &Workload, batch: &Batch) -> Result<Demand, NotEstimated> {
     let rounds = batch.requests.div_ceil(batch.batch) as f64;
     let request = Request { prompt: batch.prompt, output: batch.output };
-    let shape = Shape::prompt(batch.batch, batch.prompt);
+    let shape = match architecture(workload)?.answers() {
+        Answers::Written => Shape::reading(batch.batch, batch.prompt, 1),
+        Answers::Continued | Answers::AtOnce => Shape::prompt(batch.batch, batch.prompt),
+    };
     let answering = Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds };
     answer(workload, request, answering)
 }
 
 fn of_serving(workload: &Workload, serving: &Serving) -> Result<Demand, NotEstimated> {
     let request = Request { prompt: serving.prompt, output: serving.output };
+    let (together, requests) = (serving.concurrency, serving.requests as f64);
+    let groups = requests / together as f64;
+    let whole = match architecture(workload)?.answers() {
+        Answers::Continued => None,
+        Answers::AtOnce => Some((Shape::prompt(together, serving.prompt), groups)),
+        Answers::Written => Some((Shape::reading(1, serving.prompt, 1), requests)),
+    };
+    if let Some((prompts, rounds)) = whole {
+        return answer(workload, request, Answering { prompts, rounds, together, decoded: groups });
+    }
     let chunk = serving.prompt.clamp(1, PROMPT_CHUNK);
     let chunks = serving.prompt.div_ceil(chunk) as f64 * serving.requests as f64;
     let answering = Answering {
         // A chunk sees on average half of the prompt before it.
         prompts: Shape { past: (serving.prompt - chunk) / 2, ..Shape::prompt(1, chunk) },
         rounds: chunks,
-        together: serving.concurrency,
-        decoded: serving.requests as f64 / serving.concurrency as f64,
+        together,
+        decoded: groups,
     };
     answer(workload, request, answering)
 }
@@ -321,6 +335,27 @@ struct Answering {
     decoded: f64,
 }
 
+/// Bytes of a file's weights, where they have the type that is asked for.
+fn stored_weights(workload: &Workload) -> Option<Bytes> {
+    let stored = workload.model.as_ref().and_then(|model| model.stored);
+    stored.filter(|stored| stored.dtype == workload.recipe.weights).map(|stored| stored.bytes)
+}
+
+/// Answers that one pass makes.
+fn at_once(workload: &Workload, tape: &Tape, rounds: f64) -> Demand {
+    let mut peak = timeline::inference(tape, &PROGRAM).peak;
+    let weights = stored_weights(workload).unwrap_or_else(|| tape.loaded_bytes());
+    peak.by_category.insert(Category::Weights, weights);
+    let kernels = counted(tape.steps.iter().map(|step| step.forward));
+    Demand {
+        memory: memory(tape, peak),
+        passes: vec![Pass { name: "encode", repeats: rounds, kernels }],
+        load: weights,
+        exchanged: Bytes::ZERO,
+        core_seconds: 0.0,
+    }
+}
+
 fn answer(
     workload: &Workload,
     request: Request,
@@ -330,26 +365,38 @@ fn answer(
     let recipe = &workload.recipe;
     let graph = bounded(architecture, answering.prompts, recipe)?;
     let tape = lower(&graph, recipe, Trained::Nothing);
-    let next = Shape::next_token(answering.together, request.prompt + request.output / 2);
+    let answers = architecture.answers();
+    if answers == Answers::AtOnce {
+        return Ok(at_once(workload, &tape, answering.rounds));
+    }
+    // Half of what is written is there on average.
+    let next = match answers {
+        Answers::Written => Shape {
+            past: (request.output / 2).max(1),
+            ..Shape::reading(answering.together, request.prompt, 1)
+        },
+        _ => Shape::next_token(answering.together, request.prompt + request.output / 2),
+    };
     let next_graph = bounded(architecture, next, recipe)?;
     // One new token is read by every engine with a fused kernel.
     let next_recipe = Recipe { attention: AttentionKernel::Fused, ..*recipe };
     let next_tape = lower(&next_graph, &next_recipe, Trained::Nothing);
-    let context = request.prompt + request.output;
+    let context = match answers {
+        Answers::Written => request.output,
+        _ => request.prompt + request.output,
+    };
     let cached = u128::from(graph.cached_elements(context) / answering.prompts.batch)
         * u128::from(answering.together);
     let cached = u64::try_from(cached).ok().filter(|cached| u128::from(*cached) * 8 < MOST_BYTES);
     let too_large =
         || NotEstimated::TooLarge { tokens: u128::from(context) * u128::from(answering.together) };
     let cache = recipe.cache.bytes(cached.ok_or_else(too_large)?);
-    let stored = workload.model.as_ref().and_then(|model| model.stored);
-    let stored = stored.filter(|stored| stored.dtype == recipe.weights);
+    // Whatever a pass uses, all weights are there.
+    let weights = stored_weights(workload).unwrap_or_else(|| tape.loaded_bytes());
     let peak = |tape: &Tape| {
         let mut peak = timeline::inference(tape, &PROGRAM).peak;
         peak.by_category.insert(Category::Cache, cache);
-        if let Some(stored) = stored {
-            peak.by_category.insert(Category::Weights, stored.bytes);
-        }
+        peak.by_category.insert(Category::Weights, weights);
         peak
     };
     let (reading, writing) = (peak(&tape), peak(&next_tape));

@@ -21,6 +21,7 @@ mod experts;
 mod linear;
 mod lookup;
 mod loss;
+mod narrow_norm;
 mod norm;
 mod op;
 mod pointwise;

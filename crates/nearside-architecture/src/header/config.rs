@@ -583,7 +583,7 @@ mod tests {
             Ok(Architecture::Other { family, parameters: None }) => family,
             other => panic!("{other:?}"),
         };
-        assert_eq!(family("{\"model_type\": \"whisper\"}"), "whisper");
+        assert_eq!(family("{\"model_type\": \"speecht5\"}"), "speecht5");
         assert_eq!(family("{\"model_type\": \"qwen3_next\", \"hidden_size\": 0}"), "qwen3_next");
         assert_eq!(family("{\"_class_name\": \"UNet2DConditionModel\"}"), "UNet2DConditionModel");
         let hybrid = format!(

@@ -224,3 +224,64 @@ pub(super) fn activation(name: &str) -> Option<Activation> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::config;
+
+    fn encoder(text: &str) -> Encoder {
+        match config::parse(text.as_bytes()) {
+            Ok(Architecture::Encoder(encoder)) => encoder,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_class_says_what_it_ends_in() {
+        let head = |class: &str| {
+            let text = format!("{{\"model_type\": \"bert\", \"architectures\": [\"{class}\"]}}");
+            encoder(&text).head
+        };
+        assert_eq!(head("BertForSequenceClassification"), EncoderHead::Classes(2));
+        assert_eq!(head("BertForMaskedLM"), EncoderHead::Words);
+        assert_eq!(head("BertModel"), EncoderHead::Vectors);
+        assert_eq!(encoder("{\"model_type\": \"distilbert\"}").head, EncoderHead::Vectors);
+        let labelled = "{\"model_type\": \"roberta\",
+            \"architectures\": [\"RobertaForSequenceClassification\"],
+            \"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}}";
+        assert_eq!(encoder(labelled).head, EncoderHead::Classes(3));
+        let projected = "{\"model_type\": \"clip_text_model\",
+            \"architectures\": [\"CLIPTextModelWithProjection\"], \"projection_dim\": 1280}";
+        assert_eq!(encoder(projected).head, EncoderHead::Projection(1280));
+    }
+
+    #[test]
+    fn what_is_not_modelled_is_not_guessed() {
+        for fields in [
+            "\"is_decoder\": true",
+            "\"position_embedding_type\": \"relative_key\"",
+            "\"hidden_act\": \"mish\"",
+            "\"architectures\": [\"BertForQuestionAnswering\"]",
+        ] {
+            let text = format!("{{\"model_type\": \"bert\", {fields}}}");
+            let found = config::parse(text.as_bytes());
+            assert!(matches!(found, Ok(Architecture::Other { .. })), "{fields}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let fails = |fields: &str, expected: &str| {
+            let text = format!("{{\"model_type\": \"bert\", {fields}}}");
+            let error = config::parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error} does not say {expected}");
+        };
+        fails("\"num_attention_heads\": 5", "a divisor of the hidden size 768, found 5");
+        fails("\"hidden_size\": 0", "a whole number from 1");
+        fails("\"hidden_dropout_prob\": \"much\"", "a probability");
+        let huge =
+            "\"hidden_size\": 1048576, \"num_hidden_layers\": 4096, \"num_attention_heads\": 1";
+        fails(huge, "all sizes together");
+    }
+}

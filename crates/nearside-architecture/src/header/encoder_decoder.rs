@@ -137,3 +137,58 @@ fn countable(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation, header::config};
+
+    fn read(text: &str) -> Architecture {
+        config::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_feed_forward_network_has_a_name() {
+        let parts = |fields: &str| match read(&format!("{{\"model_type\": \"t5\"{fields}}}")) {
+            Architecture::TextToText(model) => (model.gated, model.activation, model.scaled_output),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(parts(""), (false, Activation::Relu, true));
+        let flan = ", \"feed_forward_proj\": \"gated-gelu\", \"tie_word_embeddings\": false";
+        assert_eq!(parts(flan), (true, Activation::GeluWritten, false));
+    }
+
+    #[test]
+    fn an_encoder_alone_is_named_by_its_class() {
+        let text = "{\"model_type\": \"t5\", \"architectures\": [\"T5EncoderModel\"]}";
+        let Architecture::TextToText(model) = read(text) else { panic!("{text}") };
+        assert_eq!(model.decoder_layers, None);
+        let text = "{\"model_type\": \"t5\", \"architectures\": [\"T5ForTokenClassification\"]}";
+        assert!(matches!(read(text), Architecture::Other { .. }));
+    }
+
+    #[test]
+    fn whisper_with_dropout_is_not_guessed() {
+        let Architecture::Speech(model) = read("{\"model_type\": \"whisper\"}") else { panic!() };
+        assert_eq!((model.places, model.encoder), (1500, [4, 6, 1536]));
+        let dropped = "{\"model_type\": \"whisper\", \"dropout\": 0.1}";
+        assert!(matches!(read(dropped), Architecture::Other { .. }));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let fails = |text: &str, expected: &str| {
+            let error = config::parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error} does not say {expected}");
+        };
+        fails("{\"model_type\": \"t5\", \"num_layers\": 0}", "a whole number from 1");
+        fails(
+            "{\"model_type\": \"whisper\", \"decoder_attention_heads\": 5}",
+            "a divisor of the width",
+        );
+        fails(
+            "{\"model_type\": \"t5\", \"d_model\": 1048576, \"d_ff\": 16777216, \"num_layers\": 4096}",
+            "all sizes together",
+        );
+    }
+}

@@ -74,51 +74,10 @@ impl Lowering<'_> {
     /// `scale * narrow(wide(x) / sqrt(mean(wide(x)^2) + eps))`, each step by itself
     /// (`LlamaRMSNorm.forward` in transformers).
     fn root_mean_square(&mut self, scale: TensorId, input: TensorId, value: Value) -> TensorId {
-        let elements = value.elements();
-        let narrow = self.tape.of(input).dtype;
-        let wide = self.cast(input, Dtype::F32);
-        let [mean, root] = self.inverse_root(wide, value);
-        let normed = Op::new("norm").read(root, Flow::SumOfProduct).read(wide, Flow::Fresh);
-        let normed = self.run_op(normed.save(root).save(wide).make(elements, Dtype::F32));
-        let narrowed = self.cast(normed, narrow);
-        let dtype = self.wider(narrowed, scale);
-        let scaled = Op::new("norm scale").read(narrowed, Flow::Fresh);
-        let scaled = self.saved_for(scaled, narrowed, scale).read(scale, Flow::SumOfProduct);
-        let scaled = self.run_op(scaled.make(elements, dtype));
-        self.tape.hold(&[normed, mean]);
-        scaled
-    }
-
-    /// The same, but the input is not widened for the product, and a 16-bit scale narrows what it
-    /// scales (`T5LayerNorm.forward` in transformers).
-    fn narrow_root_mean_square(
-        &mut self,
-        scale: TensorId,
-        input: TensorId,
-        value: Value,
-    ) -> TensorId {
-        let elements = value.elements();
-        let wide = self.cast(input, Dtype::F32);
-        let [mean, root] = self.inverse_root(wide, value);
-        let normed = Op::new("norm").read(root, Flow::SumOfProduct).read(input, Flow::Fresh);
-        let normed = match wide == input {
-            true => normed,
-            false => normed.backward_temporary(Dtype::F32.bytes(elements)),
-        };
-        let normed = self.run_op(normed.save(root).save(input).make(elements, Dtype::F32));
-        let stored = self.tape.of(scale).dtype;
-        let narrowed = if stored == Dtype::F32 { normed } else { self.cast(normed, stored) };
-        let scaled = Op::new("norm scale").read(narrowed, Flow::Fresh);
-        let scaled = self.saved_for(scaled, narrowed, scale).read(scale, Flow::SumOfProduct);
-        let scaled = self.run_op(scaled.make(elements, stored));
-        self.tape.hold(&[mean]);
-        scaled
-    }
-
-    /// The mean of squares, and one over its root.
-    fn inverse_root(&mut self, wide: TensorId, value: Value) -> [TensorId; 2] {
         let (elements, rows) = (value.elements(), value.rows);
+        let narrow = self.tape.of(input).dtype;
         let full = Dtype::F32.bytes(elements);
+        let wide = self.cast(input, Dtype::F32);
         let square = Op::new("norm square").read(wide, Flow::Fresh).save(wide);
         let square =
             square.backward_temporary(full).backward_temporary(full).make(elements, Dtype::F32);
@@ -131,6 +90,15 @@ impl Lowering<'_> {
         let small = Dtype::F32.bytes(rows);
         let root = root.backward_temporary(small).backward_temporary(small);
         let root = root.make(rows, Dtype::F32);
-        [mean, self.run_op(root)]
+        let root = self.run_op(root);
+        let normed = Op::new("norm").read(root, Flow::SumOfProduct).read(wide, Flow::Fresh);
+        let normed = self.run_op(normed.save(root).save(wide).make(elements, Dtype::F32));
+        let narrowed = self.cast(normed, narrow);
+        let dtype = self.wider(narrowed, scale);
+        let scaled = Op::new("norm scale").read(narrowed, Flow::Fresh);
+        let scaled = self.saved_for(scaled, narrowed, scale).read(scale, Flow::SumOfProduct);
+        let scaled = self.run_op(scaled.make(elements, dtype));
+        self.tape.hold(&[normed, mean]);
+        scaled
     }
 }
