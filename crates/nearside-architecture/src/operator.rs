@@ -26,6 +26,8 @@ pub enum Operator {
     RotaryTable,
     /// Which keys each query may see.
     Mask,
+    /// Which tokens of each sequence are padding.
+    PaddingMask,
     /// Normalises channels.
     Norm {
         /// What is normalised together.
@@ -107,6 +109,39 @@ pub enum Operator {
         /// How many of its elements are rotated.
         rotated: u64,
     },
+    /// The numbers from 0, loaded with the weights: so many.
+    Counting {
+        /// How many are loaded.
+        rows: u64,
+    },
+    /// Whole numbers that choose rows of a table, one per row.
+    Indices,
+    /// Looks up a row of a table for every index.
+    Lookup {
+        /// Rows of the table.
+        rows: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// Attention as encoders write it: weights may be dropped, scores biased.
+    ClassicAttention(ClassicAttention),
+    /// Looks up a row per token in the first embedding table once more.
+    SharedEmbedding,
+    /// Looks up rows of a table that is never trained.
+    FixedTable {
+        /// Rows of the table.
+        rows: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// A learned number per head and distance of a query and a key (T5), for every pair of them.
+    DistanceBias(DistanceBias),
+    /// A bias of scores that is zero.
+    NoBias,
+    /// The same numbers in the type of the weights that follow (T5).
+    AsWeights,
+    /// Keys or values that the cache keeps already.
+    Recall,
 }
 
 /// A pointwise nonlinearity.
@@ -124,6 +159,10 @@ pub enum Activation {
     GeluTanh,
     /// GELU by its tanh approximation, written out in pointwise operations (GPT-2).
     GeluWritten,
+    /// `tanh(x)`.
+    Tanh,
+    /// `x sigmoid(1.702 x)`, written out (CLIP).
+    QuickGelu,
 }
 
 /// A matrix product `[rows, input] x [input, output]`.
@@ -183,6 +222,8 @@ pub enum Projection {
     Output,
     /// To the vocabulary, with the weights of the embedding table.
     TiedOutput,
+    /// From the layers to a sequence's vector or its classes.
+    Pooler,
 }
 
 impl Projection {
@@ -222,6 +263,42 @@ pub struct AttentionShape {
     pub cached: u64,
 }
 
+/// Attention as encoders write it: queries, keys, values, and perhaps a mask of padding and a bias of
+/// the scores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassicAttention {
+    /// Its shape.
+    pub shape: AttentionShape,
+    /// How weights are made of scores where both are in memory.
+    pub softmax: Softmax,
+    /// Whether some weights are set to zero, when training.
+    pub dropout: bool,
+    /// Whether keys and values are those of what was read, which are cached once.
+    pub cross: bool,
+    /// Whether each head's queries, keys and values come in one piece (Whisper).
+    pub contiguous: bool,
+}
+
+/// A learned bias of scores by distance (T5, arXiv 1910.10683, section 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DistanceBias {
+    /// Ranges of distances, each with a number per head.
+    pub buckets: u64,
+    /// Heads.
+    pub heads: u64,
+    /// Whether distances forward and backward differ, or only the latter are seen.
+    pub sight: Sight,
+}
+
+/// In which type a softmax works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Softmax {
+    /// That of the scores.
+    Own,
+    /// 32 bits, and back to that of the queries.
+    Wide,
+}
+
 /// Which keys a query sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
@@ -259,6 +336,12 @@ impl AttentionShape {
         let growing = window.min(past + tokens).saturating_sub(past);
         let grown = tokens - growing;
         growing * past + growing * (growing + 1) / 2 + grown * window.min(past + tokens)
+    }
+
+    /// Arithmetic of both matrix products.
+    fn operations(&self) -> f64 {
+        let pairs = self.pairs() as f64 * (self.sequences * self.heads) as f64;
+        2.0 * pairs * (self.key_dim + self.value_dim) as f64
     }
 
     /// Tokens that the cache keeps of a sequence of that length.
@@ -318,10 +401,16 @@ impl Operator {
     #[must_use]
     pub fn parameters(&self) -> Vec<Parameter> {
         match self {
-            Self::Embedding { rows, width } | Self::PositionTable { rows, width } => {
+            Self::Embedding { rows, width }
+            | Self::PositionTable { rows, width }
+            | Self::FixedTable { rows, width }
+            | Self::Lookup { rows, width } => {
                 vec![Parameter::dense(rows * width, true)]
             }
-            Self::Norm { kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide, width } => {
+            Self::Norm {
+                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms,
+                width,
+            } => {
                 vec![Parameter::dense(*width, false)]
             }
             Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
@@ -329,6 +418,7 @@ impl Operator {
                 vec![Parameter::dense(*width, false); 2]
             }
             Self::Convolution(convolution) => convolution.parameters(),
+            Self::DistanceBias(bias) => vec![Parameter::dense(bias.buckets * bias.heads, true)],
             Self::LearnedScale { width } => vec![Parameter::dense(*width, false)],
             Self::Linear(linear) => linear.parameters(),
             Self::ExpertLinear { count, linear } => {
@@ -339,6 +429,7 @@ impl Operator {
             Self::Route { bias: false, .. }
             | Self::RotaryTable
             | Self::Mask
+            | Self::PaddingMask
             | Self::Dispatch
             | Self::Combine
             | Self::Heads
@@ -359,6 +450,13 @@ impl Operator {
             | Self::Slices
             | Self::Gate
             | Self::PartialRotary { .. }
+            | Self::Counting { .. }
+            | Self::Indices
+            | Self::ClassicAttention(_)
+            | Self::SharedEmbedding
+            | Self::NoBias
+            | Self::AsWeights
+            | Self::Recall
             | Self::SoftCap => Vec::new(),
         }
     }
@@ -376,11 +474,8 @@ impl Operator {
                 let seen = convolution.input / convolution.groups.max(1) * convolution.window;
                 2.0 * elements * seen as f64
             }
-            Self::Attention(attention) => {
-                let pairs =
-                    attention.pairs() as f64 * (attention.sequences * attention.heads) as f64;
-                2.0 * pairs * (attention.key_dim + attention.value_dim) as f64
-            }
+            Self::Attention(attention) => attention.operations(),
+            Self::ClassicAttention(attention) => attention.shape.operations(),
             Self::Norm { .. } => 5.0 * elements,
             Self::Rotary | Self::PartialRotary { .. } => 3.0 * elements,
             Self::Activation(_) | Self::Gate | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
@@ -398,11 +493,21 @@ impl Operator {
             Self::Embedding { .. }
             | Self::Dispatch
             | Self::Mask
+            | Self::PaddingMask
             | Self::Last
             | Self::Heads
             | Self::Concatenate
             | Self::Split
             | Self::Slices
+            | Self::Counting { .. }
+            | Self::Indices
+            | Self::Lookup { .. }
+            | Self::SharedEmbedding
+            | Self::FixedTable { .. }
+            | Self::DistanceBias(_)
+            | Self::NoBias
+            | Self::AsWeights
+            | Self::Recall
             | Self::Copy => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
@@ -419,12 +524,10 @@ impl Convolution {
 
 impl Linear {
     fn parameters(&self) -> Vec<Parameter> {
-        if self.role == Projection::TiedOutput {
-            return Vec::new();
-        }
-        let weight = Parameter::dense(self.input * self.output, true);
+        let own = self.role != Projection::TiedOutput;
+        let weight = own.then(|| Parameter::dense(self.input * self.output, true));
         let bias = self.bias.then(|| Parameter::dense(self.output, false));
-        std::iter::once(weight).chain(bias).collect()
+        weight.into_iter().chain(bias).collect()
     }
 }
 

@@ -5,6 +5,8 @@
 //! a weight file disagree about bytes, the weight file is right.
 
 pub mod config;
+mod encoder;
+mod encoder_decoder;
 mod family;
 pub mod gguf;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::tape::{Category, Flow, Kernel, Tensor, TensorId};
 pub(super) struct MaskKey(u64, u64, u64);
 
 impl MaskKey {
-    fn of(attention: &AttentionShape) -> Self {
+    pub(super) fn of(attention: &AttentionShape) -> Self {
         let seen = match attention.sight {
             Sight::Window(window) => window.min(attention.keys),
             Sight::All | Sight::Past => attention.keys,
@@ -68,6 +68,7 @@ impl Lowering<'_> {
                 });
                 self.keeps_order(attention, position == Some(1))
             }
+            Some(Operator::ClassicAttention(_)) => self.recipe.attention != AttentionKernel::Eager,
             _ => false,
         };
         let op = Op::new("heads").read(input, if kept { Flow::Pass } else { Flow::Fresh });
