@@ -62,6 +62,11 @@ impl Lowering<'_> {
                 self.attention_kernel(attention) == AttentionKernel::Fused
             }
             Some(Operator::ClassicAttention(_)) => self.recipe.attention != AttentionKernel::Eager,
+            // The memory-efficient kernel's gradients have tokens before heads, whatever it was given.
+            Some(Operator::Copy) => {
+                self.recipe.attention != AttentionKernel::Eager
+                    && self.numbers.products == Dtype::F32
+            }
             _ => false,
         };
         let op = Op::new("heads").read(input, if kept { Flow::Pass } else { Flow::Fresh });
