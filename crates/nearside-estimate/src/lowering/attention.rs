@@ -69,6 +69,11 @@ impl Lowering<'_> {
                 self.keeps_order(attention, position == Some(1))
             }
             Some(Operator::ClassicAttention(_)) => self.recipe.attention != AttentionKernel::Eager,
+            // The memory-efficient kernel's gradients have tokens before heads, whatever it was given.
+            Some(Operator::Copy) => {
+                self.recipe.attention != AttentionKernel::Eager
+                    && self.numbers.products == Dtype::F32
+            }
             _ => false,
         };
         let op = Op::new("heads").read(input, if kept { Flow::Pass } else { Flow::Fresh });
