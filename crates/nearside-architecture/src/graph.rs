@@ -4,6 +4,7 @@
 //! per family. Each family has a file under `graph/` that puts its graph together.
 
 mod builder;
+mod convolutional;
 mod decoder;
 
 use nearside_units::Flops;

@@ -5,6 +5,7 @@
 //! be kept for the backward pass all follow from the operators. Headers are parsed from bytes;
 //! callers open files.
 
+pub mod convolutional;
 mod decoder;
 mod dtype;
 mod error;
@@ -12,6 +13,7 @@ mod graph;
 pub mod header;
 mod operator;
 
+pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Experts, FeedForward, GroupedAttention, LatentAttention,
     Layer, Norm, NormPlacement, Positions, QueryKeyNorm,
@@ -28,6 +30,8 @@ pub use operator::{
 pub enum Architecture {
     /// A decoder-only transformer.
     Decoder(Decoder),
+    /// An image classifier made of convolutions.
+    Convolutional(ConvolutionalNetwork),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -43,6 +47,7 @@ impl Architecture {
     pub fn graph(&self, shape: Shape) -> Option<Graph> {
         match self {
             Self::Decoder(decoder) => Some(Graph::of(decoder, shape)),
+            Self::Convolutional(network) => Some(network.graph(shape)),
             Self::Other { .. } => None,
         }
     }

@@ -3,7 +3,7 @@
 
 use nearside_units::Flops;
 
-use crate::Norm;
+use crate::{Library, Norm};
 
 /// One kind of computation. Sizes are in elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +94,14 @@ pub enum Operator {
     Mean,
     /// More or fewer places by repetition or interpolation.
     Resample,
+    /// A sum written over its first input.
+    AddInPlace,
+    /// Sets whole images to zero, when training.
+    StochasticDepth(Library),
+    /// The same elements seen in another order; the gradient is copied back.
+    Transpose,
+    /// A copy with zeros around every image.
+    Pad,
 }
 
 /// A pointwise nonlinearity.
@@ -111,6 +119,16 @@ pub enum Activation {
     GeluTanh,
     /// GELU by its tanh approximation, written out in pointwise operations (GPT-2).
     GeluWritten,
+    /// `min(max(0, x), 6)`.
+    Relu6,
+    /// `x sigmoid(x)`, written over its input.
+    SiluInPlace,
+    /// `x hardsigmoid(x)`, written over its input.
+    HardswishInPlace,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `min(max(0, x / 6 + 1/2), 1)`.
+    Hardsigmoid,
 }
 
 /// A matrix product `[rows, input] x [input, output]`.
@@ -325,7 +343,11 @@ impl Operator {
             | Self::MaxPool
             | Self::Mean
             | Self::Resample
-            | Self::SoftCap => Vec::new(),
+            | Self::SoftCap
+            | Self::AddInPlace
+            | Self::StochasticDepth(_)
+            | Self::Transpose
+            | Self::Pad => Vec::new(),
         }
     }
 
@@ -359,6 +381,8 @@ impl Operator {
             | Self::Mean
             | Self::MaxPool
             | Self::Combine
+            | Self::AddInPlace
+            | Self::StochasticDepth(_)
             | Self::PositionTable { .. } => elements,
             Self::Route { .. } => 5.0 * elements,
             Self::Embedding { .. }
@@ -368,7 +392,9 @@ impl Operator {
             | Self::Heads
             | Self::Concatenate
             | Self::Split
-            | Self::Copy => 0.0,
+            | Self::Copy
+            | Self::Transpose
+            | Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
     }

@@ -6,7 +6,7 @@
 
 use std::error::Error;
 
-use nearside_architecture::{Architecture, Graph, Shape, header};
+use nearside_architecture::{Architecture, Shape, header};
 use nearside_catalog::Catalog;
 use nearside_estimate::live::Event;
 use nearside_estimate::lowering::{Trained, lower};
@@ -23,12 +23,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(config) => header::config::parse(&config)?,
         Err(_) => Catalog::builtin()?.model(word(0))?.architecture()?,
     };
-    let Architecture::Decoder(mut decoder) = architecture else {
-        return Err("not a decoder".into());
+    let architecture = match (architecture, word(9).parse()) {
+        (Architecture::Decoder(mut decoder), Ok(layers)) => {
+            decoder.layers.truncate(layers);
+            Architecture::Decoder(decoder)
+        }
+        (architecture, _) => architecture,
     };
-    if let Ok(layers) = word(9).parse() {
-        decoder.layers.truncate(layers);
-    }
     let recipe = Recipe {
         weights: word(7).parse()?,
         compute: word(8).parse()?,
@@ -49,11 +50,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
     let replayed = match trained {
         Trained::Nothing => {
-            let graph = Graph::of(&decoder, Shape::prompt(batch, sequence));
+            let graph = architecture.graph(Shape::prompt(batch, sequence)).ok_or("no graph")?;
             inference(&lower(&graph, &recipe, trained), &program)
         }
         _ => {
-            let graph = Graph::of(&decoder, Shape::training(batch, sequence));
+            let graph = architecture.graph(Shape::training(batch, sequence)).ok_or("no graph")?;
             let step = TrainingStep { optimizer: recipe.optimizer, passes: Passes::One };
             training(&lower(&graph, &recipe, trained), &program, &step)
         }

@@ -16,6 +16,7 @@ mod adapter;
 mod attention;
 mod convolution;
 mod experts;
+mod image;
 mod linear;
 mod loss;
 mod norm;
@@ -239,16 +240,17 @@ impl Lowering<'_> {
             Operator::Convolution(convolution) => {
                 self.convolution(node, convolution, inputs[0], value)
             }
-            Operator::LearnedScale { width } => {
-                let scale = self.weight(*width, self.numbers.parameters);
-                self.product(&[scale, inputs[0]], value)
-            }
+            Operator::LearnedScale { width } => self.learned_scale(*width, inputs[0], value),
             Operator::Dropout => self.dropout(inputs[0]),
             Operator::Concatenate => self.concatenated(inputs, value),
             Operator::Copy => self.copy(inputs[0]),
             Operator::MaxPool => self.largest(inputs[0], value),
             Operator::Mean => self.mean(inputs[0], value),
             Operator::Resample => self.resampled(inputs[0], value),
+            Operator::AddInPlace => self.sum_in_place(inputs),
+            Operator::StochasticDepth(library) => self.stochastic_depth(*library, inputs[0], value),
+            Operator::Transpose => self.transposed(inputs[0]),
+            Operator::Pad => self.resampled(inputs[0], value),
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable

@@ -56,6 +56,9 @@ pub fn parse(bytes: &[u8]) -> Result<Architecture, HeaderError> {
         });
     }
     let outer = Object::parse(bytes)?;
+    if let Some(classifier) = super::vision::parse(&outer)? {
+        return Ok(classifier);
+    }
     let (name, family) = family(&outer)?;
     let (Some(family), None | Some(false)) = (family, outer.flag("is_encoder_decoder")?) else {
         return Ok(Architecture::Other { family: name, parameters: None });

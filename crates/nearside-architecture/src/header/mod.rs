@@ -11,6 +11,7 @@ pub mod gguf;
 mod hostile;
 mod json;
 pub mod safetensors;
+mod vision;
 
 pub use crate::error::Position;
 pub use family::{
