@@ -22,11 +22,15 @@ pub struct ConvolutionalNetwork {
     pub stem: Vec<Unit>,
     /// Whether the stem ends with the largest of neighbouring places, every other one.
     pub stem_pool: bool,
+    /// Whether a caller's variable keeps what the stem made until the model returns.
+    pub stem_held: bool,
     /// Blocks, stage by stage.
     pub stages: Vec<Vec<Block>>,
     /// The last convolution.
     pub tail: Option<Unit>,
-    /// From the mean of all places to classes.
+    /// How the mean of all places is taken.
+    pub pool: Pool,
+    /// From that mean to classes.
     pub classifier: Classifier,
     /// What stays alive while a unit runs.
     pub calls: Calls,
@@ -90,10 +94,21 @@ pub struct Block {
     pub steps: Vec<Step>,
     /// What is added to their result.
     pub shortcut: Shortcut,
-    /// Whether the steps' result is dropped for some images in training.
-    pub stochastic_depth: bool,
+    /// What is dropped of the steps' result in training.
+    pub dropped: Dropped,
     /// The nonlinearity after the sum.
     pub activation: Option<Activation>,
+}
+
+/// What is dropped of the result of a block's steps in training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// Nothing.
+    Nothing,
+    /// All of it, for some images (stochastic depth, arXiv 1603.09382).
+    Images,
+    /// Some elements.
+    Elements,
 }
 
 /// A step of a block.
@@ -151,6 +166,15 @@ pub enum Sum {
     Fresh,
     /// Into memory of its own, the steps' result first.
     FreshSteps,
+}
+
+/// How the mean of all places is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// As a mean.
+    Mean,
+    /// As an average over one window.
+    Average,
 }
 
 /// From the mean of all places to classes.

@@ -6,6 +6,7 @@
 mod builder;
 mod convolutional;
 mod decoder;
+mod image_transformer;
 
 use nearside_units::Flops;
 

@@ -11,6 +11,7 @@ mod dtype;
 mod error;
 mod graph;
 pub mod header;
+mod image_transformer;
 mod operator;
 
 pub use convolutional::{ConvolutionalNetwork, Library};
@@ -21,6 +22,7 @@ pub use decoder::{
 pub use dtype::Dtype;
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
+pub use image_transformer::ImageTransformer;
 pub use operator::{
     Activation, AttentionShape, Convolution, Linear, Operator, Parameter, Projection, Sight,
 };
@@ -32,6 +34,8 @@ pub enum Architecture {
     Decoder(Decoder),
     /// An image classifier made of convolutions.
     Convolutional(ConvolutionalNetwork),
+    /// An image classifier made of attention.
+    ImageTransformer(ImageTransformer),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -48,6 +52,7 @@ impl Architecture {
         match self {
             Self::Decoder(decoder) => Some(Graph::of(decoder, shape)),
             Self::Convolutional(network) => Some(network.graph(shape)),
+            Self::ImageTransformer(model) => Some(model.graph(shape)),
             Self::Other { .. } => None,
         }
     }

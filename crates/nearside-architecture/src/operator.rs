@@ -78,7 +78,7 @@ pub enum Operator {
         /// Channels.
         width: u64,
     },
-    /// The last rows of every sequence.
+    /// Some rows of every sequence: the last ones of a text, the first one of an image.
     Last,
     /// Sets some elements to zero, when training.
     Dropout,
@@ -102,6 +102,25 @@ pub enum Operator {
     Transpose,
     /// A copy with zeros around every image.
     Pad,
+    /// The mean of all places of an image, by a kernel that keeps what it read.
+    AveragePool,
+    /// Learned rows before those of every image.
+    LearnedTokens {
+        /// How many.
+        count: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// Adds learned rows, the same to every image.
+    LearnedPositions {
+        /// How many.
+        rows: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// Attention of a value to itself with its projections, queries, keys and values in one
+    /// product (`torch.nn.MultiheadAttention`).
+    MultiheadAttention(AttentionShape),
 }
 
 /// A pointwise nonlinearity.
@@ -121,6 +140,8 @@ pub enum Activation {
     GeluWritten,
     /// `min(max(0, x), 6)`.
     Relu6,
+    /// The same, written over its input.
+    Relu6InPlace,
     /// `x sigmoid(x)`, written over its input.
     SiluInPlace,
     /// `x hardsigmoid(x)`, written over its input.
@@ -280,6 +301,17 @@ impl AttentionShape {
         self.sequences * self.queries
     }
 
+    /// Weights and biases into and out of attention heads that share the width.
+    fn parameters(&self) -> Vec<Parameter> {
+        let width = self.heads * self.key_dim;
+        vec![
+            Parameter::dense(3 * width * width, true),
+            Parameter::dense(3 * width, false),
+            Parameter::dense(width * width, true),
+            Parameter::dense(width, false),
+        ]
+    }
+
     /// Scores of all heads and sequences together.
     #[must_use]
     pub const fn scores(&self) -> u64 {
@@ -347,7 +379,13 @@ impl Operator {
             | Self::AddInPlace
             | Self::StochasticDepth(_)
             | Self::Transpose
-            | Self::Pad => Vec::new(),
+            | Self::Pad
+            | Self::AveragePool => Vec::new(),
+            Self::LearnedTokens { count, width } => {
+                vec![Parameter::dense(*width, false); usize::try_from(*count).unwrap_or(0)]
+            }
+            Self::LearnedPositions { rows, width } => vec![Parameter::dense(rows * width, false)],
+            Self::MultiheadAttention(attention) => attention.parameters(),
         }
     }
 
@@ -383,7 +421,14 @@ impl Operator {
             | Self::Combine
             | Self::AddInPlace
             | Self::StochasticDepth(_)
+            | Self::AveragePool
+            | Self::LearnedPositions { .. }
             | Self::PositionTable { .. } => elements,
+            Self::MultiheadAttention(attention) => {
+                let wide = (attention.heads * attention.key_dim) as f64;
+                let scores = attention.pairs() as f64 * attention.sequences as f64;
+                8.0 * attention.rows() as f64 * wide * wide + 4.0 * scores * wide
+            }
             Self::Route { .. } => 5.0 * elements,
             Self::Embedding { .. }
             | Self::Dispatch
@@ -394,6 +439,7 @@ impl Operator {
             | Self::Split
             | Self::Copy
             | Self::Transpose
+            | Self::LearnedTokens { .. }
             | Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

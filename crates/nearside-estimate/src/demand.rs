@@ -240,6 +240,7 @@ fn not_built(architecture: &Architecture) -> NotEstimated {
         Architecture::Other { family, .. } => family.clone(),
         Architecture::Decoder(_) => "decoder".to_owned(),
         Architecture::Convolutional(network) => network.family.clone(),
+        Architecture::ImageTransformer(model) => model.family.clone(),
     };
     NotEstimated::Family { family }
 }

@@ -19,6 +19,7 @@ mod experts;
 mod image;
 mod linear;
 mod loss;
+mod multihead;
 mod norm;
 mod op;
 mod pointwise;
@@ -251,6 +252,15 @@ impl Lowering<'_> {
             Operator::StochasticDepth(library) => self.stochastic_depth(*library, inputs[0], value),
             Operator::Transpose => self.transposed(inputs[0]),
             Operator::Pad => self.resampled(inputs[0], value),
+            Operator::AveragePool => self.average(inputs[0], value),
+            Operator::LearnedTokens { count, width } => {
+                self.learned_tokens(*count, *width, inputs[0], value)
+            }
+            Operator::LearnedPositions { rows, width } => {
+                let learned = self.weight(rows * width, self.numbers.parameters);
+                self.sum(&[inputs[0], learned], value)
+            }
+            Operator::MultiheadAttention(attention) => self.multihead(attention, inputs[0]),
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable

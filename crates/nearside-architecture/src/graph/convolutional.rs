@@ -2,7 +2,8 @@
 
 use super::{Builder, Graph, Loss, Shape, Value, ValueId};
 use crate::convolutional::{
-    Block, Calls, ConvolutionalNetwork, Mixing, Padding, Shortcut, Squeeze, Step, Sum, Unit,
+    Block, Calls, ConvolutionalNetwork, Dropped, Mixing, Padding, Pool, Shortcut, Squeeze, Step,
+    Sum, Unit,
 };
 use crate::{Convolution, Library, Norm, Operator, Projection};
 
@@ -107,19 +108,8 @@ impl Building<'_> {
 
     fn block(&mut self, block: &Block, input: ValueId) -> ValueId {
         let side = self.side;
-        let mut output = input;
-        for step in &block.steps {
-            output = match step {
-                Step::Unit(unit) => self.unit(unit, output),
-                Step::Squeeze(squeeze) => self.squeeze(squeeze, output),
-                Step::Norm(norm) => self.norm(*norm, output),
-                Step::Mixing(mixing) => self.mixing(mixing, output),
-            };
-        }
-        if block.stochastic_depth {
-            let library = self.network.library;
-            output = self.builder.same(Operator::StochasticDepth(library), &[output]);
-        }
+        let output = self.steps(block, input);
+        let mut added = None;
         let output = match &block.shortcut {
             Shortcut::None => output,
             Shortcut::Identity(Sum::InPlace) => {
@@ -132,13 +122,38 @@ impl Building<'_> {
             Shortcut::Projection(unit) => {
                 self.side = side;
                 let projected = self.unit(unit, input);
+                added = Some(projected);
                 self.builder.same(Operator::AddInPlace, &[output, projected])
             }
         };
-        match block.activation {
+        let output = match block.activation {
             Some(activation) => self.builder.same(Operator::Activation(activation), &[output]),
             None => output,
+        };
+        self.builder.hold(added.as_slice());
+        output
+    }
+
+    /// The steps beside the shortcut, and what is dropped of their result.
+    fn steps(&mut self, block: &Block, input: ValueId) -> ValueId {
+        let mut output = input;
+        for step in &block.steps {
+            output = match step {
+                Step::Unit(unit) => self.unit(unit, output),
+                Step::Squeeze(squeeze) => self.squeeze(squeeze, output),
+                Step::Norm(norm) => self.norm(*norm, output),
+                Step::Mixing(mixing) => self.mixing(mixing, output),
+            };
         }
+        let drop = match block.dropped {
+            Dropped::Nothing => None,
+            Dropped::Images => Some(Operator::StochasticDepth(self.network.library)),
+            Dropped::Elements => Some(Operator::Dropout),
+        };
+        if let Some(drop) = drop {
+            output = self.builder.same(drop, &[output]);
+        }
+        output
     }
 
     fn squeeze(&mut self, squeeze: &Squeeze, input: ValueId) -> ValueId {
@@ -189,9 +204,13 @@ impl Building<'_> {
             None => stream,
         };
         let width = self.builder.of(last).width;
-        let mut pooled = self.builder.push(Operator::Mean, &[last], self.batch, width);
+        let pool = match self.network.pool {
+            Pool::Mean => Operator::Mean,
+            Pool::Average => Operator::AveragePool,
+        };
+        let mut pooled = self.builder.push(pool, &[last], self.batch, width);
         let outputs = self.network.library == Library::Transformers;
-        if outputs {
+        if self.network.stem_held {
             self.builder.hold(&[stem]);
         }
         let classifier = self.network.classifier;

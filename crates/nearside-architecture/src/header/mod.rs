@@ -9,6 +9,8 @@ mod family;
 pub mod gguf;
 #[cfg(test)]
 mod hostile;
+mod image_transformer;
+mod inverted;
 mod json;
 pub mod safetensors;
 mod vision;

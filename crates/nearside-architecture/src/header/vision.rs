@@ -7,7 +7,8 @@
 use std::ops::RangeInclusive;
 
 use crate::convolutional::{
-    Block, Calls, Classifier, ConvolutionalNetwork, Mixing, Padding, Shortcut, Step, Sum, Unit,
+    Block, Calls, Classifier, ConvolutionalNetwork, Dropped, Mixing, Padding, Pool, Shortcut, Step,
+    Sum, Unit,
 };
 use crate::{Activation, Architecture, Dtype, HeaderError, Library, Norm};
 
@@ -23,12 +24,21 @@ pub(super) const MAX_CHANNELS: u64 = 1 << 12;
 pub(super) const MAX_KERNEL: u64 = 1 << 10;
 
 /// What the families are called.
-const CONVOLUTIONAL: &[&str] = &["resnet", "convnext"];
+const FAMILIES: &[&str] = &[
+    "resnet",
+    "convnext",
+    "mobilenet_v2",
+    "mobilenet_v3",
+    "efficientnet",
+    "efficientnet_v2",
+    "vit",
+    "deit",
+];
 
 /// Reads an image classifier; `None` where the family is none, or says something that is not built.
 pub(super) fn parse(fields: &Object<'_>) -> Result<Option<Architecture>, HeaderError> {
     let Some(family) = fields.string("model_type")? else { return Ok(None) };
-    if !CONVOLUTIONAL.contains(&family.as_str()) {
+    if !FAMILIES.contains(&family.as_str()) {
         return Ok(None);
     }
     let library = match fields.string("library")?.as_deref() {
@@ -39,7 +49,15 @@ pub(super) fn parse(fields: &Object<'_>) -> Result<Option<Architecture>, HeaderE
     let vision = Vision { fields, library, family };
     let network = match vision.family.as_str() {
         "resnet" => vision.resnet()?,
-        _ => vision.convnext()?,
+        "convnext" => vision.convnext()?,
+        "mobilenet_v2" => vision.mobilenet_v2()?,
+        "mobilenet_v3" => vision.mobilenet_v3()?,
+        "efficientnet" => vision.efficientnet()?,
+        "efficientnet_v2" => vision.efficientnet_v2()?,
+        _ => {
+            let model = vision.image_transformer()?;
+            return Ok(model.map(Architecture::ImageTransformer));
+        }
     };
     Ok(network.map(Architecture::Convolutional))
 }
@@ -108,6 +126,11 @@ impl Vision<'_> {
             let expected = format!("one number for each of {} widths", widths.len());
             return Err(self.fields.wrong("depths", &expected));
         }
+        if depths.iter().sum::<u64>() > MAX_LAYERS {
+            return Err(self
+                .fields
+                .wrong("depths", &format!("at most {MAX_LAYERS} blocks in all")));
+        }
         Ok(widths.into_iter().zip(depths).collect())
     }
 
@@ -119,7 +142,7 @@ impl Vision<'_> {
             ("relu", Library::Transformers) => Some(Activation::Relu),
             ("silu" | "swish", Library::Torchvision) => Some(Activation::SiluInPlace),
             ("silu" | "swish", Library::Transformers) => Some(Activation::Silu),
-            ("relu6", Library::Torchvision) => Some(Activation::ReluInPlace),
+            ("relu6", Library::Torchvision) => Some(Activation::Relu6InPlace),
             ("relu6", Library::Transformers) => Some(Activation::Relu6),
             ("gelu", _) => Some(Activation::Gelu),
             ("gelu_pytorch_tanh", _) => Some(Activation::GeluTanh),
@@ -200,7 +223,7 @@ impl Vision<'_> {
             false => Shortcut::Identity(Sum::InPlace),
         };
         let steps = units.into_iter().map(Step::Unit).collect();
-        Block { steps, shortcut, stochastic_depth: false, activation: active }
+        Block { steps, shortcut, dropped: Dropped::Nothing, activation: active }
     }
 
     /// The first nonlinearity of a basic block, which transformers does not configure.
@@ -239,7 +262,10 @@ impl Vision<'_> {
                     steps: vec![Step::Unit(depthwise), Step::Mixing(mixing)],
                     shortcut: Shortcut::Identity(sum),
                     // The rate grows from nothing at the first block.
-                    stochastic_depth: dropped && earlier > 0,
+                    dropped: match dropped && earlier > 0 {
+                        true => Dropped::Images,
+                        false => Dropped::Nothing,
+                    },
                     activation: None,
                 });
                 earlier += 1;
@@ -265,6 +291,7 @@ impl Vision<'_> {
             channels: self.channels()?,
             stem: Vec::new(),
             stem_pool: false,
+            stem_held: self.library == Library::Transformers && self.family != "mobilenet_v2",
             stages: Vec::new(),
             tail: None,
             classifier: Classifier {
@@ -274,6 +301,7 @@ impl Vision<'_> {
                 classes: self.classes()?,
             },
             calls,
+            pool: Pool::Mean,
             dtype: self.dtype()?,
         })
     }
@@ -316,5 +344,69 @@ const fn whole(output: u64, patch: u64) -> Unit {
 
 /// Steps without a shortcut.
 const fn plain(steps: Vec<Step>) -> Block {
-    Block { steps, shortcut: Shortcut::None, stochastic_depth: false, activation: None }
+    Block { steps, shortcut: Shortcut::None, dropped: Dropped::Nothing, activation: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config;
+    use super::*;
+
+    fn network(text: &str) -> ConvolutionalNetwork {
+        match config::parse(text.as_bytes()).unwrap() {
+            Architecture::Convolutional(network) => network,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(text: &str) -> bool {
+        matches!(config::parse(text.as_bytes()).unwrap(), Architecture::Other { .. })
+    }
+
+    fn fails(text: &str, complaint: &str) {
+        let error = config::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(complaint), "{error}");
+    }
+
+    #[test]
+    fn a_silent_configuration_has_the_defaults_of_transformers() {
+        let resnet = network(r#"{"model_type": "resnet"}"#);
+        let depths: Vec<_> = resnet.stages.iter().map(Vec::len).collect();
+        assert_eq!(depths, [3, 4, 6, 3]);
+        assert_eq!((resnet.library, resnet.classifier.classes), (Library::Transformers, 2));
+        let convnext = network(r#"{"model_type": "convnext"}"#);
+        let blocks: usize = convnext.stages.iter().map(Vec::len).sum();
+        assert_eq!(blocks, 3 + 3 + 9 + 3 + 3);
+    }
+
+    #[test]
+    fn classes_are_as_many_as_have_names() {
+        let text = r#"{"model_type": "resnet", "id2label": {"0": "cat", "1": "dog", "2": "owl"}}"#;
+        assert_eq!(network(text).classifier.classes, 3);
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused() {
+        assert!(refused(r#"{"model_type": "resnet", "hidden_act": "mish"}"#));
+        assert!(refused(r#"{"model_type": "resnet", "library": "timm"}"#));
+        assert!(refused(r#"{"model_type": "mobilenet_v2", "output_stride": 8}"#));
+        assert!(refused(r#"{"model_type": "mobilenet_v3"}"#));
+        assert!(refused(
+            r#"{"model_type": "efficientnet", "kernel_sizes": [3, 3, 3, 3, 3, 3, 3]}"#
+        ));
+    }
+
+    #[test]
+    fn senseless_fields_are_named() {
+        fails(r#"{"model_type": "resnet", "depths": [3, 4]}"#, "one number for each of 4 widths");
+        fails(r#"{"model_type": "resnet", "depths": []}"#, "at least one");
+        fails(r#"{"model_type": "convnext", "depths": [900, 900, 900, 900000]}"#, "depths");
+        fails(
+            r#"{"model_type": "vit", "num_attention_heads": 7}"#,
+            "a divisor of the hidden size 768",
+        );
+        fails(r#"{"model_type": "vit", "image_size": 65536, "patch_size": 1}"#, "patch_size");
+        fails(r#"{"model_type": "mobilenet_v3", "library": "torchvision"}"#, "blocks");
+        fails(r#"{"model_type": "efficientnet", "width_coefficient": -1}"#, "a number above 0");
+    }
 }

@@ -2,7 +2,7 @@
 //! scores in memory.
 
 use nearside_architecture::{AttentionShape, Dtype, Node, Operator, Sight, Value};
-use nearside_units::Flops;
+use nearside_units::{Bytes, Flops};
 use nearside_workload::AttentionKernel;
 
 use super::{Lowering, Op};
@@ -145,14 +145,15 @@ impl Lowering<'_> {
                 let numbers = self.mask_numbers(flags, dtype);
                 op.read(numbers, Flow::Stop).save(numbers)
             }
-            _ => op.backward_temporary(Dtype::F32.bytes(rows * attention.key_dim)),
+            _ => op.backward_temporary(flash_temporary(attention, dtype)),
         };
+        let statistics = row_statistics(attention, dtype);
         let op = op
             .save_output(0)
             .save_output(1)
             .kernel(Kernel::Attention, self.graph.flops(node))
             .make(rows * attention.value_dim, dtype)
-            .make(rows, Dtype::F32);
+            .make(statistics, Dtype::F32);
         self.run_op(op)
     }
 
@@ -198,4 +199,23 @@ impl Lowering<'_> {
         self.returned_late.push(weights);
         copy
     }
+}
+
+/// What the flash kernel sums the gradient of the queries in; the memory-efficient kernel, which
+/// alone reads 32-bit numbers, needs nothing like it.
+pub(super) fn flash_temporary(attention: &AttentionShape, dtype: Dtype) -> Bytes {
+    match dtype {
+        Dtype::F32 => Bytes::ZERO,
+        _ => Dtype::F32.bytes(attention.rows() * attention.heads * attention.key_dim),
+    }
+}
+
+/// One number per row of scores; the memory-efficient kernel keeps them in lines of 32
+/// (`kAlignLSE`, mem_eff_attention/kernel_forward.h).
+pub(super) const fn row_statistics(attention: &AttentionShape, dtype: Dtype) -> u64 {
+    let queries = match dtype {
+        Dtype::F32 => attention.queries.div_ceil(32) * 32,
+        _ => attention.queries,
+    };
+    attention.sequences * attention.heads * queries
 }

@@ -7,7 +7,7 @@ use crate::tape::{Flow, Kernel, TensorId};
 
 impl Lowering<'_> {
     /// One kernel whose backward makes the gradients of input, weight and bias in one call
-    /// (`convolution_backward`).
+    /// (`convolution_backward`) and keeps what they need, whichever are wanted.
     pub(super) fn convolution(
         &mut self,
         node: &Node,
@@ -29,7 +29,7 @@ impl Lowering<'_> {
         let dtype = self.tape.of(input).dtype;
         let op = Op::new("convolution").read(input, Flow::Fresh).read(weight, Flow::Fresh);
         let op = bias.into_iter().fold(op, |op, bias| op.read(bias, Flow::Fresh));
-        let op = self.saved_for(self.saved_for(op, input, weight), weight, input);
+        let op = op.save(input).save(weight);
         let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
         self.run_op(op.make(value.elements(), dtype))
     }

@@ -72,4 +72,31 @@ impl Lowering<'_> {
         let op = Op::new("transpose").read(input, Flow::Fresh);
         self.run_op(op.make_in(tensor.storage, tensor.elements, tensor.dtype))
     }
+
+    /// The mean of all places, by a kernel that keeps what it read.
+    pub(super) fn average(&mut self, input: TensorId, value: Value) -> TensorId {
+        let dtype = self.tape.of(input).dtype;
+        let op = Op::new("mean").read(input, Flow::Fresh).save(input);
+        self.run_op(op.make(value.elements(), dtype))
+    }
+
+    /// Learned rows, seen once per image, before the others.
+    pub(super) fn learned_tokens(
+        &mut self,
+        count: u64,
+        width: u64,
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
+        let batch = self.graph.batch;
+        let mut parts = Vec::new();
+        for _ in 0..count {
+            let learned = self.weight(width, self.numbers.parameters);
+            let tensor = self.tape.of(learned);
+            let op = Op::new("expand").read(learned, Flow::Sum);
+            parts.push(self.run_op(op.make_in(tensor.storage, batch * width, tensor.dtype)));
+        }
+        parts.push(input);
+        self.concatenated(&parts, value)
+    }
 }

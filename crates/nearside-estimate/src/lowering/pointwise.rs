@@ -65,7 +65,9 @@ impl Lowering<'_> {
                 let op = Op::new("relu").read(input, Flow::Fresh).save_output(0);
                 self.run_op(op.make_in(storage, elements, dtype))
             }
-            Activation::SiluInPlace | Activation::HardswishInPlace => self.in_place(input, value),
+            Activation::SiluInPlace | Activation::HardswishInPlace | Activation::Relu6InPlace => {
+                self.in_place(input, value)
+            }
             Activation::Silu
             | Activation::Gelu
             | Activation::GeluTanh
