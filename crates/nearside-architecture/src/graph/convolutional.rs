@@ -57,7 +57,7 @@ impl Building<'_> {
             return stream;
         }
         // A window of three, one place beyond the border, every other place.
-        self.side = (self.side + 1) / 2;
+        self.side = self.side.div_ceil(2);
         let width = self.builder.of(stream).width;
         self.builder.push(Operator::MaxPool, &[stream], self.rows(), width)
     }

@@ -244,7 +244,9 @@ impl Vision<'_> {
         }
         let quarter: Option<f64> = self.fields.read(MORE[2], "a number")?;
         let pooling = self.fields.string("pooling_type")?;
-        if quarter.is_some_and(|rate| rate != 0.25) || pooling.is_some_and(|kind| kind != "mean") {
+        if quarter.is_some_and(|rate| (rate - 0.25).abs() > f64::EPSILON)
+            || pooling.is_some_and(|kind| kind != "mean")
+        {
             return Ok(None);
         }
         let divisor = self.fields.number("depth_divisor", 1..=MAX_HIDDEN)?.unwrap_or(8);
