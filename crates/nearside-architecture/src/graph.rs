@@ -4,12 +4,14 @@
 //! per family. Each family has a file under `graph/` that puts its graph together.
 
 mod builder;
+mod convolutional;
 mod decoder;
 mod encoder;
 mod latent;
 mod mixture;
 mod speech;
 mod text_to_text;
+mod image_transformer;
 
 use nearside_units::Flops;
 

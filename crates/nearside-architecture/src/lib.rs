@@ -5,16 +5,19 @@
 //! be kept for the backward pass all follow from the operators. Headers are parsed from bytes;
 //! callers open files.
 
+pub mod convolutional;
 mod decoder;
 mod dtype;
 mod encoder;
 mod error;
 mod graph;
 pub mod header;
+mod image_transformer;
 mod operator;
 mod speech;
 mod text_to_text;
 
+pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, GroupedAttention,
     LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Scoring,
@@ -23,6 +26,7 @@ pub use dtype::Dtype;
 pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
+pub use image_transformer::ImageTransformer;
 pub use operator::{
     Activation, AttentionShape, ClassicAttention, Convolution, DistanceBias, Linear, Operator,
     Parameter, Projection, Sight, Softmax,
@@ -41,6 +45,10 @@ pub enum Architecture {
     TextToText(TextToText),
     /// An encoder of sound with a decoder of text behind it (Whisper).
     Speech(Speech),
+    /// An image classifier made of convolutions.
+    Convolutional(ConvolutionalNetwork),
+    /// An image classifier made of attention.
+    ImageTransformer(ImageTransformer),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -66,7 +74,9 @@ impl Architecture {
     #[must_use]
     pub const fn answers(&self) -> Answers {
         match self {
-            Self::Encoder(_) => Answers::AtOnce,
+            Self::Encoder(_) | Self::Convolutional(_) | Self::ImageTransformer(_) => {
+                Answers::AtOnce
+            }
             Self::TextToText(model) if model.decoder_layers.is_none() => Answers::AtOnce,
             Self::TextToText(_) | Self::Speech(_) => Answers::Written,
             _ => Answers::Continued,
@@ -81,6 +91,8 @@ impl Architecture {
             Self::Encoder(encoder) => Some(Graph::of_encoder(encoder, shape)),
             Self::TextToText(model) => Some(Graph::of_text_to_text(model, shape)),
             Self::Speech(model) => Some(Graph::of_speech(model, shape)),
+            Self::Convolutional(network) => Some(network.graph(shape)),
+            Self::ImageTransformer(model) => Some(model.graph(shape)),
             Self::Other { .. } => None,
         }
     }

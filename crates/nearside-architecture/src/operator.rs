@@ -3,7 +3,7 @@
 
 use nearside_units::Flops;
 
-use crate::{Norm, Scoring};
+use crate::{Library, Norm, Scoring};
 
 /// One kind of computation. Sizes are in elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub enum Operator {
         /// Channels.
         width: u64,
     },
-    /// The last rows of every sequence.
+    /// Some rows of every sequence: the last ones of a text, the first one of an image.
     Last,
     /// Sets some elements to zero, when training.
     Dropout,
@@ -123,6 +123,30 @@ pub enum Operator {
         /// Width of a row.
         width: u64,
     },
+    /// A sum written over its first input.
+    AddInPlace,
+    /// Sets whole images to zero, when training.
+    StochasticDepth(Library),
+    /// The same elements seen in another order; the gradient is copied back.
+    Transpose,
+    /// A copy with zeros around every image.
+    Pad,
+    /// The mean of all places of an image, by a kernel that keeps what it read.
+    AveragePool,
+    /// Learned rows before those of every image.
+    LearnedTokens {
+        /// How many.
+        count: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// Adds learned rows, the same to every image.
+    LearnedPositions {
+        /// How many.
+        rows: u64,
+        /// Width of a row.
+        width: u64,
+    },
     /// Attention as encoders write it: weights may be dropped, scores biased.
     ClassicAttention(ClassicAttention),
     /// Looks up a row per token in the first embedding table once more.
@@ -142,6 +166,9 @@ pub enum Operator {
     AsWeights,
     /// Keys or values that the cache keeps already.
     Recall,
+    /// Attention of a value to itself with its projections, queries, keys and values in one
+    /// product (`torch.nn.MultiheadAttention`).
+    MultiheadAttention(AttentionShape),
 }
 
 /// A pointwise nonlinearity.
@@ -163,6 +190,18 @@ pub enum Activation {
     Tanh,
     /// `x sigmoid(1.702 x)`, written out (CLIP).
     QuickGelu,
+    /// `min(max(0, x), 6)`.
+    Relu6,
+    /// The same, written over its input.
+    Relu6InPlace,
+    /// `x sigmoid(x)`, written over its input.
+    SiluInPlace,
+    /// `x hardsigmoid(x)`, written over its input.
+    HardswishInPlace,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `min(max(0, x / 6 + 1/2), 1)`.
+    Hardsigmoid,
 }
 
 /// A matrix product `[rows, input] x [input, output]`.
@@ -365,6 +404,17 @@ impl AttentionShape {
         self.sequences * self.queries
     }
 
+    /// Weights and biases into and out of attention heads that share the width.
+    fn parameters(&self) -> Vec<Parameter> {
+        let width = self.heads * self.key_dim;
+        vec![
+            Parameter::dense(3 * width * width, true),
+            Parameter::dense(3 * width, false),
+            Parameter::dense(width * width, true),
+            Parameter::dense(width, false),
+        ]
+    }
+
     /// Scores of all heads and sequences together.
     #[must_use]
     pub const fn scores(&self) -> u64 {
@@ -457,7 +507,17 @@ impl Operator {
             | Self::NoBias
             | Self::AsWeights
             | Self::Recall
-            | Self::SoftCap => Vec::new(),
+            | Self::SoftCap
+            | Self::AddInPlace
+            | Self::StochasticDepth(_)
+            | Self::Transpose
+            | Self::Pad
+            | Self::AveragePool => Vec::new(),
+            Self::LearnedTokens { count, width } => {
+                vec![Parameter::dense(*width, false); usize::try_from(*count).unwrap_or(0)]
+            }
+            Self::LearnedPositions { rows, width } => vec![Parameter::dense(rows * width, false)],
+            Self::MultiheadAttention(attention) => attention.parameters(),
         }
     }
 
@@ -488,7 +548,16 @@ impl Operator {
             | Self::Mean
             | Self::MaxPool
             | Self::Combine
+            | Self::AddInPlace
+            | Self::StochasticDepth(_)
+            | Self::AveragePool
+            | Self::LearnedPositions { .. }
             | Self::PositionTable { .. } => elements,
+            Self::MultiheadAttention(attention) => {
+                let wide = (attention.heads * attention.key_dim) as f64;
+                let scores = attention.pairs() as f64 * attention.sequences as f64;
+                8.0 * attention.rows() as f64 * wide * wide + 4.0 * scores * wide
+            }
             Self::Route { .. } => 5.0 * elements,
             Self::Embedding { .. }
             | Self::Dispatch
@@ -508,7 +577,10 @@ impl Operator {
             | Self::NoBias
             | Self::AsWeights
             | Self::Recall
-            | Self::Copy => 0.0,
+            | Self::Copy
+            | Self::Transpose
+            | Self::LearnedTokens { .. }
+            | Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
     }

@@ -268,6 +268,8 @@ fn not_built(architecture: &Architecture) -> NotEstimated {
         Architecture::Encoder(_) => "encoder".to_owned(),
         Architecture::TextToText(_) => "text to text".to_owned(),
         Architecture::Speech(_) => "speech".to_owned(),
+        Architecture::Convolutional(network) => network.family.clone(),
+        Architecture::ImageTransformer(model) => model.family.clone(),
     };
     NotEstimated::Family { family }
 }

@@ -18,10 +18,12 @@ mod classic_attention;
 mod convolution;
 mod distance;
 mod experts;
+mod image;
 mod linear;
 mod lookup;
 mod loss;
 mod narrow_norm;
+mod multihead;
 mod norm;
 mod op;
 mod pointwise;
@@ -286,10 +288,7 @@ impl Lowering<'_> {
             Operator::Convolution(convolution) => {
                 self.convolution(node, convolution, inputs[0], value)
             }
-            Operator::LearnedScale { width } => {
-                let scale = self.weight(*width, self.numbers.parameters);
-                self.product(&[scale, inputs[0]], value)
-            }
+            Operator::LearnedScale { width } => self.learned_scale(*width, inputs[0], value),
             Operator::Dropout => self.dropout(inputs[0]),
             Operator::Concatenate => self.concatenated(inputs, value),
             Operator::Copy => self.copy(inputs[0]),
@@ -305,6 +304,19 @@ impl Lowering<'_> {
                 None => inputs[0],
             },
             Operator::AsWeights => self.cast(inputs[0], self.numbers.parameters),
+            Operator::AddInPlace => self.sum_in_place(inputs),
+            Operator::StochasticDepth(library) => self.stochastic_depth(*library, inputs[0], value),
+            Operator::Transpose => self.transposed(inputs[0]),
+            Operator::Pad => self.resampled(inputs[0], value),
+            Operator::AveragePool => self.average(inputs[0], value),
+            Operator::LearnedTokens { count, width } => {
+                self.learned_tokens(*count, *width, inputs[0], value)
+            }
+            Operator::LearnedPositions { rows, width } => {
+                let learned = self.weight(rows * width, self.numbers.parameters);
+                self.sum(&[inputs[0], learned], value)
+            }
+            Operator::MultiheadAttention(attention) => self.multihead(attention, inputs[0]),
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable

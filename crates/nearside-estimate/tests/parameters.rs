@@ -53,3 +53,22 @@ fn active_parameters_of_mixtures_are_near_the_published_ones() {
     }
     assert!(counted >= 4, "only {counted} mixtures were counted");
 }
+
+/// Image classifiers have exactly as many as their makers' modules.
+#[test]
+fn image_classifiers_have_exactly_the_published_number_of_parameters() {
+    let catalog = Catalog::builtin().expect("the built-in catalog");
+    let mut counted = 0;
+    for model in catalog.models() {
+        let architecture = model.architecture().expect("a readable config");
+        let classifier = matches!(
+            architecture,
+            Architecture::Convolutional(_) | Architecture::ImageTransformer(_)
+        );
+        let (true, Some(published)) = (classifier, model.published_parameters) else { continue };
+        let graph = architecture.graph(Shape::images(1, None)).expect("a graph");
+        assert_eq!(graph.parameter_count(), published, "{}", model.name);
+        counted += 1;
+    }
+    assert!(counted >= 32, "only {counted} image classifiers were counted");
+}

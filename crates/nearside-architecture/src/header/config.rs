@@ -56,7 +56,9 @@ pub fn parse(bytes: &[u8]) -> Result<Architecture, HeaderError> {
         });
     }
     let outer = Object::parse(bytes)?;
-    for parse in [super::encoder::parse, super::encoder_decoder::parse] {
+    for parse in
+        [super::encoder::parse, super::encoder_decoder::parse, super::vision::parse]
+    {
         if let Some(architecture) = parse(&outer)? {
             return Ok(architecture);
         }

@@ -11,8 +11,11 @@ mod family;
 pub mod gguf;
 #[cfg(test)]
 mod hostile;
+mod image_transformer;
+mod inverted;
 mod json;
 pub mod safetensors;
+mod vision;
 
 pub use crate::error::Position;
 pub use family::{

@@ -56,7 +56,7 @@ impl Lowering<'_> {
     ) -> TensorId {
         let (elements, dtype) = (value.elements(), self.tape.of(input).dtype);
         match kind {
-            Activation::Relu => {
+            Activation::Relu | Activation::Sigmoid => {
                 let op = Op::new("relu").read(input, Flow::Fresh).save_output(0);
                 self.run_op(op.make(elements, dtype))
             }
@@ -65,7 +65,14 @@ impl Lowering<'_> {
                 let op = Op::new("relu").read(input, Flow::Fresh).save_output(0);
                 self.run_op(op.make_in(storage, elements, dtype))
             }
-            Activation::Silu | Activation::Gelu | Activation::GeluTanh => {
+            Activation::SiluInPlace | Activation::HardswishInPlace | Activation::Relu6InPlace => {
+                self.in_place(input, value)
+            }
+            Activation::Silu
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::Relu6
+            | Activation::Hardsigmoid => {
                 let op = Op::new("activation").read(input, Flow::Fresh).save(input);
                 self.run_op(op.make(elements, dtype))
             }
