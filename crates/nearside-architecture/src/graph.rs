@@ -5,6 +5,8 @@
 
 mod builder;
 mod decoder;
+mod image;
+mod unet;
 
 use nearside_units::Flops;
 
@@ -101,6 +103,8 @@ pub struct Held {
     pub value: ValueId,
     /// Index of the node before which it is let go.
     pub until: usize,
+    /// The block that lets it go.
+    pub layer: Option<usize>,
 }
 
 /// What a model is trained to lessen.

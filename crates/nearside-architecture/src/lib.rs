@@ -11,6 +11,7 @@ mod error;
 mod graph;
 pub mod header;
 mod operator;
+mod unet;
 
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Experts, FeedForward, GroupedAttention, LatentAttention,
@@ -22,12 +23,15 @@ pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
 pub use operator::{
     Activation, AttentionShape, Convolution, Linear, Operator, Parameter, Projection, Sight,
 };
+pub use unet::{AddedCondition, SpatialTransformer, Unet, UnetBlock};
 
 /// What a model is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Architecture {
     /// A decoder-only transformer.
     Decoder(Decoder),
+    /// A U-Net that predicts noise in a latent image.
+    Unet(Unet),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -43,6 +47,7 @@ impl Architecture {
     pub fn graph(&self, shape: Shape) -> Option<Graph> {
         match self {
             Self::Decoder(decoder) => Some(Graph::of(decoder, shape)),
+            Self::Unet(unet) => Some(Graph::of_unet(unet, shape)),
             Self::Other { .. } => None,
         }
     }

@@ -94,6 +94,10 @@ pub enum Operator {
     Mean,
     /// More or fewer places by repetition or interpolation.
     Resample,
+    /// The same elements seen in another order; the gradient is copied back.
+    Transpose,
+    /// Sines and cosines of a number, such as the step of a diffusion, at several frequencies.
+    Waves,
 }
 
 /// A pointwise nonlinearity.
@@ -164,6 +168,8 @@ pub enum Projection {
     Down,
     /// Scores of experts.
     Router,
+    /// What a time step, a class or a pooled text does to a stream.
+    Modulation,
     /// To the vocabulary, with weights of its own.
     Output,
     /// To the vocabulary, with the weights of the embedding table.
@@ -325,6 +331,8 @@ impl Operator {
             | Self::MaxPool
             | Self::Mean
             | Self::Resample
+            | Self::Transpose
+            | Self::Waves
             | Self::SoftCap => Vec::new(),
         }
     }
@@ -349,7 +357,7 @@ impl Operator {
             }
             Self::Norm { .. } => 5.0 * elements,
             Self::Rotary => 3.0 * elements,
-            Self::Activation(_) | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
+            Self::Activation(_) | Self::SoftCap | Self::RotaryTable | Self::Waves => 4.0 * elements,
             Self::Multiply
             | Self::Add
             | Self::Scale
@@ -368,6 +376,7 @@ impl Operator {
             | Self::Heads
             | Self::Concatenate
             | Self::Split
+            | Self::Transpose
             | Self::Copy => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

@@ -6,7 +6,7 @@
 
 use std::error::Error;
 
-use nearside_architecture::{Architecture, Graph, Shape, header};
+use nearside_architecture::{Architecture, Shape, header};
 use nearside_catalog::Catalog;
 use nearside_estimate::live::Event;
 use nearside_estimate::lowering::{Trained, lower};
@@ -23,10 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(config) => header::config::parse(&config)?,
         Err(_) => Catalog::builtin()?.model(word(0))?.architecture()?,
     };
-    let Architecture::Decoder(mut decoder) = architecture else {
-        return Err("not a decoder".into());
-    };
-    if let Ok(layers) = word(9).parse() {
+    let mut architecture = architecture;
+    if let (Architecture::Decoder(decoder), Ok(layers)) = (&mut architecture, word(9).parse()) {
         decoder.layers.truncate(layers);
     }
     let recipe = Recipe {
@@ -46,14 +44,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => Trained::Nothing,
     };
     let (batch, sequence) = (word(5).parse()?, word(6).parse()?);
+    // The sixth word is a number of tokens, or the side of an image in pixels.
+    let shape = match (&architecture, trained) {
+        (Architecture::Decoder(_), Trained::Nothing) => Shape::prompt(batch, sequence),
+        (Architecture::Decoder(_), _) => Shape::training(batch, sequence),
+        _ => Shape::images(batch, Some(sequence)),
+    };
+    let graph = architecture.graph(shape).ok_or("a family without a graph")?;
     let program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
     let replayed = match trained {
-        Trained::Nothing => {
-            let graph = Graph::of(&decoder, Shape::prompt(batch, sequence));
-            inference(&lower(&graph, &recipe, trained), &program)
-        }
+        Trained::Nothing => inference(&lower(&graph, &recipe, trained), &program),
         _ => {
-            let graph = Graph::of(&decoder, Shape::training(batch, sequence));
             let step = TrainingStep { optimizer: recipe.optimizer, passes: Passes::One };
             training(&lower(&graph, &recipe, trained), &program, &step)
         }

@@ -239,6 +239,7 @@ fn not_built(architecture: &Architecture) -> NotEstimated {
     let family = match architecture {
         Architecture::Other { family, .. } => family.clone(),
         Architecture::Decoder(_) => "decoder".to_owned(),
+        Architecture::Unet(_) => "U-Net".to_owned(),
     };
     NotEstimated::Family { family }
 }

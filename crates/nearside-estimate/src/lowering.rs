@@ -24,7 +24,7 @@ mod pointwise;
 mod position;
 mod rearrange;
 
-use nearside_architecture::{Dtype, Graph, Node, Operator, Value, ValueId};
+use nearside_architecture::{Dtype, Graph, Loss, Node, Operator, Value, ValueId};
 use nearside_workload::{Adapter, Checkpointing, Recipe};
 
 use crate::tape::{Category, Flow, Origin, Tape, Tensor, TensorId};
@@ -127,12 +127,10 @@ impl Lowering<'_> {
         let mut layer = None;
         for (index, node) in self.graph.nodes.iter().enumerate() {
             while let Some(next) = held.next_if(|held| held.until <= index) {
+                self.enter_layer(&mut layer, next.layer);
                 self.hold_value(next.value);
             }
-            if node.layer != layer {
-                self.end_layer(layer.is_some());
-                layer = node.layer;
-            }
+            self.enter_layer(&mut layer, node.layer);
             match &node.operator {
                 Operator::RotaryTable => self.make_masks(),
                 Operator::Linear(linear) if linear.role.is_vocabulary() => self.leave_model(),
@@ -142,11 +140,15 @@ impl Lowering<'_> {
         }
         self.tape.returned = self.last_tensor();
         let late: Vec<_> = held.map(|held| held.value).collect();
+        // A model that knows its loss computes it before it lets its variables go.
+        if self.graph.loss == Loss::MeanSquare {
+            late.iter().for_each(|value| self.hold_value(*value));
+        }
         if self.training() {
             self.loss();
         }
-        for value in late {
-            self.hold_value(value);
+        if self.graph.loss != Loss::MeanSquare {
+            late.iter().for_each(|value| self.hold_value(*value));
         }
         let returned: Vec<_> = self.tape.returned.into_iter().collect();
         self.tape.hold(&returned);
@@ -166,6 +168,14 @@ impl Lowering<'_> {
     fn hold_value(&mut self, value: ValueId) {
         let tensors: Vec<_> = self.tensors[value.0].into_iter().collect();
         self.tape.hold(&tensors);
+    }
+
+    /// Ends the current block where another one begins.
+    fn enter_layer(&mut self, current: &mut Option<usize>, next: Option<usize>) {
+        if next != *current {
+            self.end_layer(current.is_some());
+            *current = next;
+        }
     }
 
     /// Ends a block, which may be recomputed as a whole.
@@ -199,6 +209,16 @@ impl Lowering<'_> {
         self.tape.tensor(Tensor { storage, elements, dtype, differentiable: false, origin })
     }
 
+    /// Whole numbers that the caller brings: words, steps, classes.
+    fn whole_numbers(&mut self, id: ValueId) -> TensorId {
+        let numbers = match self.tensors[id.0] {
+            Some(numbers) => numbers,
+            None => self.input(self.graph.values[id.0].rows, Dtype::I64),
+        };
+        self.tensors[id.0] = Some(numbers);
+        numbers
+    }
+
     fn node(&mut self, index: usize, node: &Node) {
         let value = self.graph.output(node);
         let output = match &node.operator {
@@ -207,6 +227,7 @@ impl Lowering<'_> {
             Operator::RotaryTable => return self.rotary_table(node),
             Operator::Split => return self.split(node),
             Operator::Mask => return,
+            Operator::Waves => self.waves(node, value),
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
@@ -249,11 +270,13 @@ impl Lowering<'_> {
             Operator::MaxPool => self.largest(inputs[0], value),
             Operator::Mean => self.mean(inputs[0], value),
             Operator::Resample => self.resampled(inputs[0], value),
+            Operator::Transpose => self.transposed(inputs[0]),
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable
             | Operator::Heads
             | Operator::Split
+            | Operator::Waves
             | Operator::Mask => inputs[0],
         }
     }
@@ -283,12 +306,7 @@ impl Lowering<'_> {
     }
 
     fn embedding(&mut self, node: &Node, value: Value) -> TensorId {
-        let rows = self.graph.values[node.inputs[0].0].rows;
-        let ids = match self.tensors[node.inputs[0].0] {
-            Some(ids) => ids,
-            None => self.input(rows, Dtype::I64),
-        };
-        self.tensors[node.inputs[0].0] = Some(ids);
+        let ids = self.whole_numbers(node.inputs[0]);
         let table = self.table_weight(node);
         self.table = Some(table);
         let dtype = self.numbers.stream;

@@ -292,18 +292,24 @@ impl<'tape> Replay<'tape> {
             self.gradients[loss.index()] = Some(piece);
         }
         for segment in tape.segments.iter().rev() {
+            let steps = &tape.steps[segment.steps.clone()];
             let mut ran = !segment.recomputed;
-            for step in tape.steps[segment.steps.clone()].iter().rev() {
+            let mut kept = if segment.recomputed { entering(tape, segment) } else { Vec::new() };
+            let first = steps.iter().position(|step| !step.saved.is_empty());
+            for (index, step) in steps.iter().enumerate().rev() {
                 if !ran && !step.saved.is_empty() && self.has_gradient(step) {
                     self.recompute(segment);
                     ran = true;
                 }
-                self.step_back(step, segment);
+                // What a stretch was run again from is let go with the last tensor it saved.
+                let leaving = match Some(index) == first && self.has_gradient(step) {
+                    true => std::mem::take(&mut kept),
+                    false => Vec::new(),
+                };
+                self.step_back(step, segment, &leaving);
             }
-            if segment.recomputed {
-                for input in entering(tape, segment) {
-                    self.release(input);
-                }
+            for input in kept {
+                self.release(input);
             }
         }
     }
@@ -312,13 +318,16 @@ impl<'tape> Replay<'tape> {
         step.outputs.iter().any(|output| self.gradients[output.index()].is_some())
     }
 
-    /// Runs a stretch again, up to the last step that saves something; what the rest would have
-    /// used is let go when the stretch is left.
+    /// Runs a stretch again, until the last step that saves something has saved it; what the rest
+    /// would have used is let go when the stretch is left.
     fn recompute(&mut self, segment: &Segment) {
         let tape = self.tape;
         let steps = &tape.steps[segment.steps.clone()];
         let last = steps.iter().rposition(|step| !step.saved.is_empty());
-        let (again, skipped) = steps.split_at(last.map_or(0, |last| last + 1));
+        // Inputs are saved before a kernel runs, outputs after it.
+        let makes = |step: &Step| step.saved.iter().any(|saved| step.outputs.contains(saved));
+        let run = |last: usize| if makes(&steps[last]) { last + 1 } else { last };
+        let (again, skipped) = steps.split_at(last.map_or(0, run));
         let first_made = first_made(tape, segment);
         let made = |steps: &'tape [Step]| {
             let outputs = steps.iter().flat_map(|step| &step.outputs);
@@ -335,12 +344,15 @@ impl<'tape> Replay<'tape> {
             self.retain(tensor);
         }
         self.run(again, Keep::Saved, first_made);
+        for saved in skipped.first().into_iter().flat_map(|step| &step.saved) {
+            self.retain(*saved);
+        }
         for tensor in used(skipped) {
             self.release(tensor);
         }
     }
 
-    fn step_back(&mut self, step: &Step, segment: &Segment) {
+    fn step_back(&mut self, step: &Step, segment: &Segment, leaving: &[TensorId]) {
         let tape = self.tape;
         if step.is_hold() || !self.has_gradient(step) {
             return;
@@ -376,8 +388,8 @@ impl<'tape> Replay<'tape> {
         for piece in incoming {
             self.live.give(piece);
         }
-        for saved in later {
-            self.release(*saved);
+        for tensor in later.iter().chain(leaving) {
+            self.release(*tensor);
         }
         for (tensor, piece) in made {
             self.accumulate(tensor, piece);

@@ -97,10 +97,17 @@ impl Builder {
         self.values[value.0]
     }
 
+    /// Sequences or images side by side.
+    #[must_use]
+    pub const fn batch(&self) -> u64 {
+        self.batch
+    }
+
     /// Keeps values up to this point, as the variables of a caller do.
     pub fn hold(&mut self, values: &[ValueId]) {
         let until = self.nodes.len();
-        self.held.extend(values.iter().map(|value| Held { value: *value, until }));
+        let layer = self.layer;
+        self.held.extend(values.iter().map(|value| Held { value: *value, until, layer }));
     }
 
     /// The graph.

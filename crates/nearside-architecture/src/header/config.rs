@@ -56,6 +56,9 @@ pub fn parse(bytes: &[u8]) -> Result<Architecture, HeaderError> {
         });
     }
     let outer = Object::parse(bytes)?;
+    if let Some(found) = super::diffusion::parse(&outer)? {
+        return Ok(found);
+    }
     let (name, family) = family(&outer)?;
     let (Some(family), None | Some(false)) = (family, outer.flag("is_encoder_decoder")?) else {
         return Ok(Architecture::Other { family: name, parameters: None });
@@ -574,7 +577,7 @@ mod tests {
         };
         assert_eq!(family("{\"model_type\": \"whisper\"}"), "whisper");
         assert_eq!(family("{\"model_type\": \"qwen3_next\", \"hidden_size\": 0}"), "qwen3_next");
-        assert_eq!(family("{\"_class_name\": \"UNet2DConditionModel\"}"), "UNet2DConditionModel");
+        assert_eq!(family("{\"_class_name\": \"UNet3DConditionModel\"}"), "UNet3DConditionModel");
         let hybrid = format!(
             "{{\"model_type\": \"qwen3\", {SMALL}, \"layer_types\": [\"linear_attention\",
             \"linear_attention\", \"linear_attention\", \"full_attention\"]}}"

@@ -5,6 +5,7 @@
 //! a weight file disagree about bytes, the weight file is right.
 
 pub mod config;
+mod diffusion;
 mod family;
 pub mod gguf;
 #[cfg(test)]

@@ -22,6 +22,13 @@ impl MaskKey {
     }
 }
 
+/// Whether the memory-efficient kernel runs, since the flash kernel has only 16-bit numbers and
+/// heads of up to 256.
+fn is_memory_efficient(attention: &AttentionShape, dtype: Dtype) -> bool {
+    let repeats = attention.heads != attention.key_value_heads;
+    attention.key_dim > 256 || (dtype == Dtype::F32 && !repeats)
+}
+
 impl Lowering<'_> {
     pub(super) fn attention(
         &mut self,
@@ -136,7 +143,7 @@ impl Lowering<'_> {
             false => inputs,
         };
         let dtype = self.tape.of(inputs[0]).dtype;
-        let rows = attention.rows() * attention.heads;
+        let mut rows = attention.rows() * attention.heads;
         let op = inputs
             .iter()
             .fold(Op::new("attention"), |op, input| op.read(*input, Flow::Fresh).save(*input));
@@ -145,13 +152,18 @@ impl Lowering<'_> {
                 let numbers = self.mask_numbers(flags, dtype);
                 op.read(numbers, Flow::Stop).save(numbers)
             }
+            _ if is_memory_efficient(attention, dtype) => {
+                rows =
+                    attention.queries.next_multiple_of(32) * attention.sequences * attention.heads;
+                op
+            }
             _ => op.backward_temporary(Dtype::F32.bytes(rows * attention.key_dim)),
         };
         let op = op
             .save_output(0)
             .save_output(1)
             .kernel(Kernel::Attention, self.graph.flops(node))
-            .make(rows * attention.value_dim, dtype)
+            .make(attention.rows() * attention.heads * attention.value_dim, dtype)
             .make(rows, Dtype::F32);
         self.run_op(op)
     }

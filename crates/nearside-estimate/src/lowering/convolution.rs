@@ -20,8 +20,9 @@ impl Lowering<'_> {
         let parameters = self.numbers.parameters;
         let weight = self.weight(elements, parameters);
         let bias = convolution.bias.then(|| self.weight(convolution.output, parameters));
-        let weight = self.in_product(weight);
+        // Autocast casts its arguments from the last to the first.
         let bias = bias.map(|bias| self.in_product(bias));
+        let weight = self.in_product(weight);
         let input = match self.numbers.autocast {
             true => self.cast(input, self.numbers.products),
             false => input,

@@ -41,13 +41,13 @@ impl Lowering<'_> {
         let stream = self.tape.of(input).dtype;
         let unpacked = self.unpacked(weight);
         let quantized = unpacked > Bytes::ZERO;
+        // Autocast casts its arguments from the last to the first.
+        let bias = bias.map(|bias| self.in_product(bias));
+        let weight = self.in_product(weight);
         let input = match quantized || self.numbers.autocast {
             true => self.cast(input, self.numbers.products),
             false => input,
         };
-        let [weight, bias] =
-            [Some(weight), bias].map(|leaf| leaf.map(|leaf| self.in_product(leaf)));
-        let Some(weight) = weight else { return input };
         let dtype = self.tape.of(input).dtype;
         let op = Op::new("linear").category(category);
         let op = match bias {

@@ -1,0 +1,203 @@
+//! What the `config.json` of a diffusers model says. Fields and defaults are those of the classes'
+//! constructors; a model that uses what is not built stays [`Architecture::Other`].
+
+use crate::{
+    AddedCondition, Architecture, Dtype, HeaderError, SpatialTransformer, Unet, UnetBlock,
+};
+
+use super::config::MAX_IMAGE;
+use super::family::{MAX_HEADS, MAX_HIDDEN, MAX_LAYERS};
+use super::json::Object;
+
+/// The most blocks on the way down; real ones have three or four.
+const MAX_BLOCKS: usize = 16;
+
+/// The model, if the class is one of diffusers that is known here.
+pub(super) fn parse(fields: &Object<'_>) -> Result<Option<Architecture>, HeaderError> {
+    let Some(class) = fields.string("_class_name")? else { return Ok(None) };
+    match class.as_str() {
+        "UNet2DConditionModel" => Reader { fields, class }.unet().map(Some),
+        _ => Ok(None),
+    }
+}
+
+struct Reader<'a> {
+    fields: &'a Object<'a>,
+    class: String,
+}
+
+impl Reader<'_> {
+    fn other(&self) -> Architecture {
+        Architecture::Other { family: self.class.clone(), parameters: None }
+    }
+
+    fn number(&self, name: &str, default: u64, most: u64) -> Result<u64, HeaderError> {
+        Ok(self.fields.number(name, 1..=most)?.unwrap_or(default))
+    }
+
+    fn flag(&self, name: &str, default: bool) -> Result<bool, HeaderError> {
+        Ok(self.fields.flag(name)?.unwrap_or(default))
+    }
+
+    /// A list of so many numbers, or one number for all of them.
+    fn each(&self, name: &str, count: usize, most: u64) -> Result<Option<Vec<u64>>, HeaderError> {
+        let Some(raw) = self.fields.raw(name) else { return Ok(None) };
+        let expected = || format!("a whole number from 1 to {most}, or a list of {count} of them");
+        let found: Vec<u64> = match raw.get().starts_with('[') {
+            true => self.fields.read(name, &expected())?.unwrap_or_default(),
+            false => vec![self.number(name, 1, most)?; count],
+        };
+        match found.len() == count && found.iter().all(|number| (1..=most).contains(number)) {
+            true => Ok(Some(found)),
+            false => Err(self.fields.wrong(name, &expected())),
+        }
+    }
+
+    /// Widths of blocks.
+    fn widths(&self, name: &str, default: &[u64]) -> Result<Vec<u64>, HeaderError> {
+        let expected = format!("a list of 1 to {MAX_BLOCKS} numbers from 1 to {MAX_HIDDEN}");
+        let found: Vec<u64> =
+            self.fields.read(name, &expected)?.unwrap_or_else(|| default.to_vec());
+        let valid = (1..=MAX_BLOCKS).contains(&found.len())
+            && found.iter().all(|width| (1..=MAX_HIDDEN).contains(width));
+        match valid {
+            true => Ok(found),
+            false => Err(self.fields.wrong(name, &expected)),
+        }
+    }
+
+    fn classes(&self, name: &str, default: &[&str]) -> Result<Vec<String>, HeaderError> {
+        let found: Option<Vec<String>> = self.fields.read(name, "a list of class names")?;
+        Ok(found.unwrap_or_else(|| default.iter().map(|class| (*class).to_owned()).collect()))
+    }
+
+    fn groups(&self, widths: &[u64]) -> Result<u64, HeaderError> {
+        let groups = self.number("norm_num_groups", 32, MAX_HIDDEN)?;
+        match widths.iter().all(|width| width.is_multiple_of(groups)) {
+            true => Ok(groups),
+            false => Err(self.fields.wrong("norm_num_groups", "a divisor of every block's width")),
+        }
+    }
+
+    fn dtype(&self) -> Result<Option<Dtype>, HeaderError> {
+        let name = self.fields.string("torch_dtype")?;
+        Ok(name.and_then(|name| name.parse().ok()))
+    }
+
+    /// Whether every named field is absent, false, zero or the given text: what is not built.
+    fn plain(&self, expected: &[(&str, &str)]) -> bool {
+        expected.iter().all(|(name, plain)| {
+            self.fields.raw(name).is_none_or(|raw| {
+                let text = raw.get();
+                text == *plain || text.trim_matches('"') == *plain
+            })
+        })
+    }
+
+    fn unet(&self) -> Result<Architecture, HeaderError> {
+        if !self.plain(UNET_PLAIN) {
+            return Ok(self.other());
+        }
+        let widths = self.widths("block_out_channels", &[320, 640, 1280, 1280])?;
+        let down = self.classes("down_block_types", UNET_DOWN)?;
+        let up = self.classes("up_block_types", UNET_UP)?;
+        let known = |class: &String| UNET_BLOCKS.contains(&class.as_str());
+        if !down.iter().chain(&up).all(known) {
+            return Ok(self.other());
+        }
+        if down.len() != widths.len() || up.len() != widths.len() {
+            let expected = format!("{} class names, one per block", widths.len());
+            return Err(self.fields.wrong("down_block_types", &expected));
+        }
+        let networks = self.each("layers_per_block", widths.len(), MAX_LAYERS)?;
+        let networks = networks.unwrap_or_else(|| vec![2; widths.len()]);
+        let transformers = self.transformers(&widths)?;
+        let block = |index: usize, class: &String, more: u64| UnetBlock {
+            width: widths[index],
+            networks: networks[index] + more,
+            transformer: class.starts_with("CrossAttn").then(|| transformers[index]),
+        };
+        let last = widths.len() - 1;
+        let side = self.number("sample_size", 64, MAX_IMAGE)?;
+        Ok(Architecture::Unet(Unet {
+            input: self.number("in_channels", 4, MAX_HIDDEN)?,
+            output: self.number("out_channels", 4, MAX_HIDDEN)?,
+            side,
+            text: self.number("cross_attention_dim", 1280, MAX_HIDDEN)?,
+            groups: self.groups(&widths)?,
+            added: self.added()?,
+            linear_projection: self.flag("use_linear_projection", false)?,
+            down: down.iter().enumerate().map(|(index, class)| block(index, class, 0)).collect(),
+            middle: transformers[last],
+            up: up.iter().enumerate().map(|(index, class)| block(last - index, class, 1)).collect(),
+            dtype: self.dtype()?,
+        }))
+    }
+
+    /// Heads and layers of every block. `attention_head_dim` is a number of heads, by the name that
+    /// the class keeps for the sake of old files (`UNet2DConditionModel.__init__`).
+    fn transformers(&self, widths: &[u64]) -> Result<Vec<SpatialTransformer>, HeaderError> {
+        let count = widths.len();
+        let name = match self.fields.raw("num_attention_heads") {
+            Some(_) => "num_attention_heads",
+            None => "attention_head_dim",
+        };
+        let heads = self.each(name, count, MAX_HEADS)?.unwrap_or_else(|| vec![8; count]);
+        if !widths.iter().zip(&heads).all(|(width, heads)| width.is_multiple_of(*heads)) {
+            return Err(self.fields.wrong(name, "divisors of the blocks' widths"));
+        }
+        let layers = self.each("transformer_layers_per_block", count, MAX_LAYERS)?;
+        let layers = layers.unwrap_or_else(|| vec![1; count]);
+        let transformer = |(heads, layers)| SpatialTransformer { heads, layers };
+        Ok(heads.into_iter().zip(layers).map(transformer).collect())
+    }
+
+    fn added(&self) -> Result<Option<AddedCondition>, HeaderError> {
+        match self.fields.raw("addition_embed_type") {
+            None => Ok(None),
+            Some(_) => Ok(Some(AddedCondition {
+                frequencies: self.fields.required(&["addition_time_embed_dim"], 1..=MAX_HIDDEN)?,
+                width: self
+                    .fields
+                    .required(&["projection_class_embeddings_input_dim"], 1..=MAX_HIDDEN)?,
+            })),
+        }
+    }
+}
+
+const UNET_BLOCKS: &[&str] =
+    &["CrossAttnDownBlock2D", "DownBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"];
+const UNET_DOWN: &[&str] =
+    &["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"];
+const UNET_UP: &[&str] =
+    &["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"];
+
+/// Options of a U-Net that are not built, and the value that leaves them out.
+const UNET_PLAIN: &[(&str, &str)] = &[
+    ("center_input_sample", "false"),
+    ("mid_block_type", "UNetMidBlock2DCrossAttn"),
+    ("only_cross_attention", "false"),
+    ("downsample_padding", "1"),
+    ("dropout", "0.0"),
+    ("act_fn", "silu"),
+    ("encoder_hid_dim", ""),
+    ("encoder_hid_dim_type", ""),
+    ("dual_cross_attention", "false"),
+    ("reverse_transformer_layers_per_block", ""),
+    ("class_embed_type", ""),
+    ("addition_embed_type", "text_time"),
+    ("num_class_embeds", ""),
+    ("resnet_time_scale_shift", "default"),
+    ("resnet_skip_time_act", "false"),
+    ("time_embedding_type", "positional"),
+    ("time_embedding_dim", ""),
+    ("time_embedding_act_fn", ""),
+    ("timestep_post_act", ""),
+    ("time_cond_proj_dim", ""),
+    ("conv_in_kernel", "3"),
+    ("conv_out_kernel", "3"),
+    ("attention_type", "default"),
+    ("class_embeddings_concat", "false"),
+    ("mid_block_only_cross_attention", ""),
+    ("cross_attention_norm", ""),
+];
