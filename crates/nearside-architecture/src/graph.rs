@@ -5,8 +5,13 @@
 
 mod builder;
 mod decoder;
+mod dit;
+mod flux;
 mod image;
+mod joint;
+mod modulated;
 mod unet;
+mod vae;
 
 use nearside_units::Flops;
 
@@ -94,6 +99,8 @@ pub struct Node {
     pub outputs: Vec<ValueId>,
     /// In which block; the embedding, the last norm and the output layer are in none.
     pub layer: Option<usize>,
+    /// The node whose parameters it uses once more, if it has none of its own.
+    pub shared: Option<usize>,
 }
 
 /// A value that a caller's variable keeps until that node is about to run.
@@ -193,7 +200,10 @@ impl Node {
     /// The parameters it owns.
     #[must_use]
     pub fn parameters(&self) -> Vec<Parameter> {
-        self.operator.parameters()
+        match self.shared {
+            Some(_) => Vec::new(),
+            None => self.operator.parameters(),
+        }
     }
 
     fn elements(&self) -> u64 {

@@ -10,8 +10,10 @@ mod dtype;
 mod error;
 mod graph;
 pub mod header;
+mod image_transformer;
 mod operator;
 mod unet;
+mod vae;
 
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Experts, FeedForward, GroupedAttention, LatentAttention,
@@ -20,10 +22,14 @@ pub use decoder::{
 pub use dtype::Dtype;
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
+pub use image_transformer::{
+    ClassTransformer, FluxTransformer, ImageTransformer, JointTransformer,
+};
 pub use operator::{
     Activation, AttentionShape, Convolution, Linear, Operator, Parameter, Projection, Sight,
 };
 pub use unet::{AddedCondition, SpatialTransformer, Unet, UnetBlock};
+pub use vae::{Coding, Vae};
 
 /// What a model is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +38,10 @@ pub enum Architecture {
     Decoder(Decoder),
     /// A U-Net that predicts noise in a latent image.
     Unet(Unet),
+    /// A transformer that predicts noise in a latent image.
+    ImageTransformer(ImageTransformer),
+    /// An autoencoder between pictures and latent images.
+    Vae(Vae),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -48,6 +58,10 @@ impl Architecture {
         match self {
             Self::Decoder(decoder) => Some(Graph::of(decoder, shape)),
             Self::Unet(unet) => Some(Graph::of_unet(unet, shape)),
+            Self::ImageTransformer(transformer) => {
+                Some(Graph::of_image_transformer(transformer, shape))
+            }
+            Self::Vae(vae) => Some(Graph::of_vae(vae, Coding::Decode, shape)),
             Self::Other { .. } => None,
         }
     }

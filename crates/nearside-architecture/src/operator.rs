@@ -98,6 +98,23 @@ pub enum Operator {
     Transpose,
     /// Sines and cosines of a number, such as the step of a diffusion, at several frequencies.
     Waves,
+    /// A sum with a number.
+    Shift,
+    /// Some rows of every sequence.
+    Slice,
+    /// A copy with zeros around every image.
+    Pad,
+    /// Adds a fixed row per position, from a table in 32 bits that is loaded with the weights.
+    FixedPositions {
+        /// Rows of the table.
+        rows: u64,
+    },
+    /// Sines and cosines of positions along several axes: makes two values.
+    AxisTable,
+    /// Rotates pairs of neighbouring elements by their position: value, cosines, sines.
+    PairRotary,
+    /// Parameters that are loaded and do nothing in this pass, each of so many elements.
+    Idle(Vec<u64>),
 }
 
 /// A pointwise nonlinearity.
@@ -298,7 +315,9 @@ impl Operator {
             Self::Embedding { rows, width } | Self::PositionTable { rows, width } => {
                 vec![Parameter::dense(rows * width, true)]
             }
-            Self::Norm { kind: Norm::Rms, width } => vec![Parameter::dense(*width, false)],
+            Self::Norm { kind: Norm::Rms | Norm::RmsWide, width } => {
+                vec![Parameter::dense(*width, false)]
+            }
             Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
             Self::Norm { kind: Norm::Layer | Norm::Group(_) | Norm::Batch, width } => {
                 vec![Parameter::dense(*width, false); 2]
@@ -333,7 +352,16 @@ impl Operator {
             | Self::Resample
             | Self::Transpose
             | Self::Waves
+            | Self::Shift
+            | Self::Slice
+            | Self::Pad
+            | Self::FixedPositions { .. }
+            | Self::AxisTable
+            | Self::PairRotary
             | Self::SoftCap => Vec::new(),
+            Self::Idle(parameters) => {
+                parameters.iter().map(|elements| Parameter::dense(*elements, true)).collect()
+            }
         }
     }
 
@@ -356,13 +384,19 @@ impl Operator {
                 2.0 * pairs * (attention.key_dim + attention.value_dim) as f64
             }
             Self::Norm { .. } => 5.0 * elements,
-            Self::Rotary => 3.0 * elements,
-            Self::Activation(_) | Self::SoftCap | Self::RotaryTable | Self::Waves => 4.0 * elements,
+            Self::Rotary | Self::PairRotary => 3.0 * elements,
+            Self::Activation(_)
+            | Self::SoftCap
+            | Self::RotaryTable
+            | Self::AxisTable
+            | Self::Waves => 4.0 * elements,
             Self::Multiply
             | Self::Add
             | Self::Scale
             | Self::LearnedScale { .. }
             | Self::Dropout
+            | Self::Shift
+            | Self::FixedPositions { .. }
             | Self::Resample
             | Self::Mean
             | Self::MaxPool
@@ -377,6 +411,9 @@ impl Operator {
             | Self::Concatenate
             | Self::Split
             | Self::Transpose
+            | Self::Slice
+            | Self::Pad
+            | Self::Idle(_)
             | Self::Copy => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

@@ -15,6 +15,7 @@
 mod adapter;
 mod attention;
 mod convolution;
+mod diffusion;
 mod experts;
 mod linear;
 mod loss;
@@ -23,6 +24,8 @@ mod op;
 mod pointwise;
 mod position;
 mod rearrange;
+
+use std::collections::VecDeque;
 
 use nearside_architecture::{Dtype, Graph, Loss, Node, Operator, Value, ValueId};
 use nearside_workload::{Adapter, Checkpointing, Recipe};
@@ -55,6 +58,8 @@ pub fn lower(graph: &Graph, recipe: &Recipe, trained: Trained) -> Tape {
         masks: Vec::new(),
         positions: None,
         table: None,
+        owned: Vec::with_capacity(graph.nodes.len()),
+        repeated: VecDeque::new(),
         casts: Vec::new(),
         returned_late: Vec::new(),
     };
@@ -111,6 +116,10 @@ struct Lowering<'graph> {
     positions: Option<TensorId>,
     /// The embedding table, which a tied output layer uses again.
     table: Option<TensorId>,
+    /// The weights of every node so far.
+    owned: Vec<Vec<TensorId>>,
+    /// Weights that the current node uses once more, in order.
+    repeated: VecDeque<TensorId>,
     /// Narrow copies of weights that autocast keeps for the pass.
     casts: Vec<(TensorId, TensorId)>,
     /// What an attention returned besides its output: the caller holds it until the block ends.
@@ -220,6 +229,8 @@ impl Lowering<'_> {
     }
 
     fn node(&mut self, index: usize, node: &Node) {
+        self.repeated = node.shared.map_or_else(VecDeque::new, |of| self.owned[of].clone().into());
+        self.owned.push(Vec::new());
         let value = self.graph.output(node);
         let output = match &node.operator {
             Operator::Embedding { .. } => self.embedding(node, value),
@@ -228,6 +239,8 @@ impl Lowering<'_> {
             Operator::Split => return self.split(node),
             Operator::Mask => return,
             Operator::Waves => self.waves(node, value),
+            Operator::AxisTable => return self.axis_table(node),
+            Operator::Idle(parameters) => return self.idle(parameters),
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
@@ -271,12 +284,19 @@ impl Lowering<'_> {
             Operator::Mean => self.mean(inputs[0], value),
             Operator::Resample => self.resampled(inputs[0], value),
             Operator::Transpose => self.transposed(inputs[0]),
+            Operator::Shift => self.shifted(inputs[0], value),
+            Operator::Slice => self.last_rows(inputs[0], value),
+            Operator::Pad => self.resampled(inputs[0], value),
+            Operator::FixedPositions { rows } => self.fixed_positions(*rows, inputs[0], value),
+            Operator::PairRotary => self.pair_rotary(inputs, value),
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable
             | Operator::Heads
             | Operator::Split
             | Operator::Waves
+            | Operator::AxisTable
+            | Operator::Idle(_)
             | Operator::Mask => inputs[0],
         }
     }
@@ -288,9 +308,31 @@ impl Lowering<'_> {
     }
 
     fn leaf(&mut self, elements: u64, dtype: Dtype, differentiable: bool) -> TensorId {
+        if let Some(weight) = self.repeated.pop_front() {
+            return weight;
+        }
+        let leaf = self.new_leaf(elements, dtype, differentiable);
+        if let Some(owned) = self.owned.last_mut() {
+            owned.push(leaf);
+        }
+        leaf
+    }
+
+    fn new_leaf(&mut self, elements: u64, dtype: Dtype, differentiable: bool) -> TensorId {
         let storage = self.tape.storage(dtype.bytes(elements), Category::Weights);
         let origin = Origin::Weight;
         self.tape.tensor(Tensor { storage, elements, dtype, differentiable, origin })
+    }
+
+    /// Weights that this pass does not use; no gradient reaches them.
+    fn idle(&mut self, parameters: &[u64]) {
+        let dtype = match self.training() {
+            true => self.numbers.products,
+            false => self.numbers.parameters,
+        };
+        for elements in parameters {
+            self.leaf(*elements, dtype, false);
+        }
     }
 
     /// The same numbers in another type: nothing happens where they have it already.
@@ -321,7 +363,7 @@ impl Lowering<'_> {
 
     /// A table of rows: a quantized file stores it quantized as well.
     fn table_weight(&mut self, node: &Node) -> TensorId {
-        let elements = node.parameters().iter().map(|parameter| parameter.elements).sum();
+        let elements = node.operator.parameters().iter().map(|parameter| parameter.elements).sum();
         let dtype = match self.trained {
             Trained::Nothing if self.recipe.weights != Dtype::Nf4 => self.recipe.weights,
             _ => self.numbers.parameters,

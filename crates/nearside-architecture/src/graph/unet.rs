@@ -111,7 +111,9 @@ impl Building<'_> {
 
     fn middle(&mut self, input: ValueId) -> ValueId {
         let width = self.builder.of(input).width;
-        let first = self.residual(input, width);
+        // The first network at the bottom is never run again.
+        let widths = [width, self.unet.groups];
+        let first = image::residual(&mut self.builder, input, widths, Some(self.time));
         let seen = self.transformer(self.unet.middle, first);
         self.builder.hold(&[first]);
         let second = self.residual(seen, width);

@@ -2,11 +2,12 @@
 //! constructors; a model that uses what is not built stays [`Architecture::Other`].
 
 use crate::{
-    AddedCondition, Architecture, Dtype, HeaderError, SpatialTransformer, Unet, UnetBlock,
+    AddedCondition, Architecture, ClassTransformer, Dtype, FluxTransformer, HeaderError,
+    ImageTransformer, JointTransformer, SpatialTransformer, Unet, UnetBlock, Vae,
 };
 
 use super::config::MAX_IMAGE;
-use super::family::{MAX_HEADS, MAX_HIDDEN, MAX_LAYERS};
+use super::family::{MAX_HEAD_DIM, MAX_HEADS, MAX_HIDDEN, MAX_LAYERS, MAX_VOCABULARY};
 use super::json::Object;
 
 /// The most blocks on the way down; real ones have three or four.
@@ -17,6 +18,10 @@ pub(super) fn parse(fields: &Object<'_>) -> Result<Option<Architecture>, HeaderE
     let Some(class) = fields.string("_class_name")? else { return Ok(None) };
     match class.as_str() {
         "UNet2DConditionModel" => Reader { fields, class }.unet().map(Some),
+        "AutoencoderKL" => Reader { fields, class }.vae().map(Some),
+        "DiTTransformer2DModel" => Reader { fields, class }.dit().map(Some),
+        "SD3Transformer2DModel" => Reader { fields, class }.joint().map(Some),
+        "FluxTransformer2DModel" => Reader { fields, class }.flux().map(Some),
         _ => Ok(None),
     }
 }
@@ -164,6 +169,120 @@ impl Reader<'_> {
         }
     }
 }
+
+impl Reader<'_> {
+    fn vae(&self) -> Result<Architecture, HeaderError> {
+        let widths = self.widths("block_out_channels", &[64])?;
+        let down = self.classes("down_block_types", &["DownEncoderBlock2D"])?;
+        let up = self.classes("up_block_types", &["UpDecoderBlock2D"])?;
+        let built = self.plain(VAE_PLAIN)
+            && down.iter().all(|class| class == "DownEncoderBlock2D")
+            && up.iter().all(|class| class == "UpDecoderBlock2D");
+        if !built {
+            return Ok(self.other());
+        }
+        if down.len() != widths.len() || up.len() != widths.len() {
+            let expected = format!("{} class names, one per block", widths.len());
+            return Err(self.fields.wrong("down_block_types", &expected));
+        }
+        Ok(Architecture::Vae(Vae {
+            input: self.number("in_channels", 3, MAX_HIDDEN)?,
+            output: self.number("out_channels", 3, MAX_HIDDEN)?,
+            latent: self.number("latent_channels", 4, MAX_HIDDEN)?,
+            side: self.number("sample_size", 32, MAX_IMAGE)?,
+            networks: self.number("layers_per_block", 1, MAX_LAYERS)?,
+            groups: self.groups(&widths)?,
+            after_encoder: self.flag("use_quant_conv", true)?,
+            before_decoder: self.flag("use_post_quant_conv", true)?,
+            dtype: self.dtype()?,
+            widths,
+        }))
+    }
+
+    fn heads(&self, heads: u64, head_dim: u64) -> Result<[u64; 2], HeaderError> {
+        Ok([
+            self.number("num_attention_heads", heads, MAX_HEADS)?,
+            self.number("attention_head_dim", head_dim, MAX_HEAD_DIM)?,
+        ])
+    }
+
+    fn dit(&self) -> Result<Architecture, HeaderError> {
+        if !self.plain(DIT_PLAIN) {
+            return Ok(self.other());
+        }
+        let [heads, head_dim] = self.heads(16, 72)?;
+        let input = self.number("in_channels", 4, MAX_HIDDEN)?;
+        Ok(Architecture::ImageTransformer(ImageTransformer::Class(ClassTransformer {
+            layers: self.number("num_layers", 28, MAX_LAYERS)?,
+            heads,
+            head_dim,
+            input,
+            output: self.number("out_channels", input, MAX_HIDDEN)?,
+            patch: self.number("patch_size", 2, MAX_PATCH)?,
+            side: self.number("sample_size", 32, MAX_IMAGE)?,
+            classes: self.number("num_embeds_ada_norm", 1000, MAX_VOCABULARY)?,
+            dtype: self.dtype()?,
+        })))
+    }
+
+    fn joint(&self) -> Result<Architecture, HeaderError> {
+        let [heads, head_dim] = self.heads(18, 64)?;
+        let caption = self.number("caption_projection_dim", 1152, MAX_HIDDEN)?;
+        if !self.plain(JOINT_PLAIN) || caption != heads * head_dim {
+            return Ok(self.other());
+        }
+        let input = self.number("in_channels", 16, MAX_HIDDEN)?;
+        Ok(Architecture::ImageTransformer(ImageTransformer::Joint(JointTransformer {
+            layers: self.number("num_layers", 18, MAX_LAYERS)?,
+            heads,
+            head_dim,
+            input,
+            output: self.number("out_channels", 16, MAX_HIDDEN)?,
+            patch: self.number("patch_size", 2, MAX_PATCH)?,
+            side: self.number("sample_size", 128, MAX_IMAGE)?,
+            positions: self.number("pos_embed_max_size", 96, MAX_IMAGE)?,
+            text: self.number("joint_attention_dim", 4096, MAX_HIDDEN)?,
+            pooled: self.number("pooled_projection_dim", 2048, MAX_HIDDEN)?,
+            dtype: self.dtype()?,
+        })))
+    }
+
+    fn flux(&self) -> Result<Architecture, HeaderError> {
+        if !self.plain(&[("patch_size", "1")]) {
+            return Ok(self.other());
+        }
+        let [heads, head_dim] = self.heads(24, 128)?;
+        let input = self.number("in_channels", 64, MAX_HIDDEN)?;
+        Ok(Architecture::ImageTransformer(ImageTransformer::Flux(FluxTransformer {
+            double: self.number("num_layers", 19, MAX_LAYERS)?,
+            single: self.number("num_single_layers", 38, MAX_LAYERS)?,
+            heads,
+            head_dim,
+            input,
+            output: self.number("out_channels", input, MAX_HIDDEN)?,
+            text: self.number("joint_attention_dim", 4096, MAX_HIDDEN)?,
+            pooled: self.number("pooled_projection_dim", 768, MAX_HIDDEN)?,
+            guidance: self.flag("guidance_embeds", false)?,
+            dtype: self.dtype()?,
+        })))
+    }
+}
+
+/// The largest side of a patch.
+const MAX_PATCH: u64 = 64;
+
+const VAE_PLAIN: &[(&str, &str)] = &[("act_fn", "silu"), ("mid_block_add_attention", "true")];
+
+const DIT_PLAIN: &[(&str, &str)] = &[
+    ("dropout", "0.0"),
+    ("attention_bias", "true"),
+    ("activation_fn", "gelu-approximate"),
+    ("norm_type", "ada_norm_zero"),
+    ("norm_elementwise_affine", "false"),
+    ("upcast_attention", "false"),
+];
+
+const JOINT_PLAIN: &[(&str, &str)] = &[("dual_attention_layers", "[]"), ("qk_norm", "")];
 
 const UNET_BLOCKS: &[&str] =
     &["CrossAttnDownBlock2D", "DownBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"];

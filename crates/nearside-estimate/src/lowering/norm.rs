@@ -14,12 +14,14 @@ impl Lowering<'_> {
         value: Value,
     ) -> TensorId {
         let parameters: Vec<_> = node
+            .operator
             .parameters()
             .into_iter()
             .map(|parameter| self.weight(parameter.elements, self.numbers.parameters))
             .collect();
         match (kind, parameters.as_slice()) {
             (Norm::Rms, [scale]) => self.root_mean_square(*scale, input, value),
+            (Norm::RmsWide, [scale]) => self.wide_root_mean_square(*scale, input, value),
             (Norm::Batch, _) => self.batch_norm(&parameters, input, value),
             (Norm::Group(groups), _) => {
                 self.kernel_norm(&parameters, input, value, self.graph.batch * groups)
