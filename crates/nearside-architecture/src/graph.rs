@@ -182,6 +182,15 @@ impl Graph {
         node.operator.flops(rows, width)
     }
 
+    /// The same beside parameters that are loaded and idle, each of so many elements.
+    #[must_use]
+    pub fn beside(mut self, idle: Vec<u64>) -> Self {
+        let operator = Operator::Idle(idle);
+        let (inputs, outputs) = (Vec::new(), Vec::new());
+        self.nodes.push(Node { operator, inputs, outputs, layer: None, shared: None });
+        self
+    }
+
     /// Elements that the key-value cache keeps for the whole batch when each sequence has `context`
     /// tokens.
     #[must_use]

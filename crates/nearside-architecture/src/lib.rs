@@ -12,6 +12,7 @@ mod graph;
 pub mod header;
 mod image_transformer;
 mod operator;
+mod pipeline;
 mod unet;
 mod vae;
 
@@ -28,6 +29,7 @@ pub use image_transformer::{
 pub use operator::{
     Activation, AttentionShape, Convolution, Linear, Operator, Parameter, Projection, Sight,
 };
+pub use pipeline::{Component, PicturePass, Pipeline};
 pub use unet::{AddedCondition, SpatialTransformer, Unet, UnetBlock};
 pub use vae::{Coding, Vae};
 
@@ -42,6 +44,8 @@ pub enum Architecture {
     ImageTransformer(ImageTransformer),
     /// An autoencoder between pictures and latent images.
     Vae(Vae),
+    /// Several models that make one picture.
+    Pipeline(Pipeline),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -62,6 +66,7 @@ impl Architecture {
                 Some(Graph::of_image_transformer(transformer, shape))
             }
             Self::Vae(vae) => Some(Graph::of_vae(vae, Coding::Decode, shape)),
+            Self::Pipeline(pipeline) => pipeline.denoising(shape),
             Self::Other { .. } => None,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use nearside_architecture::{Architecture, Dtype, Graph, Operator, Shape};
+use nearside_architecture::{Architecture, Component, Dtype, Graph, Operator, Shape};
 use nearside_units::{Bytes, Flops};
 use nearside_workload::{
     AttentionKernel, Batch, Custom, Preparation, Recipe, Serving, Task, Training, Workload,
@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::live::Peak;
 use crate::lowering::{Trained, lower};
 use crate::optimizer;
+use crate::pictures;
 use crate::tape::{Category, Kernel, Tape, Work};
 use crate::timeline::{self, Outputs, Passes, Program, TrainingStep};
 
@@ -203,10 +204,10 @@ fn of_training(
 }
 
 /// A program that lets go of what it no longer needs.
-const PROGRAM: Program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
+pub(crate) const PROGRAM: Program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
 
 /// Largest number of bytes that a pass may come to: sums of them stay within 64 bits.
-const MOST_BYTES: u128 = 1 << 62;
+pub(crate) const MOST_BYTES: u128 = 1 << 62;
 
 /// The graph of a pass whose sizes can be counted.
 fn bounded(
@@ -235,13 +236,23 @@ fn bounded(
     architecture.graph(shape).ok_or_else(|| not_built(architecture))
 }
 
-fn not_built(architecture: &Architecture) -> NotEstimated {
+pub(crate) fn not_built(architecture: &Architecture) -> NotEstimated {
     let family = match architecture {
         Architecture::Other { family, .. } => family.clone(),
         Architecture::Decoder(_) => "decoder".to_owned(),
         Architecture::Unet(_) => "U-Net".to_owned(),
         Architecture::ImageTransformer(_) => "image transformer".to_owned(),
         Architecture::Vae(_) => "autoencoder".to_owned(),
+        Architecture::Pipeline(pipeline) => {
+            let unknown = |component: &&Component| {
+                component.architecture.graph(Shape::images(1, None)).is_none()
+            };
+            let found = pipeline.components.iter().find(unknown);
+            return found.map_or_else(
+                || NotEstimated::Family { family: pipeline.class.clone() },
+                |component| not_built(&component.architecture),
+            );
+        }
     };
     NotEstimated::Family { family }
 }
@@ -261,7 +272,7 @@ fn training_kernels(tape: &Tape) -> Vec<Work> {
 }
 
 /// Equal kernels counted together, those that do nothing left out.
-fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32)> {
+pub(crate) fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32)> {
     let mut counts: BTreeMap<(Kernel, Bytes, u64), (Work, u32)> = BTreeMap::new();
     let busy = |work: &Work| work.bytes > Bytes::ZERO || work.flops > Flops::ZERO;
     for work in kernels.into_iter().filter(busy) {
@@ -271,7 +282,7 @@ fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32)> {
     counts.into_values().collect()
 }
 
-fn memory(tape: &Tape, peak: Peak) -> Memory {
+pub(crate) fn memory(tape: &Tape, peak: Peak) -> Memory {
     let elements = |weight| tape.of(weight).elements;
     Memory {
         place: format!("{}: {}", peak.pass, peak.step),
@@ -283,6 +294,9 @@ fn memory(tape: &Tape, peak: Peak) -> Memory {
 
 fn of_evaluation(workload: &Workload, batch: &Batch) -> Result<Demand, NotEstimated> {
     let rounds = batch.requests.div_ceil(batch.batch) as f64;
+    if pictures::are_made(architecture(workload)?) {
+        return pictures::demand(workload, Shape::images(batch.batch, None), rounds);
+    }
     let request = Request { prompt: batch.prompt, output: batch.output };
     let shape = Shape::prompt(batch.batch, batch.prompt);
     let answering = Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds };
@@ -290,6 +304,10 @@ fn of_evaluation(workload: &Workload, batch: &Batch) -> Result<Demand, NotEstima
 }
 
 fn of_serving(workload: &Workload, serving: &Serving) -> Result<Demand, NotEstimated> {
+    if pictures::are_made(architecture(workload)?) {
+        let rounds = serving.requests as f64 / serving.concurrency.max(1) as f64;
+        return pictures::demand(workload, Shape::images(serving.concurrency, None), rounds);
+    }
     let request = Request { prompt: serving.prompt, output: serving.output };
     let chunk = serving.prompt.clamp(1, PROMPT_CHUNK);
     let chunks = serving.prompt.div_ceil(chunk) as f64 * serving.requests as f64;

@@ -18,6 +18,7 @@ pub mod live;
 pub mod lowering;
 pub mod optimizer;
 pub mod ownership;
+mod pictures;
 pub mod roofline;
 pub mod tape;
 mod technique;

@@ -6,12 +6,17 @@ use crate::{
     ImageTransformer, JointTransformer, SpatialTransformer, Unet, UnetBlock, Vae,
 };
 
-use super::config::MAX_IMAGE;
 use super::family::{MAX_HEAD_DIM, MAX_HEADS, MAX_HIDDEN, MAX_LAYERS, MAX_VOCABULARY};
 use super::json::Object;
 
 /// The most blocks on the way down; real ones have three or four.
-const MAX_BLOCKS: usize = 16;
+pub(super) const MAX_BLOCKS: usize = 8;
+/// The most residual networks of a block; real ones have two.
+pub(super) const MAX_NETWORKS: u64 = 16;
+/// The most layers of a transformer between networks; real ones have up to ten.
+pub(super) const MAX_DEPTH: u64 = 64;
+/// The largest side of an image that a model may be made for, in its own places.
+pub(super) const MAX_SIDE: u64 = 1 << 13;
 
 /// The model, if the class is one of diffusers that is known here.
 pub(super) fn parse(fields: &Object<'_>) -> Result<Option<Architecture>, HeaderError> {
@@ -114,7 +119,7 @@ impl Reader<'_> {
             let expected = format!("{} class names, one per block", widths.len());
             return Err(self.fields.wrong("down_block_types", &expected));
         }
-        let networks = self.each("layers_per_block", widths.len(), MAX_LAYERS)?;
+        let networks = self.each("layers_per_block", widths.len(), MAX_NETWORKS)?;
         let networks = networks.unwrap_or_else(|| vec![2; widths.len()]);
         let transformers = self.transformers(&widths)?;
         let block = |index: usize, class: &String, more: u64| UnetBlock {
@@ -123,7 +128,7 @@ impl Reader<'_> {
             transformer: class.starts_with("CrossAttn").then(|| transformers[index]),
         };
         let last = widths.len() - 1;
-        let side = self.number("sample_size", 64, MAX_IMAGE)?;
+        let side = self.number("sample_size", 64, MAX_SIDE)?;
         Ok(Architecture::Unet(Unet {
             input: self.number("in_channels", 4, MAX_HIDDEN)?,
             output: self.number("out_channels", 4, MAX_HIDDEN)?,
@@ -151,7 +156,7 @@ impl Reader<'_> {
         if !widths.iter().zip(&heads).all(|(width, heads)| width.is_multiple_of(*heads)) {
             return Err(self.fields.wrong(name, "divisors of the blocks' widths"));
         }
-        let layers = self.each("transformer_layers_per_block", count, MAX_LAYERS)?;
+        let layers = self.each("transformer_layers_per_block", count, MAX_DEPTH)?;
         let layers = layers.unwrap_or_else(|| vec![1; count]);
         let transformer = |(heads, layers)| SpatialTransformer { heads, layers };
         Ok(heads.into_iter().zip(layers).map(transformer).collect())
@@ -189,8 +194,8 @@ impl Reader<'_> {
             input: self.number("in_channels", 3, MAX_HIDDEN)?,
             output: self.number("out_channels", 3, MAX_HIDDEN)?,
             latent: self.number("latent_channels", 4, MAX_HIDDEN)?,
-            side: self.number("sample_size", 32, MAX_IMAGE)?,
-            networks: self.number("layers_per_block", 1, MAX_LAYERS)?,
+            side: self.number("sample_size", 32, MAX_SIDE)?,
+            networks: self.number("layers_per_block", 1, MAX_NETWORKS)?,
             groups: self.groups(&widths)?,
             after_encoder: self.flag("use_quant_conv", true)?,
             before_decoder: self.flag("use_post_quant_conv", true)?,
@@ -219,7 +224,7 @@ impl Reader<'_> {
             input,
             output: self.number("out_channels", input, MAX_HIDDEN)?,
             patch: self.number("patch_size", 2, MAX_PATCH)?,
-            side: self.number("sample_size", 32, MAX_IMAGE)?,
+            side: self.number("sample_size", 32, MAX_SIDE)?,
             classes: self.number("num_embeds_ada_norm", 1000, MAX_VOCABULARY)?,
             dtype: self.dtype()?,
         })))
@@ -239,8 +244,8 @@ impl Reader<'_> {
             input,
             output: self.number("out_channels", 16, MAX_HIDDEN)?,
             patch: self.number("patch_size", 2, MAX_PATCH)?,
-            side: self.number("sample_size", 128, MAX_IMAGE)?,
-            positions: self.number("pos_embed_max_size", 96, MAX_IMAGE)?,
+            side: self.number("sample_size", 128, MAX_SIDE)?,
+            positions: self.number("pos_embed_max_size", 96, MAX_SIDE)?,
             text: self.number("joint_attention_dim", 4096, MAX_HIDDEN)?,
             pooled: self.number("pooled_projection_dim", 2048, MAX_HIDDEN)?,
             dtype: self.dtype()?,
@@ -320,3 +325,66 @@ const UNET_PLAIN: &[(&str, &str)] = &[
     ("mid_block_only_cross_attention", ""),
     ("cross_attention_norm", ""),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::header::config;
+    use crate::{Architecture, Shape, UnetBlock};
+
+    fn parsed(text: &str) -> Architecture {
+        config::parse(text.as_bytes()).unwrap()
+    }
+
+    fn unet(fields: &str) -> Architecture {
+        parsed(&format!("{{ \"_class_name\": \"UNet2DConditionModel\"{fields} }}"))
+    }
+
+    #[test]
+    fn lists_and_single_numbers_mean_the_same() {
+        let list = ", \"block_out_channels\": [64, 64, 64, 64], \"layers_per_block\": [2, 2, 2, 2],
+            \"attention_head_dim\": [8, 8, 8, 8], \"transformer_layers_per_block\": [1, 1, 1, 1]";
+        let single = ", \"block_out_channels\": [64, 64, 64, 64], \"attention_head_dim\": 8";
+        assert_eq!(unet(list), unet(single));
+    }
+
+    #[test]
+    fn the_way_up_mirrors_the_way_down_with_one_network_more() {
+        let fields = ", \"block_out_channels\": [32, 64],
+            \"down_block_types\": [\"DownBlock2D\", \"CrossAttnDownBlock2D\"],
+            \"up_block_types\": [\"CrossAttnUpBlock2D\", \"UpBlock2D\"], \"attention_head_dim\": [2, 4]";
+        let Architecture::Unet(unet) = unet(fields) else { unreachable!() };
+        assert_eq!(unet.up[1], UnetBlock { width: 32, networks: 3, transformer: None });
+        assert_eq!(unet.up[0].transformer.map(|transformer| transformer.heads), Some(4));
+        assert_eq!(unet.up[0].transformer, unet.down[1].transformer);
+    }
+
+    #[test]
+    fn what_is_not_built_is_not_guessed() {
+        for field in ["\"class_embed_type\": \"timestep\"", "\"only_cross_attention\": true"] {
+            let found = unet(&format!(", {field}"));
+            assert!(matches!(found, Architecture::Other { .. }), "{field}");
+        }
+        let dual = "{ \"_class_name\": \"SD3Transformer2DModel\", \"dual_attention_layers\": [0] }";
+        assert!(matches!(parsed(dual), Architecture::Other { .. }));
+    }
+
+    #[test]
+    fn impossible_widths_are_named() {
+        let text =
+            "{ \"_class_name\": \"UNet2DConditionModel\", \"block_out_channels\": [65, 65] }";
+        assert!(config::parse(text.as_bytes()).is_err());
+        let text = "{ \"_class_name\": \"AutoencoderKL\", \"layers_per_block\": 1000000 }";
+        let error = config::parse(text.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("layers_per_block"), "{error}");
+    }
+
+    #[test]
+    fn an_autoencoder_holds_both_ways() {
+        let vae = parsed("{ \"_class_name\": \"AutoencoderKL\", \"block_out_channels\": [64] }");
+        let Architecture::Vae(vae) = vae else { unreachable!() };
+        let count = |coding| {
+            crate::Graph::of_vae(&vae, coding, Shape::images(1, Some(64))).parameter_count()
+        };
+        assert_eq!(count(crate::Coding::Encode), count(crate::Coding::Decode));
+    }
+}

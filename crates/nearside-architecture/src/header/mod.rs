@@ -11,6 +11,7 @@ pub mod gguf;
 #[cfg(test)]
 mod hostile;
 mod json;
+pub mod pipeline;
 pub mod safetensors;
 
 pub use crate::error::Position;
