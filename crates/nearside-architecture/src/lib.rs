@@ -10,7 +10,7 @@ mod dtype;
 mod error;
 mod graph;
 pub mod header;
-mod image_transformer;
+mod denoising_transformer;
 mod operator;
 mod pipeline;
 mod unet;
@@ -23,8 +23,8 @@ pub use decoder::{
 pub use dtype::Dtype;
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
-pub use image_transformer::{
-    ClassTransformer, FluxTransformer, ImageTransformer, JointTransformer,
+pub use denoising_transformer::{
+    ClassTransformer, FluxTransformer, DenoisingTransformer, JointTransformer,
 };
 pub use operator::{
     Activation, AttentionShape, Convolution, Linear, Operator, Parameter, Projection, Sight,
@@ -41,7 +41,7 @@ pub enum Architecture {
     /// A U-Net that predicts noise in a latent image.
     Unet(Unet),
     /// A transformer that predicts noise in a latent image.
-    ImageTransformer(ImageTransformer),
+    DenoisingTransformer(DenoisingTransformer),
     /// An autoencoder between pictures and latent images.
     Vae(Vae),
     /// Several models that make one picture.
@@ -62,8 +62,8 @@ impl Architecture {
         match self {
             Self::Decoder(decoder) => Some(Graph::of(decoder, shape)),
             Self::Unet(unet) => Some(Graph::of_unet(unet, shape)),
-            Self::ImageTransformer(transformer) => {
-                Some(Graph::of_image_transformer(transformer, shape))
+            Self::DenoisingTransformer(transformer) => {
+                Some(Graph::of_denoising_transformer(transformer, shape))
             }
             Self::Vae(vae) => Some(Graph::of_vae(vae, Coding::Decode, shape)),
             Self::Pipeline(pipeline) => pipeline.denoising(shape),

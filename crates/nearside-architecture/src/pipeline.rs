@@ -4,7 +4,7 @@
 //! Each component is a model of its own with its own file; memory while answering is that of all
 //! components and of the pass that needs most besides, which often is the decoder's.
 
-use crate::{Architecture, Coding, Graph, ImageTransformer, Shape};
+use crate::{Architecture, Coding, Graph, DenoisingTransformer, Shape};
 
 /// Models that make one picture together.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ impl Pipeline {
         let denoises = |component: &&Component| {
             matches!(
                 component.architecture,
-                Architecture::Unet(_) | Architecture::ImageTransformer(_)
+                Architecture::Unet(_) | Architecture::DenoisingTransformer(_)
             )
         };
         self.components.iter().find(denoises)
@@ -79,7 +79,7 @@ impl Pipeline {
             denoiser @ Architecture::Unet(_) => {
                 (denoiser.graph(Shape { batch: 2 * shape.batch, ..shape })?, STEPS)
             }
-            denoiser @ Architecture::ImageTransformer(transformer) => {
+            denoiser @ Architecture::DenoisingTransformer(transformer) => {
                 let copies = if guided_twice(transformer) { 2 } else { 1 };
                 let shape = Shape { batch: copies * shape.batch, ..shape };
                 (denoiser.graph(shape)?, steps(transformer))
@@ -114,14 +114,14 @@ impl Pipeline {
 }
 
 /// Whether a picture is denoised twice, with the text and without it.
-const fn guided_twice(transformer: &ImageTransformer) -> bool {
-    !matches!(transformer, ImageTransformer::Flux(_))
+const fn guided_twice(transformer: &DenoisingTransformer) -> bool {
+    !matches!(transformer, DenoisingTransformer::Flux(_))
 }
 
-const fn steps(transformer: &ImageTransformer) -> u64 {
+const fn steps(transformer: &DenoisingTransformer) -> u64 {
     match transformer {
-        ImageTransformer::Class(_) => STEPS,
-        ImageTransformer::Joint(_) | ImageTransformer::Flux(_) => STRAIGHT_STEPS,
+        DenoisingTransformer::Class(_) => STEPS,
+        DenoisingTransformer::Joint(_) | DenoisingTransformer::Flux(_) => STRAIGHT_STEPS,
     }
 }
 
@@ -133,7 +133,7 @@ impl Architecture {
         let repeats = match self {
             Self::Pipeline(pipeline) => return pipeline.passes(shape),
             Self::Unet(_) => STEPS,
-            Self::ImageTransformer(transformer) => steps(transformer),
+            Self::DenoisingTransformer(transformer) => steps(transformer),
             Self::Vae(_) => 1,
             _ => return None,
         };

@@ -241,7 +241,7 @@ pub(crate) fn not_built(architecture: &Architecture) -> NotEstimated {
         Architecture::Other { family, .. } => family.clone(),
         Architecture::Decoder(_) => "decoder".to_owned(),
         Architecture::Unet(_) => "U-Net".to_owned(),
-        Architecture::ImageTransformer(_) => "image transformer".to_owned(),
+        Architecture::DenoisingTransformer(_) => "image transformer".to_owned(),
         Architecture::Vae(_) => "autoencoder".to_owned(),
         Architecture::Pipeline(pipeline) => {
             let unknown = |component: &&Component| {

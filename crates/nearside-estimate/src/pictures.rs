@@ -17,7 +17,7 @@ pub(crate) const fn are_made(architecture: &Architecture) -> bool {
     matches!(
         architecture,
         Architecture::Unet(_)
-            | Architecture::ImageTransformer(_)
+            | Architecture::DenoisingTransformer(_)
             | Architecture::Vae(_)
             | Architecture::Pipeline(_)
     )

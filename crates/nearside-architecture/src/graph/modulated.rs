@@ -2,17 +2,17 @@
 //! `embeddings.py` and `attention.py` of diffusers).
 
 use super::{Builder, Graph, Shape, Value, ValueId};
-use crate::{Activation, AttentionShape, ImageTransformer, Norm, Operator, Projection, Sight};
+use crate::{Activation, AttentionShape, DenoisingTransformer, Norm, Operator, Projection, Sight};
 
 impl Graph {
     /// A transformer at work on one denoising step of a picture of [`Shape::image`] pixels; the
     /// number of tokens of the shape means nothing to it.
     #[must_use]
-    pub fn of_image_transformer(transformer: &ImageTransformer, shape: Shape) -> Self {
+    pub fn of_denoising_transformer(transformer: &DenoisingTransformer, shape: Shape) -> Self {
         match transformer {
-            ImageTransformer::Class(transformer) => super::dit::graph(transformer, shape),
-            ImageTransformer::Joint(transformer) => super::joint::graph(transformer, shape),
-            ImageTransformer::Flux(transformer) => super::flux::graph(transformer, shape),
+            DenoisingTransformer::Class(transformer) => super::dit::graph(transformer, shape),
+            DenoisingTransformer::Joint(transformer) => super::joint::graph(transformer, shape),
+            DenoisingTransformer::Flux(transformer) => super::flux::graph(transformer, shape),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     AddedCondition, Architecture, ClassTransformer, Dtype, FluxTransformer, HeaderError,
-    ImageTransformer, JointTransformer, SpatialTransformer, Unet, UnetBlock, Vae,
+    DenoisingTransformer, JointTransformer, SpatialTransformer, Unet, UnetBlock, Vae,
 };
 
 use super::family::{MAX_HEAD_DIM, MAX_HEADS, MAX_HIDDEN, MAX_LAYERS, MAX_VOCABULARY};
@@ -217,7 +217,7 @@ impl Reader<'_> {
         }
         let [heads, head_dim] = self.heads(16, 72)?;
         let input = self.number("in_channels", 4, MAX_HIDDEN)?;
-        Ok(Architecture::ImageTransformer(ImageTransformer::Class(ClassTransformer {
+        Ok(Architecture::DenoisingTransformer(DenoisingTransformer::Class(ClassTransformer {
             layers: self.number("num_layers", 28, MAX_LAYERS)?,
             heads,
             head_dim,
@@ -237,7 +237,7 @@ impl Reader<'_> {
             return Ok(self.other());
         }
         let input = self.number("in_channels", 16, MAX_HIDDEN)?;
-        Ok(Architecture::ImageTransformer(ImageTransformer::Joint(JointTransformer {
+        Ok(Architecture::DenoisingTransformer(DenoisingTransformer::Joint(JointTransformer {
             layers: self.number("num_layers", 18, MAX_LAYERS)?,
             heads,
             head_dim,
@@ -258,7 +258,7 @@ impl Reader<'_> {
         }
         let [heads, head_dim] = self.heads(24, 128)?;
         let input = self.number("in_channels", 64, MAX_HIDDEN)?;
-        Ok(Architecture::ImageTransformer(ImageTransformer::Flux(FluxTransformer {
+        Ok(Architecture::DenoisingTransformer(DenoisingTransformer::Flux(FluxTransformer {
             double: self.number("num_layers", 19, MAX_LAYERS)?,
             single: self.number("num_single_layers", 38, MAX_LAYERS)?,
             heads,

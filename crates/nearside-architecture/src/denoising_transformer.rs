@@ -5,7 +5,7 @@ use crate::Dtype;
 
 /// A transformer that predicts noise.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ImageTransformer {
+pub enum DenoisingTransformer {
     /// Steered by a class (DiT, arXiv 2212.09748).
     Class(ClassTransformer),
     /// Image and text side by side, each with weights of its own (MMDiT, arXiv 2403.03206).
