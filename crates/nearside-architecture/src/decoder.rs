@@ -61,7 +61,7 @@ pub enum Norm {
     /// Root mean square, a scale per channel.
     Rms,
     /// The same, scaled in 32 bits before it is narrowed again (`torch.nn.RMSNorm`).
-    RmsWide,
+    MixedRms,
     /// Layer norm, a scale and a bias per channel.
     Layer,
     /// Layer norm without parameters.

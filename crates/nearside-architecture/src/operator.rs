@@ -315,7 +315,7 @@ impl Operator {
             Self::Embedding { rows, width } | Self::PositionTable { rows, width } => {
                 vec![Parameter::dense(rows * width, true)]
             }
-            Self::Norm { kind: Norm::Rms | Norm::RmsWide, width } => {
+            Self::Norm { kind: Norm::Rms | Norm::MixedRms, width } => {
                 vec![Parameter::dense(*width, false)]
             }
             Self::Norm { kind: Norm::Plain, .. } => Vec::new(),

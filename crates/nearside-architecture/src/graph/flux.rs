@@ -116,7 +116,7 @@ impl Building<'_> {
     fn normalised(&mut self, input: ValueId) -> ValueId {
         let Value { rows, width } = self.builder.of(input);
         let head = self.model.head_dim;
-        let norm = Operator::Norm { kind: Norm::RmsWide, width: head };
+        let norm = Operator::Norm { kind: Norm::MixedRms, width: head };
         self.builder.push(norm, &[input], rows * (width / head.max(1)), head)
     }
 

@@ -67,7 +67,7 @@ impl Lowering<'_> {
 
     /// `narrow(wide(x) / sqrt(mean(wide(x)^2) + eps) * scale)`, each step by itself
     /// (`rms_norm_composite`, aten/src/ATen/native/layer_norm.cpp).
-    pub(super) fn wide_root_mean_square(
+    pub(super) fn mixed_root_mean_square(
         &mut self,
         scale: TensorId,
         input: TensorId,

@@ -21,7 +21,7 @@ impl Lowering<'_> {
             .collect();
         match (kind, parameters.as_slice()) {
             (Norm::Rms, [scale]) => self.root_mean_square(*scale, input, value),
-            (Norm::RmsWide, [scale]) => self.wide_root_mean_square(*scale, input, value),
+            (Norm::MixedRms, [scale]) => self.mixed_root_mean_square(*scale, input, value),
             (Norm::Batch, _) => self.batch_norm(&parameters, input, value),
             (Norm::Group(groups), _) => {
                 self.kernel_norm(&parameters, input, value, self.graph.batch * groups)
