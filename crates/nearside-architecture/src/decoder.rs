@@ -64,6 +64,8 @@ pub enum Positions {
 pub enum Norm {
     /// Root mean square, a scale per channel.
     Rms,
+    /// The same, scaled in 32 bits before it is narrowed again (`torch.nn.RMSNorm`).
+    MixedRms,
     /// Layer norm, a scale and a bias per channel.
     Layer,
     /// Layer norm without parameters.

@@ -169,6 +169,23 @@ pub enum Operator {
     /// Attention of a value to itself with its projections, queries, keys and values in one
     /// product (`torch.nn.MultiheadAttention`).
     MultiheadAttention(AttentionShape),
+    /// Sines and cosines of a number, such as the step of a diffusion, at several frequencies.
+    Waves,
+    /// A sum with a number.
+    Shift,
+    /// Some rows of every sequence.
+    Slice,
+    /// Adds a fixed row per position, from a table in 32 bits that is loaded with the weights.
+    FixedPositions {
+        /// Rows of the table.
+        rows: u64,
+    },
+    /// Sines and cosines of positions along several axes: makes two values.
+    AxisTable,
+    /// Rotates pairs of neighbouring elements by their position: value, cosines, sines.
+    PairRotary,
+    /// Parameters that are loaded and do nothing in this pass, each of so many elements.
+    Idle(Vec<u64>),
 }
 
 /// A pointwise nonlinearity.
@@ -257,6 +274,8 @@ pub enum Projection {
     Router,
     /// Scores of experts, in 32 bits whatever the type of the model.
     WideRouter,
+    /// What a time step, a class or a pooled text does to a stream.
+    Modulation,
     /// To the vocabulary, with weights of its own.
     Output,
     /// To the vocabulary, with the weights of the embedding table.
@@ -458,7 +477,7 @@ impl Operator {
                 vec![Parameter::dense(rows * width, true)]
             }
             Self::Norm {
-                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms,
+                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms,
                 width,
             } => {
                 vec![Parameter::dense(*width, false)]
@@ -512,7 +531,16 @@ impl Operator {
             | Self::StochasticDepth(_)
             | Self::Transpose
             | Self::Pad
+            | Self::Waves
+            | Self::Shift
+            | Self::Slice
+            | Self::FixedPositions { .. }
+            | Self::AxisTable
+            | Self::PairRotary
             | Self::AveragePool => Vec::new(),
+            Self::Idle(parameters) => {
+                parameters.iter().map(|elements| Parameter::dense(*elements, true)).collect()
+            }
             Self::LearnedTokens { count, width } => {
                 vec![Parameter::dense(*width, false); usize::try_from(*count).unwrap_or(0)]
             }
@@ -537,13 +565,20 @@ impl Operator {
             Self::Attention(attention) => attention.operations(),
             Self::ClassicAttention(attention) => attention.shape.operations(),
             Self::Norm { .. } => 5.0 * elements,
-            Self::Rotary | Self::PartialRotary { .. } => 3.0 * elements,
-            Self::Activation(_) | Self::Gate | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
+            Self::Rotary | Self::PartialRotary { .. } | Self::PairRotary => 3.0 * elements,
+            Self::Activation(_)
+            | Self::Gate
+            | Self::SoftCap
+            | Self::RotaryTable
+            | Self::AxisTable
+            | Self::Waves => 4.0 * elements,
             Self::Multiply
             | Self::Add
             | Self::Scale
             | Self::LearnedScale { .. }
             | Self::Dropout
+            | Self::Shift
+            | Self::FixedPositions { .. }
             | Self::Resample
             | Self::Mean
             | Self::MaxPool
@@ -580,6 +615,8 @@ impl Operator {
             | Self::Copy
             | Self::Transpose
             | Self::LearnedTokens { .. }
+            | Self::Slice
+            | Self::Idle(_)
             | Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

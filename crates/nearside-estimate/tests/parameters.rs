@@ -34,6 +34,25 @@ fn graphs_have_the_published_number_of_parameters() {
 }
 
 #[test]
+fn denoisers_have_the_published_number_of_parameters() {
+    let catalog = Catalog::builtin().expect("the built-in catalog");
+    let mut counted = 0;
+    for model in catalog.models() {
+        let architecture = model.architecture().expect("a readable config");
+        let (Architecture::Pipeline(pipeline), Some(published)) =
+            (architecture, model.published_parameters)
+        else {
+            continue;
+        };
+        let denoiser = pipeline.denoiser().expect("a denoiser");
+        let graph = denoiser.architecture.graph(Shape::images(1, None)).expect("a graph");
+        assert_eq!(graph.parameter_count(), published, "{}", model.name);
+        counted += 1;
+    }
+    assert_eq!(counted, 4, "pipelines of the catalog");
+}
+
+#[test]
 fn active_parameters_of_mixtures_are_near_the_published_ones() {
     let catalog = Catalog::builtin().expect("the built-in catalog");
     let mut counted = 0;

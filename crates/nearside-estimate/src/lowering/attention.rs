@@ -22,6 +22,13 @@ impl MaskKey {
     }
 }
 
+/// Whether the memory-efficient kernel runs, since the flash kernel has only 16-bit numbers and
+/// heads of up to 256.
+fn is_memory_efficient(attention: &AttentionShape, dtype: Dtype) -> bool {
+    let repeats = attention.heads != attention.key_value_heads;
+    attention.key_dim > 256 || (dtype == Dtype::F32 && !repeats)
+}
+
 impl Lowering<'_> {
     pub(super) fn attention(
         &mut self,
@@ -306,18 +313,18 @@ impl Lowering<'_> {
 /// What the flash kernel sums the gradient of the queries in; the memory-efficient kernel, which
 /// alone reads 32-bit numbers, needs nothing like it.
 pub(super) fn flash_temporary(attention: &AttentionShape, dtype: Dtype) -> Bytes {
-    match dtype {
-        Dtype::F32 => Bytes::ZERO,
-        _ => Dtype::F32.bytes(attention.rows() * attention.heads * attention.key_dim),
+    match is_memory_efficient(attention, dtype) {
+        true => Bytes::ZERO,
+        false => Dtype::F32.bytes(attention.rows() * attention.heads * attention.key_dim),
     }
 }
 
 /// One number per row of scores; the memory-efficient kernel keeps them in lines of 32
 /// (`kAlignLSE`, mem_eff_attention/kernel_forward.h).
-pub(super) const fn row_statistics(attention: &AttentionShape, dtype: Dtype) -> u64 {
-    let queries = match dtype {
-        Dtype::F32 => attention.queries.div_ceil(32) * 32,
-        _ => attention.queries,
+pub(super) fn row_statistics(attention: &AttentionShape, dtype: Dtype) -> u64 {
+    let queries = match is_memory_efficient(attention, dtype) {
+        true => attention.queries.div_ceil(32) * 32,
+        false => attention.queries,
     };
     attention.sequences * attention.heads * queries
 }

@@ -66,6 +66,30 @@ impl Lowering<'_> {
         positions
     }
 
+    /// Sines and cosines of a number at several frequencies, in 32 bits, the cosines first
+    /// (`get_timestep_embedding` in diffusers), then narrowed to the model's type.
+    pub(super) fn waves(&mut self, node: &Node, value: Value) -> TensorId {
+        let (half, elements) = (value.width / 2, value.elements());
+        let wide = |name, inputs: &[TensorId], elements: u64| {
+            let op = Op::new(name).make(elements, Dtype::F32);
+            inputs.iter().fold(op, |op, input| op.read(*input, Flow::Stop))
+        };
+        let counted = self.run_op(wide("frequencies", &[], half));
+        let scaled = self.run_op(wide("frequencies", &[counted], half));
+        let exponent = self.run_op(wide("frequencies", &[scaled], half));
+        let frequencies = self.run_op(wide("frequencies", &[exponent], half));
+        let number = self.whole_numbers(node.inputs[0]);
+        let number = self.cast(number, Dtype::F32);
+        let angles = self.run_op(wide("angles", &[number, frequencies], elements / 2));
+        let angles = self.run_op(wide("angles", &[angles], elements / 2));
+        let sines = self.run_op(wide("waves", &[angles], elements / 2));
+        let cosines = self.run_op(wide("waves", &[angles], elements / 2));
+        let both = self.run_op(wide("waves", &[sines, cosines], elements));
+        let turned = self.run_op(wide("waves", &[both], elements));
+        self.tape.hold(&[exponent]);
+        self.cast(turned, self.numbers.stream)
+    }
+
     /// Something loaded with the weights that is never trained.
     pub(super) fn buffer(&mut self, elements: u64, dtype: Dtype) -> TensorId {
         let storage = self.tape.storage(dtype.bytes(elements), Category::Weights);
