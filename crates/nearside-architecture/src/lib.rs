@@ -14,7 +14,8 @@ mod operator;
 
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, GroupedAttention,
-    LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Scoring,
+    LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Rotation,
+    Scoring,
 };
 pub use dtype::Dtype;
 pub use error::{HeaderError, Position};

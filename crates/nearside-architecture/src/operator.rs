@@ -100,6 +100,18 @@ pub enum Operator {
     Slices,
     /// The logistic function.
     Gate,
+    /// Kept in a cache for later tokens.
+    Cached,
+    /// Parts of every head side by side.
+    JoinHeads,
+    /// Keys of every head, filled with their own part and one that all heads share.
+    FillHeads,
+    /// Rotates pairs of elements as complex numbers: value, cosines, sines.
+    ComplexRotary,
+    /// Rotates pairs of elements, even ones and odd ones by themselves: value, cosines, sines.
+    InterleavedRotary,
+    /// Sines and cosines of positions in 32 bits: makes two values.
+    WideRotaryTable,
     /// Rotates the first elements of every head, passes the others and puts them side by side.
     PartialRotary {
         /// Width of a head.
@@ -349,6 +361,12 @@ impl Operator {
             | Self::Resample
             | Self::Slices
             | Self::Gate
+            | Self::Cached
+            | Self::JoinHeads
+            | Self::FillHeads
+            | Self::ComplexRotary
+            | Self::InterleavedRotary
+            | Self::WideRotaryTable
             | Self::PartialRotary { .. }
             | Self::SoftCap => Vec::new(),
         }
@@ -373,8 +391,15 @@ impl Operator {
                 2.0 * pairs * (attention.key_dim + attention.value_dim) as f64
             }
             Self::Norm { .. } => 5.0 * elements,
-            Self::Rotary | Self::PartialRotary { .. } => 3.0 * elements,
-            Self::Activation(_) | Self::Gate | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
+            Self::Rotary
+            | Self::PartialRotary { .. }
+            | Self::ComplexRotary
+            | Self::InterleavedRotary => 3.0 * elements,
+            Self::Activation(_)
+            | Self::Gate
+            | Self::SoftCap
+            | Self::RotaryTable
+            | Self::WideRotaryTable => 4.0 * elements,
             Self::Multiply
             | Self::Add
             | Self::Scale
@@ -394,6 +419,9 @@ impl Operator {
             | Self::Concatenate
             | Self::Split
             | Self::Slices
+            | Self::Cached
+            | Self::JoinHeads
+            | Self::FillHeads
             | Self::Copy => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

@@ -16,6 +16,7 @@ mod adapter;
 mod attention;
 mod convolution;
 mod experts;
+mod latent;
 mod linear;
 mod loss;
 mod norm;
@@ -216,7 +217,8 @@ impl Lowering<'_> {
         let output = match &node.operator {
             Operator::Embedding { .. } => self.embedding(node, value),
             Operator::PositionTable { .. } => self.position_table(node, value),
-            Operator::RotaryTable => return self.rotary_table(node),
+            Operator::RotaryTable => return self.rotary_table(node, self.numbers.stream),
+            Operator::WideRotaryTable => return self.rotary_table(node, Dtype::F32),
             Operator::Split => return self.split(node),
             Operator::Mask => return self.make_masks(),
             Operator::Slices => return self.slices(node),
@@ -249,6 +251,12 @@ impl Lowering<'_> {
             Operator::Attention(attention) => self.attention(node, attention, inputs, value),
             Operator::Rotary => self.rotary(inputs, value),
             Operator::Gate => self.logistic(inputs[0], value),
+            Operator::Cached if self.training() => inputs[0],
+            Operator::Cached => self.cached(value.elements(), inputs[0]),
+            Operator::JoinHeads => self.joined_heads(inputs, value),
+            Operator::FillHeads => self.filled_heads(inputs, value),
+            Operator::ComplexRotary => self.complex_rotary(inputs, value),
+            Operator::InterleavedRotary => self.interleaved_rotary(inputs, value),
             Operator::PartialRotary { head, rotated } => {
                 self.partial_rotary(inputs, value, [*head, *rotated])
             }
@@ -275,6 +283,7 @@ impl Lowering<'_> {
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable
+            | Operator::WideRotaryTable
             | Operator::Heads
             | Operator::Split
             | Operator::Slices

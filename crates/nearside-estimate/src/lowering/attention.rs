@@ -31,7 +31,7 @@ impl Lowering<'_> {
         value: Value,
     ) -> TensorId {
         let [query, mut key, mut values] = [inputs[0], inputs[1], inputs[2]];
-        if !self.training() && attention.cached > 0 {
+        if !self.training() && self.caches(attention) {
             let rows = attention.sequences * attention.queries * attention.key_value_heads;
             key = self.cached(rows * attention.key_dim, key);
             values = self.cached(rows * attention.value_dim, values);
@@ -96,8 +96,15 @@ impl Lowering<'_> {
         }
     }
 
+    /// Whether a cache keeps the very keys and values that attention reads; others keep what these
+    /// are rebuilt from.
+    fn caches(&self, attention: &AttentionShape) -> bool {
+        let read = attention.key_value_heads * (attention.key_dim + attention.value_dim);
+        attention.cached == read
+    }
+
     /// The cache's own copy of new keys or values.
-    fn cached(&mut self, elements: u64, input: TensorId) -> TensorId {
+    pub(super) fn cached(&mut self, elements: u64, input: TensorId) -> TensorId {
         let op = Op::new("cache").read(input, Flow::Stop).category(Category::Cache).kept();
         let cached = self.run_op(op.make(elements, self.recipe.cache));
         self.heads_first.push(cached);
@@ -142,8 +149,13 @@ impl Lowering<'_> {
             }
             self.count_positions();
             let elements = attention.queries * attention.keys;
+            // Every sequence is padded in its own way.
+            let padded = match self.recipe.attention {
+                AttentionKernel::Masked => elements * attention.sequences,
+                AttentionKernel::Fused | AttentionKernel::Eager => elements,
+            };
             let flags = |read: &[TensorId]| {
-                let op = Op::new("mask").make(elements, Dtype::Bool);
+                let op = Op::new("mask").make(padded, Dtype::Bool);
                 read.iter().fold(op, |op, flags| op.read(*flags, Flow::Stop))
             };
             // What lies in the past; with a window or padding besides, both conditions one by one.
@@ -154,14 +166,14 @@ impl Lowering<'_> {
                 mask = self.run_op(flags(&[condition, past]));
             }
             if kernel == AttentionKernel::Eager {
-                mask = self.mask_numbers(mask, self.numbers.stream);
+                let elements = elements * attention.sequences;
+                mask = self.mask_numbers(mask, elements, self.numbers.stream);
             }
             self.masks.push((key, mask));
         }
     }
 
-    fn mask_numbers(&mut self, flags: TensorId, dtype: Dtype) -> TensorId {
-        let elements = self.tape.of(flags).elements;
+    fn mask_numbers(&mut self, flags: TensorId, elements: u64, dtype: Dtype) -> TensorId {
         self.run_op(Op::new("mask").read(flags, Flow::Stop).make(elements, dtype))
     }
 
@@ -190,7 +202,8 @@ impl Lowering<'_> {
             .fold(Op::new("attention"), |op, input| op.read(*input, Flow::Fresh).save(*input));
         let op = match (kernel, self.mask(attention)) {
             (AttentionKernel::Masked, Some(flags)) => {
-                let numbers = self.mask_numbers(flags, dtype);
+                let elements = self.tape.of(flags).elements;
+                let numbers = self.mask_numbers(flags, elements, dtype);
                 op.read(numbers, Flow::Stop).save(numbers)
             }
             // The flash kernel sums up the gradient of queries in 32 bits.
