@@ -313,12 +313,14 @@ impl<'tape> Replay<'tape> {
     }
 
     /// Runs a stretch again, up to the last step that saves something; what the rest would have
-    /// used is let go when the stretch is left.
+    /// used is let go when the stretch is left. That step itself does not run if it saves only what
+    /// it reads: recomputation is broken off when the last tensor has been saved.
     fn recompute(&mut self, segment: &Segment) {
         let tape = self.tape;
         let steps = &tape.steps[segment.steps.clone()];
         let last = steps.iter().rposition(|step| !step.saved.is_empty());
-        let (again, skipped) = steps.split_at(last.map_or(0, |last| last + 1));
+        let stop = last.map_or(0, |last| last + usize::from(saves_output(&steps[last])));
+        let (again, skipped) = steps.split_at(stop);
         let first_made = first_made(tape, segment);
         let made = |steps: &'tape [Step]| {
             let outputs = steps.iter().flat_map(|step| &step.outputs);
@@ -335,6 +337,11 @@ impl<'tape> Replay<'tape> {
             self.retain(tensor);
         }
         self.run(again, Keep::Saved, first_made);
+        if let Some(broken) = last.filter(|last| *last == stop) {
+            for saved in &steps[broken].saved {
+                self.retain(*saved);
+            }
+        }
         for tensor in used(skipped) {
             self.release(tensor);
         }
@@ -482,6 +489,11 @@ impl<'tape> Replay<'tape> {
             self.release(tensor);
         }
     }
+}
+
+/// Whether a step saves something that it makes.
+fn saves_output(step: &Step) -> bool {
+    step.saved.iter().any(|saved| step.outputs.contains(saved))
 }
 
 /// What the last step makes.

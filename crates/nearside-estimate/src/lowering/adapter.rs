@@ -25,11 +25,11 @@ impl Lowering<'_> {
         let elements = rows * linear.output;
         let scaled = Op::new("adapter scale").read(update, Flow::Fresh).make(elements, Dtype::F32);
         let scaled = self.run_op(scaled);
-        let sum = Op::new("adapter add").read(output, Flow::Pass).read(scaled, Flow::Pass);
+        let sum = Op::new("adapter add").read(scaled, Flow::Pass).read(output, Flow::Pass);
         let sum = self.run_op(sum.make(elements, Dtype::F32));
         let narrow = self.cast(sum, returned);
-        // peft's variables: the widened input until it returns.
-        self.tape.hold(&[wide]);
+        // peft's variables: the input, as it came and widened, until it returns.
+        self.tape.hold(&[wide, input]);
         narrow
     }
 
