@@ -178,7 +178,11 @@ mod tests {
     }
 
     fn norm(decoder: &Decoder, width: u64) -> u64 {
-        if matches!(decoder.norm, Norm::Rms | Norm::RmsOffset | Norm::RmsWide) { width } else { 2 * width }
+        if matches!(decoder.norm, Norm::Rms | Norm::RmsOffset | Norm::RmsWide) {
+            width
+        } else {
+            2 * width
+        }
     }
 
     fn count_layer(decoder: &Decoder, layer: &Layer) -> u64 {

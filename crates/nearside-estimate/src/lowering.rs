@@ -26,7 +26,7 @@ mod position;
 mod rearrange;
 
 use nearside_architecture::{Dtype, Graph, Node, Operator, Value, ValueId};
-use nearside_workload::{Adapter, Checkpointing, Recipe};
+use nearside_workload::{Adapter, Checkpointing, Recipe, VocabularyLoss};
 
 use crate::tape::{Category, Flow, Origin, Tape, Tensor, TensorId};
 use op::Op;
@@ -135,6 +135,7 @@ impl Lowering<'_> {
     fn run(&mut self) {
         let mut held = self.graph.held.iter().peekable();
         let mut layer = None;
+        let mut chunked = false;
         for (index, node) in self.graph.nodes.iter().enumerate() {
             if node.layer != layer {
                 let late = std::mem::take(&mut self.returned_late);
@@ -147,15 +148,25 @@ impl Lowering<'_> {
                 self.end_layer(layer.is_some());
                 layer = node.layer;
             }
-            match &node.operator {
-                Operator::Linear(linear) if linear.role.is_vocabulary() => self.leave_model(),
-                _ => {}
+            let vocabulary =
+                matches!(&node.operator, Operator::Linear(linear) if linear.role.is_vocabulary());
+            if vocabulary {
+                self.leave_model();
             }
-            self.node(index, node);
+            match (vocabulary, self.recipe.loss, self.training()) {
+                (true, VocabularyLoss::Chunked { tokens }, true) => {
+                    self.chunked_loss(node, index, tokens);
+                    chunked = true;
+                    break;
+                }
+                _ => self.recomputed_alone(index, node),
+            }
         }
-        self.tape.returned = self.last_tensor();
+        if !chunked {
+            self.tape.returned = self.last_tensor();
+        }
         let late: Vec<_> = held.map(|held| held.value).collect();
-        if self.training() {
+        if self.training() && !chunked {
             self.loss();
         }
         for value in late {
@@ -167,6 +178,20 @@ impl Lowering<'_> {
             std::mem::take(&mut self.casts).into_iter().map(|(_, cast)| cast).collect();
         self.tape.hold(&casts);
         self.end_layer(false);
+    }
+
+    /// A node, recomputed by itself where it is the attention that is to be recomputed.
+    fn recomputed_alone(&mut self, index: usize, node: &Node) {
+        let alone = self.training()
+            && self.recipe.checkpointing == Checkpointing::Attention
+            && matches!(node.operator, Operator::Attention(_));
+        if alone {
+            self.tape.end_segment(false);
+        }
+        self.node(index, node);
+        if alone {
+            self.tape.end_segment(true);
+        }
     }
 
     /// The inner model returns: its masks and positions are let go.

@@ -16,7 +16,7 @@ use nearside_estimate::timeline::{
 };
 use nearside_units::Bytes;
 use nearside_workload::{
-    Adapter, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
+    Adapter, AdapterMethod, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
 };
 
 /// What the estimator says of a row.
@@ -67,10 +67,15 @@ fn estimated(row: &Row<'_>) -> Estimated {
             "1" => Checkpointing::Full,
             _ => Checkpointing::None,
         },
+        ..Recipe::default()
     };
     let trained = match row["task"] {
         "full" => Trained::Everything,
-        "lora" => Trained::Adapters(Adapter { rank: 16, targets: AdapterTargets::Linear }),
+        "lora" => Trained::Adapters(Adapter {
+            rank: 16,
+            targets: AdapterTargets::Linear,
+            method: AdapterMethod::Lora,
+        }),
         _ => Trained::Nothing,
     };
     let (batch, sequence) = (number(row, "batch"), number(row, "seq"));

@@ -1,9 +1,9 @@
 //! Matrix products with weights.
 
-use nearside_architecture::{Dtype, Linear, Node, Projection, Value};
+use nearside_architecture::{Dtype, Linear, Node, Operator, Projection, Value};
 use nearside_units::Bytes;
 
-use super::adapter::adapts;
+use super::adapter::{Beside, adapts};
 use super::{Lowering, Op, Trained};
 use crate::tape::{Category, Flow, Kernel, TensorId};
 
@@ -15,10 +15,11 @@ impl Lowering<'_> {
         input: TensorId,
         value: Value,
     ) -> TensorId {
-        let output = self.projection(node, linear, input, value);
+        let (output, weight) = self.projection(node, linear, input, value);
         match self.trained {
             Trained::Adapters(adapter) if adapts(adapter.targets, linear.role) => {
-                self.adapter(adapter, linear, [input, output], value.rows)
+                let beside = Beside { linear, weight, input, output, rows: value.rows };
+                self.adapter(adapter, &beside)
             }
             _ => output,
         }
@@ -30,14 +31,12 @@ impl Lowering<'_> {
         linear: &Linear,
         input: TensorId,
         value: Value,
-    ) -> TensorId {
+    ) -> (TensorId, TensorId) {
         let vocabulary = linear.role.is_vocabulary();
-        let weight = match (linear.role, self.table) {
-            (Projection::TiedOutput, Some(table)) => table,
-            _ => self.weight(linear.input * linear.output, self.stored_in(linear.role)),
-        };
+        let weight = self.projection_weight(linear);
         let bias = linear.bias.then(|| self.weight(linear.output, self.numbers.parameters));
         let category = if vocabulary { Category::Logits } else { Category::Activations };
+        let stored = weight;
         let stream = self.tape.of(input).dtype;
         let unpacked = self.unpacked(weight);
         let quantized = unpacked > Bytes::ZERO;
@@ -47,7 +46,7 @@ impl Lowering<'_> {
         };
         let [weight, bias] =
             [Some(weight), bias].map(|leaf| leaf.map(|leaf| self.in_product(leaf)));
-        let Some(weight) = weight else { return input };
+        let Some(weight) = weight else { return (input, stored) };
         let [input, weight] = match linear.role == Projection::WideRouter && !self.numbers.autocast
         {
             true => [self.cast(input, Dtype::F32), self.cast(weight, Dtype::F32)],
@@ -68,11 +67,26 @@ impl Lowering<'_> {
         let op = op.forward_temporary(unpacked).backward_temporary(unpacked);
         let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
         let output = self.run_op(op.make(value.elements(), dtype));
-        match (quantized, bias) {
-            (true, Some(bias)) => self.quantized_output(output, Some(bias), stream),
-            (true, None) => self.quantized_output(output, None, stream),
-            (false, _) => output,
+        let output = match quantized {
+            true => self.quantized_output(output, bias, stream),
+            false => output,
+        };
+        (output, stored)
+    }
+
+    /// The weights of a projection: its own, or the embedding table once more.
+    fn projection_weight(&mut self, linear: &Linear) -> TensorId {
+        match (linear.role, self.table) {
+            (Projection::TiedOutput, Some(table)) => table,
+            _ => self.weight(linear.input * linear.output, self.stored_in(linear.role)),
         }
+    }
+
+    /// The weights of the output layer as its product reads them.
+    pub(super) fn vocabulary_weight(&mut self, node: &Node) -> TensorId {
+        let Operator::Linear(linear) = &node.operator else { return self.value(node.inputs[0]) };
+        let weight = self.projection_weight(linear);
+        self.in_product(weight)
     }
 
     /// A 4-bit layer adds its bias apart and returns what it was given.
