@@ -1,7 +1,7 @@
 //! Attention as frameworks compute it: one fused kernel, one with a mask, or step by step with the
 //! scores in memory.
 
-use nearside_architecture::{AttentionShape, Dtype, Node, Operator, Sight, Value};
+use nearside_architecture::{AttentionShape, Dtype, Node, Operator, Sight, Value, ValueId};
 use nearside_units::Flops;
 use nearside_workload::AttentionKernel;
 
@@ -61,27 +61,24 @@ impl Lowering<'_> {
         let tensor = self.tape.of(input);
         let reads = |later: &&Node| later.inputs.contains(&node.outputs[0]);
         let consumer = self.graph.nodes[index..].iter().find(reads);
-        let kept = match consumer.map(|consumer| &consumer.operator) {
-            Some(Operator::Attention(attention)) => {
-                let position = consumer.and_then(|node_| {
-                    node_.inputs.iter().position(|input| *input == node.outputs[0])
-                });
-                self.keeps_order(attention, position == Some(1))
+        let kept = consumer.is_some_and(|consumer| match &consumer.operator {
+            Operator::Attention(attention) => {
+                self.keeps_order(attention, consumer, node.outputs[0])
             }
             _ => false,
-        };
+        });
         let op = Op::new("heads").read(input, if kept { Flow::Pass } else { Flow::Fresh });
         self.run_op(op.make_in(tensor.storage, tensor.elements, tensor.dtype))
     }
 
-    /// Whether an attention returns the gradient of an input (a key or another) in the order in
-    /// which a projection made it: fused kernels do, and a product that transposes keys.
-    fn keeps_order(&self, attention: &AttentionShape, is_key: bool) -> bool {
+    /// Whether an attention returns the gradient of an input in the order in which a projection made
+    /// it: fused kernels do, and a product that transposes keys.
+    fn keeps_order(&self, attention: &AttentionShape, node: &Node, input: ValueId) -> bool {
         let repeated = attention.heads != attention.key_value_heads;
         match self.attention_kernel(attention) {
             AttentionKernel::Fused => true,
             AttentionKernel::Masked => !repeated,
-            AttentionKernel::Eager => is_key && !repeated,
+            AttentionKernel::Eager => !repeated && node.inputs.get(1) == Some(&input),
         }
     }
 
