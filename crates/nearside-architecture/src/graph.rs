@@ -248,7 +248,7 @@ mod tests {
     use super::*;
     use crate::{
         Activation, Attention, Decoder, Dense, Dropout, FeedForward, GroupedAttention,
-        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions,
+        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, Rotation,
     };
 
     fn decoder(layers: Vec<Layer>) -> Decoder {
@@ -335,6 +335,7 @@ mod tests {
             rotary_dim: 64,
             plain_dim: 128,
             value_dim: 128,
+            rotation: Rotation::Interleaved,
         });
         assert_eq!(cached(vec![layer(attention); 61], 1, 100), 35_136 * 100);
     }

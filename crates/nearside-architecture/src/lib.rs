@@ -24,7 +24,8 @@ mod vae;
 pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, GroupedAttention,
-    LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Scoring,
+    LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Rotation,
+    Scoring,
 };
 pub use denoising_transformer::{
     ClassTransformer, DenoisingTransformer, FluxTransformer, JointTransformer,

@@ -102,6 +102,18 @@ pub enum Operator {
     Slices,
     /// The logistic function.
     Gate,
+    /// Kept in a cache for later tokens.
+    Cached,
+    /// Parts of every head side by side.
+    JoinHeads,
+    /// Keys of every head, filled with their own part and one that all heads share.
+    FillHeads,
+    /// Rotates pairs of elements as complex numbers: value, cosines, sines.
+    ComplexRotary,
+    /// Rotates pairs of elements, even ones and odd ones by themselves: value, cosines, sines.
+    InterleavedRotary,
+    /// Sines and cosines of positions in 32 bits: makes two values.
+    WideRotaryTable,
     /// Rotates the first elements of every head, passes the others and puts them side by side.
     PartialRotary {
         /// Width of a head.
@@ -518,6 +530,12 @@ impl Operator {
             | Self::Resample
             | Self::Slices
             | Self::Gate
+            | Self::Cached
+            | Self::JoinHeads
+            | Self::FillHeads
+            | Self::ComplexRotary
+            | Self::InterleavedRotary
+            | Self::WideRotaryTable
             | Self::PartialRotary { .. }
             | Self::Counting { .. }
             | Self::Indices
@@ -565,12 +583,17 @@ impl Operator {
             Self::Attention(attention) => attention.operations(),
             Self::ClassicAttention(attention) => attention.shape.operations(),
             Self::Norm { .. } => 5.0 * elements,
-            Self::Rotary | Self::PartialRotary { .. } | Self::PairRotary => 3.0 * elements,
+            Self::Rotary
+            | Self::PartialRotary { .. }
+            | Self::PairRotary
+            | Self::ComplexRotary
+            | Self::InterleavedRotary => 3.0 * elements,
             Self::Activation(_)
             | Self::Gate
             | Self::SoftCap
             | Self::RotaryTable
             | Self::AxisTable
+            | Self::WideRotaryTable
             | Self::Waves => 4.0 * elements,
             Self::Multiply
             | Self::Add
@@ -617,6 +640,9 @@ impl Operator {
             | Self::LearnedTokens { .. }
             | Self::Slice
             | Self::Idle(_)
+            | Self::Cached
+            | Self::JoinHeads
+            | Self::FillHeads
             | Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

@@ -20,6 +20,7 @@ mod diffusion;
 mod distance;
 mod experts;
 mod image;
+mod latent;
 mod linear;
 mod lookup;
 mod loss;
@@ -35,7 +36,7 @@ use std::collections::VecDeque;
 
 use nearside_architecture::{Dtype, Graph, Loss, Node, Operator, Value, ValueId};
 use nearside_units::Bytes;
-use nearside_workload::{Adapter, Checkpointing, Recipe};
+use nearside_workload::{Adapter, Checkpointing, Recipe, VocabularyLoss};
 
 use crate::tape::{Category, Flow, Origin, Tape, Tensor, TensorId};
 use op::Op;
@@ -155,6 +156,7 @@ impl Lowering<'_> {
     fn run(&mut self) {
         let mut held = self.graph.held.iter().peekable();
         let mut layer = None;
+        let mut chunked = false;
         for (index, node) in self.graph.nodes.iter().enumerate() {
             if node.layer != layer {
                 let late = std::mem::take(&mut self.returned_late);
@@ -165,19 +167,29 @@ impl Lowering<'_> {
                 self.hold_value(next.value);
             }
             self.enter_layer(&mut layer, node.layer);
-            match &node.operator {
-                Operator::Linear(linear) if linear.role.is_vocabulary() => self.leave_model(),
-                _ => {}
+            let vocabulary =
+                matches!(&node.operator, Operator::Linear(linear) if linear.role.is_vocabulary());
+            if vocabulary {
+                self.leave_model();
             }
-            self.node(index, node);
+            match (vocabulary, self.recipe.loss, self.training()) {
+                (true, VocabularyLoss::Chunked { tokens }, true) => {
+                    self.chunked_loss(node, index, tokens);
+                    chunked = true;
+                    break;
+                }
+                _ => self.recomputed_alone(index, node),
+            }
         }
-        self.tape.returned = self.last_tensor();
+        if !chunked {
+            self.tape.returned = self.last_tensor();
+        }
         let late: Vec<_> = held.map(|held| held.value).collect();
         // A model that knows its loss computes it before it lets its variables go.
         if self.graph.loss == Loss::MeanSquare {
             late.iter().for_each(|value| self.hold_value(*value));
         }
-        if self.training() {
+        if self.training() && !chunked {
             self.loss();
         }
         if self.graph.loss != Loss::MeanSquare {
@@ -189,6 +201,20 @@ impl Lowering<'_> {
             std::mem::take(&mut self.casts).into_iter().map(|(_, cast)| cast).collect();
         self.tape.hold(&casts);
         self.end_layer(false);
+    }
+
+    /// A node, recomputed by itself where it is the attention that is to be recomputed.
+    fn recomputed_alone(&mut self, index: usize, node: &Node) {
+        let alone = self.training()
+            && self.recipe.checkpointing == Checkpointing::Attention
+            && matches!(node.operator, Operator::Attention(_));
+        if alone {
+            self.tape.end_segment(false);
+        }
+        self.node(index, node);
+        if alone {
+            self.tape.end_segment(true);
+        }
     }
 
     /// The inner model returns: its masks and positions are let go.
@@ -259,7 +285,8 @@ impl Lowering<'_> {
         let output = match &node.operator {
             Operator::Embedding { .. } => self.embedding(node, value),
             Operator::PositionTable { .. } => self.position_table(node, value),
-            Operator::RotaryTable => return self.rotary_table(node),
+            Operator::RotaryTable => return self.rotary_table(node, self.numbers.stream),
+            Operator::WideRotaryTable => return self.rotary_table(node, Dtype::F32),
             Operator::Split => return self.split(node),
             Operator::Mask => return self.make_masks(),
             Operator::Slices => return self.slices(node),
@@ -309,6 +336,12 @@ impl Lowering<'_> {
             Operator::Attention(attention) => self.attention(node, attention, inputs, value),
             Operator::Rotary => self.rotary(inputs, value),
             Operator::Gate => self.logistic(inputs[0], value),
+            Operator::Cached if self.training() => inputs[0],
+            Operator::Cached => self.cached(value.elements(), inputs[0]),
+            Operator::JoinHeads => self.joined_heads(inputs, value),
+            Operator::FillHeads => self.filled_heads(inputs, value),
+            Operator::ComplexRotary => self.complex_rotary(inputs, value),
+            Operator::InterleavedRotary => self.interleaved_rotary(inputs, value),
             Operator::PartialRotary { head, rotated } => {
                 self.partial_rotary(inputs, value, [*head, *rotated])
             }
@@ -358,6 +391,7 @@ impl Lowering<'_> {
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable
+            | Operator::WideRotaryTable
             | Operator::Heads
             | Operator::Split
             | Operator::Slices

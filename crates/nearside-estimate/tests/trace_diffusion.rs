@@ -65,6 +65,7 @@ fn estimated(row: &Row<'_>) -> (Bytes, Replayed) {
         name => name.parse().expect("a type"),
     };
     let recipe = Recipe {
+        loss: nearside_workload::VocabularyLoss::Whole,
         weights,
         compute,
         cache: compute,

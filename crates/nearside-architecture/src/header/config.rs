@@ -126,7 +126,7 @@ impl Config<'_> {
         };
         let context = fields.first(CONTEXT, 1..=MAX_CONTEXT)?;
         let positions = match (family.learned_positions, context) {
-            (false, _) => family.rotary(),
+            (false, _) => family.rotary,
             (true, Some(rows)) if rows <= MAX_VOCABULARY => Positions::Learned(rows),
             (true, _) => return Err(fields.missing(CONTEXT)),
         };
@@ -252,6 +252,7 @@ impl Config<'_> {
             rotary_dim: width("qk_rope_head_dim")?,
             plain_dim: width("qk_nope_head_dim")?,
             value_dim: width("v_head_dim")?,
+            rotation: self.family.rotation,
         })
     }
 

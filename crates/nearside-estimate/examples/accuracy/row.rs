@@ -119,6 +119,7 @@ impl Row {
             "lora" | "qlora" => Ok(Trained::Adapters(Adapter {
                 rank: self.number("lora_rank", 16)?,
                 targets: self.targets()?,
+                method: nearside_workload::AdapterMethod::Lora,
             })),
             "prefill" | "infer" | "decode" | "encode" => Ok(Trained::Nothing),
             task => Err(format!("task {task:?} is not known")),
@@ -150,6 +151,7 @@ impl Row {
             weights,
             compute,
             cache: compute,
+            loss: nearside_workload::VocabularyLoss::Whole,
             optimizer: self.optimizer()?,
             attention: self.attention()?,
             checkpointing: match self.cell("checkpointing") {

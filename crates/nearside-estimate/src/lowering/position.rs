@@ -23,7 +23,7 @@ impl Lowering<'_> {
 
     /// Sines and cosines of every position, computed in 32 bits
     /// (`LlamaRotaryEmbedding.forward` in transformers).
-    pub(super) fn rotary_table(&mut self, node: &Node) {
+    pub(super) fn rotary_table(&mut self, node: &Node, dtype: Dtype) {
         let table = self.graph.output(node);
         let Value { rows: tokens, width } = table;
         for _ in 0..2 {
@@ -42,8 +42,7 @@ impl Lowering<'_> {
             let raw = self.run_op(wide("angles", &[doubled], table.elements()));
             scaled.push(self.run_op(wide("angles", &[raw], table.elements())));
         }
-        let narrow: Vec<_> =
-            scaled.iter().map(|table| self.cast(*table, self.numbers.stream)).collect();
+        let narrow: Vec<_> = scaled.iter().map(|table| self.cast(*table, dtype)).collect();
         self.tape.hold(&[angles, doubled]);
         self.tape.hold(&scaled);
         for (output, tensor) in node.outputs.iter().zip(narrow) {
@@ -103,8 +102,9 @@ impl Lowering<'_> {
         let (elements, dtype) = (value.elements(), self.tape.of(inputs[0]).dtype);
         let input = inputs[0];
         let [cosines, sines] = [inputs[1], inputs[2]];
+        let turning = self.wider(input, cosines);
         let straight = Op::new("rotary").read(input, Flow::Fresh).read(cosines, Flow::Stop);
-        let straight = self.run_op(straight.save(cosines).make(elements, dtype));
+        let straight = self.run_op(straight.save(cosines).make(elements, turning));
         let storage = self.tape.of(input).storage;
         let half = |input| {
             Op::new("rotary half").read(input, Flow::Fresh).make_in(storage, elements / 2, dtype)
@@ -115,9 +115,10 @@ impl Lowering<'_> {
         let turned = Op::new("rotary").read(negative, Flow::Pass).read(first, Flow::Pass);
         let turned = self.run_op(turned.make(elements, dtype));
         let crossed = Op::new("rotary").read(turned, Flow::Fresh).read(sines, Flow::Stop);
-        let crossed = self.run_op(crossed.save(sines).make(elements, dtype));
+        let crossed = self.run_op(crossed.save(sines).make(elements, turning));
         let sum = Op::new("rotary").read(straight, Flow::Pass).read(crossed, Flow::Pass);
-        self.run_op(sum.make(elements, dtype))
+        let sum = self.run_op(sum.make(elements, turning));
+        self.cast(sum, dtype)
     }
 
     /// The first elements of every head rotated, the others beside them: views are cut, and one
