@@ -15,7 +15,7 @@ use nearside_estimate::timeline::{
     Outputs, Passes, Program, Replayed, TrainingStep, inference, training,
 };
 use nearside_units::Bytes;
-use nearside_workload::{Adapter, AdapterTargets, Recipe};
+use nearside_workload::{Adapter, AdapterTargets, Parallelism, Recipe};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         optimizer: word(4).parse()?,
         attention: word(2).parse()?,
         checkpointing: word(3).parse()?,
+        parallelism: Parallelism::default(),
     };
     let trained = match word(1) {
         "full" => Trained::Everything,

@@ -10,9 +10,11 @@ use nearside_workload::{
 };
 use thiserror::Error;
 
+use crate::communication::{Collective, Exchange, Overlap};
 use crate::live::Peak;
 use crate::lowering::{Trained, lower};
 use crate::optimizer;
+use crate::parallel::{Groups, NotShared, tensor, training, used_devices};
 use crate::tape::{Category, Flow, Input, Kernel, Step, Tape, Work};
 use crate::timeline::{self, Outputs, Passes, Program, TrainingStep};
 
@@ -28,8 +30,12 @@ pub struct Demand {
     pub passes: Vec<Pass>,
     /// Weights that must be loaded before work starts.
     pub load: Bytes,
-    /// Bytes that devices exchange per optimizer step when there are several.
-    pub exchanged: Bytes,
+    /// What devices exchange when there are several.
+    pub exchanges: Vec<Exchange>,
+    /// What waits in the machine's memory.
+    pub host: training::HostShare,
+    /// How devices share the work, in words; `None` where each works as if alone.
+    pub sharing: Option<String>,
     /// Work for processors alone, in core-seconds.
     pub core_seconds: f64,
 }
@@ -88,6 +94,9 @@ pub enum NotEstimated {
         /// Tokens in one pass.
         tokens: u128,
     },
+    /// Devices cannot share the work as stated.
+    #[error(transparent)]
+    Sharing(#[from] NotShared),
     /// Weights and arithmetic of different types in training.
     #[error("training with {weights} weights and {compute} arithmetic is not estimated yet")]
     MixedPrecision {
@@ -112,8 +121,8 @@ pub fn demand(workload: &Workload, devices: u64) -> Result<Demand, NotEstimated>
         Task::Lora(training, adapter) | Task::Qlora(training, adapter) => {
             of_training(workload, training, Trained::Adapters(*adapter), devices)
         }
-        Task::Inference(serving) => of_serving(workload, serving),
-        Task::Evaluation(batch) => of_evaluation(workload, batch),
+        Task::Inference(serving) => of_serving(workload, serving, devices),
+        Task::Evaluation(batch) => of_evaluation(workload, batch, devices),
     }
 }
 
@@ -124,8 +133,13 @@ pub fn usable_devices(workload: &Workload, devices: u64) -> u64 {
         Task::Pretrain(training)
         | Task::FineTune(training)
         | Task::Lora(training, _)
-        | Task::Qlora(training, _) => devices.min(training.batch).max(1),
-        Task::Inference(_) | Task::Evaluation(_) | Task::Preparation(_) | Task::Custom(_) => 1,
+        | Task::Qlora(training, _) => {
+            used_devices(&workload.recipe.parallelism, devices, training.batch)
+        }
+        Task::Inference(_) | Task::Evaluation(_) => {
+            used_devices(&workload.recipe.parallelism, devices, 1)
+        }
+        Task::Preparation(_) | Task::Custom(_) => 1,
     }
 }
 
@@ -135,7 +149,9 @@ fn of_preparation(preparation: &Preparation) -> Demand {
         memory: Memory { by_category, place: "stated".to_owned(), parameters: 0, trained: 0 },
         passes: Vec::new(),
         load: Bytes::ZERO,
-        exchanged: Bytes::ZERO,
+        exchanges: Vec::new(),
+        host: training::HostShare::default(),
+        sharing: None,
         core_seconds: preparation.bytes.as_gb() * preparation.core_seconds_per_gb,
     }
 }
@@ -148,7 +164,9 @@ fn of_custom(custom: &Custom, dtype: Dtype) -> Demand {
         memory: Memory { by_category, place: "stated".to_owned(), parameters: 0, trained: 0 },
         passes: vec![Pass { name: "run", repeats: 1.0, kernels: vec![(work, 1)] }],
         load: Bytes::ZERO,
-        exchanged: Bytes::ZERO,
+        exchanges: Vec::new(),
+        host: training::HostShare::default(),
+        sharing: None,
         core_seconds: 0.0,
     }
 }
@@ -176,29 +194,45 @@ fn of_training(
         let (weights, compute) = (recipe.weights.name(), recipe.compute.name());
         return Err(NotEstimated::MixedPrecision { weights, compute });
     }
-    let batch = training.batch.div_ceil(devices.max(1));
+    let groups = Groups::of(&recipe.parallelism, devices.max(1))?;
+    let batch = training.batch.div_ceil(groups.data.devices);
     let graph = bounded(architecture, Shape::training(batch, training.sequence), recipe)?;
-    let tape = lower(&graph, recipe, trained);
+    let share = tensor::share(&graph, groups.tensor, recipe.parallelism.stream)?;
+    let tape = lower(&share.graph, recipe, trained);
     let passes = if training.accumulation > 1 { Passes::Accumulated } else { Passes::One };
     let step = TrainingStep { optimizer: recipe.optimizer, passes };
-    let replayed = timeline::training(&tape, &PROGRAM, &step);
     let tokens_per_pass = (training.batch * training.sequence) as f64;
     let passes = (training.tokens as f64 / tokens_per_pass).ceil();
     let steps = (passes / training.accumulation as f64).ceil();
-    let gradients: Bytes = tape.trained().map(|weight| tape.gradient_bytes(weight)).sum();
-    let kernels = training_kernels(&tape);
+    let micro_batches = training.accumulation;
+    let run = training::Run { step, micro_batches, passes, steps, stream: recipe.compute };
+    let whole = memory(&tape, Peak::default());
+    let device = training::on_one_device(tape, &share, &groups, (&PROGRAM, &run))?;
+    let kernels = training_kernels(&device.tape);
+    let on_device = groups.data.optimizer_on_device(recipe.optimizer) == recipe.optimizer;
+    let update = optimizer::work(&device.optimized, recipe.optimizer);
+    let updates = if on_device { vec![(update, 1)] } else { Vec::new() };
+    let ways = groups.tensor;
+    let counts =
+        Memory { parameters: whole.parameters * ways, trained: whole.trained * ways, ..whole };
     Ok(Demand {
-        memory: memory(&tape, replayed.peak),
+        memory: Memory {
+            parameters: counts.parameters,
+            trained: counts.trained,
+            ..memory(&device.tape, device.peak)
+        },
         passes: vec![
-            Pass { name: "forward and backward", repeats: passes, kernels: counted(kernels) },
             Pass {
-                name: "optimizer step",
-                repeats: steps,
-                kernels: vec![(optimizer::work(&tape, recipe.optimizer), 1)],
+                name: "forward and backward",
+                repeats: device.passes,
+                kernels: counted(kernels),
             },
+            Pass { name: "optimizer step", repeats: steps, kernels: updates },
         ],
-        load: tape.weight_bytes(),
-        exchanged: gradients,
+        load: device.tape.weight_bytes(),
+        exchanges: device.exchanges,
+        host: device.host,
+        sharing: recipe.parallelism.words(),
         core_seconds: 0.0,
     })
 }
@@ -295,15 +329,20 @@ fn memory(tape: &Tape, peak: Peak) -> Memory {
     }
 }
 
-fn of_evaluation(workload: &Workload, batch: &Batch) -> Result<Demand, NotEstimated> {
+fn of_evaluation(workload: &Workload, batch: &Batch, devices: u64) -> Result<Demand, NotEstimated> {
     let rounds = batch.requests.div_ceil(batch.batch) as f64;
     let request = Request { prompt: batch.prompt, output: batch.output };
     let shape = Shape::prompt(batch.batch, batch.prompt);
-    let answering = Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds };
-    answer(workload, request, answering)
+    let answering =
+        Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds, devices };
+    answer(workload, request, &answering)
 }
 
-fn of_serving(workload: &Workload, serving: &Serving) -> Result<Demand, NotEstimated> {
+fn of_serving(
+    workload: &Workload,
+    serving: &Serving,
+    devices: u64,
+) -> Result<Demand, NotEstimated> {
     let request = Request { prompt: serving.prompt, output: serving.output };
     let chunk = serving.prompt.clamp(1, PROMPT_CHUNK);
     let chunks = serving.prompt.div_ceil(chunk) as f64 * serving.requests as f64;
@@ -313,8 +352,9 @@ fn of_serving(workload: &Workload, serving: &Serving) -> Result<Demand, NotEstim
         rounds: chunks,
         together: serving.concurrency,
         decoded: serving.requests as f64 / serving.concurrency as f64,
+        devices,
     };
-    answer(workload, request, answering)
+    answer(workload, request, &answering)
 }
 
 #[derive(Clone, Copy)]
@@ -333,22 +373,31 @@ struct Answering {
     together: u64,
     /// How many groups of requests are written.
     decoded: f64,
+    /// Devices that share the model.
+    devices: u64,
 }
 
 fn answer(
     workload: &Workload,
     request: Request,
-    answering: Answering,
+    answering: &Answering,
 ) -> Result<Demand, NotEstimated> {
     let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
-    let graph = bounded(architecture, answering.prompts, recipe)?;
-    let tape = lower(&graph, recipe, Trained::Nothing);
+    let Groups { tensor: ways, .. } = Groups::of(&recipe.parallelism, answering.devices.max(1))?;
+    let share = |shape| -> Result<tensor::Share, NotEstimated> {
+        let graph = bounded(architecture, shape, recipe)?;
+        Ok(tensor::share(&graph, ways, recipe.parallelism.stream)?)
+    };
+    let prompts = share(answering.prompts)?;
+    let graph = &prompts.graph;
+    let tape = lower(graph, recipe, Trained::Nothing);
     let next = Shape::next_token(answering.together, request.prompt + request.output / 2);
-    let next_graph = bounded(architecture, next, recipe)?;
+    let writes = share(next)?;
+    let next_graph = &writes.graph;
     // One new token is read by every engine with a fused kernel.
     let next_recipe = Recipe { attention: AttentionKernel::Fused, ..*recipe };
-    let next_tape = lower(&next_graph, &next_recipe, Trained::Nothing);
+    let next_tape = lower(next_graph, &next_recipe, Trained::Nothing);
     let context = request.prompt + request.output;
     let cached = u128::from(graph.cached_elements(context) / answering.prompts.batch)
         * u128::from(answering.together);
@@ -362,7 +411,8 @@ fn answer(
         let mut peak = timeline::inference(tape, &PROGRAM).peak;
         peak.by_category.insert(Category::Cache, cache);
         if let Some(stored) = stored {
-            peak.by_category.insert(Category::Weights, stored.bytes);
+            let part = stored.bytes.scaled(1.0 / ways as f64);
+            peak.by_category.insert(Category::Weights, part);
         }
         peak
     };
@@ -373,6 +423,16 @@ fn answer(
     let read = recipe.cache.bytes(next_graph.cached_elements(next.past));
     writing.push((Work { bytes: read, ..Work::NONE }, 1));
     let written = answering.decoded * request.output as f64;
+    let exchanges = |share: &tensor::Share, repeats: f64| {
+        let one = move |(collective, elements): &(Collective, u64)| Exchange {
+            collective: *collective,
+            bytes: recipe.compute.bytes(*elements),
+            members: ways,
+            repeats,
+            overlap: Overlap::Exposed,
+        };
+        share.forward.iter().map(one).collect::<Vec<_>>().into_iter()
+    };
     Ok(Demand {
         load: peak.by_category.get(&Category::Weights).copied().unwrap_or(Bytes::ZERO),
         memory: memory(&tape, peak),
@@ -380,7 +440,11 @@ fn answer(
             Pass { name: "read prompts", repeats: answering.rounds, kernels: forward(&tape) },
             Pass { name: "write tokens", repeats: written, kernels: writing },
         ],
-        exchanged: Bytes::ZERO,
+        exchanges: exchanges(&prompts, answering.rounds)
+            .chain(exchanges(&writes, written))
+            .collect(),
+        host: training::HostShare::default(),
+        sharing: recipe.parallelism.words(),
         core_seconds: 0.0,
     })
 }

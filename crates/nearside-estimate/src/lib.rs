@@ -11,6 +11,7 @@
 pub mod allocator;
 pub mod calibration;
 pub mod carbon;
+pub mod communication;
 pub mod demand;
 pub mod energy;
 pub mod engine;
@@ -22,6 +23,7 @@ pub mod measured;
 pub mod observation;
 pub mod optimizer;
 pub mod ownership;
+pub mod parallel;
 pub mod roofline;
 pub mod tape;
 mod technique;

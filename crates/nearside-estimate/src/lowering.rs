@@ -14,6 +14,7 @@
 
 mod adapter;
 mod attention;
+mod collective;
 mod convolution;
 mod experts;
 mod linear;

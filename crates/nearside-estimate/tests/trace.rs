@@ -16,7 +16,7 @@ use nearside_estimate::timeline::{
 };
 use nearside_units::Bytes;
 use nearside_workload::{
-    Adapter, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
+    Adapter, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Parallelism, Recipe,
 };
 
 /// What the estimator says of a row.
@@ -67,6 +67,7 @@ fn estimated(row: &Row<'_>) -> Estimated {
             "1" => Checkpointing::Full,
             _ => Checkpointing::None,
         },
+        parallelism: Parallelism::default(),
     };
     let trained = match row["task"] {
         "full" => Trained::Everything,

@@ -2,6 +2,7 @@
 
 use nearside_architecture::Dtype;
 
+use crate::Parallelism;
 use crate::named::named;
 
 /// How a task is computed.
@@ -19,6 +20,8 @@ pub struct Recipe {
     pub attention: AttentionKernel,
     /// What is recomputed in the backward pass instead of kept.
     pub checkpointing: Checkpointing,
+    /// How several devices share it.
+    pub parallelism: Parallelism,
 }
 
 impl Default for Recipe {
@@ -31,6 +34,7 @@ impl Default for Recipe {
             optimizer: Optimizer::AdamW,
             attention: AttentionKernel::Fused,
             checkpointing: Checkpointing::None,
+            parallelism: Parallelism::default(),
         }
     }
 }

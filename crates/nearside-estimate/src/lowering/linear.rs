@@ -36,6 +36,7 @@ impl Lowering<'_> {
         value: Value,
     ) -> TensorId {
         let vocabulary = linear.role.is_vocabulary();
+        let elements = self.product_elements(linear, node, value);
         let weight = match (linear.role, self.table) {
             (Projection::TiedOutput, Some(table)) => table,
             _ => self.weight(linear.input * linear.output, self.stored_in(linear.role)),
@@ -49,6 +50,8 @@ impl Lowering<'_> {
             true => self.cast(input, self.numbers.products),
             false => input,
         };
+        let part = input;
+        let input = self.gathered_rows(linear, part, value);
         let weight = self.in_product(weight);
         let bias = bias.map(|bias| self.in_product(bias));
         let dtype = self.tape.of(input).dtype;
@@ -58,15 +61,17 @@ impl Lowering<'_> {
             Some(bias) => {
                 let op =
                     op.read(input, Flow::Fresh).read(weight, Flow::Fresh).read(bias, Flow::Sum);
-                self.saved_for(self.saved_for(op, input, weight), weight, input)
+                self.saved_for(self.saved_for(op, part, weight), weight, input)
             }
             None => {
                 let op = op.read(weight, Flow::Fresh).read(input, Flow::Fresh);
-                self.saved_for(self.saved_for(op, weight, input), input, weight)
+                self.saved_for(self.saved_for(op, weight, input), part, weight)
             }
         };
+        let op = if part == input { op } else { self.gathered_again(op, input) };
         let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
-        self.run_op(op.make(value.elements(), dtype))
+        let output = self.run_op(op.make(elements, dtype));
+        self.scattered_rows(output, value)
     }
 
     /// A product with a weight stored in 4 bits: the input is narrowed, the weight unpacked for the
