@@ -88,11 +88,11 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Whether memory is what it lacks.
-    fn is_too_large(&self) -> bool {
+    /// Whether memory is what it lacks or may lack.
+    fn may_be_too_large(&self) -> bool {
         match (&self.needed, &self.available) {
             (Some(needed), Known::Value(available)) => {
-                self.verdict == Verdict::DoesNotFit && needed.low() > available.high()
+                self.verdict != Verdict::Fits && needed.high() > available.low()
             }
             _ => false,
         }
@@ -188,7 +188,7 @@ pub fn estimate_demands(
         Ok(estimate) => estimate,
         Err(error) => return Estimate::refused(device, Verdict::Unknown, error.to_string()),
     };
-    if !alone.fit.is_too_large() {
+    if !alone.fit.may_be_too_large() {
         return alone;
     }
     mildest(alone, choice::candidates(workload, offered), on)
@@ -202,7 +202,7 @@ fn mildest(
     mut on: impl FnMut(Parallelism) -> Result<Estimate, NotEstimated>,
 ) -> Estimate {
     let tried = !candidates.is_empty();
-    let mut perhaps = None;
+    let mut perhaps = (alone.fit.verdict == Verdict::Uncertain).then(|| alone.clone());
     for estimate in candidates.into_iter().filter_map(|parallelism| on(parallelism).ok()) {
         match estimate.fit.verdict {
             Verdict::Fits => return estimate,

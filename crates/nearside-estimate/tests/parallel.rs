@@ -142,7 +142,7 @@ fn at_most_two_units_are_gathered_beside_the_root() {
 #[test]
 fn fully_shard_agrees_with_a_real_step() {
     let tape = tape(3, &recipe());
-    for (devices, peak) in [(2, 2_405_463_040_u64)] {
+    for (devices, peak) in [(2, 2_405_463_040_u64), (8, 2_268_614_656)] {
         let group = group(Sharding::Fsdp, devices);
         let replayed = replayed(&tape, group);
         let resident = group.loaded(&tape).weight_bytes() + replayed.optimizer;
