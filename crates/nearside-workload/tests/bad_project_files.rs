@@ -739,10 +739,10 @@ phase = "train"
 workload = { task = "fine-tune", model = "base", tokens = "20M", sequence = 8, batch = 8, sharding = "fsdb", tensor = 0, pipeline = 1.5, offload = "disk" }
 "#,
         &[
-            r#"6:101 stage.tune.workload.sharding: unknown sharding "fsdb": use none, zero1, zero2, zero3, fsdp | did you mean "fsdp"?"#,
-            r#"6:118 stage.tune.workload.tensor: must be at least 1, not 0 | -"#,
-            r#"6:132 stage.tune.workload.pipeline: must be a whole number, not 1.5 | -"#,
-            r#"6:147 stage.tune.workload.offload: unknown offload "disk": use none, optimizer, parameters | -"#,
+            r#"6:102 stage.tune.workload.sharding: unknown sharding "fsdb": use none, zero1, zero2, zero3, fsdp | did you mean "fsdp"?"#,
+            r#"6:119 stage.tune.workload.tensor: must be at least 1, not 0 | -"#,
+            r#"6:133 stage.tune.workload.pipeline: must be a whole number, not 1.5 | -"#,
+            r#"6:148 stage.tune.workload.offload: unknown offload "disk": use none, optimizer, parameters | -"#,
         ],
     );
 }
