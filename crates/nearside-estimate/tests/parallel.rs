@@ -24,10 +24,13 @@ use nearside_workload::{
 const PROGRAM: Program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
 
 fn decoder(name: &str, layers: usize) -> Decoder {
-    let catalog = Catalog::builtin().unwrap();
-    let Ok(Architecture::Decoder(mut decoder)) = catalog.model(name).unwrap().architecture() else {
-        panic!("a decoder")
+    let catalog = Catalog::builtin().expect("the built-in catalog");
+    let architecture = catalog.model(name).expect("a known model").architecture();
+    let decoder = match architecture.expect("a readable config") {
+        Architecture::Decoder(decoder) => Some(decoder),
+        Architecture::Other { .. } => None,
     };
+    let mut decoder = decoder.expect("a decoder");
     decoder.layers.truncate(layers);
     decoder
 }
@@ -191,7 +194,7 @@ fn megatron_22b(layers: usize) -> Decoder {
 fn saved_of_blocks(ways: u64, stream: Stream, attention: AttentionKernel) -> f64 {
     let saved = |layers: usize| {
         let graph = Graph::of(&megatron_22b(layers), Shape::training(4, 2048));
-        let share = tensor::share(&graph, ways, stream).unwrap();
+        let share = tensor::share(&graph, ways, stream).expect("widths that divide");
         let recipe = Recipe { attention, ..recipe() };
         let tape = lower(&share.graph, &recipe, Trained::Everything);
         training(&tape, &PROGRAM, &step()).saved.get() as f64

@@ -118,7 +118,7 @@ fn of_pipeline(tape: &Tape, groups: &Groups, run: &Run) -> Vec<Exchange> {
     }
     // The stream has the size of what the first product of the stage's last block reads.
     let streams = tape.steps.iter().filter(|step| step.name == "add");
-    let stream = streams.filter_map(|step| step.outputs.first()).last();
+    let stream = streams.filter_map(|step| step.outputs.first()).next_back();
     let bytes = stream.map_or(Bytes::ZERO, |tensor| tape.gradient_bytes(*tensor));
     let repeats = 2.0 * run.passes;
     let (collective, overlap) = (Collective::Send, Overlap::Exposed);
