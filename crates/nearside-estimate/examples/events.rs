@@ -15,7 +15,9 @@ use nearside_estimate::timeline::{
     Outputs, Passes, Program, Replayed, TrainingStep, inference, training,
 };
 use nearside_units::Bytes;
-use nearside_workload::{Adapter, AdapterMethod, AdapterTargets, Recipe, VocabularyLoss};
+use nearside_workload::{
+    Adapter, AdapterMethod, AdapterTargets, Parallelism, Recipe, VocabularyLoss,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(tokens) => VocabularyLoss::Chunked { tokens },
             Err(_) => VocabularyLoss::Whole,
         },
+        parallelism: Parallelism::default(),
     };
     let trained = match word(1) {
         "full" => Trained::Everything,

@@ -15,6 +15,9 @@ use crate::engine::llama_cpp::{
 };
 use crate::estimate::Device;
 use crate::lowering::{Trained, lower};
+use crate::communication::{Exchange, Overlap};
+use crate::parallel::training::HostShare;
+use crate::parallel::{Groups, tensor};
 use crate::pictures;
 use crate::tape::{Category, Kernel, Tape, Work};
 use crate::timeline;
@@ -25,7 +28,7 @@ const PROMPT_CHUNK: u64 = 512;
 pub(crate) fn of_evaluation(
     workload: &Workload,
     batch: &Batch,
-    place: Device,
+    (place, devices): (Device, u64),
 ) -> Result<Demand, NotEstimated> {
     let rounds = batch.requests.div_ceil(batch.batch) as f64;
     if pictures::are_made(architecture(workload)?) {
@@ -36,14 +39,20 @@ pub(crate) fn of_evaluation(
         Answers::Written => Shape::reading(batch.batch, batch.prompt, 1),
         Answers::Continued | Answers::AtOnce => Shape::prompt(batch.batch, batch.prompt),
     };
-    let answering = Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds };
+    let answering = Answering {
+        prompts: shape,
+        rounds,
+        together: batch.batch,
+        decoded: rounds,
+        devices,
+    };
     answer(workload, request, &answering, place)
 }
 
 pub(crate) fn of_serving(
     workload: &Workload,
     serving: &Serving,
-    place: Device,
+    (place, devices): (Device, u64),
 ) -> Result<Demand, NotEstimated> {
     if pictures::are_made(architecture(workload)?) {
         let rounds = serving.requests as f64 / serving.concurrency.max(1) as f64;
@@ -58,7 +67,7 @@ pub(crate) fn of_serving(
         Answers::Written => Some((Shape::reading(1, serving.prompt, 1), requests)),
     };
     if let Some((prompts, rounds)) = whole {
-        let answering = Answering { prompts, rounds, together, decoded };
+        let answering = Answering { prompts, rounds, together, decoded, devices };
         return answer(workload, request, &answering, place);
     }
     let chunk = serving.prompt.clamp(1, PROMPT_CHUNK);
@@ -69,6 +78,7 @@ pub(crate) fn of_serving(
         rounds: chunks,
         together,
         decoded,
+        devices,
     };
     answer(workload, request, &answering, place)
 }
@@ -89,6 +99,8 @@ struct Answering {
     together: u64,
     /// How many groups of requests are written.
     decoded: f64,
+    /// Devices that share the model.
+    devices: u64,
 }
 
 fn answer(
@@ -99,8 +111,14 @@ fn answer(
 ) -> Result<Demand, NotEstimated> {
     let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
-    let graph = bounded(architecture, answering.prompts, recipe)?;
-    let tape = lower(&graph, recipe, Trained::Nothing);
+    let Groups { tensor: ways, .. } = Groups::of(&recipe.parallelism, answering.devices.max(1))?;
+    let share = |shape| -> Result<tensor::Share, NotEstimated> {
+        let graph = bounded(architecture, shape, recipe)?;
+        Ok(tensor::share(&graph, ways, recipe.parallelism.stream)?)
+    };
+    let prompts = share(answering.prompts)?;
+    let graph = &prompts.graph;
+    let tape = lower(graph, recipe, Trained::Nothing);
     let answers = architecture.answers();
     if answers == Answers::AtOnce {
         return Ok(at_once(workload, &tape, answering.rounds));
@@ -113,21 +131,22 @@ fn answer(
         },
         _ => Shape::next_token(answering.together, request.prompt + request.output / 2),
     };
-    let next_graph = bounded(architecture, next, recipe)?;
+    let writes = share(next)?;
+    let next_graph = &writes.graph;
     // One new token is read by every engine with a fused kernel.
     let next_recipe = Recipe { attention: AttentionKernel::Fused, ..*recipe };
-    let next_tape = lower(&next_graph, &next_recipe, Trained::Nothing);
+    let next_tape = lower(next_graph, &next_recipe, Trained::Nothing);
     let forward = |tape: &Tape| counted(tape.steps.iter().map(|step| step.forward));
     let read = recipe.cache.bytes(next_graph.cached_elements(next.past));
     let cached = Work { bytes: read, ..Work::NONE };
-    let (memory, mut writing) = match packed(architecture, recipe) {
+    let (memory, mut writing) = match packed(architecture, recipe).filter(|_| ways == 1) {
         Some(model) => {
             let memory = engine_memory(&model, workload, request, answering, place, &tape)?;
             let read = model.traffic().bytes;
             (memory, unpacked_once(forward(&next_tape), read))
         }
         None => {
-            let memory = pass_memory(workload, [&tape, &next_tape], &graph, request, answering)?;
+            let memory = pass_memory(workload, [&tape, &next_tape], graph, request, answering)?;
             (memory, forward(&next_tape))
         }
     };
@@ -140,8 +159,28 @@ fn answer(
             Pass { name: "read prompts", repeats: answering.rounds, kernels: forward(&tape) },
             Pass { name: "write tokens", repeats: written, kernels: writing },
         ],
-        exchanged: Bytes::ZERO,
+        exchanges: exchanges(&prompts, recipe, ways, answering.rounds)
+            .chain(exchanges(&writes, recipe, ways, written))
+            .collect(),
+        host: HostShare::default(),
+        sharing: recipe.parallelism.words(),
         core_seconds: 0.0,
+    })
+}
+
+/// What devices that share a model send each other in so many passes.
+fn exchanges<'a>(
+    share: &'a tensor::Share,
+    recipe: &'a Recipe,
+    members: u64,
+    repeats: f64,
+) -> impl Iterator<Item = Exchange> + 'a {
+    share.forward.iter().map(move |(collective, elements)| Exchange {
+        collective: *collective,
+        bytes: recipe.compute.bytes(*elements),
+        members,
+        repeats,
+        overlap: Overlap::Exposed,
     })
 }
 
@@ -157,7 +196,9 @@ fn at_once(workload: &Workload, tape: &Tape, rounds: f64) -> Demand {
             repeats: rounds,
             kernels: counted(tape.steps.iter().map(|step| step.forward)),
         }],
-        exchanged: Bytes::ZERO,
+        exchanges: Vec::new(),
+        host: HostShare::default(),
+        sharing: None,
         core_seconds: 0.0,
     }
 }

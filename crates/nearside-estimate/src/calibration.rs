@@ -46,6 +46,8 @@ pub struct Kernels {
     pub load_rate: Sourced<Span<BytesPerSecond>>,
     /// Rate at which devices of one machine exchange gradients.
     pub exchange_rate: Sourced<Span<BytesPerSecond>>,
+    /// Time until a message from one device reaches another one of the machine.
+    pub exchange_latency: Sourced<Span<Duration>>,
 }
 
 impl Default for Kernels {
@@ -107,6 +109,13 @@ impl Default for Kernels {
             ),
             load_rate: rate(assumed(0.3e9, 1e9, 3e9, "network volume to local NVMe disk")),
             exchange_rate: rate(assumed(8e9, 18e9, 150e9, "PCIe 4.0 x16 to NVLink")),
+            exchange_latency: assumed(
+                1.0,
+                5.0,
+                15.0,
+                "a turn of a collective within one machine, microseconds",
+            )
+            .map(microseconds),
         }
     }
 }

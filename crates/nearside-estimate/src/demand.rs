@@ -10,11 +10,13 @@ use thiserror::Error;
 
 use crate::allocator::caching::{self, Segments};
 use crate::answering;
+use crate::communication::Exchange;
 use crate::estimate::Device;
 use crate::lowering::{Trained, lower};
 use crate::optimizer;
+use crate::parallel::{Groups, NotShared, tensor, training, used_devices};
 use crate::tape::{Category, Flow, Input, Kernel, Step, Tape, Work};
-use crate::timeline::{self, Outputs, Passes, Program, Replayed, TrainingStep};
+use crate::timeline::{Outputs, Passes, Program, Replayed, TrainingStep};
 
 /// What a workload asks of one device.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +27,12 @@ pub struct Demand {
     pub passes: Vec<Pass>,
     /// Weights that must be loaded before work starts.
     pub load: Bytes,
-    /// Bytes that devices exchange per optimizer step when there are several.
-    pub exchanged: Bytes,
+    /// What devices exchange when there are several.
+    pub exchanges: Vec<Exchange>,
+    /// What waits in the machine's memory.
+    pub host: training::HostShare,
+    /// How devices share the work, in words; `None` where each works as if alone.
+    pub sharing: Option<String>,
     /// Work for processors alone, in core-seconds.
     pub core_seconds: f64,
 }
@@ -111,6 +117,9 @@ pub enum NotEstimated {
         /// Tokens in one pass.
         tokens: u128,
     },
+    /// Devices cannot share the work as stated.
+    #[error(transparent)]
+    Sharing(#[from] NotShared),
     /// Weights and arithmetic of different types in training.
     #[error("training with {weights} weights and {compute} arithmetic is not estimated yet")]
     MixedPrecision {
@@ -135,8 +144,8 @@ pub fn demand(workload: &Workload, devices: u64, place: Device) -> Result<Demand
         Task::Lora(training, adapter) | Task::Qlora(training, adapter) => {
             of_training(workload, training, Trained::Adapters(*adapter), devices)
         }
-        Task::Inference(serving) => answering::of_serving(workload, serving, place),
-        Task::Evaluation(batch) => answering::of_evaluation(workload, batch, place),
+        Task::Inference(serving) => answering::of_serving(workload, serving, (place, devices)),
+        Task::Evaluation(batch) => answering::of_evaluation(workload, batch, (place, devices)),
     }
 }
 
@@ -147,8 +156,13 @@ pub fn usable_devices(workload: &Workload, devices: u64) -> u64 {
         Task::Pretrain(training)
         | Task::FineTune(training)
         | Task::Lora(training, _)
-        | Task::Qlora(training, _) => devices.min(training.batch).max(1),
-        Task::Inference(_) | Task::Evaluation(_) | Task::Preparation(_) | Task::Custom(_) => 1,
+        | Task::Qlora(training, _) => {
+            used_devices(&workload.recipe.parallelism, devices, training.batch)
+        }
+        Task::Inference(_) | Task::Evaluation(_) => {
+            used_devices(&workload.recipe.parallelism, devices, 1)
+        }
+        Task::Preparation(_) | Task::Custom(_) => 1,
     }
 }
 
@@ -157,7 +171,9 @@ fn of_preparation(preparation: &Preparation) -> Demand {
         memory: Memory::stated(preparation.memory),
         passes: Vec::new(),
         load: Bytes::ZERO,
-        exchanged: Bytes::ZERO,
+        exchanges: Vec::new(),
+        host: training::HostShare::default(),
+        sharing: None,
         core_seconds: preparation.bytes.as_gb() * preparation.core_seconds_per_gb,
     }
 }
@@ -169,7 +185,9 @@ fn of_custom(custom: &Custom, dtype: Dtype) -> Demand {
         memory: Memory::stated(custom.memory),
         passes: vec![Pass { name: "run", repeats: 1.0, kernels: vec![(work, 1)] }],
         load: Bytes::ZERO,
-        exchanged: Bytes::ZERO,
+        exchanges: Vec::new(),
+        host: training::HostShare::default(),
+        sharing: None,
         core_seconds: 0.0,
     }
 }
@@ -197,29 +215,45 @@ fn of_training(
         let (weights, compute) = (recipe.weights.name(), recipe.compute.name());
         return Err(NotEstimated::MixedPrecision { weights, compute });
     }
-    let batch = training.batch.div_ceil(devices.max(1));
+    let groups = Groups::of(&recipe.parallelism, devices.max(1))?;
+    let batch = training.batch.div_ceil(groups.data.devices);
     let graph = bounded(architecture, Shape::training(batch, training.sequence), recipe)?;
-    let tape = lower(&graph, recipe, trained);
+    let share = tensor::share(&graph, groups.tensor, recipe.parallelism.stream)?;
+    let tape = lower(&share.graph, recipe, trained);
     let passes = if training.accumulation > 1 { Passes::Accumulated } else { Passes::One };
     let step = TrainingStep { optimizer: recipe.optimizer, passes };
-    let replayed = timeline::training(&tape, &PROGRAM, &step);
     let tokens_per_pass = (training.batch * training.sequence) as f64;
     let passes = (training.tokens as f64 / tokens_per_pass).ceil();
     let steps = (passes / training.accumulation as f64).ceil();
-    let gradients: Bytes = tape.trained().map(|weight| tape.gradient_bytes(weight)).sum();
-    let kernels = training_kernels(&tape);
+    let micro_batches = training.accumulation;
+    let run = training::Run { step, micro_batches, passes, steps, stream: recipe.compute };
+    let elements = |weight| tape.of(weight).elements;
+    let parameters: u64 = tape.weights().map(elements).sum();
+    let trained_parameters: u64 = tape.trained().map(elements).sum();
+    let device = training::on_one_device(tape, &share, &groups, (&PROGRAM, &run))?;
+    let kernels = training_kernels(&device.tape);
+    let on_device = groups.data.optimizer_on_device(recipe.optimizer) == recipe.optimizer;
+    let update = optimizer::work(&device.optimized, recipe.optimizer);
+    let updates = if on_device { vec![(update, 1)] } else { Vec::new() };
+    let ways = groups.tensor;
     Ok(Demand {
-        memory: held(&tape, replayed),
+        memory: Memory {
+            parameters: parameters * ways,
+            trained: trained_parameters * ways,
+            ..device.memory
+        },
         passes: vec![
-            Pass { name: "forward and backward", repeats: passes, kernels: counted(kernels) },
             Pass {
-                name: "optimizer step",
-                repeats: steps,
-                kernels: vec![(optimizer::work(&tape, recipe.optimizer), 1)],
+                name: "forward and backward",
+                repeats: device.passes,
+                kernels: counted(kernels),
             },
+            Pass { name: "optimizer step", repeats: steps, kernels: updates },
         ],
-        load: tape.weight_bytes(),
-        exchanged: gradients,
+        load: device.tape.weight_bytes(),
+        exchanges: device.exchanges,
+        host: device.host,
+        sharing: recipe.parallelism.words(),
         core_seconds: 0.0,
     })
 }

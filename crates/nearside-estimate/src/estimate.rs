@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use nearside_catalog::Site;
 use nearside_units::{Bytes, Duration, Joules, Known, Money, Span};
-use nearside_workload::{CustomDevice, Task, Workload};
+use nearside_workload::{CustomDevice, Parallelism, Task, Workload};
 
 use crate::calibration::Calibration;
 use crate::carbon::Carbon;
 use crate::demand::{Demand, Memory, NotEstimated, demand, usable_devices};
 use crate::input::Input;
+use crate::parallel::choice;
 use crate::roofline::Bottleneck;
 use crate::working_site::WorkingSite;
 
@@ -86,6 +87,18 @@ pub struct Fit {
     pub available: Known<Span<Bytes>>,
 }
 
+impl Fit {
+    /// Whether memory is what it lacks or may lack.
+    fn may_be_too_large(&self) -> bool {
+        match (&self.needed, &self.available) {
+            (Some(needed), Known::Value(available)) => {
+                self.verdict != Verdict::Fits && needed.high() > available.low()
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Does it fit?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -121,7 +134,10 @@ pub struct Cost {
 #[derive(Clone, Debug)]
 pub struct Demands<'workload> {
     workload: &'workload Workload,
-    by_devices: std::collections::BTreeMap<(u64, Device), Result<Arc<Demand>, NotEstimated>>,
+    by_devices: std::collections::BTreeMap<
+        (u64, Device, Parallelism),
+        Result<Arc<Demand>, NotEstimated>,
+    >,
 }
 
 impl<'workload> Demands<'workload> {
@@ -131,12 +147,19 @@ impl<'workload> Demands<'workload> {
         Self { workload, by_devices: std::collections::BTreeMap::new() }
     }
 
-    fn on(&mut self, devices: u64, place: Device) -> Result<Arc<Demand>, NotEstimated> {
+    fn on(
+        &mut self,
+        devices: u64,
+        place: Device,
+        parallelism: Parallelism,
+    ) -> Result<Arc<Demand>, NotEstimated> {
         let workload = self.workload;
-        self.by_devices
-            .entry((devices, place))
-            .or_insert_with(|| demand(workload, devices, place).map(Arc::new))
-            .clone()
+        let shared = || {
+            let mut shared = workload.clone();
+            shared.recipe.parallelism = parallelism;
+            demand(&shared, devices, place).map(Arc::new)
+        };
+        self.by_devices.entry((devices, place, parallelism)).or_insert_with(shared).clone()
     }
 }
 
@@ -161,13 +184,47 @@ pub fn estimate_demands(
         (Some(accelerators), Device::Accelerator) => u64::from(accelerators.count),
         _ => 1,
     };
-    let devices = usable_devices(workload, offered);
-    let demand = match demands.on(devices, device) {
-        Ok(demand) => demand,
+    let mut on = |parallelism: Parallelism| {
+        let mut shared = workload.clone();
+        shared.recipe.parallelism = parallelism;
+        let devices = usable_devices(&shared, offered);
+        let demand = demands.on(devices, device, parallelism)?;
+        let working = WorkingSite { site, device, devices, calibration };
+        Ok::<_, NotEstimated>(working.estimate(&shared, &demand))
+    };
+    let alone = match on(workload.recipe.parallelism) {
+        Ok(estimate) => estimate,
         Err(error) => return Estimate::refused(device, Verdict::Unknown, error.to_string()),
     };
-    let working = WorkingSite { site, device, devices, calibration };
-    working.estimate(workload, &demand)
+    if !alone.fit.may_be_too_large() {
+        return alone;
+    }
+    mildest(alone, choice::candidates(workload, offered), on)
+}
+
+/// The first way of sharing that fits, or else the first that may; what does not fit one device and
+/// no way of sharing stays as it is.
+fn mildest(
+    alone: Estimate,
+    candidates: Vec<Parallelism>,
+    mut on: impl FnMut(Parallelism) -> Result<Estimate, NotEstimated>,
+) -> Estimate {
+    let tried = !candidates.is_empty();
+    let mut perhaps = (alone.fit.verdict == Verdict::Uncertain).then(|| alone.clone());
+    for estimate in candidates.into_iter().filter_map(|parallelism| on(parallelism).ok()) {
+        match estimate.fit.verdict {
+            Verdict::Fits => return estimate,
+            Verdict::Uncertain if perhaps.is_none() => perhaps = Some(estimate),
+            _ => {}
+        }
+    }
+    perhaps.unwrap_or_else(|| {
+        let why = match tried {
+            true => format!("{} on one device; no way of sharing it fits", alone.fit.why).into(),
+            false => Arc::clone(&alone.fit.why),
+        };
+        Estimate { fit: Fit { why, ..alone.fit }, ..alone }
+    })
 }
 
 /// Where a workload runs on a site; `None` when it needs an accelerator and there is none.

@@ -37,7 +37,7 @@ pub enum Event {
 }
 
 /// The most memory that is live at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peak {
     /// Live bytes by category at that moment.
     pub by_category: BTreeMap<Category, Bytes>,

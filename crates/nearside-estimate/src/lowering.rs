@@ -15,6 +15,7 @@
 mod adapter;
 mod attention;
 mod classic_attention;
+mod collective;
 mod convolution;
 mod diffusion;
 mod distance;

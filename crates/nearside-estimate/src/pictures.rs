@@ -62,7 +62,9 @@ pub(crate) fn demand(
         load: memory.by_category.get(&Category::Weights).copied().unwrap_or(Bytes::ZERO),
         memory,
         passes,
-        exchanged: Bytes::ZERO,
+        exchanges: Vec::new(),
+        host: crate::parallel::training::HostShare::default(),
+        sharing: None,
         core_seconds: 0.0,
     })
 }

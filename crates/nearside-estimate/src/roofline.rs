@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use nearside_units::{Bytes, BytesPerSecond, Duration, FlopsPerSecond, Span};
+use nearside_units::{BytesPerSecond, Duration, FlopsPerSecond, Span};
 
 use crate::demand::Pass;
 use crate::tape::{Kernel, Work};
@@ -168,19 +168,10 @@ fn fastest<T: Copy + PartialOrd>(rate: Span<T>, end: usize) -> T {
     }
 }
 
-/// Time of a ring all-reduce of `bytes` among `devices`: each sends and receives
-/// `2 (n - 1) / n` of them.
-#[must_use]
-pub fn all_reduce(bytes: Bytes, devices: u64, rate: Span<BytesPerSecond>) -> Span<Duration> {
-    let devices = devices.max(1) as f64;
-    let moved = bytes.scaled(2.0 * (devices - 1.0) / devices);
-    Span::exact(moved).combine_inverse(rate, |bytes, rate| bytes / rate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nearside_units::Flops;
+    use nearside_units::{Bytes, Flops};
 
     fn ceilings(launch: f64) -> Ceilings {
         Ceilings {
@@ -223,14 +214,5 @@ mod tests {
         let kernels = vec![(work(Kernel::Matrix, 1e12, 0), 1)];
         let timed = run(&[Pass { name: "test", repeats: 1.0, kernels }], &ceilings);
         assert_eq!(timed.time.to_string(), "5.00-20.0 ms");
-    }
-
-    #[test]
-    fn one_device_has_nothing_to_exchange() {
-        let rate = Span::exact(BytesPerSecond::constant(1e9));
-        assert_eq!(all_reduce(Bytes::new(1 << 30), 1, rate).likely(), Duration::ZERO);
-        // Two devices move each byte once out and once in: 2 (2 - 1) / 2 = 1.
-        let two = all_reduce(Bytes::new(1_000_000_000), 2, rate).likely();
-        assert!((two.as_seconds() - 1.0).abs() < 1e-9);
     }
 }

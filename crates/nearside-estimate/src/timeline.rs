@@ -14,6 +14,7 @@ use nearside_workload::Optimizer;
 
 use crate::live::{Event, Live, Peak, PieceId};
 use crate::optimizer::Optimizing;
+use crate::parallel::sharding::{DataGroup, Place, Shared};
 use crate::tape::{Category, Flow, Origin, Segment, Step, StorageId, Tape, TensorId};
 
 /// What a replay found.
@@ -80,8 +81,22 @@ pub fn inference(tape: &Tape, program: &Program) -> Replayed {
 /// optimizer's states.
 #[must_use]
 pub fn training(tape: &Tape, program: &Program, step: &TrainingStep) -> Replayed {
-    let mut replay = Replay::load(tape, program, Keep::Saved);
-    let mut optimizing = Optimizing::new(step.optimizer);
+    training_shared(tape, program, step, DataGroup::ALONE)
+}
+
+/// The same on one of several devices that share what they train.
+#[must_use]
+pub fn training_shared(
+    tape: &Tape,
+    program: &Program,
+    step: &TrainingStep,
+    group: DataGroup,
+) -> Replayed {
+    let (loaded, optimized) = (group.loaded(tape), group.optimized(tape));
+    let mut replay = Replay::load(&loaded, program, Keep::Saved);
+    replay.shared = Shared::of(tape, group);
+    replay.shared.load(&mut replay.live, tape);
+    let mut optimizing = Optimizing::new(group.optimizer_on_device(step.optimizer));
     let passes = match step.passes {
         Passes::One => 1,
         Passes::Accumulated => 2,
@@ -95,7 +110,7 @@ pub fn training(tape: &Tape, program: &Program, step: &TrainingStep) -> Replayed
             replay.backward();
         }
         replay.live.enter("optimizer");
-        optimizing.step(&mut replay.live, tape);
+        optimizing.step(&mut replay.live, &optimized);
         replay.clear_gradients();
         replay.drop_outputs();
     }
@@ -153,6 +168,7 @@ struct Replay<'tape> {
     held: Vec<TensorId>,
     /// What the caller brought and holds.
     inputs: Bytes,
+    shared: Shared,
 }
 
 impl<'tape> Replay<'tape> {
@@ -172,6 +188,7 @@ impl<'tape> Replay<'tape> {
             reached: reached(tape),
             held: Vec::new(),
             inputs: Bytes::ZERO,
+            shared: Shared::of(&Tape::default(), DataGroup::ALONE),
         };
         replay.live.enter("forward");
         replay.load_weights();
@@ -296,7 +313,9 @@ impl<'tape> Replay<'tape> {
                 self.retain(tensor);
             }
         }
-        for segment in &tape.segments {
+        self.shared.before_forward(&mut self.live, Place::Root);
+        for (index, segment) in tape.segments.iter().enumerate() {
+            self.shared.before_forward(&mut self.live, Place::Segment(index));
             let keep = if segment.recomputed { Keep::Nothing } else { self.keep };
             if segment.recomputed && self.keep == Keep::Saved {
                 // What comes in from before the stretch is kept, to run the stretch again.
@@ -305,7 +324,9 @@ impl<'tape> Replay<'tape> {
                 }
             }
             self.run(&tape.steps[segment.steps.clone()], keep, 0);
+            self.shared.after_forward(&mut self.live, index);
         }
+        self.shared.end_forward(&mut self.live);
     }
 
     /// Runs steps forwards. Uses of tensors before `first_counted` were not counted.
@@ -353,12 +374,15 @@ impl<'tape> Replay<'tape> {
     fn backward(&mut self) {
         self.live.enter("backward");
         let tape = self.tape;
+        self.shared.before_backward(&mut self.live, Place::Root);
         if let Some(loss) = loss(tape) {
             let bytes = tape.gradient_bytes(*loss);
             let piece = self.live.take(bytes, tape.storage_of(*loss).category, "loss");
             self.gradients[loss.index()] = Some(piece);
         }
-        for segment in tape.segments.iter().rev() {
+        for (index, segment) in tape.segments.iter().enumerate().rev() {
+            let place = Place::Segment(index);
+            self.shared.before_backward(&mut self.live, place);
             let steps = &tape.steps[segment.steps.clone()];
             if segment.recomputed {
                 self.segment_back(segment, steps);
@@ -367,7 +391,10 @@ impl<'tape> Replay<'tape> {
                     self.step_back(step, Savers::Kept);
                 }
             }
+            self.shared.after_backward(&mut self.live, place, &mut self.complete);
         }
+        self.shared.after_backward(&mut self.live, Place::Root, &mut self.complete);
+        self.shared.end_backward(&mut self.live);
     }
 
     /// A stretch that runs again when its first saved tensor is asked for, and lets go of its inputs
@@ -563,6 +590,7 @@ impl<'tape> Replay<'tape> {
     }
 
     fn clear_gradients(&mut self) {
+        self.shared.clear(&mut self.live);
         for leaf in self.tape.trained() {
             if let Some(piece) = self.complete[leaf.index()].take() {
                 self.live.give(piece);

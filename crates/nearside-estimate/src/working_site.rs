@@ -9,13 +9,14 @@ use nearside_workload::{Task, Workload};
 
 use crate::calibration::{Calibration, Kernels, MemoryUse, ProcessorUse};
 use crate::carbon::carbon;
+use crate::communication::{Link, together};
 use crate::demand::{Demand, Holder, Memory};
 use crate::energy::{energy, power, service_energy};
 use crate::estimate::{Cost, Device, Estimate, Fit, Period, Verdict};
 use crate::input::Input;
 use crate::measured::Traffic;
 use crate::ownership::own_cost;
-use crate::roofline::{Bottleneck, Ceilings, Timed, all_reduce, run};
+use crate::roofline::{Bottleneck, Ceilings, Timed, run};
 
 /// A site with the part of it that works.
 pub(crate) struct WorkingSite<'a> {
@@ -74,31 +75,34 @@ impl WorkingSite<'_> {
         };
         let (verdict, why) = match &available {
             Known::Unknown(why) => (Verdict::Unknown, Arc::clone(why)),
-            Known::Value(available) => {
-                self.sharded(verdict(needed, *available), needed, *available)
-            }
+            Known::Value(available) => verdict(needed, *available),
+        };
+        let (verdict, why) = self.with_host(demand, verdict, why);
+        let why = match &demand.sharing {
+            Some(sharing) => format!("{sharing}, each of {} devices: {why}", self.devices).into(),
+            None => why,
         };
         let memory = Some(demand.memory.clone());
         Fit { verdict, why, device: self.device, memory, needed: Some(needed), available }
     }
 
-    /// What does not fit one device may fit several together, which is not estimated yet.
-    fn sharded(
-        &self,
-        (verdict, why): (Verdict, Arc<str>),
-        needed: Span<Bytes>,
-        available: Span<Bytes>,
-    ) -> (Verdict, Arc<str>) {
-        let count = match (self.device, self.accelerators()) {
-            (Device::Accelerator, Some(accelerators)) => u64::from(accelerators.count),
-            _ => 1,
-        };
-        let together = needed.low() <= available.high() * count;
-        if verdict == Verdict::Fits || count < 2 || !together {
+    /// What waits in the machine's memory has to fit there.
+    fn with_host(&self, demand: &Demand, verdict: Verdict, why: Arc<str>) -> (Verdict, Arc<str>) {
+        let needed = demand.host.memory;
+        if needed == Bytes::ZERO || verdict == Verdict::DoesNotFit {
             return (verdict, why);
         }
-        let why = format!("{why} on one device; sharing it among {count} is not estimated yet");
-        (Verdict::Unknown, why.into())
+        match &self.site.machine.memory {
+            Known::Unknown(unknown) => {
+                let why = format!("{why}; {needed} of main memory as well: {unknown}");
+                (Verdict::Unknown, why.into())
+            }
+            Known::Value(memory) if needed > memory.value => {
+                let why = format!("needs {needed} of main memory, has {}", memory.value);
+                (Verdict::DoesNotFit, why.into())
+            }
+            Known::Value(_) => (verdict, format!("{why}; {needed} of main memory as well").into()),
+        }
     }
 
     fn accelerators(&self) -> Option<&Accelerators> {
@@ -160,20 +164,32 @@ impl WorkingSite<'_> {
         };
         ceilings.map(|ceilings| {
             let timed = run(&demand.passes, &ceilings);
-            if self.devices < 2 || demand.exchanged == Bytes::ZERO {
+            if demand.exchanges.is_empty() {
                 return timed;
             }
-            let rate = &self.calibration.kernels.exchange_rate;
-            let steps = demand.passes.last().map_or(0.0, |pass| pass.repeats);
-            let once = all_reduce(demand.exchanged, self.devices, rate.value);
-            let exchange = once.map(|time| time * steps);
-            inputs.push(Input::of("exchange between devices", rate));
-            let bottleneck = match exchange.likely() > timed.time.likely() {
+            let Kernels { exchange_rate, exchange_latency, .. } = &self.calibration.kernels;
+            inputs.push(Input::of("exchange between devices", exchange_rate));
+            inputs.push(Input::of("latency between devices", exchange_latency));
+            let link = Link { rate: exchange_rate.value, latency: exchange_latency.value };
+            let time =
+                together(timed.time, &demand.exchanges, &link) + self.host_time(demand, inputs);
+            let bottleneck = match time.likely() > timed.time.likely() * 2.0 {
                 true => Bottleneck::Exchange,
                 false => timed.bottleneck,
             };
-            Timed { time: timed.time + exchange, bottleneck }
+            Timed { time, bottleneck }
         })
+    }
+
+    /// What processors take for the part of the optimizer step that is theirs.
+    fn host_time(&self, demand: &Demand, inputs: &mut Vec<Input>) -> Span<Duration> {
+        if demand.host.traffic == Bytes::ZERO {
+            return Span::exact(Duration::ZERO);
+        }
+        let bandwidth = &self.calibration.processor.bandwidth;
+        inputs.push(Input::of("bandwidth of main memory", bandwidth));
+        Span::exact(demand.host.traffic)
+            .combine_inverse(bandwidth.value, |bytes, rate| bytes / rate)
     }
 
     /// Training as long as runs on this site took over their likely estimates, where there are any.

@@ -14,8 +14,9 @@ use nearside_units::{
     Sourced, Span, Watts,
 };
 use nearside_workload::{
-    Adapter, AdapterMethod, AdapterTargets, Checkpointing, Custom, CustomDevice, ModelRef,
-    Preparation, Recipe, Serving, Stored, Task, Training, Workload,
+    Adapter, AdapterMethod, AdapterTargets, Batch, Checkpointing, Choice, Custom, CustomDevice,
+    ModelRef, Offload, Parallelism, Preparation, Recipe, Serving, Sharding, Stored, Stream, Task,
+    Training, Workload,
 };
 
 fn sourced<T>(value: T) -> Sourced<T> {
@@ -154,23 +155,69 @@ fn interruptions_make_work_longer_and_an_unknown_rate_makes_it_unknown() {
 }
 
 #[test]
-fn what_needs_several_devices_is_unknown_not_refused() {
-    let serving = Workload {
-        task: Task::Inference(Serving {
-            requests: 100,
-            prompt: 500,
-            output: 500,
-            concurrency: 1,
-            hours: 100.0,
-        }),
-        model: model("llama-3.1-70b"),
-        recipe: Recipe::default(),
+fn several_devices_share_what_one_cannot_hold_as_mildly_as_they_can() {
+    let training = Training { tokens: 1_000_000, sequence: 2048, batch: 8, accumulation: 1 };
+    let tune = |name: &str, device: (&str, u32)| {
+        let task = Task::FineTune(training);
+        let workload = Workload { task, model: model(name), recipe: Recipe::default() };
+        on(&workload, &rented(Some(device))).fit
     };
-    let one = on(&serving, &rented(Some(("h100-sxm", 1))));
-    assert_eq!(one.fit.verdict, Verdict::DoesNotFit);
-    let eight = on(&serving, &rented(Some(("h100-sxm", 8))));
-    assert_eq!(eight.fit.verdict, Verdict::Unknown);
-    assert!(eight.fit.why.contains("not estimated yet"), "{}", eight.fit.why);
+    for (name, device, plan) in [
+        ("llama-3.2-3b", ("h100-sxm", 8), "needs"),
+        ("llama-3.1-8b", ("h100-sxm", 8), "ZeRO-1, each of 8 devices: needs"),
+        ("llama-3.1-8b", ("a100-sxm-40gb", 8), "FSDP, each of 8 devices: needs"),
+    ] {
+        let fit = tune(name, device);
+        assert_eq!(fit.verdict, Verdict::Fits, "{name}: {}", fit.why);
+        assert!(fit.why.starts_with(plan), "{name}: {}", fit.why);
+    }
+    let fit = tune("llama-3.1-70b", ("rtx-4090", 8));
+    assert_eq!(fit.verdict, Verdict::DoesNotFit);
+    assert!(fit.why.ends_with("on one device; no way of sharing it fits"), "{}", fit.why);
+}
+
+#[test]
+fn answering_shares_products_where_weights_do_not_fit() {
+    let task = Task::Evaluation(Batch { requests: 10, prompt: 512, output: 512, batch: 1 });
+    let workload = Workload { task, model: model("llama-3.1-70b"), recipe: Recipe::default() };
+    let one = on(&workload, &rented(Some(("h100-sxm", 1)))).fit;
+    assert_eq!(one.verdict, Verdict::DoesNotFit);
+    let four = on(&workload, &rented(Some(("h100-sxm", 4)))).fit;
+    assert_eq!(four.verdict, Verdict::Fits, "{}", four.why);
+    assert!(four.why.starts_with("tensor parallel over"), "{}", four.why);
+}
+
+#[test]
+fn a_stated_way_is_taken_as_stated() {
+    let training = Training { tokens: 1_000_000, sequence: 2048, batch: 8, accumulation: 4 };
+    let stated = |parallelism: Parallelism| {
+        let parallelism = Parallelism { choice: Choice::Stated, ..parallelism };
+        let recipe = Recipe { parallelism, ..Recipe::default() };
+        let task = Task::FineTune(training);
+        let workload = Workload { task, model: model("llama-3.1-8b"), recipe };
+        on(&workload, &rented(Some(("h100-sxm", 8))))
+    };
+    let plain = Parallelism::default();
+    let alone = stated(plain);
+    assert_ne!(alone.fit.verdict, Verdict::Fits, "{}", alone.fit.why);
+    let needed = |way: Parallelism| stated(way).fit.needed.unwrap().likely();
+    for tensor in [2, 4, 8] {
+        let whole = needed(Parallelism { tensor, ..plain });
+        let split = needed(Parallelism { tensor, stream: Stream::Split, ..plain });
+        let sharded = needed(Parallelism { tensor, sharding: Sharding::Fsdp, ..plain });
+        assert!(whole < needed(plain) && split < whole, "{tensor}: {whole} {split}");
+        assert!(sharded < whole || tensor == 8, "{tensor}: {sharded} {whole}");
+    }
+    let staged = stated(Parallelism { pipeline: 4, ..plain }).fit;
+    assert!(staged.why.starts_with("pipeline of 4 stages"), "{}", staged.why);
+    let offloaded = stated(Parallelism { offload: Offload::Optimizer, ..plain }).fit;
+    // 8 devices update 8 copies of 32 GB of states and gradients: more than 64 GiB.
+    assert_eq!(offloaded.verdict, Verdict::DoesNotFit, "{}", offloaded.why);
+    assert!(offloaded.why.contains("of main memory, has 64"), "{}", offloaded.why);
+    let refused = stated(Parallelism { tensor: 16, ..plain }).fit;
+    assert_eq!(&*refused.why, "the stated parallelism needs 16 devices, there are 8");
+    let refused = stated(Parallelism { offload: Offload::Parameters, ..plain }).fit;
+    assert!(refused.why.contains("need sharding"), "{}", refused.why);
 }
 
 #[test]

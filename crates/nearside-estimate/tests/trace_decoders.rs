@@ -59,6 +59,7 @@ fn estimated(row: &Row<'_>) -> (Tape, Replayed) {
             0 => VocabularyLoss::Whole,
             tokens => VocabularyLoss::Chunked { tokens },
         },
+        ..Recipe::default()
     };
     let adapter = |method| Adapter { rank: 16, targets: AdapterTargets::Linear, method };
     let trained = match row["task"] {

@@ -65,7 +65,6 @@ fn estimated(row: &Row<'_>) -> (Bytes, Replayed) {
         name => name.parse().expect("a type"),
     };
     let recipe = Recipe {
-        loss: nearside_workload::VocabularyLoss::Whole,
         weights,
         compute,
         cache: compute,
@@ -78,6 +77,7 @@ fn estimated(row: &Row<'_>) -> (Bytes, Replayed) {
             "full" => Checkpointing::Full,
             _ => Checkpointing::None,
         },
+        ..Recipe::default()
     };
     let trained = if row["task"] == "full" { Trained::Everything } else { Trained::Nothing };
     let tape = lower(&graph(row), &recipe, trained);

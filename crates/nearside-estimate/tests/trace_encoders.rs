@@ -62,13 +62,13 @@ fn recipe(row: &Row<'_>) -> Recipe {
     let weights = dtype(row["dtype"]);
     let compute = if row["autocast"].is_empty() { weights } else { dtype(row["autocast"]) };
     Recipe {
-        loss: nearside_workload::VocabularyLoss::Whole,
         weights,
         compute,
         cache: compute,
         optimizer: Optimizer::AdamWForeach,
         attention: row["attention"].parse::<AttentionKernel>().expect("a kernel"),
         checkpointing: row["checkpointing"].parse::<Checkpointing>().expect("a way"),
+        ..Recipe::default()
     }
 }
 

@@ -56,13 +56,13 @@ fn estimated(row: &Row) -> (Bytes, Replayed) {
         name => name.parse().expect("an optimizer"),
     };
     let recipe = Recipe {
-        loss: nearside_workload::VocabularyLoss::Whole,
         weights: row["weights"].parse().expect("a type"),
         compute,
         cache: compute,
         optimizer,
         attention: AttentionKernel::Fused,
         checkpointing: Checkpointing::None,
+        ..Recipe::default()
     };
     let shape = Shape::images(number(row, "batch"), Some(number(row, "image")));
     let graph = architecture(row["model"]).graph(shape).expect("a graph");

@@ -2,6 +2,7 @@
 
 use nearside_architecture::Dtype;
 
+use crate::Parallelism;
 use crate::named::named;
 
 /// How a task is computed.
@@ -21,6 +22,8 @@ pub struct Recipe {
     pub checkpointing: Checkpointing,
     /// How the loss over the vocabulary is computed.
     pub loss: VocabularyLoss,
+    /// How several devices share it.
+    pub parallelism: Parallelism,
 }
 
 impl Default for Recipe {
@@ -34,6 +37,7 @@ impl Default for Recipe {
             attention: AttentionKernel::Fused,
             checkpointing: Checkpointing::None,
             loss: VocabularyLoss::Whole,
+            parallelism: Parallelism::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::Located;
+use crate::parallelism::{Offload, Sharding, Stream};
 use crate::recipe::{AttentionKernel, Checkpointing, Optimizer};
 use crate::scalar::Field;
 use crate::task::{AdapterTargets, CustomDevice};
@@ -27,9 +28,31 @@ pub(crate) struct Takes {
     pub(crate) optional: &'static [&'static str],
 }
 
-const TRAINING: &[&str] = &["accumulation", "precision", "optimizer", "attention", "checkpointing"];
-const ADAPTER: &[&str] =
-    &["accumulation", "targets", "precision", "optimizer", "attention", "checkpointing"];
+const TRAINING: &[&str] = &[
+    "accumulation",
+    "precision",
+    "optimizer",
+    "attention",
+    "checkpointing",
+    "sharding",
+    "tensor",
+    "pipeline",
+    "stream",
+    "offload",
+];
+const ADAPTER: &[&str] = &[
+    "accumulation",
+    "targets",
+    "precision",
+    "optimizer",
+    "attention",
+    "checkpointing",
+    "sharding",
+    "tensor",
+    "pipeline",
+    "stream",
+    "offload",
+];
 
 /// Every task with its keys, `task` itself aside.
 pub(crate) const TASKS: [Takes; 8] = [
@@ -56,12 +79,12 @@ pub(crate) const TASKS: [Takes; 8] = [
     Takes {
         task: "inference",
         required: &["model", "requests", "prompt", "output"],
-        optional: &["concurrency", "hours", "weights", "cache"],
+        optional: &["concurrency", "hours", "weights", "cache", "tensor"],
     },
     Takes {
         task: "evaluation",
         required: &["model", "requests", "prompt", "output"],
-        optional: &["batch", "weights", "cache"],
+        optional: &["batch", "weights", "cache", "tensor"],
     },
     Takes {
         task: "preparation",
@@ -145,6 +168,11 @@ fn key_schema(key: &str) -> Value {
         "optimizer" => (one_of(Optimizer::names().collect()), "the optimizer"),
         "attention" => (one_of(AttentionKernel::names().collect()), "how attention is computed"),
         "checkpointing" => (one_of(Checkpointing::names().collect()), "what is recomputed"),
+        "sharding" => {
+            (one_of(Sharding::names().collect()), "what data-parallel devices do not keep twice")
+        }
+        "stream" => (one_of(Stream::names().collect()), "activations between shared products"),
+        "offload" => (one_of(Offload::names().collect()), "what waits in the machine's memory"),
         "targets" => (one_of(AdapterTargets::names().collect()), "what gets an adapter"),
         "device" => (one_of(CustomDevice::names().collect()), "where it runs"),
         "bytes" => (json!({ "type": "string" }), "data read or moved in one run, as in 2 GB"),
@@ -168,6 +196,8 @@ fn count_meaning(key: &str) -> &'static str {
         "sequence" => "tokens per sequence",
         "batch" => "sequences or requests worked on at once",
         "accumulation" => "forward passes per optimizer step",
+        "tensor" => "devices that share every matrix product",
+        "pipeline" => "stages of consecutive blocks",
         "rank" => "rank of the update",
         "requests" => "requests: per month of a service, in one run of an evaluation",
         "prompt" => "tokens read per request",

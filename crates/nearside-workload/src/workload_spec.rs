@@ -7,6 +7,7 @@ use nearside_architecture::Dtype;
 use nearside_units::{Bytes, Duration, Flops, Known};
 
 use crate::Located;
+use crate::parallelism::{Choice, Offload, Parallelism, Sharding, Stream};
 use crate::reader::{Reader, Section};
 use crate::recipe::{AttentionKernel, Checkpointing, Optimizer, Recipe};
 use crate::scalar::Field;
@@ -125,6 +126,7 @@ fn check_keys(reader: &mut Reader, source: &Source<'_>, takes: &Takes) {
 const MOST_TOKENS: u64 = 1_000_000_000_000_000;
 const MOST_AT_ONCE: u64 = 1_000_000;
 const LONGEST_SEQUENCE: u64 = 100_000_000;
+const MOST_DEVICES: u64 = 1024;
 const HIGHEST_RANK: u64 = 65_536;
 const HOURS_PER_MONTH: f64 = nearside_units::HOURS_PER_MONTH;
 
@@ -168,7 +170,8 @@ impl Keys<'_, '_> {
     fn recipe(&mut self, takes: &Takes) -> Recipe {
         let takes_key = |key: &str| takes.optional.contains(&key);
         if takes_key("precision") {
-            return self.training_recipe(takes.task);
+            let parallelism = self.parallelism(takes);
+            return Recipe { parallelism, ..self.training_recipe(takes.task) };
         }
         if !takes_key("weights") {
             return Recipe::default();
@@ -177,7 +180,35 @@ impl Keys<'_, '_> {
         let cache = self.dtype("cache", &cache_types(), "what engines do unless told otherwise");
         let computes = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::Bf16];
         let compute = if computes.contains(&weights) { weights } else { Dtype::Bf16 };
-        Recipe { weights, compute, cache, ..Recipe::default() }
+        let parallelism = self.parallelism(takes);
+        Recipe { weights, compute, cache, parallelism, ..Recipe::default() }
+    }
+
+    /// Stated as soon as one of its keys is; otherwise what fits is chosen.
+    fn parallelism(&mut self, takes: &Takes) -> Parallelism {
+        let keys = ["sharding", "tensor", "pipeline", "stream", "offload"];
+        let stated =
+            keys.iter().any(|key| takes.optional.contains(key) && self.fields.contains_key(*key));
+        if !stated {
+            return Parallelism::default();
+        }
+        let sharding = self.text("sharding");
+        let sharding = self.section.choice("sharding", sharding.as_ref(), Sharding::names());
+        let stream = self.text("stream");
+        let stream = self.section.choice("stream", stream.as_ref(), Stream::names());
+        let offload = self.text("offload");
+        let offload = self.section.choice("offload", offload.as_ref(), Offload::names());
+        let mut devices = |key: &str| {
+            self.section.count(key, self.fields.get(key), 1..=MOST_DEVICES).unwrap_or(1)
+        };
+        Parallelism {
+            choice: Choice::Stated,
+            tensor: devices("tensor"),
+            pipeline: devices("pipeline"),
+            sharding: sharding.unwrap_or(Sharding::None),
+            stream: stream.unwrap_or(Stream::Whole),
+            offload: offload.unwrap_or(Offload::None),
+        }
     }
 
     fn training_recipe(&mut self, task: &str) -> Recipe {
@@ -203,6 +234,7 @@ impl Keys<'_, '_> {
             optimizer,
             attention,
             checkpointing: keeps,
+            parallelism: Parallelism::default(),
             ..Recipe::default()
         }
     }

@@ -339,10 +339,10 @@ phase = "train"
 workload = { task = "lora", model = "bas", tokens = "20M", sequence = 0, batch = 8, rnk = 16 }
 "#,
         &[
-            r#"6:12 task lora needs rank | lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing"#,
+            r#"6:12 task lora needs rank | lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
             r#"6:37 unknown model "bas" | did you mean "base"?"#,
             r#"6:71 stage.tune.workload.sequence: must be at least 1, not 0 | -"#,
-            r#"6:85 unknown key "rnk" for task lora | did you mean "rank"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing"#,
+            r#"6:85 unknown key "rnk" for task lora | did you mean "rank"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
         ],
     );
     check(
@@ -395,7 +395,7 @@ workload = { task = "fine-tune", model = "base", tokens = "20 M tokens", sequenc
             r#"6:98 stage.tune.workload.batch: count cannot be negative (-1) | as in batch = "8""#,
             r#"6:114 stage.tune.workload.precision: "q4_k" cannot be used here | number types: bf16, f16, f32, f64"#,
             r#"6:134 stage.tune.workload.optimizer: unknown optimizer "adam": use adamw, adamw-plain, adamw-foreach, adamw-8bit, paged-adamw-8bit, adafactor, sgd, sgd-momentum | did you mean "adamw"?"#,
-            r#"6:154 stage.tune.workload.attention: unknown attention kernel "flash": use fused, masked, eager | -"#,
+            r#"6:154 stage.tune.workload.attention: unknown attention kernel "flash": use fused, efficient, masked, eager | -"#,
             r#"6:179 stage.tune.workload.checkpointing: unknown checkpointing "ful": use none, full, attention | did you mean "full"?"#,
         ],
     );
@@ -448,7 +448,7 @@ phase = "train"
 workload = { task = "pretrain", tokens = 1, sequence = 1, batch = 1 }
 "#,
         &[
-            r#"4:12 task pretrain needs model | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing"#,
+            r#"4:12 task pretrain needs model | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
         ],
     );
     check(
@@ -710,8 +710,8 @@ batch = 1
 rank = 1
 "#,
         &[
-            r#"6:1 task lora needs model | lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing"#,
-            r#"8:1 unknown key "modle" for task lora | did you mean "model"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing"#,
+            r#"6:1 task lora needs model | lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
+            r#"8:1 unknown key "modle" for task lora | did you mean "model"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
             r#"10:12 stage.a.workload.sequence: must be at least 1, not 0 | -"#,
         ],
     );
@@ -725,6 +725,24 @@ inputs = ["d/../../etc/passwd", "d/part"]
 "#,
         &[
             r#"7:11 input "d/../../etc/passwd" is neither a dataset nor an output of a stage | add a [dataset.NAME] with path = "d/../../etc/passwd""#,
+        ],
+    );
+}
+
+#[test]
+fn parallelism() {
+    check(
+        r#"[model.base]
+source = "x"
+[stage.tune]
+phase = "train"
+workload = { task = "fine-tune", model = "base", tokens = "20M", sequence = 8, batch = 8, sharding = "fsdb", tensor = 0, pipeline = 1.5, offload = "disk" }
+"#,
+        &[
+            r#"6:102 stage.tune.workload.sharding: unknown sharding "fsdb": use none, zero1, zero2, zero3, fsdp | did you mean "fsdp"?"#,
+            r#"6:119 stage.tune.workload.tensor: must be at least 1, not 0 | -"#,
+            r#"6:133 stage.tune.workload.pipeline: must be a whole number, not 1.5 | -"#,
+            r#"6:148 stage.tune.workload.offload: unknown offload "disk": use none, optimizer, parameters | -"#,
         ],
     );
 }

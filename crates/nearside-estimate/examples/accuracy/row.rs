@@ -8,7 +8,7 @@ use nearside_architecture::{Architecture, Dtype, header};
 use nearside_catalog::Catalog;
 use nearside_estimate::lowering::Trained;
 use nearside_workload::{
-    Adapter, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
+    Adapter, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Parallelism, Recipe,
 };
 
 /// A row as it is written: column to cell.
@@ -159,6 +159,7 @@ impl Row {
                 "full" | "1" => Checkpointing::Full,
                 other => return Err(format!("checkpointing {other:?} is not known")),
             },
+            parallelism: Parallelism::default(),
         })
     }
 

@@ -36,6 +36,7 @@ impl Lowering<'_> {
         value: Value,
     ) -> (TensorId, TensorId) {
         let vocabulary = linear.role.is_vocabulary();
+        let elements = self.product_elements(linear, node, value);
         let weight = self.projection_weight(linear);
         let bias = linear.bias.then(|| self.weight(linear.output, self.numbers.parameters));
         let category = if vocabulary { Category::Logits } else { Category::Activations };
@@ -55,6 +56,8 @@ impl Lowering<'_> {
             true => [self.cast(input, Dtype::F32), self.cast(weight, Dtype::F32)],
             false => [input, weight],
         };
+        let part = input;
+        let input = self.gathered_rows(linear, part, value);
         let dtype = self.tape.of(input).dtype;
         let op = Op::new("linear").category(category);
         // Arguments of `addmm` and `mm` in the order of their names.
@@ -62,15 +65,17 @@ impl Lowering<'_> {
             Some(bias) => {
                 let op =
                     op.read(input, Flow::Fresh).read(weight, Flow::Fresh).read(bias, Flow::Sum);
-                self.saved_for(self.saved_for(op, input, weight), weight, input)
+                self.saved_for(self.saved_for(op, part, weight), weight, input)
             }
             None => {
                 let op = op.read(weight, Flow::Fresh).read(input, Flow::Fresh);
-                self.saved_for(self.saved_for(op, weight, input), input, weight)
+                self.saved_for(self.saved_for(op, weight, input), part, weight)
             }
         };
+        let op = if part == input { op } else { self.gathered_again(op, input) };
         let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
-        (self.run_op(op.make(value.elements(), dtype)), stored)
+        let output = self.run_op(op.make(elements, dtype));
+        (self.scattered_rows(output, value), stored)
     }
 
     /// The weights of a projection: its own, or the embedding table once more.

@@ -121,6 +121,7 @@ pub(crate) struct Doctor {
 Examples:
   nearside fit llama-3.1-8b --on rtx-4090
   nearside fit llama-3.2-1b --task fine-tune --batch 4 --sequence 2048 --on t4
+  nearside fit llama-3.1-8b --task fine-tune --on h100-sxm --count 8 --batch 8 --sharding fsdp
   nearside fit ./my-model/config.json --site workstation.toml --json")]
 pub(crate) struct Fit {
     /// A model of the catalog, a folder, or a config.json, .gguf or .safetensors file
@@ -158,6 +159,21 @@ pub(crate) struct Fit {
     /// Recompute every block in the backward pass
     #[arg(long)]
     pub(crate) checkpointing: bool,
+    /// What data-parallel devices do not keep twice: none, zero1, zero2, zero3, fsdp
+    #[arg(long, value_name = "WAY", help_heading = "Several devices")]
+    pub(crate) sharding: Option<String>,
+    /// Devices that share every matrix product
+    #[arg(long, value_name = "DEVICES", help_heading = "Several devices", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub(crate) tensor: Option<u64>,
+    /// Stages of consecutive blocks
+    #[arg(long, value_name = "STAGES", help_heading = "Several devices", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub(crate) pipeline: Option<u64>,
+    /// Activations between shared products: whole, split (sequence parallelism)
+    #[arg(long, value_name = "WAY", help_heading = "Several devices")]
+    pub(crate) stream: Option<String>,
+    /// What waits in main memory: none, optimizer, parameters
+    #[arg(long, value_name = "WHAT", help_heading = "Several devices")]
+    pub(crate) offload: Option<String>,
     /// Take UNCERTAIN for an answer: exit 0
     #[arg(long)]
     pub(crate) accept_uncertain: bool,

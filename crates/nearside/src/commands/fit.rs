@@ -8,8 +8,8 @@ use nearside_catalog::{Catalog, Site};
 use nearside_estimate::{Calibration, Estimate, Period, Technique, Verdict, estimate, techniques};
 use nearside_units::{Bytes, Known, Span};
 use nearside_workload::{
-    Adapter, AdapterMethod, AdapterTargets, Batch, Checkpointing, ModelRef, Recipe, Task, Training,
-    Workload,
+    Adapter, AdapterMethod, AdapterTargets, Batch, Checkpointing, Choice, ModelRef, Parallelism,
+    Recipe, Task, Training, Workload,
 };
 
 mod text;
@@ -118,6 +118,7 @@ fn workload(
     if let Some(attention) = &arguments.attention {
         recipe.attention = attention.parse().map_err(usage)?;
     }
+    recipe.parallelism = parallelism(arguments).map_err(usage)?;
     // Who tunes an adapter or a whole model on one card usually checkpoints it.
     let overview = arguments.task.is_none() && task != FitTask::Inference;
     if arguments.checkpointing || overview {
@@ -155,6 +156,26 @@ fn workload(
         FitTask::Pretrain => Task::Pretrain(training),
     };
     Ok(Workload { task, model: Some(model.clone()), recipe })
+}
+
+/// How devices share the work: as stated, or left to choose.
+fn parallelism(arguments: &Fit) -> Result<Parallelism, String> {
+    let Fit { sharding, tensor, pipeline, stream, offload, .. } = arguments;
+    let stated = [sharding, stream, offload].into_iter().any(Option::is_some)
+        || tensor.is_some()
+        || pipeline.is_some();
+    if !stated {
+        return Ok(Parallelism::default());
+    }
+    let plain = Parallelism::default();
+    Ok(Parallelism {
+        choice: Choice::Stated,
+        sharding: sharding.as_deref().map_or(Ok(plain.sharding), str::parse)?,
+        tensor: tensor.unwrap_or(1),
+        pipeline: pipeline.unwrap_or(1),
+        stream: stream.as_deref().map_or(Ok(plain.stream), str::parse)?,
+        offload: offload.as_deref().map_or(Ok(plain.offload), str::parse)?,
+    })
 }
 
 fn improved(

@@ -129,6 +129,23 @@ fn fit_exits_by_its_verdict() {
     }
 }
 
+#[test]
+fn several_devices_share_what_one_cannot_hold() {
+    let question =
+        ["fit", "llama-3.1-8b", "--task", "fine-tune", "--batch", "8", "--on", "h100-sxm"];
+    assert_ne!(verdict(&question), "fits");
+    let asked = |rest: &[&'static str]| {
+        let run = nearside(&[&question[..], &["--count", "8"], rest].concat());
+        run.stdout
+    };
+    assert!(asked(&[]).contains("ZeRO-1, each of 8 devices"), "{}", asked(&[]));
+    let stated = asked(&["--sharding", "fsdp", "--tensor", "2", "--stream", "split"]);
+    let plan = "FSDP, tensor and sequence parallel over 2, each of 8 devices";
+    assert!(stated.contains(plan), "{stated}");
+    let wrong = nearside(&[&question[..], &["--sharding", "zero4"]].concat()).exits(2);
+    assert!(wrong.stderr.contains("use none, zero1, zero2, zero3, fsdp"), "{}", wrong.stderr);
+}
+
 /// Between the lengths that fit and those that do not there are some where nobody can tell.
 #[test]
 fn uncertain_is_no_unless_it_is_accepted() {
