@@ -131,6 +131,12 @@ impl<'workload> Demands<'workload> {
         Self { workload, by_devices: std::collections::BTreeMap::new() }
     }
 
+    /// What asks.
+    #[must_use]
+    pub const fn workload(&self) -> &'workload Workload {
+        self.workload
+    }
+
     fn on(&mut self, devices: u64) -> Result<Arc<Demand>, NotEstimated> {
         let workload = self.workload;
         self.by_devices
@@ -154,20 +160,41 @@ pub fn estimate_demands(
     calibration: &Calibration,
 ) -> Estimate {
     let workload = demands.workload;
+    match placed(demands, site, calibration) {
+        Ok((working, demand)) => working.estimate(workload, &demand),
+        Err(refused) => *refused,
+    }
+}
+
+/// Whether a workload fits a site, without the time that it takes.
+#[must_use]
+pub(crate) fn fit(workload: &Workload, site: &Site, calibration: &Calibration) -> Fit {
+    match placed(&mut Demands::of(workload), site, calibration) {
+        Ok((working, demand)) => working.fit(&demand, &mut Vec::new()),
+        Err(refused) => refused.fit,
+    }
+}
+
+/// The part of a site that would work, and what it is asked for.
+fn placed<'a>(
+    demands: &mut Demands<'_>,
+    site: &'a Site,
+    calibration: &'a Calibration,
+) -> Result<(WorkingSite<'a>, Arc<Demand>), Box<Estimate>> {
+    let workload = demands.workload;
+    let refused = |device, verdict, why: &str| Box::new(Estimate::refused(device, verdict, why));
     let Some(device) = device_for(workload, site) else {
-        return Estimate::refused(Device::Accelerator, Verdict::DoesNotFit, "no accelerator");
+        return Err(refused(Device::Accelerator, Verdict::DoesNotFit, "no accelerator"));
     };
     let offered = match (&site.machine.accelerators, device) {
         (Some(accelerators), Device::Accelerator) => u64::from(accelerators.count),
         _ => 1,
     };
     let devices = usable_devices(workload, offered);
-    let demand = match demands.on(devices) {
-        Ok(demand) => demand,
-        Err(error) => return Estimate::refused(device, Verdict::Unknown, error.to_string()),
-    };
-    let working = WorkingSite { site, device, devices, calibration };
-    working.estimate(workload, &demand)
+    let demand = demands
+        .on(devices)
+        .map_err(|error| refused(device, Verdict::Unknown, &error.to_string()))?;
+    Ok((WorkingSite { site, device, devices, calibration }, demand))
 }
 
 /// Where a workload runs on a site; `None` when it needs an accelerator and there is none.

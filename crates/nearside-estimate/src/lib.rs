@@ -11,11 +11,13 @@
 pub mod allocator;
 pub mod calibration;
 pub mod carbon;
+pub mod choice;
 pub mod demand;
 pub mod energy;
 pub mod engine;
 mod estimate;
 mod input;
+pub mod limits;
 pub mod live;
 pub mod lowering;
 pub mod measured;

@@ -65,7 +65,7 @@ impl WorkingSite<'_> {
         estimate
     }
 
-    fn fit(&self, demand: &Demand, inputs: &mut Vec<Input>) -> Fit {
+    pub(crate) fn fit(&self, demand: &Demand, inputs: &mut Vec<Input>) -> Fit {
         let live = demand.memory.total();
         let (available, needed) = match self.device {
             Device::Accelerator => (self.device_memory(inputs), self.reserved(live, inputs)),
