@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nearside_architecture::Dtype;
-use nearside_catalog::{
-    Accelerators, Catalog, Economics, Machine, Place, Reach, Site, Terms,
-};
+use nearside_catalog::{Accelerators, Catalog, Economics, Machine, Place, Reach, Site, Terms};
 use nearside_estimate::choice::{Choice, alternatives, choose, fast_enough};
 use nearside_estimate::{Calibration, Demands, estimate};
 use nearside_policy::{Class, Clearance};
@@ -48,7 +46,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let all = start.elapsed();
     let (models, devices) = (models.len(), sites.len());
-    say(&format!("{models} models x {devices} devices x {} tasks = {cells} choices", tasks().len()));
+    say(&format!(
+        "{models} models x {devices} devices x {} tasks = {cells} choices",
+        tasks().len()
+    ));
     say(&format!("{fitting} fit, {unknown} not known: {:.2} s on one thread", all.as_secs_f64()));
     let largest = one(&catalog)?;
     let median = median(|| {
@@ -118,7 +119,9 @@ fn one(catalog: &Catalog) -> Result<Workload, Box<dyn std::error::Error>> {
 
 fn sites(catalog: &Catalog) -> Vec<Site> {
     let devices = catalog.devices().take(DEVICES);
-    devices.map(|device| site(Accelerators { device: Arc::new(device.clone()), count: 1 })).collect()
+    devices
+        .map(|device| site(Accelerators { device: Arc::new(device.clone()), count: 1 }))
+        .collect()
 }
 
 fn site(accelerators: Accelerators) -> Site {

@@ -101,9 +101,9 @@ pub fn choose(
         let chosen = Chosen { at, estimate, speed };
         match chosen.estimate.fit.verdict {
             Verdict::Fits if chosen.likely_speed() >= enough => return Choice::Runs(chosen),
-            Verdict::Fits => keep(&mut fitting, chosen, |new, old| {
-                new.likely_speed() > old.likely_speed()
-            }),
+            Verdict::Fits => {
+                keep(&mut fitting, chosen, |new, old| new.likely_speed() > old.likely_speed())
+            }
             _ if chosen.estimate.fit.needed.is_none() || chosen.short().is_none() => {
                 why = chosen.estimate.fit.why.to_string();
             }
@@ -179,8 +179,13 @@ mod tests {
 
     #[test]
     fn fast_ones_go_by_size_and_slow_ones_by_speed() {
-        let mut models =
-            [("slow", 5.0, 70), ("small", 90.0, 1), ("slower", 2.0, 400), ("b", 20.0, 8), ("a", 20.0, 8)];
+        let mut models = [
+            ("slow", 5.0, 70),
+            ("small", 90.0, 1),
+            ("slower", 2.0, 400),
+            ("b", 20.0, 8),
+            ("a", 20.0, 8),
+        ];
         rank(&mut models, READING_SPEED, |model| model.1, |model| model.2, |model| model.0);
         assert_eq!(models.map(|model| model.0), ["a", "b", "small", "slow", "slower"]);
     }

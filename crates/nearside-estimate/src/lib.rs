@@ -36,4 +36,4 @@ pub use estimate::{
 };
 pub use input::{Input, Quantity, Share};
 pub use measured::MachineCeilings;
-pub use technique::{Technique, techniques};
+pub use technique::{Advice, Technique, techniques};

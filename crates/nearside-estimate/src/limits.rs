@@ -82,9 +82,10 @@ fn largest(least: u64, most: u64, room: impl Fn(u64) -> Option<f64>) -> Most {
     let mut halved = true;
     while high - low > 1 {
         let before = high - low;
-        let line = low_room.zip(high_room).filter(|_| halved).map(|(above, below)| {
-            low + (before as f64 * above / (above - below)) as u64
-        });
+        let line = low_room
+            .zip(high_room)
+            .filter(|_| halved)
+            .map(|(above, below)| low + (before as f64 * above / (above - below)) as u64);
         // Sizes that matter are far below the most, hence the geometric middle.
         let middle = || ((low as f64) * (high as f64)).sqrt() as u64;
         let at = line.unwrap_or_else(middle).clamp(low + 1, high - 1);

@@ -24,16 +24,31 @@ const WANTED: usize = 5;
 /// A change, or several together, with what comes of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Technique {
-    /// What to do, as in `gradient checkpointing + q8_0 cache`.
-    pub name: String,
-    /// What it costs besides time.
-    pub price: String,
+    /// What to do, one step or several.
+    pub steps: Vec<Advice>,
     /// The workload with the change.
     pub workload: Workload,
     /// What it will need.
     pub estimate: Estimate,
     /// Its likely time over the likely time without the change, where both are known.
     pub time_ratio: Option<f64>,
+}
+
+/// One thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// What, as in `gradient checkpointing`.
+    pub name: &'static str,
+    /// What it costs besides time.
+    pub price: &'static str,
+}
+
+impl Technique {
+    /// All steps, as in `fused attention + gradient checkpointing`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.steps.iter().map(|step| step.name).collect::<Vec<_>>().join(" + ")
+    }
 }
 
 /// What a change is a change of: two changes of one part exclude each other.
@@ -60,7 +75,7 @@ struct Change {
     apply: fn(&Workload) -> Option<Workload>,
 }
 
-const FEWER: &str = "smaller kernels, the same result";
+const FEWER: &str = "smaller kernels";
 
 /// Every change, within a part the mildest first. Methods stand before what changes adapters.
 #[rustfmt::skip]
@@ -69,23 +84,23 @@ const CHANGES: &[Change] = &[
         apply: fused },
     Change { name: "gradient checkpointing", price: "a second forward pass", part: Part::Checkpointing, loss: 0,
         apply: checkpointed },
-    Change { name: "half the batch, accumulated", price: FEWER, part: Part::Together, loss: 0,
+    Change { name: "batch / 2, accumulated", price: FEWER, part: Part::Together, loss: 0,
         apply: |from| batch_over(from, 2) },
-    Change { name: "a quarter of the batch, accumulated", price: FEWER, part: Part::Together, loss: 0,
+    Change { name: "batch / 4, accumulated", price: FEWER, part: Part::Together, loss: 0,
         apply: |from| batch_over(from, 4) },
-    Change { name: "one sequence per pass, accumulated", price: FEWER, part: Part::Together, loss: 0,
+    Change { name: "batch 1, accumulated", price: FEWER, part: Part::Together, loss: 0,
         apply: |from| batch_over(from, u64::MAX) },
-    Change { name: "half the requests at once", price: "answers wait longer", part: Part::Together, loss: 0,
+    Change { name: "half of the requests at once", price: "answers wait longer", part: Part::Together, loss: 0,
         apply: |from| requests_over(from, 2) },
-    Change { name: "a quarter of the requests at once", price: "answers wait longer", part: Part::Together, loss: 0,
+    Change { name: "a quarter of them at once", price: "answers wait longer", part: Part::Together, loss: 0,
         apply: |from| requests_over(from, 4) },
     Change { name: "one request at a time", price: "answers wait longer", part: Part::Together, loss: 0,
         apply: |from| requests_over(from, u64::MAX) },
     Change { name: "8-bit AdamW", price: "rounded optimizer states", part: Part::Optimizer, loss: 1,
         apply: |from| optimizer(from, Optimizer::AdamW8Bit) },
-    Change { name: "Adafactor", price: "may need another learning rate", part: Part::Optimizer, loss: 2,
+    Change { name: "Adafactor", price: "another learning rate", part: Part::Optimizer, loss: 2,
         apply: |from| optimizer(from, Optimizer::Adafactor) },
-    Change { name: "paged 8-bit AdamW", price: "rounded states, kept in main memory", part: Part::Optimizer, loss: 2,
+    Change { name: "paged 8-bit AdamW", price: "states in main memory", part: Part::Optimizer, loss: 2,
         apply: |from| optimizer(from, Optimizer::PagedAdamW8Bit) },
     Change { name: "LoRA (rank 16)", price: "trains adapters only", part: Part::Method, loss: 4,
         apply: lora },
@@ -128,14 +143,9 @@ pub fn techniques(
     let judge = Trying { workload, had: likely(before), site, calibration };
     let technique = |(chosen, judged): (Vec<usize>, Judged<Tried>)| {
         let (workload, estimate) = judged.found;
-        let words = |word: fn(&Change) -> &'static str| {
-            let mut words: Vec<_> = chosen.iter().map(|at| word(&CHANGES[*at])).collect();
-            words.dedup();
-            words
-        };
+        let advice = |at: &usize| Advice { name: CHANGES[*at].name, price: CHANGES[*at].price };
         Technique {
-            name: words(|change| change.name).join(" + "),
-            price: words(|change| change.price).join(", "),
+            steps: chosen.iter().map(advice).collect(),
             workload,
             time_ratio: ratio(judge.had, &estimate),
             estimate,

@@ -310,9 +310,9 @@ fn every_technique_needs_less_memory() {
     assert!(!found.is_empty());
     for technique in found {
         let after = technique.estimate.fit.needed.map(Span::high);
-        assert!(after < before.fit.needed.map(Span::high), "{}", technique.name);
+        assert!(after < before.fit.needed.map(Span::high), "{}", technique.name());
         let again = on(&technique.workload, &site);
-        assert_eq!(again, technique.estimate, "{}", technique.name);
+        assert_eq!(again, technique.estimate, "{}", technique.name());
     }
 }
 

@@ -92,9 +92,8 @@ pub(super) fn cheapest<J: Judge>(
 fn in_order(choices: &[Choice], times: &[f64], judge: &impl Judge) -> Vec<Vec<usize>> {
     let mut all: Vec<Vec<usize>> = vec![Vec::new()];
     for (at, choice) in choices.iter().enumerate() {
-        let free = |chosen: &&Vec<usize>| {
-            chosen.iter().all(|other| choices[*other].part != choice.part)
-        };
+        let free =
+            |chosen: &&Vec<usize>| chosen.iter().all(|other| choices[*other].part != choice.part);
         let grown = all.iter().filter(free).map(|chosen| [&chosen[..], &[at]].concat());
         let grown: Vec<_> = grown.filter(|chosen| judge.makes_sense(chosen)).collect();
         all.extend(grown);
@@ -133,9 +132,9 @@ impl<J: Judge> Search<'_, J> {
 
     /// Whether `chosen` changes at least as much as `other` in every part.
     fn contains(&self, chosen: &[usize], other: &[usize]) -> bool {
-        other.iter().all(|at| {
-            self.of_part(chosen, self.choices[*at].part).is_some_and(|mine| mine >= *at)
-        })
+        other
+            .iter()
+            .all(|at| self.of_part(chosen, self.choices[*at].part).is_some_and(|mine| mine >= *at))
     }
 
     fn parts(&self) -> BTreeSet<usize> {
@@ -264,8 +263,13 @@ mod tests {
                     fitting.push(chosen);
                 }
             }
-            let found: BTreeSet<_> = found.into_iter().filter(|(_, judged)| judged.fits).collect::<Vec<_>>()
-                .into_iter().map(|(chosen, _)| chosen).collect();
+            let found: BTreeSet<_> = found
+                .into_iter()
+                .filter(|(_, judged)| judged.fits)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .map(|(chosen, _)| chosen)
+                .collect();
             assert_eq!(found, fitting.into_iter().collect(), "limit {limit}");
         }
     }

@@ -1,0 +1,122 @@
+//! The answer of `nearside fit` without a model, as text.
+
+use std::fmt::Write as _;
+
+use nearside_units::{Bytes, Count};
+
+use super::super::text::{figure_text, free_text, gib, inputs_table, range_text};
+use super::view::{FitList, OutOfReach, Runs};
+use crate::output::{Align, Detail, table};
+
+pub(super) fn list(answer: &FitList, detail: Detail) -> String {
+    let free = answer.free.as_ref().map(free_text).unwrap_or_default();
+    let (site, task, batch, sequence) = (&answer.site, &answer.task, answer.batch, answer.sequence);
+    let mut text = format!("models for {task} on {site}{free}, {batch} x {sequence} tokens\n");
+    if answer.models.is_empty() {
+        text.push_str("\nNONE of them surely fits\n");
+    } else {
+        let _ = write!(text, "{}\n\n{}\n", answer.ranking, models_table(&answer.models));
+        if answer.more_models > 0 {
+            let _ = writeln!(text, "and {} more: --limit shows them", answer.more_models);
+        }
+        if answer.models.iter().any(|model| !model.open_licence) {
+            text.push_str("* terms of its own, no open-source licence\n");
+        }
+    }
+    if !answer.out_of_reach.is_empty() {
+        let _ = write!(text, "\njust out of reach\n{}\n", misses_table(&answer.out_of_reach));
+        if answer.more_out_of_reach > 0 {
+            let _ = writeln!(text, "and {} more that need more", answer.more_out_of_reach);
+        }
+    }
+    text.push_str(&not_known(answer));
+    if detail == Detail::Explained {
+        for model in &answer.models {
+            let _ = write!(text, "\nbasis of {} ({})\n", model.model, model.recipe);
+            let _ = writeln!(text, "{}", inputs_table(&model.inputs));
+        }
+    }
+    text
+}
+
+/// How many cannot be told, by reason.
+fn not_known(answer: &FitList) -> String {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for untold in &answer.not_known {
+        match reasons.iter_mut().find(|(why, _)| *why == untold.why) {
+            Some((_, models)) => models.push(&untold.model),
+            None => reasons.push((&untold.why, vec![&untold.model])),
+        }
+    }
+    let line = |(why, models): (&str, Vec<&str>)| match models.as_slice() {
+        [one] => format!("\nnot known: {one} ({why})"),
+        several => format!("\nnot known: {} models ({why})", several.len()),
+    };
+    reasons.into_iter().map(line).collect()
+}
+
+fn size(parameters: Option<u64>, active: Option<u64>) -> String {
+    let count = |count: u64| Count::new(count).to_string();
+    match (parameters, active) {
+        (None, _) => "-".to_owned(),
+        (Some(all), None) => count(all),
+        (Some(all), Some(active)) => format!("{} ({})", count(all), count(active)),
+    }
+}
+
+/// The licence in a column: no word that all of them have.
+fn licence(licence: &str, open: bool) -> String {
+    let words = ["License", "Licence", "Community", "Terms", "of", "Use"];
+    let kept: Vec<_> = licence.split(' ').filter(|word| !words.contains(word)).collect();
+    let star = if open { "" } else { " *" };
+    format!("{}{star}", kept.join(" "))
+}
+
+/// A number of tokens: 131072 as 128k, others in whole thousands.
+fn tokens(count: u64) -> String {
+    if count >= 1024 { format!("{}k", count / 1024) } else { count.to_string() }
+}
+
+fn models_table(models: &[Runs]) -> String {
+    let heads = [
+        ("model", Align::Left),
+        ("size", Align::Right),
+        ("with", Align::Left),
+        ("GiB", Align::Right),
+        ("tokens/s", Align::Right),
+        ("context", Align::Right),
+        ("licence", Align::Left),
+    ];
+    let row = |model: &Runs| {
+        vec![
+            model.model.clone(),
+            size(model.parameters, model.active_parameters),
+            model.with.clone(),
+            model.needed_bytes.as_ref().map_or("-".to_owned(), gib),
+            figure_text(&model.tokens_per_second, |range| range_text(range, "")),
+            model.context_tokens.map_or("-".to_owned(), tokens),
+            licence(&model.licence, model.open_licence),
+        ]
+    };
+    table(&heads, models.iter().map(row).collect())
+}
+
+fn misses_table(misses: &[OutOfReach]) -> String {
+    let heads = [
+        ("model", Align::Left),
+        ("with", Align::Left),
+        ("needs [GiB]", Align::Right),
+        ("short", Align::Right),
+        ("what makes it fit", Align::Left),
+    ];
+    let row = |miss: &OutOfReach| {
+        vec![
+            miss.model.clone(),
+            miss.with.clone(),
+            miss.needed_bytes.as_ref().map_or("-".to_owned(), gib),
+            miss.short_bytes.map_or("-".to_owned(), |short| Bytes::new(short).to_string()),
+            miss.fits_with.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    };
+    table(&heads, misses.iter().map(row).collect())
+}
