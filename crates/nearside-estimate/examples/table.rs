@@ -1,5 +1,5 @@
 //! How long estimates take in-process: every model of the catalog on 60 devices for every task, and
-//! one full training estimate of the largest model.
+//! one full training estimate of the largest model, and one search for changes and limits.
 //!
 //! `cargo run --release -p nearside-estimate --example table`
 
@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use nearside_architecture::Dtype;
 use nearside_catalog::{Accelerators, Catalog, Economics, Machine, Place, Reach, Site, Terms};
 use nearside_estimate::choice::{Choice, alternatives, choose, fast_enough};
-use nearside_estimate::{Calibration, Demands, estimate};
+use nearside_estimate::limits::limits;
+use nearside_estimate::{Calibration, Demands, estimate, techniques};
 use nearside_policy::{Class, Clearance};
 use nearside_units::{Basis, Bytes, BytesPerSecond, Known, Sourced, Span};
 use nearside_workload::{
@@ -51,12 +52,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         tasks().len()
     ));
     say(&format!("{fitting} fit, {unknown} not known: {:.2} s on one thread", all.as_secs_f64()));
-    let largest = one(&catalog)?;
-    let median = median(|| {
+    let largest = named(&catalog, "llama-3.1-405b", training())?;
+    let one = median(&mut || {
         let estimate = estimate(&largest, &sites[0], &calibration);
         std::hint::black_box(estimate);
     });
-    let millis = median.as_secs_f64() * 1e3;
+    let millis = one.as_secs_f64() * 1e3;
+    let asked = named(&catalog, "llama-3.1-8b", Training { batch: 4, ..training() })?;
+    let device = catalog.device("rtx-4090")?.clone();
+    let card = site(Accelerators { device: Arc::new(device), count: 1 });
+    let all = median(&mut || {
+        let before = estimate(&asked, &card, &calibration);
+        let better = techniques(&asked, &before, &card, &calibration);
+        std::hint::black_box((better, limits(&asked, &card, &calibration)));
+    });
+    let all = all.as_secs_f64() * 1e3;
+    say(&format!("fine-tune llama-3.1-8b, changes and limits: {all:.1} ms, median of {REPEATS}"));
     say(&format!("fine-tune llama-3.1-405b, one estimate: {millis:.2} ms, median of {REPEATS}"));
     Ok(())
 }
@@ -66,7 +77,7 @@ fn say(line: &str) {
     println!("{line}");
 }
 
-fn median(mut run: impl FnMut()) -> Duration {
+fn median(run: &mut dyn FnMut()) -> Duration {
     let mut times: Vec<_> = (0..REPEATS)
         .map(|_| {
             let start = Instant::now();
@@ -109,11 +120,16 @@ fn tasks() -> [(Task, Dtype); 6] {
     ]
 }
 
-fn one(catalog: &Catalog) -> Result<Workload, Box<dyn std::error::Error>> {
-    let model = catalog.model("llama-3.1-405b")?;
+/// Fine-tuning a model of that name.
+fn named(
+    catalog: &Catalog,
+    name: &str,
+    training: Training,
+) -> Result<Workload, Box<dyn std::error::Error>> {
+    let model = catalog.model(name)?;
     let architecture = Arc::new(model.architecture()?);
     let model = ModelRef { name: model.name.to_string(), architecture, stored: None };
-    let task = Task::FineTune(training());
+    let task = Task::FineTune(training);
     Ok(Workload { task, model: Some(model), recipe: Recipe::default() })
 }
 

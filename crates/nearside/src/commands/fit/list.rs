@@ -233,8 +233,9 @@ fn with(placed: &Placed<'_>) -> String {
         Task::Lora(..) | Task::Qlora(..) => Vec::new(),
         _ => vec![recipe.optimizer.name()],
     };
+    // Gradient checkpointing, in a word that fits a column.
     if recipe.checkpointing == Checkpointing::Full {
-        words.push("checkpointing");
+        words.push("recompute");
     }
     if words.is_empty() { recipe.weights.to_string() } else { words.join(", ") }
 }

@@ -154,18 +154,19 @@ fn limits_line(limits: &LimitsView) -> String {
         most if most >= limits.looked_up_to => format!("{most} or more {unit}"),
         most => format!("{most} {unit}"),
     };
+    let counted = |most: Option<u64>| most.filter(|most| *most > 0);
     let nothing = [limits.batch, limits.sequence].into_iter().flatten().all(|most| most == 0);
     if nothing {
         return "\nno batch and no length surely fits as it is".to_owned();
     }
     let parts = [
-        limits.batch.filter(|most| *most > 0).map(|most| format!("batch {}", count(most, ""))),
-        limits.sequence.filter(|most| *most > 0).map(|most| count(most, "tokens of context")),
-        limits.concurrency.filter(|most| *most > 0).map(|most| count(most, "requests in flight")),
+        counted(limits.batch).map(|most| format!("batch {}", count(most, ""))),
+        counted(limits.sequence).map(|most| format!("context {}", count(most, ""))),
+        counted(limits.concurrency).map(|most| count(most, "requests in flight")),
     ];
     let parts: Vec<_> =
         parts.into_iter().flatten().map(|part| part.trim_end().to_owned()).collect();
-    format!("\nsurely fits  {} (one at a time)", parts.join(", or "))
+    format!("\nsurely fits  {}", parts.join(", or "))
 }
 
 /// One line per step, so that it stays within 80 columns.

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use nearside_units::{Bytes, Count};
 
 use super::super::text::{figure_text, free_text, gib, inputs_table, range_text};
-use super::view::{FitList, OutOfReach, Runs};
+use super::view::{FitList, OutOfReach, Runs, Untold};
 use crate::output::{Align, Detail, table};
+use crate::view::Range;
 
 pub(super) fn list(answer: &FitList, detail: Detail) -> String {
     let free = answer.free.as_ref().map(free_text).unwrap_or_default();
@@ -29,7 +30,7 @@ pub(super) fn list(answer: &FitList, detail: Detail) -> String {
             let _ = writeln!(text, "and {} more that need more", answer.more_out_of_reach);
         }
     }
-    text.push_str(&not_known(answer));
+    text.push_str(&not_known(answer, detail));
     if detail == Detail::Explained {
         for model in &answer.models {
             let _ = write!(text, "\nbasis of {} ({})\n", model.model, model.recipe);
@@ -39,20 +40,13 @@ pub(super) fn list(answer: &FitList, detail: Detail) -> String {
     text
 }
 
-/// How many cannot be told, by reason.
-fn not_known(answer: &FitList) -> String {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for untold in &answer.not_known {
-        match reasons.iter_mut().find(|(why, _)| *why == untold.why) {
-            Some((_, models)) => models.push(&untold.model),
-            None => reasons.push((&untold.why, vec![&untold.model])),
-        }
+/// How many cannot be told; every reason where there is room for it.
+fn not_known(answer: &FitList, detail: Detail) -> String {
+    let line = |untold: &Untold| format!("\nnot known: {} ({})", untold.model, untold.why);
+    match answer.not_known.as_slice() {
+        few if few.len() <= 2 || detail == Detail::Explained => few.iter().map(line).collect(),
+        several => format!("\nnot known: {} models (--json says why)", several.len()),
     }
-    let line = |(why, models): (&str, Vec<&str>)| match models.as_slice() {
-        [one] => format!("\nnot known: {one} ({why})"),
-        several => format!("\nnot known: {} models ({why})", several.len()),
-    };
-    reasons.into_iter().map(line).collect()
 }
 
 fn size(parameters: Option<u64>, active: Option<u64>) -> String {
@@ -60,16 +54,22 @@ fn size(parameters: Option<u64>, active: Option<u64>) -> String {
     match (parameters, active) {
         (None, _) => "-".to_owned(),
         (Some(all), None) => count(all),
-        (Some(all), Some(active)) => format!("{} ({})", count(all), count(active)),
+        (Some(all), Some(active)) => format!("{}/{}", count(all), count(active)),
     }
 }
 
 /// The licence in a column: no word that all of them have.
 fn licence(licence: &str, open: bool) -> String {
-    let words = ["License", "Licence", "Community", "Terms", "of", "Use"];
-    let kept: Vec<_> = licence.split(' ').filter(|word| !words.contains(word)).collect();
+    let words = ["License", "Licence", "Community", "Terms", "of", "Use", "Model"];
+    let named = licence.split(" (").next().unwrap_or(licence);
+    let kept: Vec<_> = named.split(' ').filter(|word| !words.contains(word)).collect();
     let star = if open { "" } else { " *" };
     format!("{}{star}", kept.join(" "))
+}
+
+/// The high end, which has to fit.
+fn most_gib(range: &Range) -> String {
+    gib(&Range { low: range.high, likely: range.high, high: range.high })
 }
 
 /// A number of tokens: 131072 as 128k, others in whole thousands.
@@ -82,7 +82,7 @@ fn models_table(models: &[Runs]) -> String {
         ("model", Align::Left),
         ("size", Align::Right),
         ("with", Align::Left),
-        ("GiB", Align::Right),
+        ("<= GiB", Align::Right),
         ("tokens/s", Align::Right),
         ("context", Align::Right),
         ("licence", Align::Left),
@@ -92,7 +92,7 @@ fn models_table(models: &[Runs]) -> String {
             model.model.clone(),
             size(model.parameters, model.active_parameters),
             model.with.clone(),
-            model.needed_bytes.as_ref().map_or("-".to_owned(), gib),
+            model.needed_bytes.as_ref().map_or("-".to_owned(), most_gib),
             figure_text(&model.tokens_per_second, |range| range_text(range, "")),
             model.context_tokens.map_or("-".to_owned(), tokens),
             licence(&model.licence, model.open_licence),
