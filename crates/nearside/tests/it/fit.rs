@@ -70,7 +70,7 @@ fn filters_choose_models() {
     let listed = |rest: &[&str]| {
         let arguments = [&["fit", "--on", "rtx-4090", "--limit", "100", "--json"], rest].concat();
         let data = nearside(&arguments).exits(0).data();
-        list(&data["models"]).clone()
+        list(&data["models"]).to_vec()
     };
     let small = listed(&["--size", "1B..4B"]);
     let size = |model: &Value| number(&model["parameters"]);

@@ -7,7 +7,7 @@ use nearside_catalog::{Catalog, Model};
 use nearside_estimate::choice::{Choice, Chosen, alternatives, choose, fast_enough, rank};
 use nearside_estimate::limits::{Most, longest};
 use nearside_estimate::{Demands, Verdict, techniques};
-use nearside_workload::{Checkpointing, ModelRef, Task, Workload};
+use nearside_workload::{Checkpointing, ModelRef, Optimizer, Task, Workload};
 
 mod text;
 mod view;
@@ -228,16 +228,14 @@ fn miss_row(placed: &Placed<'_>, place: &Place) -> OutOfReach {
 /// What tells a way to do it from the others, in a word or two.
 fn with(placed: &Placed<'_>) -> String {
     let recipe = &placed.workload.recipe;
-    let mut words = match placed.workload.task {
-        Task::Evaluation(_) | Task::Inference(_) => return recipe.weights.to_string(),
-        Task::Lora(..) | Task::Qlora(..) => Vec::new(),
-        _ => vec![recipe.optimizer.name()],
-    };
-    // Gradient checkpointing, in a word that fits a column.
-    if recipe.checkpointing == Checkpointing::Full {
-        words.push("recompute");
+    if matches!(placed.workload.task, Task::Evaluation(_) | Task::Inference(_)) {
+        return recipe.weights.to_string();
     }
-    if words.is_empty() { recipe.weights.to_string() } else { words.join(", ") }
+    // Gradient checkpointing, in a word that fits a column.
+    let again = (recipe.checkpointing == Checkpointing::Full).then_some("recompute");
+    let packed = matches!(recipe.optimizer, Optimizer::AdamW8Bit).then_some("8-bit");
+    let words: Vec<_> = again.into_iter().chain(packed).collect();
+    if words.is_empty() { "as asked".to_owned() } else { words.join(", ") }
 }
 
 fn print(answer: &FitList, arguments: &Fit, notes: &[String], output: &Output) {

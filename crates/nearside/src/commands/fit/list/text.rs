@@ -58,13 +58,23 @@ fn size(parameters: Option<u64>, active: Option<u64>) -> String {
     }
 }
 
+/// Columns for the name of a licence.
+const LICENCE_WIDTH: usize = 12;
+
 /// The licence in a column: no word that all of them have.
 fn licence(licence: &str, open: bool) -> String {
     let words = ["License", "Licence", "Community", "Terms", "of", "Use", "Model"];
     let named = licence.split(" (").next().unwrap_or(licence);
-    let kept: Vec<_> = named.split(' ').filter(|word| !words.contains(word)).collect();
+    let mut kept = String::new();
+    for word in named.split(' ').filter(|word| !words.contains(word)) {
+        let longer = format!("{kept} {word}");
+        if !kept.is_empty() && longer.len() > LICENCE_WIDTH {
+            break;
+        }
+        longer.trim_start().clone_into(&mut kept);
+    }
     let star = if open { "" } else { " *" };
-    format!("{}{star}", kept.join(" "))
+    format!("{kept}{star}")
 }
 
 /// The high end, which has to fit.
@@ -110,13 +120,19 @@ fn misses_table(misses: &[OutOfReach]) -> String {
         ("what makes it fit", Align::Left),
     ];
     let row = |miss: &OutOfReach| {
-        vec![
+        let steps = miss.fits_with.as_deref().unwrap_or("-").split(" + ");
+        let first = vec![
             miss.model.clone(),
             miss.with.clone(),
             miss.needed_bytes.as_ref().map_or("-".to_owned(), gib),
             miss.short_bytes.map_or("-".to_owned(), |short| Bytes::new(short).to_string()),
-            miss.fits_with.clone().unwrap_or_else(|| "-".to_owned()),
-        ]
+        ];
+        // One line per step.
+        let line = |(at, step): (usize, &str)| match at {
+            0 => [&first[..], &[step.to_owned()]].concat(),
+            _ => [vec![String::new(); first.len()], vec![format!("+ {step}")]].concat(),
+        };
+        steps.enumerate().map(line).collect::<Vec<_>>()
     };
-    table(&heads, misses.iter().map(row).collect())
+    table(&heads, misses.iter().flat_map(row).collect())
 }
