@@ -146,21 +146,22 @@ impl<J: Judge> Search<'_, J> {
         if chosen.len() < 2 {
             return false;
         }
+        // Fewer at once may cost memory, so that the strongest may be without it.
+        let alone: Vec<_> =
+            chosen.iter().copied().filter(|at| self.choices[*at].part != TOGETHER).collect();
         self.parts().into_iter().any(|part| {
-            let kept = self.of_part(chosen, part);
-            let strongest = self.strongest(part, kept, None);
-            if strongest.is_empty() || self.judged(&strongest).fits {
+            let all = self.strongest(chosen, part, None);
+            if self.judged(&all).fits {
                 return false;
             }
-            // Fewer at once may cost memory, so that the strongest is without it.
-            let alike = self.strongest(part, kept, Some(TOGETHER));
+            let alike = self.strongest(&alone, part, Some(TOGETHER));
             alike.is_empty() || !self.judged(&alike).fits
         })
     }
 
-    /// The strongest changes of every part, but of `part` only what was chosen, and none of `without`.
-    fn strongest(&self, part: usize, kept: Option<usize>, without: Option<usize>) -> Vec<usize> {
-        let mut strongest: Vec<usize> = kept.into_iter().collect();
+    /// What was chosen with the strongest changes of every part but `part` and `without`.
+    fn strongest(&self, chosen: &[usize], part: usize, without: Option<usize>) -> Vec<usize> {
+        let mut strongest = chosen.to_vec();
         for other in self.parts() {
             if other == part || Some(other) == without {
                 continue;
@@ -168,7 +169,9 @@ impl<J: Judge> Search<'_, J> {
             let of_part = (0..self.choices.len()).rev();
             let candidates = of_part.filter(|at| self.choices[*at].part == other);
             let with = |at: usize| {
-                let mut with = [&strongest[..], &[at]].concat();
+                let kept = strongest.iter().copied();
+                let kept = kept.filter(|kept| self.choices[*kept].part != other);
+                let mut with: Vec<_> = kept.chain([at]).collect();
                 with.sort_unstable();
                 with
             };
@@ -181,7 +184,7 @@ impl<J: Judge> Search<'_, J> {
     /// What needs least, where nothing fits.
     fn nearest(&mut self, wanted: usize) -> Vec<Vec<usize>> {
         for without in [None, Some(TOGETHER)] {
-            let strongest = self.strongest(usize::MAX, None, without);
+            let strongest = self.strongest(&[], usize::MAX, without);
             if !strongest.is_empty() {
                 self.judged(&strongest);
             }
