@@ -102,7 +102,7 @@ pub fn choose(
         match chosen.estimate.fit.verdict {
             Verdict::Fits if chosen.likely_speed() >= enough => return Choice::Runs(chosen),
             Verdict::Fits => {
-                keep(&mut fitting, chosen, |new, old| new.likely_speed() > old.likely_speed())
+                keep(&mut fitting, chosen, |new, old| new.likely_speed() > old.likely_speed());
             }
             _ if chosen.estimate.fit.needed.is_none() || chosen.short().is_none() => {
                 why = chosen.estimate.fit.why.to_string();

@@ -121,7 +121,7 @@ fn misses_table(misses: &[OutOfReach]) -> String {
     ];
     let row = |miss: &OutOfReach| {
         let steps = miss.fits_with.as_deref().unwrap_or("-").split(" + ");
-        let first = vec![
+        let first = [
             miss.model.clone(),
             miss.with.clone(),
             miss.needed_bytes.as_ref().map_or("-".to_owned(), gib),
