@@ -16,7 +16,7 @@ pub(super) fn list(answer: &FitList, detail: Detail) -> String {
     if answer.models.is_empty() {
         text.push_str("\nNONE of them surely fits\n");
     } else {
-        let _ = write!(text, "{}\n\n{}\n", answer.ranking, models_table(&answer.models));
+        let _ = write!(text, "{}\n\n{}\n", answer.ranking, models_table(answer));
         if answer.more_models > 0 {
             let _ = writeln!(text, "and {} more: --limit shows them", answer.more_models);
         }
@@ -87,7 +87,9 @@ fn tokens(count: u64) -> String {
     if count >= 1024 { format!("{}k", count / 1024) } else { count.to_string() }
 }
 
-fn models_table(models: &[Runs]) -> String {
+fn models_table(answer: &FitList) -> String {
+    // What one token uses matters for the speed of answers, and training has no room for it.
+    let active = |model: &Runs| model.active_parameters.filter(|_| answer.task == "inference");
     let heads = [
         ("model", Align::Left),
         ("size", Align::Right),
@@ -100,7 +102,7 @@ fn models_table(models: &[Runs]) -> String {
     let row = |model: &Runs| {
         vec![
             model.model.clone(),
-            size(model.parameters, model.active_parameters),
+            size(model.parameters, active(model)),
             model.with.clone(),
             model.needed_bytes.as_ref().map_or("-".to_owned(), most_gib),
             figure_text(&model.tokens_per_second, |range| range_text(range, "")),
@@ -108,7 +110,7 @@ fn models_table(models: &[Runs]) -> String {
             licence(&model.licence, model.open_licence),
         ]
     };
-    table(&heads, models.iter().map(row).collect())
+    table(&heads, answer.models.iter().map(row).collect())
 }
 
 fn misses_table(misses: &[OutOfReach]) -> String {
