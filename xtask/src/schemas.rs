@@ -20,6 +20,10 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema { file: "schemas/project.schema.json", arguments: &["config", "schema", "project"] },
         Schema { file: "schemas/plan.schema.json", arguments: &["config", "schema", "plan"] },
         Schema { file: "schemas/fit.schema.json", arguments: &["config", "schema", "fit"] },
+        Schema {
+            file: "schemas/fit-list.schema.json",
+            arguments: &["config", "schema", "fit-list"],
+        },
         Schema { file: "schemas/doctor.schema.json", arguments: &["config", "schema", "doctor"] },
         Schema { file: "schemas/config.schema.json", arguments: &["config", "schema", "config"] },
         Schema {

@@ -147,6 +147,12 @@ impl<'workload> Demands<'workload> {
         Self { workload, by_devices: std::collections::BTreeMap::new() }
     }
 
+    /// What asks.
+    #[must_use]
+    pub const fn workload(&self) -> &'workload Workload {
+        self.workload
+    }
+
     fn on(
         &mut self,
         devices: u64,
@@ -176,9 +182,43 @@ pub fn estimate_demands(
     site: &Site,
     calibration: &Calibration,
 ) -> Estimate {
+    match placed(demands, site, calibration) {
+        Ok(Placed { working, workload, demand, fit }) => {
+            Estimate { fit, ..working.estimate(&workload, &demand) }
+        }
+        Err(refused) => *refused,
+    }
+}
+
+/// Whether a workload fits a site, without the time that it takes.
+#[must_use]
+pub(crate) fn fit(workload: &Workload, site: &Site, calibration: &Calibration) -> Fit {
+    match placed(&mut Demands::of(workload), site, calibration) {
+        Ok(placed) => placed.fit,
+        Err(refused) => refused.fit,
+    }
+}
+
+/// The part of a site that would work, what it would do and what that asks for.
+#[derive(Clone)]
+struct Placed<'a> {
+    working: WorkingSite<'a>,
+    /// With the way of sharing that was found.
+    workload: Workload,
+    demand: Arc<Demand>,
+    fit: Fit,
+}
+
+/// Where and how a workload would run on a site.
+fn placed<'a>(
+    demands: &mut Demands<'_>,
+    site: &'a Site,
+    calibration: &'a Calibration,
+) -> Result<Placed<'a>, Box<Estimate>> {
     let workload = demands.workload;
+    let refused = |device, verdict, why: &str| Box::new(Estimate::refused(device, verdict, why));
     let Some(device) = device_for(workload, site) else {
-        return Estimate::refused(Device::Accelerator, Verdict::DoesNotFit, "no accelerator");
+        return Err(refused(Device::Accelerator, Verdict::DoesNotFit, "no accelerator"));
     };
     let offered = match (&site.machine.accelerators, device) {
         (Some(accelerators), Device::Accelerator) => u64::from(accelerators.count),
@@ -190,41 +230,38 @@ pub fn estimate_demands(
         let devices = usable_devices(&shared, offered);
         let demand = demands.on(devices, device, parallelism)?;
         let working = WorkingSite { site, device, devices, calibration };
-        Ok::<_, NotEstimated>(working.estimate(&shared, &demand))
+        let fit = working.fit(&demand, &mut Vec::new());
+        Ok::<_, NotEstimated>(Placed { working, workload: shared, demand, fit })
     };
-    let alone = match on(workload.recipe.parallelism) {
-        Ok(estimate) => estimate,
-        Err(error) => return Estimate::refused(device, Verdict::Unknown, error.to_string()),
-    };
-    if !alone.fit.may_be_too_large() {
-        return alone;
+    let alone = on(workload.recipe.parallelism)
+        .map_err(|error| refused(device, Verdict::Unknown, &error.to_string()))?;
+    match alone.fit.may_be_too_large() {
+        true => Ok(mildest(alone, choice::candidates(workload, offered), on)),
+        false => Ok(alone),
     }
-    mildest(alone, choice::candidates(workload, offered), on)
 }
 
 /// The first way of sharing that fits, or else the first that may; what does not fit one device and
 /// no way of sharing stays as it is.
-fn mildest(
-    alone: Estimate,
+fn mildest<'a>(
+    mut alone: Placed<'a>,
     candidates: Vec<Parallelism>,
-    mut on: impl FnMut(Parallelism) -> Result<Estimate, NotEstimated>,
-) -> Estimate {
+    mut on: impl FnMut(Parallelism) -> Result<Placed<'a>, NotEstimated>,
+) -> Placed<'a> {
     let tried = !candidates.is_empty();
     let mut perhaps = (alone.fit.verdict == Verdict::Uncertain).then(|| alone.clone());
-    for estimate in candidates.into_iter().filter_map(|parallelism| on(parallelism).ok()) {
-        match estimate.fit.verdict {
-            Verdict::Fits => return estimate,
-            Verdict::Uncertain if perhaps.is_none() => perhaps = Some(estimate),
+    for placed in candidates.into_iter().filter_map(|parallelism| on(parallelism).ok()) {
+        match placed.fit.verdict {
+            Verdict::Fits => return placed,
+            Verdict::Uncertain if perhaps.is_none() => perhaps = Some(placed),
             _ => {}
         }
     }
-    perhaps.unwrap_or_else(|| {
-        let why = match tried {
-            true => format!("{} on one device; no way of sharing it fits", alone.fit.why).into(),
-            false => Arc::clone(&alone.fit.why),
-        };
-        Estimate { fit: Fit { why, ..alone.fit }, ..alone }
-    })
+    if tried {
+        let why = format!("{} on one device; no way of sharing it fits", alone.fit.why);
+        alone.fit.why = why.into();
+    }
+    perhaps.unwrap_or(alone)
 }
 
 /// Where a workload runs on a site; `None` when it needs an accelerator and there is none.

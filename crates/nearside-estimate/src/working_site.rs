@@ -19,6 +19,7 @@ use crate::ownership::own_cost;
 use crate::roofline::{Bottleneck, Ceilings, Timed, run};
 
 /// A site with the part of it that works.
+#[derive(Clone)]
 pub(crate) struct WorkingSite<'a> {
     pub(crate) site: &'a Site,
     pub(crate) device: Device,
@@ -66,7 +67,7 @@ impl WorkingSite<'_> {
         estimate
     }
 
-    fn fit(&self, demand: &Demand, inputs: &mut Vec<Input>) -> Fit {
+    pub(crate) fn fit(&self, demand: &Demand, inputs: &mut Vec<Input>) -> Fit {
         let (available, needed) = match self.device {
             Device::Accelerator => {
                 (self.device_memory(inputs), self.reserved(&demand.memory, inputs))

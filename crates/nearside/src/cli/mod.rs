@@ -68,7 +68,7 @@ pub(crate) enum Command {
     Init(Init),
     /// What is this machine, and what does it reach?
     Doctor(Doctor),
-    /// Does a model fit, what limits it, what would make it fit?
+    /// Does a model fit, what limits it, what would make it fit? Which models run well?
     Fit(Fit),
     /// Where should every stage run, and why?
     Plan(Plan),
@@ -122,10 +122,16 @@ Examples:
   nearside fit llama-3.1-8b --on rtx-4090
   nearside fit llama-3.2-1b --task fine-tune --batch 4 --sequence 2048 --on t4
   nearside fit llama-3.1-8b --task fine-tune --on h100-sxm --count 8 --batch 8 --sharding fsdp
-  nearside fit ./my-model/config.json --site workstation.toml --json")]
+  nearside fit ./my-model/config.json --site workstation.toml --json
+
+Without a model, the open models of the catalog that run well there:
+  nearside fit
+  nearside fit --on rtx-4090 --size 1B..9B --licence apache
+  nearside fit --task qlora --site workstation.toml --limit 5")]
 pub(crate) struct Fit {
-    /// A model of the catalog, a folder, or a config.json, .gguf or .safetensors file
-    pub(crate) model: String,
+    /// A model of the catalog, a folder, or a config.json, .gguf or .safetensors file; without one,
+    /// which models run well
+    pub(crate) model: Option<String>,
     /// What to do with it
     #[arg(long, value_enum)]
     pub(crate) task: Option<FitTask>,
@@ -150,7 +156,7 @@ pub(crate) struct Fit {
     /// Type of the weights, as in bf16, q4_k, nf4
     #[arg(long, value_name = "TYPE")]
     pub(crate) weights: Option<String>,
-    /// adamw, adamw-plain, adamw-foreach, sgd, sgd-momentum
+    /// adamw, adamw-8bit, paged-adamw-8bit, adafactor, sgd and others
     #[arg(long)]
     pub(crate) optimizer: Option<String>,
     /// fused, masked, eager
@@ -177,6 +183,40 @@ pub(crate) struct Fit {
     /// Take UNCERTAIN for an answer: exit 0
     #[arg(long)]
     pub(crate) accept_uncertain: bool,
+    /// Without a model: parameters, as in 1B..9B, ..4B or 30B..
+    #[arg(long, value_name = "MIN..MAX", value_parser = size, conflicts_with = "model")]
+    pub(crate) size: Option<Size>,
+    /// Without a model: licences that contain this
+    #[arg(long, value_name = "TEXT", conflicts_with = "model")]
+    pub(crate) licence: Option<String>,
+    /// Without a model: how many to show
+    #[arg(long, value_name = "N", default_value_t = 12, conflicts_with = "model")]
+    pub(crate) limit: usize,
+}
+
+/// A range of numbers of parameters, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) least: u64,
+    pub(crate) most: u64,
+}
+
+/// Reads a range of numbers of parameters, as in `1B..9B`, `..4B` or `30B..`.
+fn size(text: &str) -> Result<Size, String> {
+    let (least, most) =
+        text.split_once("..").ok_or_else(|| "write MIN..MAX, as in 1B..9B".to_owned())?;
+    let end = |text: &str, open: u64| match text.trim() {
+        "" => Ok(open),
+        count => count
+            .parse::<nearside_units::Count>()
+            .map(nearside_units::Count::get)
+            .map_err(|error| error.to_string()),
+    };
+    let size = Size { least: end(least, 0)?, most: end(most, u64::MAX)? };
+    match size.least <= size.most {
+        true => Ok(size),
+        false => Err(format!("{least} is more than {most}")),
+    }
 }
 
 /// Longest sequence that is read.
@@ -305,8 +345,10 @@ pub(crate) enum SchemaName {
     Project,
     /// Data of `plan --json`
     Plan,
-    /// Data of `fit --json`
+    /// Data of `fit MODEL --json`
     Fit,
+    /// Data of `fit --json` without a model
+    FitList,
     /// Data of `doctor --json`
     Doctor,
     /// Data of `config show --json`

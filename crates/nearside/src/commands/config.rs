@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::catalog::{Doubt, Listing};
 use super::doctor::DoctorAnswer;
-use super::fit::FitAnswer;
+use super::fit::{FitAnswer, FitList};
 use super::plan::PlanAnswer;
 use crate::cli::{Config, SchemaName};
 use crate::environment;
@@ -67,6 +67,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Project => nearside_workload::schema(),
         SchemaName::Plan => schemars::schema_for!(PlanAnswer).to_value(),
         SchemaName::Fit => schemars::schema_for!(FitAnswer).to_value(),
+        SchemaName::FitList => schemars::schema_for!(FitList).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),
         SchemaName::CatalogList => schemars::schema_for!(Listing).to_value(),

@@ -5,18 +5,22 @@ use std::path::Path;
 
 use nearside_architecture::{Architecture, Dtype, Graph, Shape};
 use nearside_catalog::{Catalog, Site};
-use nearside_estimate::{Calibration, Estimate, Period, Technique, Verdict, estimate, techniques};
-use nearside_units::{Bytes, Known, Span};
+use nearside_estimate::choice::speed;
+use nearside_estimate::limits::limits;
+use nearside_estimate::{Advice, Calibration, Estimate, Technique, Verdict, estimate, techniques};
+use nearside_units::{Bytes, Span};
 use nearside_workload::{
     Adapter, AdapterMethod, AdapterTargets, Batch, Checkpointing, Choice, ModelRef, Parallelism,
     Recipe, Task, Training, Workload,
 };
 
+mod list;
 mod text;
 mod view;
 
+pub(crate) use list::FitList;
 pub(crate) use view::FitAnswer;
-use view::{MemoryRow, TaskFit, TechniqueFit};
+use view::{FreeView, LimitsView, MemoryRow, StepView, TaskFit, TechniqueFit};
 
 use crate::cli::{Fit, FitTask};
 use crate::environment;
@@ -32,31 +36,75 @@ const STEPS: u64 = 100;
 
 pub(super) fn run(arguments: &Fit, output: &Output) -> Result<Outcome, CommandError> {
     let catalog = wire::catalog(output)?;
-    let model = wire::models::resolve(&arguments.model, Path::new("."), &catalog)?;
-    let Own { site, mut notes, machine } = site(arguments, &catalog)?;
-    let here = (machine == Whose::ThisMachine).then_some(&site);
-    let calibrations = Calibrations::measured_on(here, &mut notes);
-    let calibration = calibrations.of(&site);
-    let workloads = workloads(arguments, &model)?;
-    notes.extend(workloads.first().and_then(wire::models::beyond_context));
+    match &arguments.model {
+        Some(model) => {
+            // A wrong model is told before a wrong site.
+            let model = wire::models::resolve(model, Path::new("."), &catalog)?;
+            one(arguments, &model, Place::of(arguments, &catalog)?, output)
+        }
+        None => list::run(arguments, &catalog, Place::of(arguments, &catalog)?, output),
+    }
+}
+
+/// Where models are tried, with what holds there.
+struct Place {
+    site: Site,
+    calibration: Calibration,
+    free: Option<FreeView>,
+    machine: Whose,
+    notes: Vec<String>,
+}
+
+impl Place {
+    fn of(arguments: &Fit, catalog: &Catalog) -> Result<Self, CommandError> {
+        let Own { mut site, mut notes, machine, free } = site(arguments, catalog)?;
+        let here = (machine == Whose::ThisMachine).then_some(&site);
+        let calibrations = Calibrations::measured_on(here, &mut notes);
+        let mut calibration = calibrations.of(&site).clone();
+        if let Some(free) = &free {
+            free.limits(&mut site, &mut calibration);
+        }
+        let free = free.as_ref().map(FreeView::of);
+        Ok(Self { site, calibration, free, machine, notes })
+    }
+
+    /// What would make the answer better.
+    fn hint(&self, output: &Output) {
+        let unmeasured = self.machine == Whose::ThisMachine && self.calibration.here.is_empty();
+        if unmeasured && output.form == Form::Text {
+            output.hint(
+                "`nearside doctor --measure` measures this machine; its ranges are narrower then",
+            );
+        }
+    }
+}
+
+/// Whether one model fits.
+fn one(
+    arguments: &Fit,
+    model: &ModelRef,
+    mut place: Place,
+    output: &Output,
+) -> Result<Outcome, CommandError> {
+    let workloads = workloads(arguments, model)?;
+    place.notes.extend(workloads.first().and_then(wire::models::beyond_context));
+    let (site, calibration) = (&place.site, &place.calibration);
     let estimates: Vec<_> = workloads
         .into_iter()
-        .map(|workload| (estimate(&workload, &site, calibration), workload))
+        .map(|workload| (estimate(&workload, site, calibration), workload))
         .collect();
-    let techniques = match (arguments.task, estimates.as_slice()) {
-        (Some(_), [(estimated, workload)]) if estimated.fit.verdict != Verdict::Fits => {
-            let better = techniques(workload).into_iter();
-            better.map(|technique| improved(technique, estimated, &site, calibration)).collect()
+    let mut answer = answer(arguments, model, &place, &estimates);
+    if let (Some(_), [(estimated, workload)]) = (arguments.task, estimates.as_slice()) {
+        if matches!(estimated.fit.verdict, Verdict::Uncertain | Verdict::DoesNotFit) {
+            let better = techniques(workload, estimated, site, calibration);
+            answer.techniques = better.iter().map(technique_fit).collect();
         }
-        _ => Vec::new(),
-    };
-    let answer = answer(arguments, &model, &site, &estimates, techniques);
-    print(&answer, arguments, &notes, output);
-    if machine == Whose::ThisMachine && calibration.here.is_empty() && output.form == Form::Text {
-        output.hint(
-            "`nearside doctor --measure` measures this machine; its ranges are narrower then",
-        );
+        if estimated.fit.needed.is_some() {
+            answer.limits = Some(LimitsView::of(limits(workload, site, calibration)));
+        }
     }
+    print(&answer, arguments, &place.notes, output);
+    place.hint(output);
     let verdicts = estimates.iter().map(|(estimate, _)| estimate.fit.verdict);
     Ok(outcome(verdicts, arguments))
 }
@@ -178,20 +226,15 @@ fn parallelism(arguments: &Fit) -> Result<Parallelism, String> {
     })
 }
 
-fn improved(
-    technique: Technique,
-    before: &Estimate,
-    site: &Site,
-    calibration: &Calibration,
-) -> TechniqueFit {
-    let after = estimate(&technique.workload, site, calibration);
-    let times = before.work.as_ref().value().zip(after.work.as_ref().value());
+fn technique_fit(technique: &Technique) -> TechniqueFit {
+    let step =
+        |step: &Advice| StepView { name: step.name.to_owned(), price: step.price.to_owned() };
     TechniqueFit {
-        technique: technique.name,
-        price: technique.price.to_owned(),
-        verdict: name(after.fit.verdict).to_owned(),
-        needed_bytes: after.fit.needed.map(byte_range),
-        time_ratio: times.map(|(before, after)| after.likely() / before.likely()),
+        technique: technique.name(),
+        steps: technique.steps.iter().map(step).collect(),
+        verdict: name(technique.estimate.fit.verdict).to_owned(),
+        needed_bytes: technique.estimate.fit.needed.map(byte_range),
+        time_ratio: technique.time_ratio,
     }
 }
 
@@ -204,6 +247,10 @@ const fn name(verdict: Verdict) -> &'static str {
     }
 }
 
+fn number_range(span: Span<f64>) -> Range {
+    Range::of(span, |number| number)
+}
+
 fn byte_range(span: Span<Bytes>) -> Range {
     Range::of(span, |bytes| bytes.get() as f64)
 }
@@ -211,37 +258,54 @@ fn byte_range(span: Span<Bytes>) -> Range {
 fn answer(
     arguments: &Fit,
     model: &ModelRef,
-    site: &Site,
+    place: &Place,
     estimates: &[(Estimate, Workload)],
-    techniques: Vec<TechniqueFit>,
 ) -> FitAnswer {
-    let (parameters, active, context) = match model.architecture.as_ref() {
-        Architecture::Decoder(decoder) => {
-            let graph = Graph::of(decoder, Shape::prompt(1, 1));
-            let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
-            let parameters = graph.parameter_count() + attached;
-            let mixture = decoder.layers.iter().any(|layer| {
-                matches!(layer.feed_forward, nearside_architecture::FeedForward::Experts(_))
-            });
-            let active = mixture.then(|| graph.active_parameter_count());
-            (Some(parameters), active, decoder.context)
-        }
-        Architecture::Other { parameters, .. } => (*parameters, None, None),
-        known => {
-            let graph = known.graph(Shape::prompt(1, 1));
-            (graph.map(|graph| graph.parameter_count()), None, None)
-        }
-    };
+    let Size { parameters, active, context } = Size::of(model);
     FitAnswer {
         model: model.name.clone(),
         parameters,
         active_parameters: active,
         context_tokens: context,
-        site: site.name.to_string(),
+        site: place.site.name.to_string(),
         batch: arguments.batch,
         sequence: arguments.sequence,
         tasks: estimates.iter().map(|(estimate, workload)| task_fit(estimate, workload)).collect(),
-        techniques,
+        free: place.free.clone(),
+        techniques: Vec::new(),
+        limits: None,
+    }
+}
+
+/// How large a model is.
+#[derive(Clone, Copy)]
+struct Size {
+    parameters: Option<u64>,
+    /// Parameters that one token uses, where fewer.
+    active: Option<u64>,
+    context: Option<u64>,
+}
+
+impl Size {
+    fn of(model: &ModelRef) -> Self {
+        let (parameters, active, context) = match model.architecture.as_ref() {
+            Architecture::Decoder(decoder) => {
+                let graph = Graph::of(decoder, Shape::prompt(1, 1));
+                let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
+                let parameters = graph.parameter_count() + attached;
+                let mixture = decoder.layers.iter().any(|layer| {
+                    matches!(layer.feed_forward, nearside_architecture::FeedForward::Experts(_))
+                });
+                let active = mixture.then(|| graph.active_parameter_count());
+                (Some(parameters), active, decoder.context)
+            }
+            Architecture::Other { parameters, .. } => (*parameters, None, None),
+            known => {
+                let graph = known.graph(Shape::prompt(1, 1));
+                (graph.map(|graph| graph.parameter_count()), None, None)
+            }
+        };
+        Self { parameters, active, context }
     }
 }
 
@@ -269,7 +333,7 @@ fn task_fit(estimate: &Estimate, workload: &Workload) -> TaskFit {
         peak: memory.map(|memory| memory.place.clone()),
         trained_parameters: memory.map(|memory| memory.trained).filter(|trained| *trained > 0),
         bottleneck: Figure::of(&estimate.bottleneck, ToString::to_string),
-        tokens_per_second: Figure::of(&speed(estimate, workload), |speed| *speed),
+        tokens_per_second: Figure::of(&speed(estimate, workload), |speed| number_range(*speed)),
         inputs: estimate.inputs.iter().map(InputView::of).collect(),
     }
 }
@@ -297,29 +361,6 @@ fn recipe(workload: &Workload) -> String {
         words.push("checkpointing".to_owned());
     }
     words.join(", ")
-}
-
-/// Tokens per second: seen in training, written in inference.
-fn speed(estimate: &Estimate, workload: &Workload) -> Known<Range> {
-    let tokens = match &workload.task {
-        Task::Pretrain(training)
-        | Task::FineTune(training)
-        | Task::Lora(training, _)
-        | Task::Qlora(training, _) => training.tokens,
-        Task::Evaluation(batch) => batch.requests * batch.output,
-        Task::Inference(_) | Task::Preparation(_) | Task::Custom(_) => 0,
-    };
-    if matches!(estimate.period, Period::Month { .. }) || tokens == 0 {
-        return Known::unknown("no tokens are counted");
-    }
-    estimate.work.clone().map(|time| {
-        let per_second = |time: nearside_units::Duration| tokens as f64 / time.as_seconds();
-        Range {
-            low: per_second(time.high()),
-            likely: per_second(time.likely()),
-            high: per_second(time.low()),
-        }
-    })
 }
 
 fn print(answer: &FitAnswer, arguments: &Fit, notes: &[String], output: &Output) {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use nearside_catalog::{Accelerators, Catalog, Machine};
+use nearside_catalog::{Accelerators, Catalog, Machine, Site};
+use nearside_estimate::Calibration;
 use nearside_probe::{Detected, DetectedAccelerator};
 use nearside_units::{Basis, Bytes, Kind, Known, Sourced, Span};
 use nearside_workload as workload;
@@ -15,9 +16,13 @@ fn basis(kind: Kind, source: &str) -> Basis {
 
 /// This machine, with what could not be told.
 pub(crate) fn this_machine(catalog: &Catalog) -> Result<(Machine, Vec<String>), CommandError> {
-    let detected = nearside_probe::this_machine()
-        .map_err(|error| CommandError::new(Fault::World, error.to_string()))?;
-    Ok(of_detected(catalog, &detected))
+    Ok(of_detected(catalog, &detected()?))
+}
+
+/// What the probe finds.
+pub(crate) fn detected() -> Result<Detected, CommandError> {
+    nearside_probe::this_machine()
+        .map_err(|error| CommandError::new(Fault::World, error.to_string()))
 }
 
 /// What was detected as a machine of the catalog's kind, with what could not be told.
@@ -45,6 +50,54 @@ fn machine_of(
         disk: detected.disk.free.clone().map(sourced),
         embodied: embodied(catalog, accelerators.as_ref(), "desktop", 1.0),
         accelerators,
+    }
+}
+
+/// Memory of this machine that nobody uses now, of how much.
+#[derive(Clone, Debug)]
+pub(crate) struct Free {
+    /// Main memory.
+    pub(crate) memory: Option<Part>,
+    /// Memory of an accelerator: of the one that has least.
+    pub(crate) device: Option<Part>,
+}
+
+/// A part of a whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) free: Bytes,
+    pub(crate) total: Bytes,
+}
+
+impl Free {
+    pub(crate) fn of(detected: &Detected) -> Self {
+        let part = |free: &Known<Bytes>, total: &Known<Bytes>| {
+            let (free, total) = (*free.as_ref().value()?, *total.as_ref().value()?);
+            Some(Part { free: free.min(total), total })
+        };
+        let devices = detected.accelerators.iter();
+        let devices = devices.filter_map(|found| part(&found.memory_free, &found.memory_total));
+        Self {
+            memory: part(&detected.memory.available, &detected.memory.usable()),
+            device: devices.min_by_key(|part| part.free),
+        }
+    }
+
+    /// Makes what is free what programs can have.
+    pub(crate) fn limits(&self, site: &mut Site, calibration: &mut Calibration) {
+        let free = |part: &Part| format!("free now, of {}", part.total);
+        if let Some(part) = &self.memory {
+            let basis = basis(Kind::Measured, &free(part));
+            site.machine.memory = Known::Value(Sourced::new(part.free, basis));
+        }
+        let accelerators = site.machine.accelerators.as_ref();
+        let stated = accelerators.and_then(|found| found.device.memory().value());
+        if let Some((part, stated)) = self.device.as_ref().zip(stated) {
+            let share = part.free.get() as f64 / (stated.value.get() as f64).max(1.0);
+            let share = Sourced::new(Span::exact(share), basis(Kind::Measured, &free(part)));
+            let memory = &mut calibration.memory;
+            (memory.usable, memory.usable_shared) = (share.clone(), share);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use nearside_units::{
 use nearside_workload as workload;
 use nearside_workload::{MachineSource, SiteFile, Spot, Tenure};
 
-use super::machine::{embodied, stated, this_machine};
+use super::machine::{Free, detected, embodied, of_detected, stated, this_machine};
 use super::project::Loaded;
 use super::read_text;
 use crate::error::{CommandError, Fault, Problem};
@@ -38,6 +38,8 @@ pub(crate) struct Own {
     pub(crate) site: Site,
     pub(crate) notes: Vec<String>,
     pub(crate) machine: Whose,
+    /// What is free there now, where that was asked.
+    pub(crate) free: Option<Free>,
 }
 
 /// Which machine a site is.
@@ -68,7 +70,7 @@ pub(crate) fn of_project(loaded: &Loaded, catalog: &Catalog) -> Result<Sites, Co
                  [site.{name}] accelerators, cores and memory"
             ));
         } else {
-            let Own { mut site, notes: more, machine } =
+            let Own { mut site, notes: more, machine, .. } =
                 own_site(own.clone(), &loaded.folder, catalog, rates)
                     .map_err(|error| loaded.at(&own.span, error))?;
             if machine == Whose::ThisMachine {
@@ -116,8 +118,10 @@ pub(crate) fn of_file(path: &Path, catalog: &Catalog) -> Result<Own, CommandErro
 
 /// This machine as a site without a price.
 pub(crate) fn here(catalog: &Catalog) -> Result<Own, CommandError> {
-    let (machine, notes) = this_machine(catalog)?;
-    Ok(Own { site: bare("here", machine, catalog)?, notes, machine: Whose::ThisMachine })
+    let detected = detected()?;
+    let (machine, notes) = of_detected(catalog, &detected);
+    let free = Some(Free::of(&detected));
+    Ok(Own { site: bare("here", machine, catalog)?, notes, machine: Whose::ThisMachine, free })
 }
 
 /// So many devices of a kind in a machine of which nothing else is stated.
@@ -137,7 +141,7 @@ pub(crate) fn of_device(device: &str, count: u32, catalog: &Catalog) -> Result<O
         accelerators,
     };
     let site = bare(&name, machine, catalog)?;
-    Ok(Own { site, notes: Vec::new(), machine: Whose::Another })
+    Ok(Own { site, notes: Vec::new(), machine: Whose::Another, free: None })
 }
 
 /// A machine that nobody priced or placed.
@@ -250,7 +254,7 @@ fn own_site(
         startup: nothing_to_wait_for(),
         clearance: Clearance(Class::Special),
     };
-    Ok(Own { site, notes, machine: whose })
+    Ok(Own { site, notes, machine: whose, free: None })
 }
 
 fn own_economics(

@@ -435,7 +435,7 @@ fn a_wrong_command_line_says_what_is_right() {
     let plan = |rest: &[&'static str]| [&["plan", example], rest].concat();
     let cases: [(Vec<&str>, &[&str]); 17] = [
         (vec!["plam"], &["plam", "plan"]),
-        (vec!["fit"], &["<MODEL>", "Usage:"]),
+        (vec!["fit", "--size", "4B"], &["4B", "write MIN..MAX"]),
         (plan(&["--bogus"]), &["--bogus", "Usage:"]),
         (plan(&["extra"]), &["extra", "Usage:"]),
         (

@@ -14,6 +14,7 @@ mod answers;
 mod bad_input;
 mod command;
 mod doctor;
+mod fit;
 mod plans;
 mod readme;
 mod sources;

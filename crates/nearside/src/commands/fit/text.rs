@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use nearside_units::{Bytes, Count};
 
-use super::view::{FitAnswer, MemoryRow, TaskFit, TechniqueFit};
+use super::view::{FitAnswer, FreeView, LimitsView, MemoryRow, TaskFit, TechniqueFit};
 use crate::cli::Fit;
 use crate::output::{Align, Output, table};
 use crate::view::{Figure, InputView, Range};
@@ -15,16 +15,26 @@ pub(super) fn headline(answer: &FitAnswer) -> String {
     words.extend(answer.parameters.map(|all| format!("{} parameters", count(all))));
     words.extend(answer.active_parameters.map(|active| format!("{} active", count(active))));
     words.extend(answer.context_tokens.map(|context| format!("{context} tokens of context")));
-    format!(
-        "{}\non {}, {} x {} tokens\n",
-        words.join(", "),
-        answer.site,
-        answer.batch,
-        answer.sequence
-    )
+    let free = answer.free.as_ref().map(free_text).unwrap_or_default();
+    let (site, batch, sequence) = (&answer.site, answer.batch, answer.sequence);
+    format!("{}\non {site}{free}, {batch} x {sequence} tokens\n", words.join(", "))
 }
 
-fn range_text(range: &Range, unit: &str) -> String {
+/// What is free, in parentheses.
+pub(super) fn free_text(free: &FreeView) -> String {
+    let part = |what: &str, free: Option<u64>, total: Option<u64>| {
+        let (free, total) = (Bytes::new(free?), Bytes::new(total?));
+        Some(format!("{free} of {total} {what} free"))
+    };
+    let parts = [
+        part("device memory", free.device_free_bytes, free.device_total_bytes),
+        part("memory", free.memory_free_bytes, free.memory_total_bytes),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+}
+
+pub(super) fn range_text(range: &Range, unit: &str) -> String {
     let digits = nearside_units::significant;
     match (digits(range.low), digits(range.high)) {
         (low, high) if low == high => format!("{low}{unit}"),
@@ -32,7 +42,7 @@ fn range_text(range: &Range, unit: &str) -> String {
     }
 }
 
-fn gib(range: &Range) -> String {
+pub(super) fn gib(range: &Range) -> String {
     let scale = |bytes: f64| bytes / f64::from(1 << 30);
     range_text(
         &Range { low: scale(range.low), likely: scale(range.likely), high: scale(range.high) },
@@ -40,7 +50,7 @@ fn gib(range: &Range) -> String {
     )
 }
 
-fn figure_text<T>(figure: &Figure<T>, text: impl FnOnce(&T) -> String) -> String {
+pub(super) fn figure_text<T>(figure: &Figure<T>, text: impl FnOnce(&T) -> String) -> String {
     match figure {
         Figure::Value(value) => text(value),
         Figure::Unknown { .. } => "-".to_owned(),
@@ -126,30 +136,60 @@ pub(super) fn one_task(text: &mut String, answer: &FitAnswer, task: &TaskFit) {
             let _ = write!(text, "\nspeed  {speed}, if it had the memory");
         }
     }
-    if !answer.techniques.is_empty() {
-        text.push_str("\n\nwhat needs less memory\n");
+    if let Some(limits) = &answer.limits {
+        text.push_str(&limits_line(limits));
+    }
+    if let Some(technique) = answer.techniques.first() {
+        text.push_str(match technique.verdict.as_str() {
+            "fits" => "\n\ncheapest changes that make it fit\n",
+            _ => "\n\nno change makes it surely fit; what comes nearest\n",
+        });
         text.push_str(&techniques_table(&answer.techniques));
     }
 }
 
+/// The most that surely fits.
+fn limits_line(limits: &LimitsView) -> String {
+    let count = |most: u64, unit: &str| match most {
+        most if most >= limits.looked_up_to => format!("{most} or more {unit}"),
+        most => format!("{most} {unit}"),
+    };
+    let counted = |most: Option<u64>| most.filter(|most| *most > 0);
+    let nothing = [limits.batch, limits.sequence].into_iter().flatten().all(|most| most == 0);
+    if nothing {
+        return "\nno batch and no length surely fits as it is".to_owned();
+    }
+    let parts = [
+        counted(limits.batch).map(|most| format!("batch {}", count(most, ""))),
+        counted(limits.sequence).map(|most| format!("context {}", count(most, ""))),
+        counted(limits.concurrency).map(|most| count(most, "requests in flight")),
+    ];
+    let parts: Vec<_> =
+        parts.into_iter().flatten().map(|part| part.trim_end().to_owned()).collect();
+    format!("\nsurely fits  {}", parts.join(", or "))
+}
+
+/// One line per step, so that it stays within 80 columns.
 fn techniques_table(techniques: &[TechniqueFit]) -> String {
     let heads = [
-        ("technique", Align::Left),
         ("verdict", Align::Left),
         ("needs [GiB]", Align::Right),
         ("time", Align::Right),
-        ("price", Align::Left),
+        ("change: its price", Align::Left),
     ];
-    let row = |technique: &TechniqueFit| {
-        vec![
-            technique.technique.clone(),
-            technique.verdict.to_uppercase(),
-            technique.needed_bytes.as_ref().map_or("-".to_owned(), gib),
-            technique.time_ratio.map_or("-".to_owned(), |ratio| format!("x {ratio:.2}")),
-            technique.price.clone(),
-        ]
-    };
-    table(&heads, techniques.iter().map(row).collect())
+    let rows = techniques.iter().flat_map(|technique| {
+        technique.steps.iter().enumerate().map(|(at, step)| {
+            let step = format!("{}: {}", step.name, step.price);
+            if at > 0 {
+                return vec![String::new(), String::new(), String::new(), format!("+ {step}")];
+            }
+            let ratio =
+                technique.time_ratio.map_or("-".to_owned(), |ratio| format!("x {ratio:.2}"));
+            let needed = technique.needed_bytes.as_ref().map_or("-".to_owned(), gib);
+            vec![technique.verdict.to_uppercase(), needed, ratio, step]
+        })
+    });
+    table(&heads, rows.collect())
 }
 
 /// The basis of every figure.
@@ -166,21 +206,30 @@ pub(super) fn inputs_table(inputs: &[InputView]) -> String {
 pub(super) fn hints(answer: &FitAnswer, arguments: &Fit, output: &Output) {
     let estimated = answer.tasks.iter().any(|task| task.verdict != "unknown");
     if arguments.task.is_none() && estimated {
-        let quoted = |text: &str| match text.contains(' ') {
-            true => format!("'{text}'"),
-            false => text.to_owned(),
-        };
-        let place = match (&arguments.on, &arguments.site) {
-            (Some(device), _) => match arguments.count {
-                1 => format!(" --on {}", quoted(device)),
-                count => format!(" --on {} --count {count}", quoted(device)),
-            },
-            (None, Some(file)) => format!(" --site {}", quoted(&file.display().to_string())),
-            (None, None) => String::new(),
-        };
+        let place = place(arguments);
+        let model = arguments.model.as_deref().unwrap_or_default();
         output.hint(&format!(
             "`nearside fit {} --task lora{place}` breaks one task down; --explain shows every source",
-            quoted(&arguments.model)
+            quoted(model)
         ));
+    }
+}
+
+fn quoted(text: &str) -> String {
+    match text.contains(' ') {
+        true => format!("'{text}'"),
+        false => text.to_owned(),
+    }
+}
+
+/// The options that chose the site.
+pub(super) fn place(arguments: &Fit) -> String {
+    match (&arguments.on, &arguments.site) {
+        (Some(device), _) => match arguments.count {
+            1 => format!(" --on {}", quoted(device)),
+            count => format!(" --on {} --count {count}", quoted(device)),
+        },
+        (None, Some(file)) => format!(" --site {}", quoted(&file.display().to_string())),
+        (None, None) => String::new(),
     }
 }

@@ -1,0 +1,97 @@
+//! `nearside fit`: what would make a task fit, the most that fits, and which models run well.
+
+use serde_json::Value;
+
+use super::command::{list, nearside, number, text};
+
+const WORKSTATION: &str = "examples/support-assistant/workstation.toml";
+
+fn one(model: &str, rest: &[&str]) -> Value {
+    let arguments = [&["fit", model, "--site", WORKSTATION, "--json"], rest].concat();
+    nearside(&arguments).data()
+}
+
+#[test]
+fn the_cheapest_changes_that_fit_are_told_with_their_price() {
+    let data = one("llama-3.1-8b", &["--task", "lora"]);
+    assert_eq!(data["tasks"][0]["verdict"], "does not fit");
+    let techniques = list(&data["techniques"]);
+    assert!(!techniques.is_empty());
+    for technique in techniques {
+        assert_eq!(technique["verdict"], "fits", "{technique}");
+        assert!(number(&technique["time_ratio"]) > 0.0);
+        assert!(list(&technique["steps"]).iter().all(|step| text(&step["price"]) != ""));
+    }
+    let data = one("llama-3.1-8b", &["--task", "inference", "--sequence", "16k", "--batch", "4"]);
+    let names: Vec<_> =
+        list(&data["techniques"]).iter().map(|technique| text(&technique["technique"])).collect();
+    assert!(names.iter().any(|name| name.contains("q8_0")), "{names:?}");
+}
+
+#[test]
+fn the_limits_are_the_last_that_fit() {
+    let inference = ["--task", "inference"];
+    let limits = one("llama-3.1-8b", &inference)["limits"].clone();
+    for (option, limit) in [("--batch", "batch"), ("--sequence", "sequence")] {
+        let most = number(&limits[limit]) as u64;
+        for (size, fits) in [(most, true), (most + 1, false)] {
+            let size = size.to_string();
+            let asked = one("llama-3.1-8b", &[&inference[..], &[option, &size]].concat());
+            let verdict = &asked["tasks"][0]["verdict"];
+            assert_eq!(verdict == "fits", fits, "{option} {size}: {verdict}");
+        }
+    }
+    assert!(number(&limits["concurrency"]) >= number(&limits["batch"]));
+    assert_eq!(one("llama-3.1-8b", &["--task", "lora"])["limits"]["batch"], 0);
+}
+
+#[test]
+fn models_that_run_well_are_ranked() {
+    let run = nearside(&["fit", "--site", WORKSTATION, "--limit", "100", "--json"]).exits(0);
+    let data = run.data();
+    let enough = number(&data["fast_tokens_per_second"]);
+    let models = list(&data["models"]);
+    let speed = |model: &Value| number(&model["tokens_per_second"]["likely"]);
+    let fast: Vec<_> = models.iter().take_while(|model| speed(model) >= enough).collect();
+    assert!(fast.len() > 20);
+    assert!(fast.is_sorted_by(|a, b| number(&a["parameters"]) >= number(&b["parameters"])));
+    assert!(models[fast.len()..].iter().all(|model| speed(model) < enough));
+    for model in models {
+        let (needs, has) = (&model["needed_bytes"]["high"], &model["available_bytes"]["low"]);
+        assert!(number(needs) <= number(has), "{model}");
+    }
+    let misses = list(&data["out_of_reach"]);
+    assert!(misses.is_sorted_by(|a, b| number(&a["short_bytes"]) <= number(&b["short_bytes"])));
+    assert!(misses.iter().all(|miss| number(&miss["short_bytes"]) > 0.0));
+}
+
+#[test]
+fn filters_choose_models() {
+    let listed = |rest: &[&str]| {
+        let arguments = [&["fit", "--on", "rtx-4090", "--limit", "100", "--json"], rest].concat();
+        let data = nearside(&arguments).exits(0).data();
+        list(&data["models"]).to_vec()
+    };
+    let small = listed(&["--size", "1B..4B"]);
+    let size = |model: &Value| number(&model["parameters"]);
+    assert!(!small.is_empty() && small.iter().all(|model| (1e9..=4e9).contains(&size(model))));
+    let open = listed(&["--licence", "apache"]);
+    assert!(open.iter().all(|model| model["open_licence"] == true));
+    assert!(open.iter().any(|model| model["model"] == "qwen2.5-7b"));
+    let none = nearside(&["fit", "--on", "t4", "--licence", "no such licence"]).exits(2);
+    assert!(none.stderr.contains("catalog list models"), "{}", none.stderr);
+}
+
+#[test]
+fn lines_stay_within_80_columns() {
+    for arguments in [
+        &["fit", "--on", "rtx-4090"][..],
+        &["fit", "--on", "t4", "--task", "fine-tune"],
+        &["fit", "--site", WORKSTATION, "--task", "qlora", "--size", "10B.."],
+    ] {
+        let run = nearside(arguments).exits(0);
+        for line in run.stdout.lines() {
+            assert!(line.chars().count() <= 80, "{}: {line}", run.line);
+        }
+    }
+}
