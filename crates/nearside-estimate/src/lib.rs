@@ -11,6 +11,7 @@
 pub mod allocator;
 pub mod calibration;
 pub mod carbon;
+pub mod decode;
 pub mod demand;
 pub mod energy;
 pub mod engine;
