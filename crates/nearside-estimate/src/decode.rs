@@ -141,8 +141,9 @@ fn unpacking(token: &Token, device: &Device) -> Option<Span<Duration>> {
     // A multiplication with addition is one instruction and two operations.
     let instructions = peak.as_flops_per_second() / 2.0;
     let weights = token.weights.elements as f64;
-    let [low, likely, high] = UNPACKING
-        .map(|each| Duration::from_seconds(weights * each / instructions).unwrap_or(Duration::ZERO));
+    let [low, likely, high] = UNPACKING.map(|each| {
+        Duration::from_seconds(weights * each / instructions).unwrap_or(Duration::ZERO)
+    });
     Span::new(low, likely, high).ok()
 }
 

@@ -8,6 +8,7 @@ use nearside_estimate::decode::{self, Token};
 use nearside_estimate::engine::llama_cpp::Reservation;
 use nearside_units::{Duration, Span};
 
+use crate::interval;
 use crate::memory::{Live, Run, Taken};
 use crate::place;
 use crate::row::{Reason, Row};
@@ -84,17 +85,13 @@ impl<'catalog> Estimator<'catalog> {
     }
 
     /// Memory of a PyTorch program.
-    fn replayed(
-        &mut self,
-        row: &Row,
-        metric: Metric,
-    ) -> Result<Estimated<'catalog>, Reason> {
+    fn replayed(&mut self, row: &Row, metric: Metric) -> Result<Estimated<'catalog>, Reason> {
         let catalog = self.catalog;
         let none = || format!("{metric} is not a figure of a PyTorch program");
         if metric == Metric::KvCache {
             let context = row.number("context", row.number("sequence", 1)?)?;
             let bytes = Run::of(row, catalog)?.cache(context);
-            return Ok(memory(crate::interval::counted(bytes.get() as f64)));
+            return Ok(memory(interval::counted(bytes)));
         }
         if metric.is_taken() {
             let run = || Run::of(row, catalog).map(|run| run.taken());
@@ -103,6 +100,10 @@ impl<'catalog> Estimator<'catalog> {
         }
         let run = || Run::of(row, catalog).map(|run| run.live());
         let live = self.live.entry(key(row)).or_insert_with(run).clone()?;
+        let none = || match metric {
+            Metric::SavedActivations => "nothing is saved without a backward pass".to_owned(),
+            _ => none(),
+        };
         live.figure(metric).map(memory).ok_or_else(none)
     }
 

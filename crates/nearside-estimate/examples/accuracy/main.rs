@@ -93,7 +93,8 @@ impl Arguments {
     /// As one would type it.
     fn command(&self) -> String {
         let files = self.files.iter().filter_map(|file| file.file_name());
-        let files: String = files.map(|file| format!(" --rows {}", file.to_string_lossy())).collect();
+        let files: String =
+            files.map(|file| format!(" --rows {}", file.to_string_lossy())).collect();
         format!("cargo xtask accuracy{files}")
     }
 }

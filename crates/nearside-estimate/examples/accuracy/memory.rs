@@ -54,6 +54,17 @@ impl Run {
         Ok(Self { graph, tape, recipe, trained })
     }
 
+    /// Parameters, adapters included.
+    fn parameters(&self) -> u64 {
+        let added = match self.trained {
+            Trained::Adapters(_) => {
+                self.tape.trained().map(|weight| self.tape.of(weight).elements).sum()
+            }
+            _ => 0,
+        };
+        self.graph.parameter_count() + added
+    }
+
     fn replay(&self, program: &Program) -> Replayed {
         let step = TrainingStep { optimizer: self.recipe.optimizer, passes: Passes::One };
         match self.trained {
@@ -67,10 +78,10 @@ impl Run {
         let program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
         let replayed = self.replay(&program);
         Live {
-            parameters: self.graph.parameter_count(),
+            parameters: self.parameters(),
             weights: self.tape.weight_bytes(),
             optimizer: replayed.optimizer,
-            saved: replayed.saved,
+            saved: (self.trained != Trained::Nothing).then_some(replayed.saved),
             peak: replayed.peak.total(),
         }
     }
@@ -96,19 +107,19 @@ pub(crate) struct Live {
     parameters: u64,
     weights: Bytes,
     optimizer: Bytes,
-    saved: Bytes,
+    /// Nothing without a backward pass.
+    saved: Option<Bytes>,
     peak: Bytes,
 }
 
 impl Live {
     /// One of its figures, if it has it.
     pub(crate) fn figure(&self, metric: Metric) -> Option<Span<f64>> {
-        let exact = |number: u64| interval::counted(number as f64);
         match metric {
-            Metric::Parameters => Some(exact(self.parameters)),
-            Metric::Weights => Some(exact(self.weights.get())),
-            Metric::Optimizer => Some(exact(self.optimizer.get())),
-            Metric::SavedActivations => Some(interval::live(self.saved)),
+            Metric::Parameters => Some(Span::exact(self.parameters as f64)),
+            Metric::Weights => Some(interval::counted(self.weights)),
+            Metric::Optimizer => Some(interval::counted(self.optimizer)),
+            Metric::SavedActivations => self.saved.map(interval::live),
             Metric::LivePeak => Some(interval::live(self.peak)),
             _ => None,
         }

@@ -46,8 +46,10 @@ const GROUPS: [Group; 16] = [
     Group {
         source: "peft method_comparison",
         rule: |_| {
-            open("batches are padded to lengths that are not stated (at most 768 tokens), so the peak \
-                  is that of an unknown batch")
+            open(
+                "batches are padded to lengths that are not stated (at most 768 tokens), so the peak \
+                  is that of an unknown batch",
+            )
         },
     },
     Group {
@@ -86,7 +88,8 @@ fn open<T>(reason: &str) -> Result<T, Reason> {
 
 /// The word after `before`, up to a comma or blank.
 fn after<'text>(text: &'text str, before: &str) -> Result<&'text str, Reason> {
-    let (_, rest) = text.split_once(before).ok_or_else(|| format!("the settings lack {before:?}"))?;
+    let (_, rest) =
+        text.split_once(before).ok_or_else(|| format!("the settings lack {before:?}"))?;
     Ok(rest.split([',', ' ', ';']).next().unwrap_or(rest))
 }
 
@@ -174,9 +177,8 @@ fn four_bits(row: Row) -> Result<Row, Reason> {
 fn device(hardware: &str) -> String {
     let name = hardware.trim_start_matches("1x ");
     let name = name.split_once(" (").map_or(name, |(name, _)| name);
-    let is_size = |word: &str| {
-        word.strip_suffix("GB").is_some_and(|number| number.parse::<f64>().is_ok())
-    };
+    let is_size =
+        |word: &str| word.strip_suffix("GB").is_some_and(|number| number.parse::<f64>().is_ok());
     match name.rsplit_once(' ') {
         Some((name, size)) if is_size(size) => name.to_owned(),
         _ => name.to_owned(),

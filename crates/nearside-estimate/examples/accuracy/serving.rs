@@ -199,4 +199,3 @@ fn noted(row: &Row, name: &str) -> Option<u64> {
     let note = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     note.and_then(|note| note.parse().ok())
 }
-

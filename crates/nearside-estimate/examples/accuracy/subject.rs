@@ -11,6 +11,9 @@ use crate::row::{Reason, Row};
 /// Where files lie that a row names without their folder and ending, from the file of the row on.
 const FOLDERS: [&str; 3] = ["", "gguf", "configs"];
 
+/// Where the project itself keeps configurations that the catalog has no room for.
+const OWN: [&str; 1] = ["bench/accuracy/configs"];
+
 /// A model.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
@@ -56,8 +59,8 @@ fn file(row: &Row) -> Option<PathBuf> {
         format!("{name}/config.json"),
     ];
     let paths = names.iter().flat_map(|name| FOLDERS.map(|folder| beside.join(folder).join(name)));
-    let mut paths = paths.filter(|path| path.is_file());
-    paths.next()
+    let own = OWN.iter().map(|folder| crate::root().join(folder).join(format!("{name}.json")));
+    paths.chain(own).find(|path| path.is_file())
 }
 
 fn read(path: &Path) -> Result<Subject, Reason> {

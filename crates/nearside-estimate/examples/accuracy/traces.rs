@@ -59,7 +59,9 @@ pub(crate) fn translated(trace: &Row) -> Vec<Row> {
     let trains = !matches!(trace.cell("task"), "prefill" | "infer");
     let figures = figures.filter(|(column, _)| trains || *column != "act_saved");
     figures
-        .map(|(column, metric)| row.clone().with("metric", *metric).with("value", trace.cell(column)))
+        .map(|(column, metric)| {
+            row.clone().with("metric", *metric).with("value", trace.cell(column))
+        })
         .collect()
 }
 

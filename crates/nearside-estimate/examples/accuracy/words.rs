@@ -126,13 +126,13 @@ impl Row {
         Ok(match task {
             "full" | "train" | "training" | "full-train" | "finetune" | "fine-tune"
             | "fine-tuning" | "full-fine-tune" | "full-finetune" | "full-fine-tuning"
-            | "full-finetuning" | "pretrain" | "pretraining" => {
-                Task::Training(Trained::Everything)
+            | "full-finetuning" | "pretrain" | "pretraining" => Task::Training(Trained::Everything),
+            "lora" | "qlora" | "adapter" | "adapters" => {
+                Task::Training(Trained::Adapters(Adapter {
+                    rank: self.number("lora_rank", 16)?,
+                    targets: targets(self.cell("lora_targets"))?,
+                }))
             }
-            "lora" | "qlora" | "adapter" | "adapters" => Task::Training(Trained::Adapters(Adapter {
-                rank: self.number("lora_rank", 16)?,
-                targets: targets(self.cell("lora_targets"))?,
-            })),
             "prefill" | "prompt" => Task::Prefill,
             "decode" | "generate" | "generation" | "infer-decode" => Task::Decode,
             "encode" => Task::Encode,
