@@ -29,6 +29,8 @@ pub struct Decoder {
     pub activation: Activation,
     /// Whether embeddings are multiplied by the root of their width.
     pub scaled_embeddings: bool,
+    /// Where elements are dropped in training.
+    pub dropout: Dropout,
     /// The layers, first to last.
     pub layers: Vec<Layer>,
     /// The type its weights are published in.
@@ -51,6 +53,8 @@ pub struct Attached {
 pub enum Positions {
     /// Rotary embedding of queries and keys; no parameters.
     Rotary,
+    /// The same, with a table of its own for layers that see only a window (Gemma 3).
+    RotaryBySight,
     /// A learned table with that many rows.
     Learned(u64),
 }
@@ -68,6 +72,21 @@ pub enum Norm {
     Group(u64),
     /// Each channel over the batch, a scale and a bias per channel.
     Batch,
+    /// Root mean square, scaled in 32 bits by one plus a number per channel (Gemma).
+    RmsOffset,
+    /// Root mean square, scaled in 32 bits (OLMo 2, gpt-oss).
+    RmsWide,
+}
+
+/// Where a decoder sets some elements to zero in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dropout {
+    /// On embeddings.
+    pub embeddings: bool,
+    /// On attention weights.
+    pub attention: bool,
+    /// On what is added to the residual stream.
+    pub residual: bool,
 }
 
 /// One block: attention, then feed-forward, each behind its norm.
@@ -120,6 +139,23 @@ pub struct GroupedAttention {
     pub query_key_norm: Option<QueryKeyNorm>,
     /// Whether scores pass through a soft cap, which rules out fused kernels in some engines.
     pub soft_cap: bool,
+    /// Whether queries, keys and values come out of one product.
+    pub packing: Packing,
+    /// Elements of a head that are rotated; the others pass.
+    pub rotary_dim: u64,
+    /// Whether softmax over scores in memory is taken in 32 bits.
+    pub wide_softmax: bool,
+}
+
+/// Whether queries, keys and values come out of one product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Packing {
+    /// Three products.
+    Apart,
+    /// One product, cut by three slices (Phi 3).
+    Sliced,
+    /// One product, split into thirds (GPT-2).
+    Split,
 }
 
 /// What a norm on queries and keys spans.
@@ -164,6 +200,8 @@ pub struct Dense {
     pub intermediate: u64,
     /// Whether a second projection gates the activation (SwiGLU, GeGLU).
     pub gated: bool,
+    /// Whether gate and up come out of one product.
+    pub packed: bool,
     /// Whether the projections have biases.
     pub bias: bool,
 }
@@ -181,4 +219,25 @@ pub struct Experts {
     pub shared: Option<Dense>,
     /// Whether the router has a bias per expert.
     pub router_bias: bool,
+    /// How the router's scores become weights.
+    pub scoring: Scoring,
+    /// Whether what every token uses besides is gated by a number per token.
+    pub shared_gate: bool,
+}
+
+/// How a router's scores become the weights of the experts it chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scoring {
+    /// Softmax in 32 bits; the best are renormalised and stay in 32 bits (Mixtral).
+    Renormalised,
+    /// Softmax in 32 bits; the best, renormalised, in the type of the scores (Qwen 3).
+    NarrowRenormalised,
+    /// Softmax in 32 bits; the best in the type of the scores (OLMoE).
+    Narrow,
+    /// Scores from a product in 32 bits; softmax (DeepSeek V2).
+    WideSoftmax,
+    /// Scores from a product in 32 bits; sigmoid, the best of the best groups (DeepSeek V3).
+    WideSigmoid,
+    /// The best scores; softmax over those alone (gpt-oss).
+    Best,
 }

@@ -5,6 +5,8 @@
 
 mod builder;
 mod decoder;
+mod latent;
+mod mixture;
 
 use nearside_units::Flops;
 
@@ -201,8 +203,8 @@ impl Node {
 mod tests {
     use super::*;
     use crate::{
-        Activation, Attention, Decoder, Dense, FeedForward, GroupedAttention, LatentAttention,
-        Layer, Norm, NormPlacement, Positions,
+        Activation, Attention, Decoder, Dense, Dropout, FeedForward, GroupedAttention,
+        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions,
     };
 
     fn decoder(layers: Vec<Layer>) -> Decoder {
@@ -217,6 +219,7 @@ mod tests {
             norm: Norm::Rms,
             activation: Activation::Silu,
             scaled_embeddings: false,
+            dropout: Dropout::default(),
             layers,
             dtype: None,
             attached: Vec::new(),
@@ -224,7 +227,7 @@ mod tests {
     }
 
     fn layer(attention: Attention) -> Layer {
-        let dense = Dense { intermediate: 128, gated: true, bias: false };
+        let dense = Dense { intermediate: 128, gated: true, packed: false, bias: false };
         let feed_forward = FeedForward::Dense(dense);
         Layer { attention, feed_forward, norms: NormPlacement::Before }
     }
@@ -239,6 +242,9 @@ mod tests {
             output_bias: false,
             query_key_norm: None,
             soft_cap: false,
+            packing: Packing::Apart,
+            rotary_dim: 8,
+            wide_softmax: true,
         })
     }
 
@@ -258,6 +264,9 @@ mod tests {
             output_bias: false,
             query_key_norm: None,
             soft_cap: false,
+            packing: Packing::Apart,
+            rotary_dim: 8,
+            wide_softmax: true,
         });
         assert_eq!(cached(vec![layer(attention); 32], 1, 1000), 65_536_000);
         // Multi-query attention: one head.

@@ -13,8 +13,8 @@ pub mod header;
 mod operator;
 
 pub use decoder::{
-    Attached, Attention, Decoder, Dense, Experts, FeedForward, GroupedAttention, LatentAttention,
-    Layer, Norm, NormPlacement, Positions, QueryKeyNorm,
+    Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, GroupedAttention,
+    LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Scoring,
 };
 pub use dtype::Dtype;
 pub use error::{HeaderError, Position};

@@ -3,7 +3,7 @@
 
 use nearside_units::Flops;
 
-use crate::Norm;
+use crate::{Norm, Scoring};
 
 /// One kind of computation. Sizes are in elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub enum Operator {
         active: u64,
         /// Whether each expert has a learned offset for the choice.
         bias: bool,
+        /// How scores become weights.
+        scoring: Scoring,
     },
     /// Copies each token to the experts it was routed to.
     Dispatch,
@@ -94,6 +96,17 @@ pub enum Operator {
     Mean,
     /// More or fewer places by repetition or interpolation.
     Resample,
+    /// Parts of a value along its width, each cut by itself.
+    Slices,
+    /// The logistic function.
+    Gate,
+    /// Rotates the first elements of every head, passes the others and puts them side by side.
+    PartialRotary {
+        /// Width of a head.
+        head: u64,
+        /// How many of its elements are rotated.
+        rotated: u64,
+    },
 }
 
 /// A pointwise nonlinearity.
@@ -164,6 +177,8 @@ pub enum Projection {
     Down,
     /// Scores of experts.
     Router,
+    /// Scores of experts, in 32 bits whatever the type of the model.
+    WideRouter,
     /// To the vocabulary, with weights of its own.
     Output,
     /// To the vocabulary, with the weights of the embedding table.
@@ -199,6 +214,10 @@ pub struct AttentionShape {
     pub value_dim: u64,
     /// Whether scores are soft-capped.
     pub soft_cap: bool,
+    /// Whether some attention weights are dropped in training.
+    pub dropout: bool,
+    /// Whether softmax is taken in 32 bits where the scores are in memory.
+    pub wide_softmax: bool,
     /// Elements that the cache keeps per token for this layer.
     pub cached: u64,
 }
@@ -221,7 +240,8 @@ impl AttentionShape {
     /// ```
     /// # use nearside_architecture::{AttentionShape, Sight};
     /// # let shape = |queries, keys, sight| AttentionShape { sequences: 1, queries, keys, sight,
-    /// #     heads: 1, key_value_heads: 1, key_dim: 64, value_dim: 64, soft_cap: false, cached: 128 };
+    /// #     heads: 1, key_value_heads: 1, key_dim: 64, value_dim: 64, soft_cap: false, dropout: false, wide_softmax: true,
+    /// #     cached: 128 };
     /// assert_eq!(shape(4, 4, Sight::Past).pairs(), 1 + 2 + 3 + 4);
     /// assert_eq!(shape(1, 10, Sight::Past).pairs(), 10);
     /// assert_eq!(shape(4, 4, Sight::Window(2)).pairs(), 1 + 2 + 2 + 2);
@@ -301,7 +321,9 @@ impl Operator {
             Self::Embedding { rows, width } | Self::PositionTable { rows, width } => {
                 vec![Parameter::dense(rows * width, true)]
             }
-            Self::Norm { kind: Norm::Rms, width } => vec![Parameter::dense(*width, false)],
+            Self::Norm { kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide, width } => {
+                vec![Parameter::dense(*width, false)]
+            }
             Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
             Self::Norm { kind: Norm::Layer | Norm::Group(_) | Norm::Batch, width } => {
                 vec![Parameter::dense(*width, false); 2]
@@ -334,6 +356,9 @@ impl Operator {
             | Self::MaxPool
             | Self::Mean
             | Self::Resample
+            | Self::Slices
+            | Self::Gate
+            | Self::PartialRotary { .. }
             | Self::SoftCap => Vec::new(),
         }
     }
@@ -357,8 +382,8 @@ impl Operator {
                 2.0 * pairs * (attention.key_dim + attention.value_dim) as f64
             }
             Self::Norm { .. } => 5.0 * elements,
-            Self::Rotary => 3.0 * elements,
-            Self::Activation(_) | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
+            Self::Rotary | Self::PartialRotary { .. } => 3.0 * elements,
+            Self::Activation(_) | Self::Gate | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
             Self::Multiply
             | Self::Add
             | Self::Scale
@@ -377,6 +402,7 @@ impl Operator {
             | Self::Heads
             | Self::Concatenate
             | Self::Split
+            | Self::Slices
             | Self::Copy => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
@@ -421,6 +447,8 @@ mod tests {
                 key_dim: 1,
                 value_dim: 1,
                 soft_cap: false,
+                dropout: false,
+                wide_softmax: true,
                 cached: 2,
             };
             let seen = |position: u64| position.min(window.unwrap_or(u64::MAX));

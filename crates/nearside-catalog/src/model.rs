@@ -169,7 +169,7 @@ mod tests {
         let table = decoder.vocabulary * decoder.hidden;
         let output = if decoder.tied_embeddings { 0 } else { table };
         let positions = match decoder.positions {
-            Positions::Rotary => 0,
+            Positions::Rotary | Positions::RotaryBySight => 0,
             Positions::Learned(rows) => rows * decoder.hidden,
         };
         let layers: u64 = decoder.layers.iter().map(|layer| count_layer(decoder, layer)).sum();
@@ -178,7 +178,11 @@ mod tests {
     }
 
     fn norm(decoder: &Decoder, width: u64) -> u64 {
-        if decoder.norm == Norm::Rms { width } else { 2 * width }
+        if matches!(decoder.norm, Norm::Rms | Norm::RmsOffset | Norm::RmsWide) {
+            width
+        } else {
+            2 * width
+        }
     }
 
     fn count_layer(decoder: &Decoder, layer: &Layer) -> u64 {
@@ -234,6 +238,7 @@ mod tests {
                 e.count * count_dense(hidden, &e.expert)
                     + e.shared.as_ref().map_or(0, |shared| count_dense(hidden, shared))
                     + linear(hidden, e.count, e.router_bias)
+                    + if e.shared_gate { hidden } else { 0 }
             }
         }
     }

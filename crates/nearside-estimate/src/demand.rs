@@ -5,19 +5,16 @@ use std::collections::BTreeMap;
 
 use nearside_architecture::{Architecture, Dtype, Graph, Operator, Shape};
 use nearside_units::{Bytes, Flops};
-use nearside_workload::{
-    AttentionKernel, Batch, Custom, Preparation, Recipe, Serving, Task, Training, Workload,
-};
+use nearside_workload::{AttentionKernel, Custom, Preparation, Recipe, Task, Training, Workload};
 use thiserror::Error;
 
-use crate::live::Peak;
+use crate::allocator::caching::{self, Segments};
+use crate::answering;
+use crate::estimate::Device;
 use crate::lowering::{Trained, lower};
 use crate::optimizer;
 use crate::tape::{Category, Flow, Input, Kernel, Step, Tape, Work};
-use crate::timeline::{self, Outputs, Passes, Program, TrainingStep};
-
-/// Tokens of a prompt that serving engines work on at once (llama.cpp's and vLLM's default chunk).
-const PROMPT_CHUNK: u64 = 512;
+use crate::timeline::{self, Outputs, Passes, Program, Replayed, TrainingStep};
 
 /// What a workload asks of one device.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +34,10 @@ pub struct Demand {
 /// Device memory at its peak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
+    /// What is taken from the driver for it, or from the system.
+    pub reserved: Bytes,
+    /// Who takes it.
+    pub holder: Holder,
     /// Live bytes by category.
     pub by_category: BTreeMap<Category, Bytes>,
     /// Where the peak is, as in `backward: log softmax`.
@@ -47,7 +48,29 @@ pub struct Memory {
     pub trained: u64,
 }
 
+/// Who takes memory from the driver, and so how sure it is how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// PyTorch's caching allocator, replayed.
+    Caching,
+    /// An inference engine that reserves everything when it loads.
+    Engine,
+    /// The project file, which states it.
+    Stated,
+}
+
 impl Memory {
+    fn stated(bytes: Bytes) -> Self {
+        Self {
+            reserved: bytes,
+            holder: Holder::Stated,
+            by_category: BTreeMap::from([(Category::Workspace, bytes)]),
+            place: "stated".to_owned(),
+            parameters: 0,
+            trained: 0,
+        }
+    }
+
     /// All categories together.
     #[must_use]
     pub fn total(&self) -> Bytes {
@@ -102,7 +125,7 @@ pub enum NotEstimated {
 ///
 /// # Errors
 /// When the workload is of a kind that is not estimated yet.
-pub fn demand(workload: &Workload, devices: u64) -> Result<Demand, NotEstimated> {
+pub fn demand(workload: &Workload, devices: u64, place: Device) -> Result<Demand, NotEstimated> {
     match &workload.task {
         Task::Preparation(preparation) => Ok(of_preparation(preparation)),
         Task::Custom(custom) => Ok(of_custom(custom, workload.recipe.compute)),
@@ -112,8 +135,8 @@ pub fn demand(workload: &Workload, devices: u64) -> Result<Demand, NotEstimated>
         Task::Lora(training, adapter) | Task::Qlora(training, adapter) => {
             of_training(workload, training, Trained::Adapters(*adapter), devices)
         }
-        Task::Inference(serving) => of_serving(workload, serving),
-        Task::Evaluation(batch) => of_evaluation(workload, batch),
+        Task::Inference(serving) => answering::of_serving(workload, serving, place),
+        Task::Evaluation(batch) => answering::of_evaluation(workload, batch, place),
     }
 }
 
@@ -130,9 +153,8 @@ pub fn usable_devices(workload: &Workload, devices: u64) -> u64 {
 }
 
 fn of_preparation(preparation: &Preparation) -> Demand {
-    let by_category = BTreeMap::from([(Category::Workspace, preparation.memory)]);
     Demand {
-        memory: Memory { by_category, place: "stated".to_owned(), parameters: 0, trained: 0 },
+        memory: Memory::stated(preparation.memory),
         passes: Vec::new(),
         load: Bytes::ZERO,
         exchanged: Bytes::ZERO,
@@ -141,11 +163,10 @@ fn of_preparation(preparation: &Preparation) -> Demand {
 }
 
 fn of_custom(custom: &Custom, dtype: Dtype) -> Demand {
-    let by_category = BTreeMap::from([(Category::Workspace, custom.memory)]);
     let work =
         Work { kernel: Kernel::Matrix, dtype: dtype, flops: custom.flops, bytes: custom.bytes };
     Demand {
-        memory: Memory { by_category, place: "stated".to_owned(), parameters: 0, trained: 0 },
+        memory: Memory::stated(custom.memory),
         passes: vec![Pass { name: "run", repeats: 1.0, kernels: vec![(work, 1)] }],
         load: Bytes::ZERO,
         exchanged: Bytes::ZERO,
@@ -153,7 +174,7 @@ fn of_custom(custom: &Custom, dtype: Dtype) -> Demand {
     }
 }
 
-fn architecture(workload: &Workload) -> Result<&Architecture, NotEstimated> {
+pub(crate) fn architecture(workload: &Workload) -> Result<&Architecture, NotEstimated> {
     let task = workload.task.name();
     let model = workload.model.as_ref().ok_or(NotEstimated::NoModel { task })?;
     Ok(model.architecture.as_ref())
@@ -188,7 +209,7 @@ fn of_training(
     let gradients: Bytes = tape.trained().map(|weight| tape.gradient_bytes(weight)).sum();
     let kernels = training_kernels(&tape);
     Ok(Demand {
-        memory: memory(&tape, replayed.peak),
+        memory: held(&tape, replayed),
         passes: vec![
             Pass { name: "forward and backward", repeats: passes, kernels: counted(kernels) },
             Pass {
@@ -203,14 +224,17 @@ fn of_training(
     })
 }
 
-/// A program that lets go of what it no longer needs.
-const PROGRAM: Program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
+/// A loop that keeps the model's outputs in a variable until the step is over: the careful case.
+pub(crate) const PROGRAM: Program = Program { workspace: CUBLAS_WORKSPACE, outputs: Outputs::Held };
+/// cuBLAS's default workspace before Hopper: two buffers of 4 MiB and eight of 16 KiB
+/// (`CUBLAS_WORKSPACE_CONFIG`, ATen/cuda/CUDABlas.cpp).
+pub const CUBLAS_WORKSPACE: Bytes = Bytes::new(8_519_680);
 
 /// Largest number of bytes that a pass may come to: sums of them stay within 64 bits.
-const MOST_BYTES: u128 = 1 << 62;
+pub(crate) const MOST_BYTES: u128 = 1 << 62;
 
 /// The graph of a pass whose sizes can be counted.
-fn bounded(
+pub(crate) fn bounded(
     architecture: &Architecture,
     shape: Shape,
     recipe: &Recipe,
@@ -275,7 +299,7 @@ fn sums_of_gradients(tape: &Tape) -> Vec<Work> {
 }
 
 /// Equal kernels counted together, those that do nothing left out.
-fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32)> {
+pub(crate) fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32)> {
     let mut counts: BTreeMap<(Kernel, Dtype, Bytes, u64), (Work, u32)> = BTreeMap::new();
     let busy = |work: &Work| work.bytes > Bytes::ZERO || work.flops > Flops::ZERO;
     for work in kernels.into_iter().filter(busy) {
@@ -285,102 +309,17 @@ fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32)> {
     counts.into_values().collect()
 }
 
-fn memory(tape: &Tape, peak: Peak) -> Memory {
+/// What the replay of a pass comes to.
+pub(crate) fn held(tape: &Tape, replayed: Replayed) -> Memory {
     let elements = |weight| tape.of(weight).elements;
+    let taken = caching::replay(&replayed.events, replayed.steady, Segments::Fixed);
+    let peak = replayed.peak;
     Memory {
+        reserved: taken.reserved,
+        holder: Holder::Caching,
         place: format!("{}: {}", peak.pass, peak.step),
         by_category: peak.by_category,
         parameters: tape.weights().map(elements).sum(),
         trained: tape.trained().map(elements).sum(),
     }
-}
-
-fn of_evaluation(workload: &Workload, batch: &Batch) -> Result<Demand, NotEstimated> {
-    let rounds = batch.requests.div_ceil(batch.batch) as f64;
-    let request = Request { prompt: batch.prompt, output: batch.output };
-    let shape = Shape::prompt(batch.batch, batch.prompt);
-    let answering = Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds };
-    answer(workload, request, answering)
-}
-
-fn of_serving(workload: &Workload, serving: &Serving) -> Result<Demand, NotEstimated> {
-    let request = Request { prompt: serving.prompt, output: serving.output };
-    let chunk = serving.prompt.clamp(1, PROMPT_CHUNK);
-    let chunks = serving.prompt.div_ceil(chunk) as f64 * serving.requests as f64;
-    let answering = Answering {
-        // A chunk sees on average half of the prompt before it.
-        prompts: Shape { past: (serving.prompt - chunk) / 2, ..Shape::prompt(1, chunk) },
-        rounds: chunks,
-        together: serving.concurrency,
-        decoded: serving.requests as f64 / serving.concurrency as f64,
-    };
-    answer(workload, request, answering)
-}
-
-#[derive(Clone, Copy)]
-struct Request {
-    prompt: u64,
-    output: u64,
-}
-
-/// How requests are put through the model.
-struct Answering {
-    /// One prompt pass.
-    prompts: Shape,
-    /// How many prompt passes.
-    rounds: f64,
-    /// Requests whose tokens are written together, and whose cache is held.
-    together: u64,
-    /// How many groups of requests are written.
-    decoded: f64,
-}
-
-fn answer(
-    workload: &Workload,
-    request: Request,
-    answering: Answering,
-) -> Result<Demand, NotEstimated> {
-    let architecture = architecture(workload)?;
-    let recipe = &workload.recipe;
-    let graph = bounded(architecture, answering.prompts, recipe)?;
-    let tape = lower(&graph, recipe, Trained::Nothing);
-    let next = Shape::next_token(answering.together, request.prompt + request.output / 2);
-    let next_graph = bounded(architecture, next, recipe)?;
-    // One new token is read by every engine with a fused kernel.
-    let next_recipe = Recipe { attention: AttentionKernel::Fused, ..*recipe };
-    let next_tape = lower(&next_graph, &next_recipe, Trained::Nothing);
-    let context = request.prompt + request.output;
-    let cached = u128::from(graph.cached_elements(context) / answering.prompts.batch)
-        * u128::from(answering.together);
-    let cached = u64::try_from(cached).ok().filter(|cached| u128::from(*cached) * 8 < MOST_BYTES);
-    let too_large =
-        || NotEstimated::TooLarge { tokens: u128::from(context) * u128::from(answering.together) };
-    let cache = recipe.cache.bytes(cached.ok_or_else(too_large)?);
-    let stored = workload.model.as_ref().and_then(|model| model.stored);
-    let stored = stored.filter(|stored| stored.dtype == recipe.weights);
-    let peak = |tape: &Tape| {
-        let mut peak = timeline::inference(tape, &PROGRAM).peak;
-        peak.by_category.insert(Category::Cache, cache);
-        if let Some(stored) = stored {
-            peak.by_category.insert(Category::Weights, stored.bytes);
-        }
-        peak
-    };
-    let (reading, writing) = (peak(&tape), peak(&next_tape));
-    let peak = if writing.total() > reading.total() { writing } else { reading };
-    let forward = |tape: &Tape| counted(tape.steps.iter().map(|step| step.forward));
-    let mut writing = forward(&next_tape);
-    let read = recipe.cache.bytes(next_graph.cached_elements(next.past));
-    writing.push((Work { bytes: read, ..Work::NONE }, 1));
-    let written = answering.decoded * request.output as f64;
-    Ok(Demand {
-        load: peak.by_category.get(&Category::Weights).copied().unwrap_or(Bytes::ZERO),
-        memory: memory(&tape, peak),
-        passes: vec![
-            Pass { name: "read prompts", repeats: answering.rounds, kernels: forward(&tape) },
-            Pass { name: "write tokens", repeats: written, kernels: writing },
-        ],
-        exchanged: Bytes::ZERO,
-        core_seconds: 0.0,
-    })
 }

@@ -100,7 +100,7 @@ pub enum Verdict {
 }
 
 /// Where work runs in a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Device {
     /// On accelerators.
     Accelerator,
@@ -121,7 +121,7 @@ pub struct Cost {
 #[derive(Clone, Debug)]
 pub struct Demands<'workload> {
     workload: &'workload Workload,
-    by_devices: std::collections::BTreeMap<u64, Result<Arc<Demand>, NotEstimated>>,
+    by_devices: std::collections::BTreeMap<(u64, Device), Result<Arc<Demand>, NotEstimated>>,
 }
 
 impl<'workload> Demands<'workload> {
@@ -131,11 +131,11 @@ impl<'workload> Demands<'workload> {
         Self { workload, by_devices: std::collections::BTreeMap::new() }
     }
 
-    fn on(&mut self, devices: u64) -> Result<Arc<Demand>, NotEstimated> {
+    fn on(&mut self, devices: u64, place: Device) -> Result<Arc<Demand>, NotEstimated> {
         let workload = self.workload;
         self.by_devices
-            .entry(devices)
-            .or_insert_with(|| demand(workload, devices).map(Arc::new))
+            .entry((devices, place))
+            .or_insert_with(|| demand(workload, devices, place).map(Arc::new))
             .clone()
     }
 }
@@ -162,7 +162,7 @@ pub fn estimate_demands(
         _ => 1,
     };
     let devices = usable_devices(workload, offered);
-    let demand = match demands.on(devices) {
+    let demand = match demands.on(devices, device) {
         Ok(demand) => demand,
         Err(error) => return Estimate::refused(device, Verdict::Unknown, error.to_string()),
     };

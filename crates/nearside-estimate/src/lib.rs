@@ -9,6 +9,7 @@
 //! Pure: same arguments, same answer.
 
 pub mod allocator;
+mod answering;
 pub mod calibration;
 pub mod carbon;
 pub mod decode;

@@ -60,6 +60,9 @@ pub fn lower(graph: &Graph, recipe: &Recipe, trained: Trained) -> Tape {
         tensors: vec![None; graph.values.len()],
         masks: Vec::new(),
         positions: None,
+        model_variables: Vec::new(),
+        heads_first: Vec::new(),
+        routing: None,
         table: None,
         casts: Vec::new(),
         returned_late: Vec::new(),
@@ -115,6 +118,12 @@ struct Lowering<'graph> {
     masks: Vec<(attention::MaskKey, TensorId)>,
     /// Numbers of positions, held while the model runs.
     positions: Option<TensorId>,
+    /// What the inner model holds besides until it returns.
+    model_variables: Vec<TensorId>,
+    /// Queries that lie in memory with heads before tokens.
+    heads_first: Vec<TensorId>,
+    /// What the function that runs the experts holds while it runs.
+    routing: Option<experts::Routing>,
     /// The embedding table, which a tied output layer uses again.
     table: Option<TensorId>,
     /// Narrow copies of weights that autocast keeps for the pass.
@@ -132,6 +141,10 @@ impl Lowering<'_> {
         let mut held = self.graph.held.iter().peekable();
         let mut layer = None;
         for (index, node) in self.graph.nodes.iter().enumerate() {
+            if node.layer != layer {
+                let late = std::mem::take(&mut self.returned_late);
+                self.tape.hold(&late);
+            }
             while let Some(next) = held.next_if(|held| held.until <= index) {
                 self.hold_value(next.value);
             }
@@ -164,7 +177,9 @@ impl Lowering<'_> {
     /// The inner model returns: its masks and positions are let go.
     fn leave_model(&mut self) {
         let masks = self.masks.iter().map(|(_, mask)| *mask);
-        let held: Vec<_> = self.positions.take().into_iter().chain(masks).collect();
+        let held: Vec<_> = masks.chain(self.positions.take()).collect();
+        self.tape.hold(&held);
+        let held = std::mem::take(&mut self.model_variables);
         self.tape.hold(&held);
     }
 
@@ -175,8 +190,6 @@ impl Lowering<'_> {
 
     /// Ends a block, which may be recomputed as a whole.
     fn end_layer(&mut self, in_layer: bool) {
-        let late = std::mem::take(&mut self.returned_late);
-        self.tape.hold(&late);
         let recomputed =
             in_layer && self.training() && self.recipe.checkpointing == Checkpointing::Full;
         self.tape.end_segment(recomputed);
@@ -211,7 +224,16 @@ impl Lowering<'_> {
             Operator::PositionTable { .. } => self.position_table(node, value),
             Operator::RotaryTable => return self.rotary_table(node),
             Operator::Split => return self.split(node),
-            Operator::Mask => return,
+            Operator::Mask => return self.make_masks(),
+            Operator::Slices => return self.slices(node),
+            Operator::Route { scoring, .. } => {
+                let scores = self.value(node.inputs[0]);
+                return self.route(node, *scoring, scores);
+            }
+            Operator::Dispatch => {
+                let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
+                return self.dispatch(node, &inputs);
+            }
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
@@ -238,14 +260,16 @@ impl Lowering<'_> {
             }
             Operator::Attention(attention) => self.attention(node, attention, inputs, value),
             Operator::Rotary => self.rotary(inputs, value),
+            Operator::Gate => self.logistic(inputs[0], value),
+            Operator::PartialRotary { head, rotated } => {
+                self.partial_rotary(inputs, value, [*head, *rotated])
+            }
             Operator::Activation(kind) => self.activation(*kind, inputs[0], value),
             Operator::Multiply => self.product(inputs, value),
             Operator::Add => self.sum(inputs, value),
             Operator::Scale => self.scaled(inputs[0], value),
             Operator::Last => self.last_rows(inputs[0], value),
             Operator::SoftCap => self.soft_cap(inputs[0], value),
-            Operator::Route { .. } => self.route(node, inputs[0], value),
-            Operator::Dispatch => self.dispatch(inputs, value),
             Operator::Combine => self.combine(inputs, value),
             Operator::Convolution(convolution) => {
                 self.convolution(node, convolution, inputs[0], value)
@@ -265,6 +289,9 @@ impl Lowering<'_> {
             | Operator::RotaryTable
             | Operator::Heads
             | Operator::Split
+            | Operator::Slices
+            | Operator::Route { .. }
+            | Operator::Dispatch
             | Operator::Mask => inputs[0],
         }
     }

@@ -9,7 +9,7 @@ use nearside_workload::{Task, Workload};
 
 use crate::calibration::{Calibration, Kernels, MemoryUse, ProcessorUse};
 use crate::carbon::carbon;
-use crate::demand::Demand;
+use crate::demand::{Demand, Holder, Memory};
 use crate::energy::{energy, power, service_energy};
 use crate::estimate::{Cost, Device, Estimate, Fit, Period, Verdict};
 use crate::input::Input;
@@ -66,10 +66,11 @@ impl WorkingSite<'_> {
     }
 
     fn fit(&self, demand: &Demand, inputs: &mut Vec<Input>) -> Fit {
-        let live = demand.memory.total();
         let (available, needed) = match self.device {
-            Device::Accelerator => (self.device_memory(inputs), self.reserved(live, inputs)),
-            Device::Processor => (self.machine_memory(inputs), Span::exact(live)),
+            Device::Accelerator => {
+                (self.device_memory(inputs), self.reserved(&demand.memory, inputs))
+            }
+            Device::Processor => (self.machine_memory(inputs), Span::exact(demand.memory.total())),
         };
         let (verdict, why) = match &available {
             Known::Unknown(why) => (Verdict::Unknown, Arc::clone(why)),
@@ -128,12 +129,25 @@ impl WorkingSite<'_> {
         })
     }
 
-    /// What allocator and driver take for so many live bytes.
-    fn reserved(&self, live: Bytes, inputs: &mut Vec<Input>) -> Span<Bytes> {
-        let MemoryUse { reserved, context, .. } = &self.calibration.memory;
-        inputs.push(Input::of("reserved over allocated memory", reserved));
+    /// What allocator and driver take. PyTorch gives back what it holds in reserve before it gives
+    /// up, so that the least it can run with is what is live.
+    fn reserved(&self, memory: &Memory, inputs: &mut Vec<Input>) -> Span<Bytes> {
+        let MemoryUse { placement, buffers, context, .. } = &self.calibration.memory;
         inputs.push(Input::of("driver context", context));
-        reserved.value.map(|share| live.scaled(share)) + context.value
+        let held = match memory.holder {
+            Holder::Stated => Span::exact(memory.reserved),
+            Holder::Engine => {
+                inputs.push(Input::of("engine's buffers over their count", buffers));
+                buffers.value.map(|share| memory.reserved.scaled(share))
+            }
+            Holder::Caching => {
+                inputs.push(Input::of("reserved over replayed memory", placement));
+                let held = placement.value.map(|share| memory.reserved.scaled(share));
+                let least = memory.total().min(held.likely());
+                Span::new(least, held.likely(), held.high()).unwrap_or(held)
+            }
+        };
+        held + context.value
     }
 
     fn timed(&self, workload: &Workload, demand: &Demand, inputs: &mut Vec<Input>) -> Known<Timed> {

@@ -189,10 +189,14 @@ fn the_bytes_of_a_file_beat_the_type_of_its_weights() {
         let estimate = on(workload, &rented(Some(("t4", 1))));
         estimate.fit.memory.expect("memory").by_category[&Category::Weights]
     };
-    // A Q4_K_M file keeps some tensors in wider types.
+    // Twice the file, twice the weights on the device: part of them stays in main memory.
     let stored = Stored { dtype: Dtype::Q4K, bytes: Bytes::new(807_690_624) };
-    assert_eq!(weights(&serving(Some(stored))), stored.bytes);
-    assert!(weights(&serving(None)) < stored.bytes);
+    let larger = Stored { bytes: stored.bytes * 2, ..stored };
+    let (once, twice) = (weights(&serving(Some(stored))), weights(&serving(Some(larger))));
+    assert!((twice.get() as f64 / once.get() as f64 - 2.0).abs() < 1e-6);
+    // Without a file its Q4_K_M mix is counted tensor by tensor.
+    let counted = weights(&serving(None)).get() as f64;
+    assert!((counted / once.get() as f64 - 1.0).abs() < 0.02, "{counted} {once}");
     let other = Stored { dtype: Dtype::Q8_0, ..stored };
     assert_eq!(weights(&serving(Some(other))), weights(&serving(None)));
 }

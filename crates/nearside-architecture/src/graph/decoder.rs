@@ -1,10 +1,10 @@
-//! Decoder-only transformers at work.
+//! Decoder-only transformers at work, in the order in which the modules of Hugging Face transformers
+//! (5.23) call their operators and let go of their variables.
 
 use super::{Builder, Graph, Loss, Shape, Value, ValueId};
 use crate::{
-    Attention, AttentionShape, Decoder, Dense, Experts, FeedForward, GroupedAttention,
-    LatentAttention, Layer, Linear, NormPlacement, Operator, Positions, Projection, QueryKeyNorm,
-    Sight,
+    Attention, AttentionShape, Decoder, Dense, FeedForward, GroupedAttention, Layer, Norm,
+    NormPlacement, Operator, Packing, Positions, Projection, QueryKeyNorm, Sight,
 };
 
 impl Graph {
@@ -12,10 +12,9 @@ impl Graph {
     #[must_use]
     pub fn of(decoder: &Decoder, shape: Shape) -> Self {
         let builder = Builder::new(shape.batch, shape.tokens, 1);
-        let mut building = Building { builder, shape, decoder, tables: None };
-        let mut stream = building.embedded();
-        let embedded = stream;
-        building.positions();
+        let mut building = Building { builder, shape, decoder, tables: Vec::new() };
+        let embedded = building.embedded();
+        let mut stream = building.positioned(embedded);
         for (index, layer) in decoder.layers.iter().enumerate() {
             building.builder.enter_block(Some(index));
             let input = stream;
@@ -24,18 +23,23 @@ impl Graph {
         }
         building.builder.enter_block(None);
         let normed = building.norm(stream);
-        building.builder.hold(&[stream, embedded]);
+        building.builder.hold(&[embedded]);
         building.output(normed);
         building.builder.finish(Loss::NextToken)
     }
 }
 
-struct Building<'a> {
-    builder: Builder,
-    shape: Shape,
-    decoder: &'a Decoder,
-    /// Cosines and sines of positions.
-    tables: Option<[ValueId; 2]>,
+/// Cosines and sines of positions, for layers with a window or without one.
+pub(super) struct Tables {
+    windowed: bool,
+    values: [ValueId; 2],
+}
+
+pub(super) struct Building<'a> {
+    pub(super) builder: Builder,
+    pub(super) shape: Shape,
+    pub(super) decoder: &'a Decoder,
+    tables: Vec<Tables>,
 }
 
 impl Building<'_> {
@@ -44,119 +48,244 @@ impl Building<'_> {
         let table = Operator::Embedding { rows: vocabulary, width: hidden };
         let input = self.builder.input();
         let stream = self.builder.push(table, &[input], self.shape.rows(), hidden);
-        let stream = match self.decoder.scaled_embeddings {
+        match self.decoder.scaled_embeddings {
             true => self.builder.same(Operator::Scale, &[stream]),
             false => stream,
-        };
-        match self.decoder.positions {
+        }
+    }
+
+    /// Positions come in: a learned row each, or tables for the layers to rotate by.
+    fn positioned(&mut self, embedded: ValueId) -> ValueId {
+        let hidden = self.decoder.hidden;
+        let stream = match self.decoder.positions {
             Positions::Learned(rows) => {
-                self.builder.same(Operator::PositionTable { rows, width: hidden }, &[stream])
+                let table = Operator::PositionTable { rows, width: hidden };
+                self.builder.same(table, &[embedded])
             }
-            Positions::Rotary => stream,
+            Positions::Rotary | Positions::RotaryBySight => embedded,
+        };
+        self.builder.push_all(Operator::Mask, &[], &[]);
+        self.rotary_tables();
+        match self.decoder.dropout.embeddings {
+            true => self.builder.same(Operator::Dropout, &[stream]),
+            false => stream,
         }
     }
 
     /// Tables of cosines and sines, the same for every sequence.
-    fn positions(&mut self) {
-        let width = self.decoder.layers.iter().find_map(|layer| match &layer.attention {
-            Attention::Grouped(attention) => Some(attention.head_dim),
-            Attention::Latent(attention) => Some(attention.rotary_dim),
-        });
-        if let (Positions::Rotary, Some(width)) = (self.decoder.positions, width) {
+    fn rotary_tables(&mut self) {
+        let by_sight = match self.decoder.positions {
+            Positions::Learned(_) => return,
+            Positions::Rotary => false,
+            Positions::RotaryBySight => true,
+        };
+        for layer in &self.decoder.layers {
+            let (width, window) = match &layer.attention {
+                Attention::Grouped(attention) => (attention.rotary_dim, attention.window),
+                Attention::Latent(attention) => (attention.rotary_dim, None),
+            };
+            let windowed = by_sight && window.is_some();
+            if self.tables.iter().any(|tables| tables.windowed == windowed) {
+                continue;
+            }
             let table = Value { rows: self.shape.tokens, width };
             let made = self.builder.push_all(Operator::RotaryTable, &[], &[table, table]);
-            self.tables = Some([made[0], made[1]]);
+            self.tables.push(Tables { windowed, values: [made[0], made[1]] });
         }
     }
 
-    fn block(&mut self, layer: &Layer, stream: ValueId) -> ValueId {
-        let stream = self.branch(layer, stream, |building, input| match &layer.attention {
-            Attention::Grouped(attention) => building.grouped(attention, input),
-            Attention::Latent(attention) => building.latent(attention, input),
-        });
-        self.branch(layer, stream, |building, input| match &layer.feed_forward {
-            FeedForward::Dense(dense) => building.dense(dense, input),
-            FeedForward::Experts(experts) => building.experts(experts, input),
-        })
+    /// The tables of a layer with that window.
+    pub(super) fn tables(&self, window: Option<u64>) -> Option<[ValueId; 2]> {
+        let windowed = self.decoder.positions == Positions::RotaryBySight && window.is_some();
+        let found = self.tables.iter().find(|tables| tables.windowed == windowed);
+        found.map(|tables| tables.values)
     }
 
-    /// A residual branch with its norms around `inside`.
+    fn block(&mut self, layer: &Layer, stream: ValueId) -> ValueId {
+        let (middle, attended) =
+            self.branch(layer, stream, |building, input| match &layer.attention {
+                Attention::Grouped(attention) => building.grouped(attention, input),
+                Attention::Latent(attention) => building.latent(attention, input),
+            });
+        let (end, returned) =
+            self.branch(layer, middle, |building, input| match &layer.feed_forward {
+                FeedForward::Dense(dense) => building.dense(dense, input),
+                FeedForward::Experts(experts) => building.experts(experts, input),
+            });
+        if self.named_outputs() {
+            self.builder.hold(&[attended, returned]);
+        }
+        end
+    }
+
+    /// Whether a block keeps the outputs of its branches in variables of their own (GPT-2).
+    fn named_outputs(&self) -> bool {
+        matches!(self.decoder.positions, Positions::Learned(_))
+    }
+
+    /// A residual branch with its norms around `inside`: the stream, and what was added to it.
     fn branch(
         &mut self,
         layer: &Layer,
         stream: ValueId,
         inside: impl FnOnce(&mut Self, ValueId) -> ValueId,
-    ) -> ValueId {
+    ) -> (ValueId, ValueId) {
         let before = layer.norms != NormPlacement::After;
         let after = layer.norms != NormPlacement::Before;
         let input = if before { self.norm(stream) } else { stream };
-        let mut output = inside(self, input);
-        self.builder.hold(&[input]);
+        let inner = inside(self, input);
+        let mut output = inner;
+        if self.decoder.dropout.residual && self.named_outputs() {
+            output = self.builder.same(Operator::Dropout, &[inner]);
+            self.builder.hold(&[inner]);
+        }
+        if before && !self.named_outputs() {
+            self.builder.hold(&[input]);
+        }
         if after {
             output = self.norm(output);
         }
-        self.builder.same(Operator::Add, &[stream, output])
+        if self.decoder.dropout.residual && !self.named_outputs() {
+            output = self.builder.same(Operator::Dropout, &[output]);
+        }
+        let sum = self.builder.same(Operator::Add, &[stream, output]);
+        if self.named_outputs() {
+            self.builder.hold(&[input]);
+        }
+        if output != inner && !after && !self.named_outputs() {
+            self.builder.hold(&[inner]);
+        }
+        (sum, output)
     }
 
     fn norm(&mut self, input: ValueId) -> ValueId {
         let Decoder { norm, hidden, .. } = *self.decoder;
-        self.builder.same(Operator::Norm { kind: norm, width: hidden }, &[input])
+        let normed = self.builder.same(Operator::Norm { kind: norm, width: hidden }, &[input]);
+        self.builder.hold(&[input]);
+        normed
     }
 
     fn grouped(&mut self, attention: &GroupedAttention, input: ValueId) -> ValueId {
-        let GroupedAttention { heads, key_value_heads, head_dim, input_bias, .. } = *attention;
-        let builder = &mut self.builder;
-        let mut project = |width, role| {
-            let projected = builder.linear(input, width, input_bias, role);
-            builder.same(Operator::Heads, &[projected])
+        let GroupedAttention { heads, key_value_heads, head_dim, .. } = *attention;
+        let ([query, key, value], packed) = match attention.packing {
+            Packing::Apart => (self.apart(attention, input), None),
+            Packing::Sliced | Packing::Split => {
+                let (parts, packed) = self.together(attention, input);
+                (parts, Some(packed))
+            }
         };
-        let mut query = project(heads * head_dim, Projection::Query);
-        let mut key = project(key_value_heads * head_dim, Projection::Key);
-        let value = project(key_value_heads * head_dim, Projection::Value);
-        if let Some(norm) = attention.query_key_norm {
-            query = self.query_key_norm(norm, head_dim, query);
-            key = self.query_key_norm(norm, head_dim, key);
-        }
         let plain = [query, key];
-        let [query, key] = self.rotated(plain);
+        let tables = self.tables(attention.window);
+        let [query, key] = plain.map(|value| self.rotated(attention, value, tables));
         self.builder.hold(&plain);
         let shape = AttentionShape {
             key_value_heads,
             sight: attention.window.map_or(Sight::Past, Sight::Window),
             soft_cap: attention.soft_cap,
+            dropout: self.decoder.dropout.attention,
+            wide_softmax: attention.wide_softmax,
             ..self.attention(heads, head_dim, 2 * key_value_heads * head_dim)
         };
         let mixed = self.attend(shape, [query, key, value]);
         let role = Projection::AttentionOutput;
         let output = self.builder.linear(mixed, self.decoder.hidden, attention.output_bias, role);
         self.builder.hold(&[query, key, value]);
+        self.builder.hold(&packed.into_iter().collect::<Vec<_>>());
         output
     }
 
-    fn query_key_norm(&mut self, norm: QueryKeyNorm, head_dim: u64, input: ValueId) -> ValueId {
+    /// Queries, keys and values from a product each.
+    fn apart(&mut self, attention: &GroupedAttention, input: ValueId) -> [ValueId; 3] {
+        let GroupedAttention { heads, key_value_heads, head_dim, .. } = *attention;
+        let wide = [(heads, Projection::Query), (key_value_heads, Projection::Key)];
+        // Gemma 3 makes all three before it norms two of them.
+        let late = self.decoder.norm == Norm::RmsOffset;
+        let mut made = wide.map(|(heads, role)| {
+            let projected = self.projected(attention, input, heads * head_dim, role);
+            if late { projected } else { self.query_key_norm(attention, projected) }
+        });
+        let width = key_value_heads * head_dim;
+        let value = self.projected(attention, input, width, Projection::Value);
+        if late {
+            made = made.map(|projected| self.query_key_norm(attention, projected));
+        }
+        let whole = attention.query_key_norm == Some(QueryKeyNorm::Projection);
+        if whole {
+            made = made.map(|normed| self.builder.same(Operator::Heads, &[normed]));
+        }
+        [made[0], made[1], value]
+    }
+
+    fn projected(
+        &mut self,
+        attention: &GroupedAttention,
+        input: ValueId,
+        width: u64,
+        role: Projection,
+    ) -> ValueId {
+        let projected = self.builder.linear(input, width, attention.input_bias, role);
+        let whole = attention.query_key_norm == Some(QueryKeyNorm::Projection);
+        match whole && role != Projection::Value {
+            true => projected,
+            false => self.builder.same(Operator::Heads, &[projected]),
+        }
+    }
+
+    /// Queries, keys and values as parts of one product, and that product.
+    fn together(
+        &mut self,
+        attention: &GroupedAttention,
+        input: ValueId,
+    ) -> ([ValueId; 3], ValueId) {
+        let GroupedAttention { heads, key_value_heads, head_dim, input_bias, .. } = *attention;
+        let widths = [heads, key_value_heads, key_value_heads].map(|heads| heads * head_dim);
+        let width = widths.iter().sum();
+        let packed = self.builder.linear(input, width, input_bias, Projection::Packed);
+        let cut = match attention.packing {
+            Packing::Sliced => Operator::Slices,
+            Packing::Split | Packing::Apart => Operator::Split,
+        };
+        let rows = self.shape.rows();
+        let parts = widths.map(|width| Value { rows, width });
+        let parts = self.builder.push_all(cut, &[packed], &parts);
+        let heads =
+            [parts[0], parts[1], parts[2]].map(|part| self.builder.same(Operator::Heads, &[part]));
+        (heads, packed)
+    }
+
+    fn query_key_norm(&mut self, attention: &GroupedAttention, input: ValueId) -> ValueId {
+        let Some(norm) = attention.query_key_norm else { return input };
         let Value { rows, width } = self.builder.of(input);
-        let kind = self.decoder.norm;
-        match norm {
+        let (kind, head_dim) = (self.decoder.norm, attention.head_dim);
+        let normed = match norm {
             QueryKeyNorm::Head => {
                 // A row per head, so that each has its own statistic.
                 let norm = Operator::Norm { kind, width: head_dim };
                 self.builder.push(norm, &[input], rows * (width / head_dim), head_dim)
             }
             QueryKeyNorm::Projection => self.builder.same(Operator::Norm { kind, width }, &[input]),
-        }
+        };
+        self.builder.hold(&[input]);
+        normed
     }
 
-    fn rotated(&mut self, values: [ValueId; 2]) -> [ValueId; 2] {
-        match self.tables {
-            Some([cosines, sines]) => {
-                values.map(|value| self.builder.same(Operator::Rotary, &[value, cosines, sines]))
-            }
-            None => values,
-        }
+    fn rotated(
+        &mut self,
+        attention: &GroupedAttention,
+        value: ValueId,
+        tables: Option<[ValueId; 2]>,
+    ) -> ValueId {
+        let Some([cosines, sines]) = tables else { return value };
+        let GroupedAttention { head_dim, rotary_dim, packing, .. } = *attention;
+        let operator = match packing == Packing::Sliced || rotary_dim < head_dim {
+            true => Operator::PartialRotary { head: head_dim, rotated: rotary_dim },
+            false => Operator::Rotary,
+        };
+        self.builder.same(operator, &[value, cosines, sines])
     }
 
     /// Attention of every token to the ones before it.
-    const fn attention(&self, heads: u64, head_dim: u64, cached: u64) -> AttentionShape {
+    pub(super) const fn attention(&self, heads: u64, head_dim: u64, cached: u64) -> AttentionShape {
         AttentionShape {
             sequences: self.shape.batch,
             queries: self.shape.tokens,
@@ -167,119 +296,41 @@ impl Building<'_> {
             key_dim: head_dim,
             value_dim: head_dim,
             soft_cap: false,
+            dropout: false,
+            wide_softmax: true,
             cached,
         }
     }
 
-    fn attend(&mut self, shape: AttentionShape, inputs: [ValueId; 3]) -> ValueId {
+    pub(super) fn attend(&mut self, shape: AttentionShape, inputs: [ValueId; 3]) -> ValueId {
         let width = shape.heads * shape.value_dim;
         self.builder.push(Operator::Attention(shape), &inputs, self.shape.rows(), width)
     }
 
-    /// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1): the cache holds the
-    /// latent vector and the shared rotary key.
-    fn latent(&mut self, attention: &LatentAttention, input: ValueId) -> ValueId {
-        let LatentAttention { heads, key_value_rank, rotary_dim, plain_dim, value_dim, .. } =
-            *attention;
-        let kind = self.decoder.norm;
-        let key_dim = plain_dim + rotary_dim;
-        let rows = self.shape.rows();
-        let builder = &mut self.builder;
-        let query_input = match attention.query_rank {
-            Some(rank) => {
-                let down = builder.linear(input, rank, false, Projection::Latent);
-                builder.same(Operator::Norm { kind, width: rank }, &[down])
-            }
-            None => input,
-        };
-        let query = builder.linear(query_input, heads * key_dim, false, Projection::Query);
-        let down = builder.linear(input, key_value_rank + rotary_dim, false, Projection::Latent);
-        let norm = Operator::Norm { kind, width: key_value_rank };
-        let latent = builder.push(norm, &[down], rows, key_value_rank);
-        let rebuilt = heads * (plain_dim + value_dim);
-        let key_value = builder.linear(latent, rebuilt, false, Projection::Key);
-        let query = self.rotated_latent(query, heads * key_dim);
-        let rotary = self.rotated_latent(down, rotary_dim);
-        let shape = AttentionShape {
-            key_dim,
-            value_dim,
-            ..self.attention(heads, key_dim, key_value_rank + rotary_dim)
-        };
-        let mixed = self.attend(shape, [query, key_value, rotary]);
-        let hidden = self.decoder.hidden;
-        let output = self.builder.linear(mixed, hidden, false, Projection::AttentionOutput);
-        self.builder.hold(&[query, key_value, rotary]);
-        output
-    }
-
-    fn rotated_latent(&mut self, input: ValueId, width: u64) -> ValueId {
-        let rows = self.shape.rows();
-        let inputs: Vec<_> =
-            std::iter::once(input).chain(self.tables.into_iter().flatten()).collect();
-        self.builder.push(Operator::Rotary, &inputs, rows, width)
-    }
-
-    fn dense(&mut self, dense: &Dense, input: ValueId) -> ValueId {
-        let Dense { intermediate, gated, bias } = *dense;
+    pub(super) fn dense(&mut self, dense: &Dense, input: ValueId) -> ValueId {
+        let Dense { intermediate, gated, bias, packed } = *dense;
         let activation = Operator::Activation(self.decoder.activation);
         let builder = &mut self.builder;
-        let inside = match gated {
-            true => {
+        let inside = match (gated, packed) {
+            (true, true) => {
+                let both = builder.linear(input, 2 * intermediate, bias, Projection::Up);
+                let half = Value { rows: builder.of(both).rows, width: intermediate };
+                let parts = builder.push_all(Operator::Split, &[both], &[half, half]);
+                let gate = builder.same(activation, &[parts[0]]);
+                builder.same(Operator::Multiply, &[parts[1], gate])
+            }
+            (true, false) => {
                 let gate = builder.linear(input, intermediate, bias, Projection::Gate);
                 let gate = builder.same(activation, &[gate]);
                 let up = builder.linear(input, intermediate, bias, Projection::Up);
                 builder.same(Operator::Multiply, &[gate, up])
             }
-            false => {
+            (false, _) => {
                 let up = builder.linear(input, intermediate, bias, Projection::Up);
                 builder.same(activation, &[up])
             }
         };
-        builder.linear(inside, self.decoder.hidden, bias, Projection::Down)
-    }
-
-    fn experts(&mut self, experts: &Experts, input: ValueId) -> ValueId {
-        let Experts { count, active, router_bias, .. } = *experts;
-        let hidden = self.decoder.hidden;
-        let rows = self.shape.rows();
-        let scores = self.builder.linear(input, count, false, Projection::Router);
-        let route = Operator::Route { count, active, bias: router_bias };
-        let chosen = self.builder.push(route, &[scores], rows, active);
-        let copies = self.builder.push(Operator::Dispatch, &[input, chosen], rows * active, hidden);
-        let Dense { intermediate, gated, bias } = experts.expert;
-        let activation = Operator::Activation(self.decoder.activation);
-        let inside = match gated {
-            true => {
-                let gate = self.expert(count, copies, (intermediate, bias, Projection::Gate));
-                let gate = self.builder.same(activation, &[gate]);
-                let up = self.expert(count, copies, (intermediate, bias, Projection::Up));
-                self.builder.same(Operator::Multiply, &[gate, up])
-            }
-            false => {
-                let up = self.expert(count, copies, (intermediate, bias, Projection::Up));
-                self.builder.same(activation, &[up])
-            }
-        };
-        let outputs = self.expert(count, inside, (hidden, bias, Projection::Down));
-        let combined = self.builder.push(Operator::Combine, &[outputs, chosen], rows, hidden);
-        match &experts.shared {
-            Some(shared) => {
-                let shared = self.dense(shared, input);
-                self.builder.same(Operator::Add, &[combined, shared])
-            }
-            None => combined,
-        }
-    }
-
-    fn expert(
-        &mut self,
-        count: u64,
-        input: ValueId,
-        (output, bias, role): (u64, bool, Projection),
-    ) -> ValueId {
-        let Value { rows, width } = self.builder.of(input);
-        let linear = Linear { input: width, output, bias, role };
-        self.builder.push(Operator::ExpertLinear { count, linear }, &[input], rows, output)
+        self.builder.linear(inside, self.decoder.hidden, bias, Projection::Down)
     }
 
     fn output(&mut self, normed: ValueId) {

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::error::Position;
 use crate::{
-    Architecture, Attached, Attention, Dense, Dtype, Experts, GroupedAttention, HeaderError,
-    LatentAttention, Positions,
+    Architecture, Attached, Attention, Dense, Dropout, Dtype, Experts, GroupedAttention,
+    HeaderError, LatentAttention, Packing, Positions, Scoring,
 };
 
 use super::family::{
@@ -104,7 +104,7 @@ impl Config<'_> {
         };
         let context = fields.first(CONTEXT, 1..=MAX_CONTEXT)?;
         let positions = match (family.learned_positions, context) {
-            (false, _) => Positions::Rotary,
+            (false, _) => family.rotary(),
             (true, Some(rows)) if rows <= MAX_VOCABULARY => Positions::Learned(rows),
             (true, _) => return Err(fields.missing(CONTEXT)),
         };
@@ -132,6 +132,7 @@ impl Config<'_> {
             experts,
             tied: tied.unwrap_or(family.tied),
             logit_soft_cap: self.capped("final_logit_softcapping")?,
+            dropout: self.dropout()?,
             dtype: self.dtype()?,
             attached,
         };
@@ -179,6 +180,38 @@ impl Config<'_> {
             output_bias,
             query_key_norm: family.query_key_norm,
             soft_cap: self.capped("attn_logit_softcapping")?,
+            packing: family.packing,
+            rotary_dim: self.rotary_dim(head_dim)?,
+            wide_softmax: family.wide_softmax,
+        })
+    }
+
+    /// Elements of a head that are rotated: all, or a stated share of them.
+    fn rotary_dim(&self, head_dim: u64) -> Result<u64, HeaderError> {
+        const NAME: &str = "partial_rotary_factor";
+        let Some(share) = self.fields.read::<f64>(NAME, "a share")? else {
+            return Ok(head_dim);
+        };
+        // As transformers does: `int(head_dim * partial_rotary_factor)`.
+        let rotated = (head_dim as f64 * share) as u64;
+        match (1..=head_dim).contains(&rotated) {
+            true => Ok(rotated),
+            false => Err(self.fields.wrong(NAME, "a share above 0, at most 1")),
+        }
+    }
+
+    /// Where elements are dropped: probabilities above zero.
+    fn dropout(&self) -> Result<Dropout, HeaderError> {
+        let habit = self.family.dropouts();
+        let drops = |names: [&str; 2], habit: bool| {
+            let read = |name: &str| self.fields.read::<f64>(name, "a probability");
+            let stated = read(names[0])?.or(read(names[1])?);
+            Ok::<_, HeaderError>(stated.map_or(habit, |probability| probability > 0.0))
+        };
+        Ok(Dropout {
+            embeddings: drops(["embd_pdrop", "embedding_dropout"], habit.embeddings)?,
+            attention: drops(["attn_pdrop", "attention_dropout"], habit.attention)?,
+            residual: drops(["resid_pdrop", "residual_dropout"], habit.residual)?,
         })
     }
 
@@ -228,7 +261,12 @@ impl Config<'_> {
             }
             None => return Err(fields.missing(INTERMEDIATE)),
         };
-        Ok(Dense { intermediate, gated: family.gated, bias: self.feed_forward_bias()? })
+        Ok(Dense {
+            intermediate,
+            gated: family.gated,
+            packed: family.packing == Packing::Sliced,
+            bias: self.feed_forward_bias()?,
+        })
     }
 
     fn feed_forward_bias(&self) -> Result<bool, HeaderError> {
@@ -250,8 +288,12 @@ impl Config<'_> {
             return Err(fields.wrong(ACTIVE[0], &format!("at most {count}, the number of experts")));
         }
         let width = fields.required(&["moe_intermediate_size", INTERMEDIATE[0]], bounds.clone())?;
-        let expert =
-            Dense { intermediate: width, gated: family.gated, bias: self.feed_forward_bias()? };
+        let expert = Dense {
+            intermediate: width,
+            gated: family.gated,
+            packed: family.packing == Packing::Sliced,
+            bias: self.feed_forward_bias()?,
+        };
         let shared = fields.number("n_shared_experts", 0..=MAX_EXPERTS)?.filter(|count| *count > 0);
         let shared = match shared {
             Some(shared) if shared * width > MAX_INTERMEDIATE => {
@@ -267,9 +309,20 @@ impl Config<'_> {
             count,
             active,
             shared: shared.map(|intermediate| Dense { intermediate, ..expert.clone() }),
+            shared_gate: family.shared_gate && shared.is_some(),
             expert,
             router_bias,
+            scoring: self.scoring()?,
         }))
+    }
+
+    /// How router scores become weights: a file may have the best ones renormalised.
+    fn scoring(&self) -> Result<Scoring, HeaderError> {
+        let renormalised = self.fields.flag("norm_topk_prob")? == Some(true);
+        Ok(match self.family.scoring {
+            Scoring::Narrow if renormalised => Scoring::NarrowRenormalised,
+            scoring => scoring,
+        })
     }
 
     /// Which layers have experts.

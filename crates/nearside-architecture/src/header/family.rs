@@ -5,8 +5,9 @@
 
 use crate::error::Position;
 use crate::{
-    Activation, Architecture, Attached, Attention, Decoder, Dense, Dtype, Experts, FeedForward,
-    HeaderError, Layer, Norm, NormPlacement, Positions, QueryKeyNorm,
+    Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
+    FeedForward, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
+    Scoring,
 };
 
 /// The widest residual stream that is read, in elements.
@@ -101,6 +102,14 @@ pub(super) struct Family {
     pub(super) scaled_embeddings: bool,
     /// Whether positions are a learned table.
     pub(super) learned_positions: bool,
+    /// Whether layers with a window rotate by a table of their own.
+    pub(super) rotary_by_sight: bool,
+    /// Whether queries, keys and values come out of one product, and so gate and up.
+    pub(super) packing: Packing,
+    /// Whether elements are dropped in training where the file is silent.
+    pub(super) dropout: bool,
+    /// Whether softmax over scores in memory is taken in 32 bits.
+    pub(super) wide_softmax: bool,
     /// Which layers see only a window.
     pub(super) window: WindowRule,
     /// Which layers have experts.
@@ -113,6 +122,8 @@ pub(super) struct Family {
     pub(super) sinks: bool,
     /// Whether the shared expert has a gate.
     pub(super) shared_gate: bool,
+    /// How router scores become weights where the file is silent.
+    pub(super) scoring: Scoring,
     /// Whether routers have a bias per expert where the file is silent.
     pub(super) router_bias: bool,
     /// Heads, key-value heads and head width where the file is silent; 0 is no default.
@@ -133,12 +144,17 @@ const LLAMA: Family = Family {
     activation: Activation::Silu,
     scaled_embeddings: false,
     learned_positions: false,
+    rotary_by_sight: false,
+    packing: Packing::Apart,
+    dropout: false,
+    wide_softmax: true,
     window: WindowRule::Never,
     mixture: Mixture::Never,
     soft_caps: false,
     latent: false,
     sinks: false,
     shared_gate: false,
+    scoring: Scoring::Renormalised,
     router_bias: false,
     heads: (0, 0, 0),
     vocabulary: 0,
@@ -165,6 +181,7 @@ const GEMMA: Family = Family {
     model_types: &["gemma"],
     gguf: &["gemma"],
     tied: true,
+    norm: Norm::RmsOffset,
     activation: Activation::GeluTanh,
     scaled_embeddings: true,
     heads: (0, 0, 256),
@@ -174,6 +191,7 @@ const GEMMA: Family = Family {
 const OLMO2: Family = Family {
     model_types: &["olmo2"],
     gguf: &["olmo2"],
+    norm: Norm::RmsWide,
     norms: NormPlacement::After,
     query_key_norm: Some(QueryKeyNorm::Projection),
     ..LLAMA
@@ -182,6 +200,7 @@ const OLMO2: Family = Family {
 const DEEPSEEK_V2: Family = Family {
     model_types: &["deepseek_v2"],
     gguf: &["deepseek2"],
+    scoring: Scoring::WideSoftmax,
     latent: true,
     mixture: Mixture::AfterDense(0),
     ..LLAMA
@@ -206,6 +225,7 @@ const TABLE: &[Family] = &[
     Family {
         model_types: &["phi3"],
         gguf: &["phi3"],
+        packing: Packing::Sliced,
         window: WindowRule::Everywhere(None),
         ..LLAMA
     },
@@ -229,6 +249,7 @@ const TABLE: &[Family] = &[
     },
     Family {
         model_types: &["olmoe"],
+        scoring: Scoring::Narrow,
         gguf: &["olmoe"],
         query_key_norm: Some(QueryKeyNorm::Projection),
         mixture: Mixture::Everywhere,
@@ -237,6 +258,8 @@ const TABLE: &[Family] = &[
     Family {
         model_types: &["gpt_oss"],
         gguf: &["gpt-oss"],
+        scoring: Scoring::Best,
+        norm: Norm::RmsWide,
         biases: Biases::All,
         window: WindowRule::AllButLast { group: 2, window: 128 },
         mixture: Mixture::Everywhere,
@@ -254,12 +277,16 @@ const TABLE: &[Family] = &[
         gated: false,
         activation: Activation::GeluWritten,
         learned_positions: true,
+        packing: Packing::Split,
+        dropout: true,
+        wide_softmax: false,
         ..LLAMA
     },
     QWEN2,
     Family {
         model_types: &["qwen2_moe"],
         gguf: &["qwen2moe"],
+        scoring: Scoring::Narrow,
         mixture: Mixture::Stepped,
         shared_gate: true,
         ..QWEN2
@@ -268,6 +295,7 @@ const TABLE: &[Family] = &[
     Family {
         model_types: &["qwen3_moe"],
         gguf: &["qwen3moe"],
+        scoring: Scoring::Narrow,
         mixture: Mixture::Stepped,
         window: WindowRule::OptIn { from: None, window: Some(4096) },
         // Unlike Qwen 3, a silent config falls back to hidden / heads.
@@ -288,6 +316,7 @@ const TABLE: &[Family] = &[
         gguf: &["gemma3"],
         norms: NormPlacement::Sandwich,
         query_key_norm: Some(QueryKeyNorm::Head),
+        rotary_by_sight: true,
         window: WindowRule::AllButLast { group: 6, window: 4096 },
         heads: (8, 4, 256),
         vocabulary: 262_208,
@@ -305,6 +334,7 @@ const TABLE: &[Family] = &[
         model_types: &["deepseek_v3", "kimi_k2"],
         gguf: &[],
         mixture: Mixture::AfterDense(3),
+        scoring: Scoring::WideSigmoid,
         router_bias: true,
         ..DEEPSEEK_V2
     },
@@ -326,6 +356,20 @@ impl Family {
     /// The family of a GGUF's `general.architecture`.
     pub(super) fn of_gguf(name: &str) -> Option<&'static Self> {
         TABLE.iter().find(|family| family.gguf.contains(&name))
+    }
+
+    /// Where elements are dropped if nothing says otherwise.
+    pub(super) const fn dropouts(&self) -> Dropout {
+        let Self { dropout, .. } = *self;
+        Dropout { embeddings: dropout, attention: dropout, residual: dropout }
+    }
+
+    /// How positions enter where they are rotary.
+    pub(super) const fn rotary(&self) -> Positions {
+        match self.rotary_by_sight {
+            true => Positions::RotaryBySight,
+            false => Positions::Rotary,
+        }
     }
 
     /// Whether layer `index` sees only the window, in groups of that many layers.
@@ -360,6 +404,8 @@ pub(super) struct Parts {
     pub(super) tied: bool,
     /// Whether logits are capped.
     pub(super) logit_soft_cap: bool,
+    /// Where elements are dropped in training.
+    pub(super) dropout: Dropout,
     /// The type of the weights.
     pub(super) dtype: Option<Dtype>,
     /// Other parts.
@@ -392,6 +438,7 @@ impl Parts {
             norm: self.family.norm,
             activation: self.family.activation,
             scaled_embeddings: self.family.scaled_embeddings,
+            dropout: self.dropout,
             layers,
             dtype: self.dtype,
             attached: self.attached,
@@ -415,20 +462,16 @@ impl Parts {
     /// Parameters too few to be operators of their own, so that totals are still exact.
     fn attach_small_parts(&mut self) {
         let layers = self.sparse.len() as u64;
-        let sparse = self.sparse.iter().filter(|sparse| **sparse).count() as u64;
         let heads = match &self.attention {
             Attention::Grouped(grouped) => grouped.heads,
             Attention::Latent(latent) => latent.heads,
         };
-        let gated = self.family.shared_gate
-            && self.experts.as_ref().is_some_and(|experts| experts.shared.is_some());
         let mut attach = |name: &str, parameters: u64| {
             if parameters > 0 {
                 self.attached.push(Attached { name: name.to_owned(), parameters });
             }
         };
         attach("attention sinks", if self.family.sinks { layers * heads } else { 0 });
-        attach("shared expert gates", if gated { sparse * self.hidden } else { 0 });
     }
 
     /// At least as many parameters as there are, norms aside.

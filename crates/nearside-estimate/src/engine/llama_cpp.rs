@@ -150,27 +150,13 @@ const MOST_NODES_OF_BLOCK: u64 = 128;
 /// When a setting is out of bounds or contradicts another.
 ///
 /// ```
-/// use nearside_architecture::{
-///     Activation, Attention, Decoder, Dense, Dtype, FeedForward, GroupedAttention, Layer, Norm, NormPlacement,
-///     Positions,
-/// };
+/// use nearside_architecture::Architecture;
+/// use nearside_catalog::Catalog;
 /// use nearside_estimate::engine::llama_cpp::{Family, Mix, Model, Settings, reserve};
 /// use nearside_units::Bytes;
 ///
-/// let attention = GroupedAttention {
-///     heads: 32, key_value_heads: 8, head_dim: 128, window: None, input_bias: false,
-///     output_bias: false, query_key_norm: None, soft_cap: false,
-/// };
-/// let layer = Layer {
-///     attention: Attention::Grouped(attention),
-///     feed_forward: FeedForward::Dense(Dense { intermediate: 14336, gated: true, bias: false }),
-///     norms: NormPlacement::Before,
-/// };
-/// let llama_8b = Decoder {
-///     hidden: 4096, vocabulary: 128_256, context: Some(131_072), positions: Positions::Rotary,
-///     tied_embeddings: false, output_bias: false, logit_soft_cap: false, norm: Norm::Rms,
-///     activation: Activation::Silu, scaled_embeddings: false, layers: vec![layer; 32], dtype: Some(Dtype::Bf16), attached: Vec::new(),
-/// };
+/// let llama_8b = Catalog::builtin()?.model("llama-3.1-8b")?.architecture()?;
+/// let Architecture::Decoder(llama_8b) = llama_8b else { return Err("a decoder".into()) };
 /// let model = Model::from_decoder(&llama_8b, Family::of(&llama_8b), Mix::Q4KM)?;
 /// let reservation = reserve(&model, &Settings::default())?;
 /// // 32 layers, 4096 cells, 8 heads of 128 elements, keys and values, 2 bytes each.
@@ -178,7 +164,7 @@ const MOST_NODES_OF_BLOCK: u64 = 128;
 /// // 512 tokens: their logits and their last hidden state.
 /// assert_eq!(reservation.host.output, Bytes::new(128_256 * 4));
 /// assert!(reservation.host.compute > Bytes::new(512 * (128_256 + 4096) * 4));
-/// # Ok::<(), nearside_estimate::engine::llama_cpp::NotReserved>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn reserve(model: &Model, settings: &Settings) -> Result<Reservation, NotReserved> {
     let plan = Plan::new(model, settings)?;

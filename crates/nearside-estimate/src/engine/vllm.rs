@@ -153,46 +153,27 @@ pub fn reserve(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nearside_architecture::{
-        Dense, FeedForward, GroupedAttention, LatentAttention, Layer, Norm, NormPlacement,
-        Positions,
-    };
+    use nearside_architecture::{LatentAttention, Layer};
 
     const SETTINGS: Settings =
         Settings { share: 0.9, block_tokens: BLOCK_TOKENS, longest: 8192, cache_type: Dtype::Bf16 };
 
-    fn decoder(attention: Attention, layers: usize) -> Decoder {
-        let feed_forward =
-            FeedForward::Dense(Dense { intermediate: 14_336, gated: true, bias: false });
-        Decoder {
-            hidden: 4096,
-            vocabulary: 128_256,
-            context: Some(131_072),
-            positions: Positions::Rotary,
-            tied_embeddings: false,
-            output_bias: false,
-            logit_soft_cap: false,
-            norm: Norm::Rms,
-            activation: nearside_architecture::Activation::Silu,
-            scaled_embeddings: false,
-            layers: vec![Layer { attention, feed_forward, norms: NormPlacement::Before }; layers],
-            dtype: Some(Dtype::Bf16),
-            attached: Vec::new(),
+    fn named(name: &str) -> Decoder {
+        let catalog = nearside_catalog::Catalog::builtin().expect("the built-in catalog");
+        match catalog.model(name).expect("a model").architecture() {
+            Ok(nearside_architecture::Architecture::Decoder(decoder)) => decoder,
+            other => panic!("{other:?}"),
         }
     }
 
+    fn decoder(attention: Attention, layers: usize) -> Decoder {
+        let llama = llama_8b();
+        let layer = Layer { attention, ..llama.layers[0].clone() };
+        Decoder { layers: vec![layer; layers], ..llama }
+    }
+
     fn llama_8b() -> Decoder {
-        let attention = GroupedAttention {
-            heads: 32,
-            key_value_heads: 8,
-            head_dim: 128,
-            window: None,
-            input_bias: false,
-            output_bias: false,
-            query_key_norm: None,
-            soft_cap: false,
-        };
-        decoder(Attention::Grouped(attention), 32)
+        named("llama-3.1-8b")
     }
 
     #[test]

@@ -6,7 +6,7 @@ use nearside_units::Flops;
 use nearside_workload::AttentionKernel;
 
 use super::{Lowering, Op};
-use crate::tape::{Category, Flow, Kernel, TensorId};
+use crate::tape::{Category, Flow, Kernel, Tensor, TensorId};
 
 /// What tells masks apart: queries, keys and how many of them are seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,14 +35,18 @@ impl Lowering<'_> {
             let rows = attention.sequences * attention.queries * attention.key_value_heads;
             key = self.cached(rows * attention.key_dim, key);
             values = self.cached(rows * attention.value_dim, values);
+            // The caller's variables now name what the cache returned.
+            for (id, tensor) in node.inputs[1..3].iter().zip([key, values]) {
+                self.tensors[id.0] = Some(tensor);
+            }
         }
         let kernel = self.attention_kernel(attention);
         let repeated =
             kernel != AttentionKernel::Fused && attention.heads != attention.key_value_heads;
         if repeated {
             let rows = attention.sequences * attention.keys * attention.heads;
-            key = self.repeated(rows * attention.key_dim, key);
-            values = self.repeated(rows * attention.value_dim, values);
+            key = self.repeated(attention, rows * attention.key_dim, key);
+            values = self.repeated(attention, rows * attention.value_dim, values);
         }
         match kernel {
             AttentionKernel::Eager => self.eager(attention, [query, key, values], value),
@@ -59,12 +63,26 @@ impl Lowering<'_> {
         let consumer = self.graph.nodes[index..].iter().find(reads);
         let kept = match consumer.map(|consumer| &consumer.operator) {
             Some(Operator::Attention(attention)) => {
-                self.attention_kernel(attention) == AttentionKernel::Fused
+                let position = consumer.and_then(|node_| {
+                    node_.inputs.iter().position(|input| *input == node.outputs[0])
+                });
+                self.keeps_order(attention, position == Some(1))
             }
             _ => false,
         };
         let op = Op::new("heads").read(input, if kept { Flow::Pass } else { Flow::Fresh });
         self.run_op(op.make_in(tensor.storage, tensor.elements, tensor.dtype))
+    }
+
+    /// Whether an attention returns the gradient of an input (a key or another) in the order in
+    /// which a projection made it: fused kernels do, and a product that transposes keys.
+    fn keeps_order(&self, attention: &AttentionShape, is_key: bool) -> bool {
+        let repeated = attention.heads != attention.key_value_heads;
+        match self.attention_kernel(attention) {
+            AttentionKernel::Fused => true,
+            AttentionKernel::Efficient | AttentionKernel::Masked => !repeated,
+            AttentionKernel::Eager => is_key && !repeated,
+        }
     }
 
     /// Capped scores have no fused kernel, and a window shorter than the sequence needs a mask.
@@ -81,12 +99,33 @@ impl Lowering<'_> {
     /// The cache's own copy of new keys or values.
     fn cached(&mut self, elements: u64, input: TensorId) -> TensorId {
         let op = Op::new("cache").read(input, Flow::Stop).category(Category::Cache).kept();
-        self.run_op(op.make(elements, self.recipe.cache))
+        let cached = self.run_op(op.make(elements, self.recipe.cache));
+        self.heads_first.push(cached);
+        cached
     }
 
-    fn repeated(&mut self, elements: u64, input: TensorId) -> TensorId {
-        let dtype = self.tape.of(input).dtype;
-        self.run_op(Op::new("repeat heads").read(input, Flow::Sum).make(elements, dtype))
+    /// Key-value heads once for every query head: a copy, or a view of a single head.
+    fn repeated(&mut self, attention: &AttentionShape, elements: u64, input: TensorId) -> TensorId {
+        let Tensor { dtype, storage, .. } = self.tape.of(input);
+        let op = Op::new("repeat heads").read(input, Flow::Sum);
+        let op = match attention.key_value_heads {
+            1 => op.make_in(storage, elements, dtype),
+            _ => op.make(elements, dtype),
+        };
+        let repeated = self.run_op(op);
+        if attention.key_value_heads > 1 {
+            self.heads_first.push(repeated);
+        }
+        repeated
+    }
+
+    /// Whether a fused kernel without a mask is the flash one: it takes 16 bits, heads of up to 256
+    /// elements, and fewer key heads than query heads.
+    fn is_flash(&self, attention: &AttentionShape, dtype: Dtype) -> bool {
+        let same = attention.key_dim == attention.value_dim;
+        let small = attention.key_dim <= 256;
+        let grouped = attention.heads != attention.key_value_heads;
+        grouped || (dtype != Dtype::F32 && same && small)
     }
 
     /// Makes every mask that the pass needs, before its first block: flags, and numbers to add
@@ -102,10 +141,19 @@ impl Lowering<'_> {
             if !masked || attention.sight == Sight::All || seen {
                 continue;
             }
+            self.count_positions();
             let elements = attention.rows() * attention.keys;
-            let within = self.run_op(Op::new("mask").make(elements, Dtype::Bool));
-            let op = Op::new("mask").read(within, Flow::Stop).make(elements, Dtype::Bool);
-            let mut mask = self.run_op(op);
+            let flags = |read: &[TensorId]| {
+                let op = Op::new("mask").make(elements, Dtype::Bool);
+                read.iter().fold(op, |op, flags| op.read(*flags, Flow::Stop))
+            };
+            // What lies in the past; with a window or padding besides, both conditions one by one.
+            let mut mask = self.run_op(flags(&[]));
+            if kernel == AttentionKernel::Masked || attention.is_limited() {
+                let condition = self.run_op(flags(&[mask]));
+                let past = self.run_op(flags(&[]));
+                mask = self.run_op(flags(&[condition, past]));
+            }
             if kernel == AttentionKernel::Eager {
                 mask = self.mask_numbers(mask, self.numbers.stream);
             }
@@ -146,7 +194,8 @@ impl Lowering<'_> {
                 let numbers = self.mask_numbers(flags, dtype);
                 op.read(numbers, Flow::Stop).save(numbers)
             }
-            (AttentionKernel::Fused, _) => {
+            // The flash kernel sums up the gradient of queries in 32 bits.
+            (AttentionKernel::Fused, _) if self.is_flash(attention, dtype) => {
                 op.backward_temporary(Dtype::F32.bytes(rows * attention.key_dim))
             }
             _ => op,
@@ -157,7 +206,38 @@ impl Lowering<'_> {
             .kernel(Kernel::Attention, self.graph.flops(node))
             .make(rows * attention.value_dim, dtype)
             .make(rows, Dtype::F32);
-        self.run_op(op)
+        let output = self.run_op(op);
+        // A flash kernel writes in the order of the queries; what follows wants tokens first.
+        let flash = kernel == AttentionKernel::Fused && self.is_flash(attention, dtype);
+        match flash && self.heads_first.contains(&inputs[0]) {
+            true => self.copy(output),
+            false => output,
+        }
+    }
+
+    /// A batched product wants one matrix after the other: of several sequences, heads that lie
+    /// between tokens are copied together (`at::matmul`).
+    fn for_batched_product(&mut self, attention: &AttentionShape, input: TensorId) -> TensorId {
+        match attention.sequences > 1 && !self.heads_first.contains(&input) {
+            true => self.copy(input),
+            false => input,
+        }
+    }
+
+    /// Softmax over scores in memory. Only 16-bit IEEE floats have a kernel that widens on the way.
+    fn softmax(&mut self, attention: &AttentionShape, scores: TensorId) -> TensorId {
+        let Tensor { elements, dtype, .. } = self.tape.of(scores);
+        let result = match attention.wide_softmax || self.numbers.autocast {
+            true => Dtype::F32,
+            false => dtype,
+        };
+        let wide = match dtype {
+            Dtype::F16 => scores,
+            _ => self.cast(scores, result),
+        };
+        let op = Op::new("softmax").read(wide, Flow::Fresh).save_output(0);
+        let op = op.backward_spike(result.bytes(elements));
+        self.run_op(op.make(elements, result))
     }
 
     /// A view whose gradient has to be copied into one stretch of memory.
@@ -181,9 +261,8 @@ impl Lowering<'_> {
             false => inputs,
         };
         let dtype = self.tape.of(query).dtype;
-        // Heads of several sequences are no single stretch of memory.
-        let several = attention.sequences > 1;
-        let query = if several { self.copy(query) } else { query };
+        let [query, key, values] =
+            [query, key, values].map(|input| self.for_batched_product(attention, input));
         let product = |width: u64| {
             Flops::from_flops(2.0 * scores as f64 * width as f64).unwrap_or(Flops::ZERO)
         };
@@ -192,22 +271,24 @@ impl Lowering<'_> {
         let raw = self.run_op(raw.make(scores, dtype));
         let scaled = Op::new("scale scores").read(raw, Flow::Fresh).make(scores, dtype);
         let mut masked = self.run_op(scaled);
+        if attention.soft_cap {
+            masked = self.soft_cap(masked, Value { rows: scores, width: 1 });
+        }
         if let Some(mask) = self.mask(attention) {
             let op = Op::new("mask").read(masked, Flow::Pass).read(mask, Flow::Stop);
             masked = self.run_op(op.make(scores, dtype));
         }
-        // Only 16-bit IEEE floats have a softmax kernel that widens on the way.
-        let wide = if dtype == Dtype::F16 { masked } else { self.cast(masked, Dtype::F32) };
-        let softmax = Op::new("softmax").read(wide, Flow::Fresh).save_output(0);
-        let softmax = softmax.backward_spike(Dtype::F32.bytes(scores));
-        let softmax = self.run_op(softmax.make(scores, Dtype::F32));
-        let weights = self.cast(softmax, dtype);
+        let softmax = self.softmax(attention, masked);
+        let mut weights = self.cast(softmax, dtype);
         self.tape.hold(&[masked]);
+        if attention.dropout {
+            weights = self.dropout(weights);
+        }
         let mixed = Op::new("mix values").read(values, Flow::Fresh).read(weights, Flow::Fresh);
         let mixed = mixed.save(values).save(weights);
         let mixed = mixed.kernel(Kernel::Matrix, product(attention.value_dim));
         let mixed = self.run_op(mixed.make(value.elements(), dtype));
-        let mixed = if several { self.gathered(mixed) } else { mixed };
+        let mixed = if attention.sequences > 1 { self.gathered(mixed) } else { mixed };
         let copy = self.copy(mixed);
         self.tape.hold(&[key, values]);
         self.returned_late.push(weights);

@@ -51,6 +51,11 @@ impl Lowering<'_> {
         };
         let weight = self.in_product(weight);
         let bias = bias.map(|bias| self.in_product(bias));
+        let [input, weight] = match linear.role == Projection::WideRouter && !self.numbers.autocast
+        {
+            true => [self.cast(input, Dtype::F32), self.cast(weight, Dtype::F32)],
+            false => [input, weight],
+        };
         let dtype = self.tape.of(input).dtype;
         let op = Op::new("linear").category(category);
         // Arguments of `addmm` and `mm` in the order of their names.
@@ -101,7 +106,7 @@ impl Lowering<'_> {
 
     /// The type that a projection's weights are stored in.
     fn stored_in(&self, role: Projection) -> Dtype {
-        let kept = matches!(role, Projection::Output | Projection::Router);
+        let kept = matches!(role, Projection::Output | Projection::Router | Projection::WideRouter);
         match (self.trained, self.recipe.weights) {
             (Trained::Nothing, packed) if packed.is_normal_float() && kept => {
                 self.numbers.parameters

@@ -20,6 +20,8 @@ impl Lowering<'_> {
             .collect();
         match (kind, parameters.as_slice()) {
             (Norm::Rms, [scale]) => self.root_mean_square(*scale, input, value),
+            (Norm::RmsOffset, [scale]) => self.offset_root_mean_square(*scale, input, value),
+            (Norm::RmsWide, [scale]) => self.wide_root_mean_square(*scale, input, value),
             (Norm::Batch, _) => self.batch_norm(&parameters, input, value),
             (Norm::Group(groups), _) => {
                 self.kernel_norm(&parameters, input, value, self.graph.batch * groups)
@@ -73,8 +75,62 @@ impl Lowering<'_> {
     /// `scale * narrow(wide(x) / sqrt(mean(wide(x)^2) + eps))`, each step by itself
     /// (`LlamaRMSNorm.forward` in transformers).
     fn root_mean_square(&mut self, scale: TensorId, input: TensorId, value: Value) -> TensorId {
-        let (elements, rows) = (value.elements(), value.rows);
         let narrow = self.tape.of(input).dtype;
+        let (normed, mean) = self.normed(input, value);
+        let narrowed = self.cast(normed, narrow);
+        let scaled = self.times_scale(scale, narrowed, value);
+        self.tape.hold(&[normed, mean]);
+        scaled
+    }
+
+    /// `narrow(wide(x) / sqrt(mean(wide(x)^2) + eps) * (1 + scale))` (`Gemma2RMSNorm.forward`).
+    fn offset_root_mean_square(
+        &mut self,
+        scale: TensorId,
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
+        let narrow = self.tape.of(input).dtype;
+        let (normed, _) = self.normed(input, value);
+        let scale = self.cast(scale, Dtype::F32);
+        let width = self.tape.of(scale).elements;
+        let shifted = Op::new("norm scale").read(scale, Flow::Pass).make(width, Dtype::F32);
+        let shifted = self.run_op(shifted);
+        let op = Op::new("norm scale").read(shifted, Flow::SumOfProduct);
+        let op = self.saved_for(op.read(normed, Flow::Fresh), shifted, normed);
+        let op = self.saved_for(op, normed, shifted);
+        let scaled = self.run_op(op.make(value.elements(), Dtype::F32));
+        let narrowed = self.cast(scaled, narrow);
+        self.tape.hold(&[scaled]);
+        narrowed
+    }
+
+    /// `narrow(scale * wide(x) / sqrt(mean(wide(x)^2) + eps))` (`Olmo2RMSNorm.forward`).
+    fn wide_root_mean_square(
+        &mut self,
+        scale: TensorId,
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
+        let narrow = self.tape.of(input).dtype;
+        let (normed, mean) = self.normed(input, value);
+        let scaled = self.times_scale(scale, normed, value);
+        let narrowed = self.cast(scaled, narrow);
+        self.tape.hold(&[normed, mean]);
+        narrowed
+    }
+
+    fn times_scale(&mut self, scale: TensorId, input: TensorId, value: Value) -> TensorId {
+        let dtype = self.wider(input, scale);
+        let scaled = Op::new("norm scale").read(input, Flow::Fresh);
+        let scaled = self.saved_for(scaled, input, scale).read(scale, Flow::SumOfProduct);
+        let scaled = self.saved_for(scaled, scale, input);
+        self.run_op(scaled.make(value.elements(), dtype))
+    }
+
+    /// `wide(x) / sqrt(mean(wide(x)^2) + eps)`, and the mean.
+    fn normed(&mut self, input: TensorId, value: Value) -> (TensorId, TensorId) {
+        let (elements, rows) = (value.elements(), value.rows);
         let full = Dtype::F32.bytes(elements);
         let wide = self.cast(input, Dtype::F32);
         let square = Op::new("norm square").read(wide, Flow::Fresh).save(wide);
@@ -92,12 +148,6 @@ impl Lowering<'_> {
         let root = self.run_op(root);
         let normed = Op::new("norm").read(root, Flow::SumOfProduct).read(wide, Flow::Fresh);
         let normed = self.run_op(normed.save(root).save(wide).make(elements, Dtype::F32));
-        let narrowed = self.cast(normed, narrow);
-        let dtype = self.wider(narrowed, scale);
-        let scaled = Op::new("norm scale").read(narrowed, Flow::Fresh);
-        let scaled = self.saved_for(scaled, narrowed, scale).read(scale, Flow::SumOfProduct);
-        let scaled = self.run_op(scaled.make(elements, dtype));
-        self.tape.hold(&[normed, mean]);
-        scaled
+        (normed, mean)
     }
 }

@@ -73,11 +73,23 @@ impl Lowering<'_> {
         }
     }
 
+    /// `1 / (1 + exp(-x))`.
+    pub(super) fn logistic(&mut self, input: TensorId, value: Value) -> TensorId {
+        let dtype = self.tape.of(input).dtype;
+        let op = Op::new("sigmoid").read(input, Flow::Fresh).save_output(0);
+        self.run_op(op.make(value.elements(), dtype))
+    }
+
     /// `0.5 x (1 + tanh(c (x + 0.044715 x^3)))` step by step (`NewGELUActivation` in transformers).
     fn written_gelu(&mut self, input: TensorId, value: Value) -> TensorId {
         let (elements, dtype) = (value.elements(), self.tape.of(input).dtype);
         let half = self.scaled(input, value);
-        let cube = Op::new("cube").read(input, Flow::Fresh).save(input);
+        // Autocast takes powers in 32 bits, and with them what follows.
+        let (base, dtype) = match self.numbers.autocast {
+            true => (self.cast(input, Dtype::F32), Dtype::F32),
+            false => (input, dtype),
+        };
+        let cube = Op::new("cube").read(base, Flow::Fresh).save(base);
         let bytes = dtype.bytes(elements);
         let cube = cube.backward_temporary(bytes).backward_temporary(bytes);
         let cube = self.run_op(cube.make(elements, dtype));

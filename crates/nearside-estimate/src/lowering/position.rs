@@ -11,11 +11,13 @@ impl Lowering<'_> {
         let table = self.table_weight(node);
         let input = self.value(node.inputs[0]);
         let width = value.width;
-        let rows =
-            (value.elements() / width.max(1)).min(self.tape.of(table).elements / width.max(1));
+        let rows = value.rows / self.graph.batch.max(1);
         let dtype = self.tape.of(input).dtype;
         let op = Op::new("positions").read(table, Flow::Fresh).reads_part();
+        let positions = self.count_positions();
+        let op = op.read(positions, Flow::Stop).save(positions);
         let looked_up = self.run_op(op.make(rows * width, dtype));
+        self.model_variables.push(looked_up);
         self.sum(&[input, looked_up], value)
     }
 
@@ -31,10 +33,7 @@ impl Lowering<'_> {
             let op = Op::new(name).make(elements, Dtype::F32);
             inputs.iter().fold(op, |op, input| op.read(*input, Flow::Stop))
         };
-        let counted = self.run_op(Op::new("positions").make(tokens, Dtype::I64));
-        let positions = Op::new("positions").read(counted, Flow::Stop).make(tokens, Dtype::I64);
-        let positions = self.run_op(positions);
-        self.make_masks();
+        let positions = self.count_positions();
         let floats = self.run_op(wide("positions", &[positions], tokens));
         let angles = self.run_op(wide("angles", &[floats], tokens * width / 2));
         let doubled = self.run_op(wide("angles", &[angles], table.elements()));
@@ -49,8 +48,22 @@ impl Lowering<'_> {
         self.tape.hold(&scaled);
         for (output, tensor) in node.outputs.iter().zip(narrow) {
             self.tensors[output.0] = Some(tensor);
+            self.model_variables.push(tensor);
         }
+    }
+
+    /// The numbers of new positions, counted once and held until the model returns.
+    pub(super) fn count_positions(&mut self) -> TensorId {
+        if let Some(positions) = self.positions {
+            return positions;
+        }
+        let rows = self.graph.values.first().map_or(0, |input| input.rows);
+        let tokens = rows / self.graph.batch.max(1);
+        let counted = self.run_op(Op::new("positions").make(tokens, Dtype::I64));
+        let op = Op::new("positions").read(counted, Flow::Stop).make(tokens, Dtype::I64);
+        let positions = self.run_op(op);
         self.positions = Some(positions);
+        positions
     }
 
     /// Something loaded with the weights that is never trained.
@@ -81,5 +94,32 @@ impl Lowering<'_> {
         let crossed = self.run_op(crossed.save(sines).make(elements, dtype));
         let sum = Op::new("rotary").read(straight, Flow::Pass).read(crossed, Flow::Pass);
         self.run_op(sum.make(elements, dtype))
+    }
+
+    /// The first elements of every head rotated, the others beside them: views are cut, and one
+    /// concatenation puts heads before tokens in memory (`apply_rotary_pos_emb` of Phi-3).
+    pub(super) fn partial_rotary(
+        &mut self,
+        inputs: &[TensorId],
+        value: Value,
+        [head, rotated]: [u64; 2],
+    ) -> TensorId {
+        let tensor = self.tape.of(inputs[0]);
+        let share = |part: u64| value.elements() / head.max(1) * part;
+        let cut = |part: u64| {
+            Op::new("slice").read(inputs[0], Flow::Fresh).make_in(
+                tensor.storage,
+                share(part),
+                tensor.dtype,
+            )
+        };
+        let turning = self.run_op(cut(rotated));
+        let passing = self.run_op(cut(head - rotated));
+        let turned = Value { rows: share(rotated), width: 1 };
+        let turned = self.rotary(&[turning, inputs[1], inputs[2]], turned);
+        let whole = Op::new("concatenate").read(turned, Flow::Pass).read(passing, Flow::Pass);
+        let whole = self.run_op(whole.make(value.elements(), tensor.dtype));
+        self.heads_first.push(whole);
+        whole
     }
 }

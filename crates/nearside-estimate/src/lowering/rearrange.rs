@@ -56,6 +56,19 @@ impl Lowering<'_> {
         }
     }
 
+    /// Parts of a value, each cut by itself: the gradient of each is as large as the whole, and they
+    /// are summed up.
+    pub(super) fn slices(&mut self, node: &Node) {
+        let input = self.value(node.inputs[0]);
+        let tensor = self.tape.of(input);
+        for output in &node.outputs {
+            let elements = self.graph.values[output.0].elements();
+            let op = Op::new("slice").read(input, Flow::Fresh);
+            let part = self.run_op(op.make_in(tensor.storage, elements, tensor.dtype));
+            self.tensors[output.0] = Some(part);
+        }
+    }
+
     /// The largest of neighbouring places, and where it was.
     pub(super) fn largest(&mut self, input: TensorId, value: Value) -> TensorId {
         let dtype = self.tape.of(input).dtype;

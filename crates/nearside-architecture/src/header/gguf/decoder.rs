@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use crate::error::Position;
 use crate::{
     Architecture, Attention, Dense, Dtype, Experts, GroupedAttention, HeaderError, LatentAttention,
-    Positions,
+    Packing, Positions,
 };
 
 use super::super::family::{
@@ -55,7 +55,7 @@ impl Keys<'_> {
         let context = self.number("context_length", 1..=MAX_CONTEXT)?;
         let positions = match self.family.learned_positions {
             true => Positions::Learned(self.positions(context)?),
-            false => Positions::Rotary,
+            false => self.family.rotary(),
         };
         let latent = self.family.latent;
         let attention = match latent {
@@ -78,6 +78,7 @@ impl Keys<'_> {
             experts,
             tied: self.tied(),
             logit_soft_cap: self.capped("final_logit_softcapping"),
+            dropout: self.family.dropouts(),
             dtype: self.dtype(),
             attached: Vec::new(),
         };
@@ -120,7 +121,23 @@ impl Keys<'_> {
                 || (!self.header.is_complete() && biases == Biases::All),
             query_key_norm: self.family.query_key_norm,
             soft_cap: self.capped("attn_logit_softcapping"),
+            packing: self.family.packing,
+            rotary_dim: self.rotary_dim(head_dim)?,
+            wide_softmax: self.family.wide_softmax,
         })
+    }
+
+    /// Elements of a head that are rotated: all where the file is silent.
+    fn rotary_dim(&self, head_dim: u64) -> Result<u64, HeaderError> {
+        let stated = self.number("rope.dimension_count", 1..=MAX_HEAD_DIM)?;
+        match stated {
+            Some(rotated) if rotated > head_dim => {
+                let expected = format!("at most {head_dim}, the length of a key");
+                Err(self.wrong("rope.dimension_count", &expected))
+            }
+            Some(rotated) => Ok(rotated),
+            None => Ok(head_dim),
+        }
     }
 
     /// Newer files store the sizes of the compressed form as `key_length`, and the real ones with
@@ -161,7 +178,12 @@ impl Keys<'_> {
         // Some mixtures state only the width of an expert.
         let width = width.or(experts.map(|experts| experts.expert.intermediate));
         let intermediate = width.ok_or_else(|| missing(&self.key("feed_forward_length")))?;
-        Ok(Dense { intermediate, gated: self.family.gated, bias: self.feed_forward_bias() })
+        Ok(Dense {
+            intermediate,
+            gated: self.family.gated,
+            packed: self.family.packing == Packing::Sliced,
+            bias: self.feed_forward_bias(),
+        })
     }
 
     fn experts(&self) -> Result<Option<Experts>, HeaderError> {
@@ -184,8 +206,12 @@ impl Keys<'_> {
             shared if shared <= MAX_INTERMEDIATE => Some(shared),
             _ => return Err(self.wrong("expert_shared_count", "fewer shared experts")),
         };
-        let expert =
-            Dense { intermediate: width, gated: self.family.gated, bias: self.feed_forward_bias() };
+        let expert = Dense {
+            intermediate: width,
+            gated: self.family.gated,
+            packed: self.family.packing == Packing::Sliced,
+            bias: self.feed_forward_bias(),
+        };
         let shown = ["exp_probs_b.bias", "exp_probs_b", "ffn_gate_inp.bias"];
         let router_bias = match self.header.is_complete() {
             true => self.header.tensors.keys().any(|name| {
@@ -194,7 +220,15 @@ impl Keys<'_> {
             false => self.family.router_bias,
         };
         let shared = shared.map(|intermediate| Dense { intermediate, ..expert.clone() });
-        Ok(Some(Experts { count, active, expert, shared, router_bias }))
+        Ok(Some(Experts {
+            count,
+            active,
+            expert,
+            shared_gate: self.family.shared_gate && shared.is_some(),
+            shared,
+            router_bias,
+            scoring: self.family.scoring,
+        }))
     }
 
     fn windows(&self, layers: u64) -> Result<Vec<Option<u64>>, HeaderError> {

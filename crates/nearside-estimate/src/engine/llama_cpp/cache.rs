@@ -112,40 +112,18 @@ pub(super) fn rotation(decoder: &Decoder, key: Dtype, value: Dtype) -> (Option<u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nearside_architecture::{
-        Dense, FeedForward, GroupedAttention, Norm, NormPlacement, Positions,
-    };
+    use nearside_architecture::{Architecture, header::config};
 
     /// Two layers, the first with a window.
     fn decoder(head_dim: u64, window: u64) -> Decoder {
-        let layer = |window| Layer {
-            attention: Attention::Grouped(GroupedAttention {
-                heads: 8,
-                key_value_heads: 2,
-                head_dim,
-                window,
-                input_bias: false,
-                output_bias: false,
-                query_key_norm: None,
-                soft_cap: false,
-            }),
-            feed_forward: FeedForward::Dense(Dense { intermediate: 64, gated: true, bias: false }),
-            norms: NormPlacement::Sandwich,
-        };
-        Decoder {
-            hidden: 64,
-            vocabulary: 256,
-            context: None,
-            positions: Positions::Rotary,
-            tied_embeddings: true,
-            output_bias: false,
-            logit_soft_cap: false,
-            norm: Norm::Rms,
-            activation: nearside_architecture::Activation::Silu,
-            scaled_embeddings: false,
-            layers: vec![layer(Some(window)), layer(None)],
-            dtype: None,
-            attached: Vec::new(),
+        let config = format!(
+            r#"{{"model_type": "gemma2", "hidden_size": 64, "num_hidden_layers": 2,
+            "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": {head_dim},
+            "intermediate_size": 64, "vocab_size": 256, "sliding_window": {window}}}"#
+        );
+        match config::parse(config.as_bytes()) {
+            Ok(Architecture::Decoder(decoder)) => decoder,
+            other => panic!("{other:?}"),
         }
     }
 

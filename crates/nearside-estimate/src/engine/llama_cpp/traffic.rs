@@ -16,6 +16,14 @@ pub struct Traffic {
 }
 
 impl Model {
+    /// All its tensors.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        let bytes =
+            |tensor: &super::model::Stored| tensor.dtype.bytes(tensor.extents.iter().product());
+        self.tensors.values().map(bytes).sum()
+    }
+
     /// Weights that are read to write one token.
     #[must_use]
     pub fn traffic(&self) -> Traffic {

@@ -1,0 +1,226 @@
+//! What answering asks of a machine: reading prompts, writing tokens, and the memory of the engine
+//! that does it. Weights in blocks are llama.cpp's, whose buffers are known exactly
+//! ([`crate::engine::llama_cpp`]); others are served by a PyTorch pass with a cache.
+
+use nearside_architecture::{Architecture, Dtype, Graph, Shape};
+use nearside_units::Bytes;
+use nearside_workload::{AttentionKernel, Batch, Recipe, Serving, Workload};
+
+use crate::demand::{
+    Demand, Holder, MOST_BYTES, Memory, NotEstimated, PROGRAM, Pass, architecture, bounded,
+    counted, held,
+};
+use crate::engine::llama_cpp::{
+    Accelerator, Buffers, Family, Mix, Model, Offload, Outputs, Settings, Sharing, reserve,
+};
+use crate::estimate::Device;
+use crate::lowering::{Trained, lower};
+use crate::tape::{Category, Kernel, Tape, Work};
+use crate::timeline;
+
+/// Tokens of a prompt that serving engines work on at once (llama.cpp's and vLLM's default chunk).
+const PROMPT_CHUNK: u64 = 512;
+
+pub(crate) fn of_evaluation(
+    workload: &Workload,
+    batch: &Batch,
+    place: Device,
+) -> Result<Demand, NotEstimated> {
+    let rounds = batch.requests.div_ceil(batch.batch) as f64;
+    let request = Request { prompt: batch.prompt, output: batch.output };
+    let shape = Shape::prompt(batch.batch, batch.prompt);
+    let answering = Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds };
+    answer(workload, request, &answering, place)
+}
+
+pub(crate) fn of_serving(
+    workload: &Workload,
+    serving: &Serving,
+    place: Device,
+) -> Result<Demand, NotEstimated> {
+    let request = Request { prompt: serving.prompt, output: serving.output };
+    let chunk = serving.prompt.clamp(1, PROMPT_CHUNK);
+    let chunks = serving.prompt.div_ceil(chunk) as f64 * serving.requests as f64;
+    let answering = Answering {
+        // A chunk sees on average half of the prompt before it.
+        prompts: Shape { past: (serving.prompt - chunk) / 2, ..Shape::prompt(1, chunk) },
+        rounds: chunks,
+        together: serving.concurrency,
+        decoded: serving.requests as f64 / serving.concurrency as f64,
+    };
+    answer(workload, request, &answering, place)
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    prompt: u64,
+    output: u64,
+}
+
+/// How requests are put through the model.
+struct Answering {
+    /// One prompt pass.
+    prompts: Shape,
+    /// How many prompt passes.
+    rounds: f64,
+    /// Requests whose tokens are written together, and whose cache is held.
+    together: u64,
+    /// How many groups of requests are written.
+    decoded: f64,
+}
+
+fn answer(
+    workload: &Workload,
+    request: Request,
+    answering: &Answering,
+    place: Device,
+) -> Result<Demand, NotEstimated> {
+    let architecture = architecture(workload)?;
+    let recipe = &workload.recipe;
+    let graph = bounded(architecture, answering.prompts, recipe)?;
+    let tape = lower(&graph, recipe, Trained::Nothing);
+    let next = Shape::next_token(answering.together, request.prompt + request.output / 2);
+    let next_graph = bounded(architecture, next, recipe)?;
+    // One new token is read by every engine with a fused kernel.
+    let next_recipe = Recipe { attention: AttentionKernel::Fused, ..*recipe };
+    let next_tape = lower(&next_graph, &next_recipe, Trained::Nothing);
+    let forward = |tape: &Tape| counted(tape.steps.iter().map(|step| step.forward));
+    let read = recipe.cache.bytes(next_graph.cached_elements(next.past));
+    let cached = Work { bytes: read, ..Work::NONE };
+    let (memory, mut writing) = match packed(architecture, recipe) {
+        Some(model) => {
+            let memory = engine_memory(&model, workload, request, answering, place, &tape)?;
+            let read = model.traffic().bytes;
+            (memory, unpacked_once(forward(&next_tape), read))
+        }
+        None => {
+            let memory = pass_memory(workload, [&tape, &next_tape], &graph, request, answering)?;
+            (memory, forward(&next_tape))
+        }
+    };
+    writing.push((cached, 1));
+    let written = answering.decoded * request.output as f64;
+    Ok(Demand {
+        load: memory.by_category.get(&Category::Weights).copied().unwrap_or(Bytes::ZERO),
+        memory,
+        passes: vec![
+            Pass { name: "read prompts", repeats: answering.rounds, kernels: forward(&tape) },
+            Pass { name: "write tokens", repeats: written, kernels: writing },
+        ],
+        exchanged: Bytes::ZERO,
+        core_seconds: 0.0,
+    })
+}
+
+/// The model as llama.cpp would load it, where its weights are in blocks and its graph is known.
+fn packed(architecture: &Architecture, recipe: &Recipe) -> Option<Model> {
+    let Architecture::Decoder(decoder) = architecture else { return None };
+    let mix = Mix::of(recipe.weights).filter(|mix| !mix.dtype().is_float())?;
+    Model::from_decoder(decoder, Family::of(decoder), mix).ok()
+}
+
+/// The kernels of a token whose products read the mixed weights of a file instead of one type.
+fn unpacked_once(kernels: Vec<(Work, u32)>, weights: Bytes) -> Vec<(Work, u32)> {
+    let without = |(work, count): (Work, u32)| match work.kernel {
+        Kernel::Matrix => (Work { bytes: Bytes::new(1), ..work }, count),
+        _ => (work, count),
+    };
+    let mut kernels: Vec<_> = kernels.into_iter().map(without).collect();
+    kernels.push((Work { bytes: weights, ..Work::NONE }, 1));
+    kernels
+}
+
+/// llama.cpp's buffers on the accelerator, or all of them where there is none.
+fn engine_memory(
+    model: &Model,
+    workload: &Workload,
+    request: Request,
+    answering: &Answering,
+    place: Device,
+    tape: &Tape,
+) -> Result<Memory, NotEstimated> {
+    let context = request.prompt + request.output;
+    let tokens = u128::from(context) * u128::from(answering.together);
+    let too_large = || NotEstimated::TooLarge { tokens };
+    let narrow = |dtype: Dtype| if dtype == Dtype::Bf16 { Dtype::F16 } else { dtype };
+    let cache = narrow(workload.recipe.cache);
+    let settings = Settings {
+        context: context.checked_mul(answering.together).ok_or_else(too_large)?,
+        sequences: answering.together,
+        sharing: Sharing::Separate,
+        key_type: cache,
+        value_type: cache,
+        outputs: Outputs::AtMost(answering.together),
+        offload: match place {
+            Device::Accelerator => {
+                Some(Offload { accelerator: Accelerator::Cuda, layers: u64::MAX })
+            }
+            Device::Processor => None,
+        },
+        ..Settings::default()
+    };
+    let reservation = reserve(model, &settings).map_err(|_| too_large())?;
+    let Buffers { weights, cache, compute, output } = match place {
+        Device::Accelerator => reservation.device,
+        Device::Processor => reservation.host,
+    };
+    let all = model.bytes().get().max(1);
+    // A file of its own mix: the same share of its bytes lies here.
+    let weights =
+        stored(workload).map_or(weights, |stored| stored.scaled(weights.get() as f64 / all as f64));
+    let by_category = [
+        (Category::Weights, weights),
+        (Category::Cache, cache),
+        (Category::Activations, compute),
+        (Category::Logits, output),
+    ];
+    let by_category: std::collections::BTreeMap<_, _> =
+        by_category.into_iter().filter(|(_, bytes)| *bytes > Bytes::ZERO).collect();
+    let parameters = tape.weights().map(|weight| tape.of(weight).elements).sum();
+    Ok(Memory {
+        reserved: by_category.values().copied().sum(),
+        by_category,
+        holder: Holder::Engine,
+        place: "loading".to_owned(),
+        parameters,
+        trained: 0,
+    })
+}
+
+/// All tensors of the model's file, where it is of the type that is asked for.
+fn stored(workload: &Workload) -> Option<Bytes> {
+    let stored = workload.model.as_ref()?.stored?;
+    (stored.dtype == workload.recipe.weights).then_some(stored.bytes)
+}
+
+/// The larger of a pass over a prompt and a pass that writes tokens, with the whole cache.
+fn pass_memory(
+    workload: &Workload,
+    [reading, writing]: [&Tape; 2],
+    graph: &Graph,
+    request: Request,
+    answering: &Answering,
+) -> Result<Memory, NotEstimated> {
+    let context = request.prompt + request.output;
+    let cached = u128::from(graph.cached_elements(context) / answering.prompts.batch.max(1))
+        * u128::from(answering.together);
+    let cached = u64::try_from(cached).ok().filter(|cached| u128::from(*cached) * 8 < MOST_BYTES);
+    let too_large =
+        || NotEstimated::TooLarge { tokens: u128::from(context) * u128::from(answering.together) };
+    let cache = workload.recipe.cache.bytes(cached.ok_or_else(too_large)?);
+    let stored = stored(workload);
+    let of = |tape: &Tape| {
+        let replayed = timeline::inference(tape, &PROGRAM);
+        let mut memory = held(tape, replayed);
+        let pass = memory.by_category.insert(Category::Cache, cache).unwrap_or(Bytes::ZERO);
+        memory.reserved = memory.reserved + cache.saturating_sub(pass);
+        if let Some(stored) = stored {
+            let weights = memory.by_category.insert(Category::Weights, stored);
+            let weights = weights.unwrap_or(Bytes::ZERO);
+            memory.reserved = memory.reserved.saturating_sub(weights) + stored;
+        }
+        memory
+    };
+    let (reading, writing) = (of(reading), of(writing));
+    Ok(if writing.reserved > reading.reserved { writing } else { reading })
+}
