@@ -160,7 +160,7 @@ fn shape(row: &Row, task: Task) -> Result<Shape, Reason> {
     let batch = row.number("batch", 1)?;
     let image = match row.cell("image") {
         "" | "-" => None,
-        side => Some(row.number("image", 0).map_err(|_| format!("image {side:?}"))?),
+        _ => Some(row.number("image", 0)?),
     };
     let sequence = match (row.cell("sequence"), image) {
         ("" | "-", None) if row.metric() == Ok(Metric::Parameters) => 1,

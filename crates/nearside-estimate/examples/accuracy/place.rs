@@ -32,7 +32,8 @@ pub(crate) fn device<'catalog>(
                 }
                 None => catalog.device(name),
             };
-            found.map(Some).map_err(|_| error.to_string())
+            // The error speaks of the name as it was written.
+            found.map(Some).or_else(|_| Err(error.to_string()))
         }
     }
 }

@@ -93,14 +93,16 @@ impl Row {
                 .unwrap_or(cell)
                 .replace([',', '_'], "")
                 .parse()
-                .map_err(|_| format!("{column} {cell:?} is no whole number")),
+                .map_err(|error| format!("{column} {cell:?} is no whole number: {error}")),
         }
     }
 
     /// The figure in bytes, pieces, seconds or tokens per second.
     pub(crate) fn value(&self) -> Result<f64, Reason> {
         let cell = self.cell("value");
-        let value: f64 = cell.parse().map_err(|_| format!("value {cell:?} is no number"))?;
+        let value: f64 = cell
+            .parse()
+            .map_err(|error| format!("value {cell:?} is no number: {error}"))?;
         match value * factor(self.cell("unit"))? {
             value if value > 0.0 && value.is_finite() => Ok(value),
             _ => Err("the value is not positive".to_owned()),
