@@ -72,6 +72,8 @@ pub enum Norm {
     Group(u64),
     /// Each channel over the batch, a scale and a bias per channel.
     Batch,
+    /// Root mean square whose product does not widen its input, a scale per channel (T5).
+    NarrowRms,
     /// Root mean square, scaled in 32 bits by one plus a number per channel (Gemma).
     RmsOffset,
     /// Root mean square, scaled in 32 bits (OLMo 2, gpt-oss).

@@ -4,13 +4,18 @@
 //! per family. Each family has a file under `graph/` that puts its graph together.
 
 mod builder;
+mod convolutional;
 mod decoder;
+mod encoder;
 mod latent;
 mod mixture;
+mod speech;
+mod text_to_text;
+mod image_transformer;
 
 use nearside_units::Flops;
 
-use crate::{Operator, Parameter};
+use crate::{ClassicAttention, Operator, Parameter};
 
 pub use builder::Builder;
 
@@ -27,31 +32,39 @@ pub struct Shape {
     pub scored: u64,
     /// Side of an image in pixels; `None` is what the model was made for.
     pub image: Option<u64>,
+    /// New tokens per sequence that an encoder-decoder writes; `None` is as many as it reads.
+    pub written: Option<u64>,
 }
 
 impl Shape {
     /// A training pass: every token is new and scored.
     #[must_use]
     pub const fn training(batch: u64, sequence: u64) -> Self {
-        Self { batch, tokens: sequence, past: 0, scored: sequence, image: None }
+        Self { batch, tokens: sequence, past: 0, scored: sequence, image: None, written: None }
     }
 
     /// Reading a prompt: the last token is scored.
     #[must_use]
     pub const fn prompt(batch: u64, tokens: u64) -> Self {
-        Self { batch, tokens, past: 0, scored: 1, image: None }
+        Self { batch, tokens, past: 0, scored: 1, image: None, written: None }
     }
 
     /// Writing one token after `past` others.
     #[must_use]
     pub const fn next_token(batch: u64, past: u64) -> Self {
-        Self { batch, tokens: 1, past, scored: 1, image: None }
+        Self { batch, tokens: 1, past, scored: 1, image: None, written: None }
     }
 
     /// A batch of images.
     #[must_use]
     pub const fn images(batch: u64, image: Option<u64>) -> Self {
-        Self { batch, tokens: 1, past: 0, scored: 1, image }
+        Self { batch, tokens: 1, past: 0, scored: 1, image, written: None }
+    }
+
+    /// Reading so many tokens and writing so many others.
+    #[must_use]
+    pub const fn reading(batch: u64, tokens: u64, written: u64) -> Self {
+        Self { written: Some(written), ..Self::prompt(batch, tokens) }
     }
 
     /// New tokens of the whole batch.
@@ -114,6 +127,8 @@ pub enum Loss {
     Class,
     /// Mean of squares.
     MeanSquare,
+    /// Cross entropy of a label per row of the output, in the type of the scores.
+    Label,
 }
 
 /// A model at work on a batch.
@@ -154,7 +169,9 @@ impl Graph {
                 node.elements()
             }
             Operator::ExpertLinear { count, .. } => node.elements() / count * copies,
-            Operator::Embedding { width, .. } | Operator::PositionTable { width, .. } => *width,
+            Operator::Embedding { width, .. }
+            | Operator::PositionTable { width, .. }
+            | Operator::Lookup { width, .. } => *width,
             _ => node.elements(),
         };
         self.nodes.iter().map(&mut used).sum()
@@ -180,6 +197,10 @@ impl Graph {
         let per_layer = self.nodes.iter().map(|node| match &node.operator {
             Operator::Attention(shape) => {
                 shape.cached_tokens(context) * shape.cached * shape.sequences
+            }
+            Operator::ClassicAttention(ClassicAttention { shape, cross, .. }) => {
+                let tokens = if *cross { shape.keys } else { context };
+                tokens * shape.cached * shape.sequences
             }
             _ => 0,
         });

@@ -5,29 +5,50 @@
 //! be kept for the backward pass all follow from the operators. Headers are parsed from bytes;
 //! callers open files.
 
+pub mod convolutional;
 mod decoder;
 mod dtype;
+mod encoder;
 mod error;
 mod graph;
 pub mod header;
+mod image_transformer;
 mod operator;
+mod speech;
+mod text_to_text;
 
+pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, GroupedAttention,
     LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Scoring,
 };
 pub use dtype::Dtype;
+pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
+pub use image_transformer::ImageTransformer;
 pub use operator::{
-    Activation, AttentionShape, Convolution, Linear, Operator, Parameter, Projection, Sight,
+    Activation, AttentionShape, ClassicAttention, Convolution, DistanceBias, Linear, Operator,
+    Parameter, Projection, Sight, Softmax,
 };
+pub use speech::Speech;
+pub use text_to_text::TextToText;
 
 /// What a model is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Architecture {
     /// A decoder-only transformer.
     Decoder(Decoder),
+    /// An encoder of text.
+    Encoder(Encoder),
+    /// An encoder of text with a decoder behind it, or without (T5).
+    TextToText(TextToText),
+    /// An encoder of sound with a decoder of text behind it (Whisper).
+    Speech(Speech),
+    /// An image classifier made of convolutions.
+    Convolutional(ConvolutionalNetwork),
+    /// An image classifier made of attention.
+    ImageTransformer(ImageTransformer),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -37,12 +58,41 @@ pub enum Architecture {
     },
 }
 
+/// How a model answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// It continues what it reads, token by token.
+    Continued,
+    /// With what one pass makes.
+    AtOnce,
+    /// It reads once, then writes token by token.
+    Written,
+}
+
 impl Architecture {
+    /// How it answers.
+    #[must_use]
+    pub const fn answers(&self) -> Answers {
+        match self {
+            Self::Encoder(_) | Self::Convolutional(_) | Self::ImageTransformer(_) => {
+                Answers::AtOnce
+            }
+            Self::TextToText(model) if model.decoder_layers.is_none() => Answers::AtOnce,
+            Self::TextToText(_) | Self::Speech(_) => Answers::Written,
+            _ => Answers::Continued,
+        }
+    }
+
     /// The model at work on a batch; `None` where its family has no graph.
     #[must_use]
     pub fn graph(&self, shape: Shape) -> Option<Graph> {
         match self {
             Self::Decoder(decoder) => Some(Graph::of(decoder, shape)),
+            Self::Encoder(encoder) => Some(Graph::of_encoder(encoder, shape)),
+            Self::TextToText(model) => Some(Graph::of_text_to_text(model, shape)),
+            Self::Speech(model) => Some(Graph::of_speech(model, shape)),
+            Self::Convolutional(network) => Some(network.graph(shape)),
+            Self::ImageTransformer(model) => Some(model.graph(shape)),
             Self::Other { .. } => None,
         }
     }

@@ -3,7 +3,7 @@
 
 use nearside_units::Flops;
 
-use crate::{Norm, Scoring};
+use crate::{Library, Norm, Scoring};
 
 /// One kind of computation. Sizes are in elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Operator {
     RotaryTable,
     /// Which keys each query may see.
     Mask,
+    /// Which tokens of each sequence are padding.
+    PaddingMask,
     /// Normalises channels.
     Norm {
         /// What is normalised together.
@@ -80,7 +82,7 @@ pub enum Operator {
         /// Channels.
         width: u64,
     },
-    /// The last rows of every sequence.
+    /// Some rows of every sequence: the last ones of a text, the first one of an image.
     Last,
     /// Sets some elements to zero, when training.
     Dropout,
@@ -107,6 +109,66 @@ pub enum Operator {
         /// How many of its elements are rotated.
         rotated: u64,
     },
+    /// The numbers from 0, loaded with the weights: so many.
+    Counting {
+        /// How many are loaded.
+        rows: u64,
+    },
+    /// Whole numbers that choose rows of a table, one per row.
+    Indices,
+    /// Looks up a row of a table for every index.
+    Lookup {
+        /// Rows of the table.
+        rows: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// A sum written over its first input.
+    AddInPlace,
+    /// Sets whole images to zero, when training.
+    StochasticDepth(Library),
+    /// The same elements seen in another order; the gradient is copied back.
+    Transpose,
+    /// A copy with zeros around every image.
+    Pad,
+    /// The mean of all places of an image, by a kernel that keeps what it read.
+    AveragePool,
+    /// Learned rows before those of every image.
+    LearnedTokens {
+        /// How many.
+        count: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// Adds learned rows, the same to every image.
+    LearnedPositions {
+        /// How many.
+        rows: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// Attention as encoders write it: weights may be dropped, scores biased.
+    ClassicAttention(ClassicAttention),
+    /// Looks up a row per token in the first embedding table once more.
+    SharedEmbedding,
+    /// Looks up rows of a table that is never trained.
+    FixedTable {
+        /// Rows of the table.
+        rows: u64,
+        /// Width of a row.
+        width: u64,
+    },
+    /// A learned number per head and distance of a query and a key (T5), for every pair of them.
+    DistanceBias(DistanceBias),
+    /// A bias of scores that is zero.
+    NoBias,
+    /// The same numbers in the type of the weights that follow (T5).
+    AsWeights,
+    /// Keys or values that the cache keeps already.
+    Recall,
+    /// Attention of a value to itself with its projections, queries, keys and values in one
+    /// product (`torch.nn.MultiheadAttention`).
+    MultiheadAttention(AttentionShape),
 }
 
 /// A pointwise nonlinearity.
@@ -124,6 +186,22 @@ pub enum Activation {
     GeluTanh,
     /// GELU by its tanh approximation, written out in pointwise operations (GPT-2).
     GeluWritten,
+    /// `tanh(x)`.
+    Tanh,
+    /// `x sigmoid(1.702 x)`, written out (CLIP).
+    QuickGelu,
+    /// `min(max(0, x), 6)`.
+    Relu6,
+    /// The same, written over its input.
+    Relu6InPlace,
+    /// `x sigmoid(x)`, written over its input.
+    SiluInPlace,
+    /// `x hardsigmoid(x)`, written over its input.
+    HardswishInPlace,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `min(max(0, x / 6 + 1/2), 1)`.
+    Hardsigmoid,
 }
 
 /// A matrix product `[rows, input] x [input, output]`.
@@ -183,6 +261,8 @@ pub enum Projection {
     Output,
     /// To the vocabulary, with the weights of the embedding table.
     TiedOutput,
+    /// From the layers to a sequence's vector or its classes.
+    Pooler,
 }
 
 impl Projection {
@@ -220,6 +300,42 @@ pub struct AttentionShape {
     pub wide_softmax: bool,
     /// Elements that the cache keeps per token for this layer.
     pub cached: u64,
+}
+
+/// Attention as encoders write it: queries, keys, values, and perhaps a mask of padding and a bias of
+/// the scores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassicAttention {
+    /// Its shape.
+    pub shape: AttentionShape,
+    /// How weights are made of scores where both are in memory.
+    pub softmax: Softmax,
+    /// Whether some weights are set to zero, when training.
+    pub dropout: bool,
+    /// Whether keys and values are those of what was read, which are cached once.
+    pub cross: bool,
+    /// Whether each head's queries, keys and values come in one piece (Whisper).
+    pub contiguous: bool,
+}
+
+/// A learned bias of scores by distance (T5, arXiv 1910.10683, section 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DistanceBias {
+    /// Ranges of distances, each with a number per head.
+    pub buckets: u64,
+    /// Heads.
+    pub heads: u64,
+    /// Whether distances forward and backward differ, or only the latter are seen.
+    pub sight: Sight,
+}
+
+/// In which type a softmax works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Softmax {
+    /// That of the scores.
+    Own,
+    /// 32 bits, and back to that of the queries.
+    Wide,
 }
 
 /// Which keys a query sees.
@@ -261,6 +377,12 @@ impl AttentionShape {
         growing * past + growing * (growing + 1) / 2 + grown * window.min(past + tokens)
     }
 
+    /// Arithmetic of both matrix products.
+    fn operations(&self) -> f64 {
+        let pairs = self.pairs() as f64 * (self.sequences * self.heads) as f64;
+        2.0 * pairs * (self.key_dim + self.value_dim) as f64
+    }
+
     /// Tokens that the cache keeps of a sequence of that length.
     #[must_use]
     pub fn cached_tokens(&self, context: u64) -> u64 {
@@ -280,6 +402,17 @@ impl AttentionShape {
     #[must_use]
     pub const fn rows(&self) -> u64 {
         self.sequences * self.queries
+    }
+
+    /// Weights and biases into and out of attention heads that share the width.
+    fn parameters(&self) -> Vec<Parameter> {
+        let width = self.heads * self.key_dim;
+        vec![
+            Parameter::dense(3 * width * width, true),
+            Parameter::dense(3 * width, false),
+            Parameter::dense(width * width, true),
+            Parameter::dense(width, false),
+        ]
     }
 
     /// Scores of all heads and sequences together.
@@ -318,10 +451,16 @@ impl Operator {
     #[must_use]
     pub fn parameters(&self) -> Vec<Parameter> {
         match self {
-            Self::Embedding { rows, width } | Self::PositionTable { rows, width } => {
+            Self::Embedding { rows, width }
+            | Self::PositionTable { rows, width }
+            | Self::FixedTable { rows, width }
+            | Self::Lookup { rows, width } => {
                 vec![Parameter::dense(rows * width, true)]
             }
-            Self::Norm { kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide, width } => {
+            Self::Norm {
+                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms,
+                width,
+            } => {
                 vec![Parameter::dense(*width, false)]
             }
             Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
@@ -329,6 +468,7 @@ impl Operator {
                 vec![Parameter::dense(*width, false); 2]
             }
             Self::Convolution(convolution) => convolution.parameters(),
+            Self::DistanceBias(bias) => vec![Parameter::dense(bias.buckets * bias.heads, true)],
             Self::LearnedScale { width } => vec![Parameter::dense(*width, false)],
             Self::Linear(linear) => linear.parameters(),
             Self::ExpertLinear { count, linear } => {
@@ -339,6 +479,7 @@ impl Operator {
             Self::Route { bias: false, .. }
             | Self::RotaryTable
             | Self::Mask
+            | Self::PaddingMask
             | Self::Dispatch
             | Self::Combine
             | Self::Heads
@@ -359,7 +500,24 @@ impl Operator {
             | Self::Slices
             | Self::Gate
             | Self::PartialRotary { .. }
-            | Self::SoftCap => Vec::new(),
+            | Self::Counting { .. }
+            | Self::Indices
+            | Self::ClassicAttention(_)
+            | Self::SharedEmbedding
+            | Self::NoBias
+            | Self::AsWeights
+            | Self::Recall
+            | Self::SoftCap
+            | Self::AddInPlace
+            | Self::StochasticDepth(_)
+            | Self::Transpose
+            | Self::Pad
+            | Self::AveragePool => Vec::new(),
+            Self::LearnedTokens { count, width } => {
+                vec![Parameter::dense(*width, false); usize::try_from(*count).unwrap_or(0)]
+            }
+            Self::LearnedPositions { rows, width } => vec![Parameter::dense(rows * width, false)],
+            Self::MultiheadAttention(attention) => attention.parameters(),
         }
     }
 
@@ -376,11 +534,8 @@ impl Operator {
                 let seen = convolution.input / convolution.groups.max(1) * convolution.window;
                 2.0 * elements * seen as f64
             }
-            Self::Attention(attention) => {
-                let pairs =
-                    attention.pairs() as f64 * (attention.sequences * attention.heads) as f64;
-                2.0 * pairs * (attention.key_dim + attention.value_dim) as f64
-            }
+            Self::Attention(attention) => attention.operations(),
+            Self::ClassicAttention(attention) => attention.shape.operations(),
             Self::Norm { .. } => 5.0 * elements,
             Self::Rotary | Self::PartialRotary { .. } => 3.0 * elements,
             Self::Activation(_) | Self::Gate | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
@@ -393,17 +548,39 @@ impl Operator {
             | Self::Mean
             | Self::MaxPool
             | Self::Combine
+            | Self::AddInPlace
+            | Self::StochasticDepth(_)
+            | Self::AveragePool
+            | Self::LearnedPositions { .. }
             | Self::PositionTable { .. } => elements,
+            Self::MultiheadAttention(attention) => {
+                let wide = (attention.heads * attention.key_dim) as f64;
+                let scores = attention.pairs() as f64 * attention.sequences as f64;
+                8.0 * attention.rows() as f64 * wide * wide + 4.0 * scores * wide
+            }
             Self::Route { .. } => 5.0 * elements,
             Self::Embedding { .. }
             | Self::Dispatch
             | Self::Mask
+            | Self::PaddingMask
             | Self::Last
             | Self::Heads
             | Self::Concatenate
             | Self::Split
             | Self::Slices
-            | Self::Copy => 0.0,
+            | Self::Counting { .. }
+            | Self::Indices
+            | Self::Lookup { .. }
+            | Self::SharedEmbedding
+            | Self::FixedTable { .. }
+            | Self::DistanceBias(_)
+            | Self::NoBias
+            | Self::AsWeights
+            | Self::Recall
+            | Self::Copy
+            | Self::Transpose
+            | Self::LearnedTokens { .. }
+            | Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
     }
@@ -419,12 +596,10 @@ impl Convolution {
 
 impl Linear {
     fn parameters(&self) -> Vec<Parameter> {
-        if self.role == Projection::TiedOutput {
-            return Vec::new();
-        }
-        let weight = Parameter::dense(self.input * self.output, true);
+        let own = self.role != Projection::TiedOutput;
+        let weight = own.then(|| Parameter::dense(self.input * self.output, true));
         let bias = self.bias.then(|| Parameter::dense(self.output, false));
-        std::iter::once(weight).chain(bias).collect()
+        weight.into_iter().chain(bias).collect()
     }
 }
 

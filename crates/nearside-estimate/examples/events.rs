@@ -6,7 +6,7 @@
 
 use std::error::Error;
 
-use nearside_architecture::{Architecture, Graph, Shape, header};
+use nearside_architecture::{Architecture, Graph, Operator, Shape, header};
 use nearside_catalog::Catalog;
 use nearside_estimate::allocator::caching::{Segments, replay};
 use nearside_estimate::live::Event;
@@ -24,12 +24,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(config) => header::config::parse(&config)?,
         Err(_) => Catalog::builtin()?.model(word(0))?.architecture()?,
     };
-    let Architecture::Decoder(mut decoder) = architecture else {
-        return Err("not a decoder".into());
+    let architecture = match architecture {
+        Architecture::Decoder(mut decoder) => {
+            decoder.layers.truncate(word(9).parse().unwrap_or(usize::MAX));
+            Architecture::Decoder(decoder)
+        }
+        other => other,
     };
-    if let Ok(layers) = word(9).parse() {
-        decoder.layers.truncate(layers);
-    }
+    let graph = |shape| architecture.graph(shape).ok_or("a family without a graph");
     let recipe = Recipe {
         weights: word(7).parse()?,
         compute: word(8).parse()?,
@@ -47,23 +49,35 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => Trained::Nothing,
     };
     let (batch, sequence) = (word(5).parse()?, word(6).parse()?);
+    let written = word(10).parse().ok();
     let program = match word(10) {
         "held" => Program { workspace: Bytes::new(8_519_680), outputs: Outputs::Held },
         _ => Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped },
     };
     let replayed = match trained {
         Trained::Nothing => {
-            let graph = Graph::of(&decoder, Shape::prompt(batch, sequence));
+            let shape = Shape { written, ..Shape::prompt(batch, sequence) };
+            let graph = without_cache(graph(shape)?, word(1));
             inference(&lower(&graph, &recipe, trained), &program)
         }
         _ => {
-            let graph = Graph::of(&decoder, Shape::training(batch, sequence));
+            let graph = graph(Shape { written, ..Shape::training(batch, sequence) })?;
             let step = TrainingStep { optimizer: recipe.optimizer, passes: Passes::One };
             training(&lower(&graph, &recipe, trained), &program, &step)
         }
     };
     print(&replayed);
     Ok(())
+}
+
+/// A pass that keeps no keys and values (`infer`), as encoder-decoders are traced.
+fn without_cache(mut graph: Graph, task: &str) -> Graph {
+    for node in graph.nodes.iter_mut().filter(|_| task == "infer") {
+        if let Operator::ClassicAttention(attention) = &mut node.operator {
+            attention.shape.cached = 0;
+        }
+    }
+    graph
 }
 
 fn print(replayed: &Replayed) {

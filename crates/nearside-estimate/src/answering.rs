@@ -2,7 +2,7 @@
 //! that does it. Weights in blocks are llama.cpp's, whose buffers are known exactly
 //! ([`crate::engine::llama_cpp`]); others are served by a PyTorch pass with a cache.
 
-use nearside_architecture::{Architecture, Dtype, Graph, Shape};
+use nearside_architecture::{Answers, Architecture, Dtype, Graph, Shape};
 use nearside_units::Bytes;
 use nearside_workload::{AttentionKernel, Batch, Recipe, Serving, Workload};
 
@@ -28,7 +28,10 @@ pub(crate) fn of_evaluation(
 ) -> Result<Demand, NotEstimated> {
     let rounds = batch.requests.div_ceil(batch.batch) as f64;
     let request = Request { prompt: batch.prompt, output: batch.output };
-    let shape = Shape::prompt(batch.batch, batch.prompt);
+    let shape = match architecture(workload)?.answers() {
+        Answers::Written => Shape::reading(batch.batch, batch.prompt, 1),
+        Answers::Continued | Answers::AtOnce => Shape::prompt(batch.batch, batch.prompt),
+    };
     let answering = Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds };
     answer(workload, request, &answering, place)
 }
@@ -39,14 +42,25 @@ pub(crate) fn of_serving(
     place: Device,
 ) -> Result<Demand, NotEstimated> {
     let request = Request { prompt: serving.prompt, output: serving.output };
+    let (together, requests) = (serving.concurrency, serving.requests as f64);
+    let decoded = requests / together as f64;
+    let whole = match architecture(workload)?.answers() {
+        Answers::Continued => None,
+        Answers::AtOnce => Some((Shape::prompt(together, serving.prompt), decoded)),
+        Answers::Written => Some((Shape::reading(1, serving.prompt, 1), requests)),
+    };
+    if let Some((prompts, rounds)) = whole {
+        let answering = Answering { prompts, rounds, together, decoded };
+        return answer(workload, request, &answering, place);
+    }
     let chunk = serving.prompt.clamp(1, PROMPT_CHUNK);
     let chunks = serving.prompt.div_ceil(chunk) as f64 * serving.requests as f64;
     let answering = Answering {
         // A chunk sees on average half of the prompt before it.
         prompts: Shape { past: (serving.prompt - chunk) / 2, ..Shape::prompt(1, chunk) },
         rounds: chunks,
-        together: serving.concurrency,
-        decoded: serving.requests as f64 / serving.concurrency as f64,
+        together,
+        decoded,
     };
     answer(workload, request, &answering, place)
 }
@@ -79,7 +93,18 @@ fn answer(
     let recipe = &workload.recipe;
     let graph = bounded(architecture, answering.prompts, recipe)?;
     let tape = lower(&graph, recipe, Trained::Nothing);
-    let next = Shape::next_token(answering.together, request.prompt + request.output / 2);
+    let answers = architecture.answers();
+    if answers == Answers::AtOnce {
+        return Ok(at_once(workload, &tape, answering.rounds));
+    }
+    // Half of what is written is there on average.
+    let next = match answers {
+        Answers::Written => Shape {
+            past: (request.output / 2).max(1),
+            ..Shape::reading(answering.together, request.prompt, 1)
+        },
+        _ => Shape::next_token(answering.together, request.prompt + request.output / 2),
+    };
     let next_graph = bounded(architecture, next, recipe)?;
     // One new token is read by every engine with a fused kernel.
     let next_recipe = Recipe { attention: AttentionKernel::Fused, ..*recipe };
@@ -110,6 +135,32 @@ fn answer(
         exchanged: Bytes::ZERO,
         core_seconds: 0.0,
     })
+}
+
+/// Answers that one pass makes.
+fn at_once(workload: &Workload, tape: &Tape, rounds: f64) -> Demand {
+    let mut memory = held(tape, timeline::inference(tape, &PROGRAM));
+    replace_weights(&mut memory, stored(workload));
+    Demand {
+        load: memory.by_category.get(&Category::Weights).copied().unwrap_or(Bytes::ZERO),
+        memory,
+        passes: vec![Pass {
+            name: "encode",
+            repeats: rounds,
+            kernels: counted(tape.steps.iter().map(|step| step.forward)),
+        }],
+        exchanged: Bytes::ZERO,
+        core_seconds: 0.0,
+    }
+}
+
+/// The weights of a file instead of those that a recipe gives.
+fn replace_weights(memory: &mut Memory, stored: Option<Bytes>) {
+    if let Some(stored) = stored {
+        let weights = memory.by_category.insert(Category::Weights, stored);
+        let others = memory.reserved.saturating_sub(weights.unwrap_or(Bytes::ZERO));
+        memory.reserved = others + stored;
+    }
 }
 
 /// The model as llama.cpp would load it, where its weights are in blocks and its graph is known.
@@ -201,24 +252,24 @@ fn pass_memory(
     request: Request,
     answering: &Answering,
 ) -> Result<Memory, NotEstimated> {
-    let context = request.prompt + request.output;
+    let context = match architecture(workload)?.answers() {
+        Answers::Written => request.output,
+        _ => request.prompt + request.output,
+    };
     let cached = u128::from(graph.cached_elements(context) / answering.prompts.batch.max(1))
         * u128::from(answering.together);
     let cached = u64::try_from(cached).ok().filter(|cached| u128::from(*cached) * 8 < MOST_BYTES);
     let too_large =
         || NotEstimated::TooLarge { tokens: u128::from(context) * u128::from(answering.together) };
     let cache = workload.recipe.cache.bytes(cached.ok_or_else(too_large)?);
-    let stored = stored(workload);
+    let weights = stored(workload).unwrap_or_else(|| reading.loaded_bytes());
     let of = |tape: &Tape| {
         let replayed = timeline::inference(tape, &PROGRAM);
         let mut memory = held(tape, replayed);
         let pass = memory.by_category.insert(Category::Cache, cache).unwrap_or(Bytes::ZERO);
         memory.reserved = memory.reserved + cache.saturating_sub(pass);
-        if let Some(stored) = stored {
-            let weights = memory.by_category.insert(Category::Weights, stored);
-            let weights = weights.unwrap_or(Bytes::ZERO);
-            memory.reserved = memory.reserved.saturating_sub(weights) + stored;
-        }
+        // Whatever a pass uses, all weights are there.
+        replace_weights(&mut memory, Some(weights));
         memory
     };
     let (reading, writing) = (of(reading), of(writing));

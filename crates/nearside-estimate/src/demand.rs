@@ -245,13 +245,14 @@ pub(crate) fn bounded(
     let one = architecture.graph(one).ok_or_else(|| not_built(architecture))?;
     let widths: u128 = one.values.iter().map(|value| u128::from(value.elements())).sum();
     let heads = one.nodes.iter().map(|node| match &node.operator {
-        Operator::Attention(attention) => u128::from(attention.heads),
+        // A bias by distance is as large as the scores, whatever the kernel.
+        Operator::ClassicAttention(attention) => u128::from(attention.shape.heads),
+        Operator::Attention(attention) if recipe.attention == AttentionKernel::Eager => {
+            u128::from(attention.heads)
+        }
         _ => 0,
     });
-    let scores = match recipe.attention {
-        AttentionKernel::Eager => heads.sum::<u128>() * context,
-        AttentionKernel::Masked | AttentionKernel::Efficient | AttentionKernel::Fused => context,
-    };
+    let scores = (heads.sum::<u128>() + 1) * context;
     // A value is kept in at most four copies of at most eight bytes.
     let bytes = tokens.checked_mul(widths + scores).and_then(|elements| elements.checked_mul(64));
     if bytes.is_none_or(|bytes| bytes > MOST_BYTES) {
@@ -264,6 +265,11 @@ fn not_built(architecture: &Architecture) -> NotEstimated {
     let family = match architecture {
         Architecture::Other { family, .. } => family.clone(),
         Architecture::Decoder(_) => "decoder".to_owned(),
+        Architecture::Encoder(_) => "encoder".to_owned(),
+        Architecture::TextToText(_) => "text to text".to_owned(),
+        Architecture::Speech(_) => "speech".to_owned(),
+        Architecture::Convolutional(network) => network.family.clone(),
+        Architecture::ImageTransformer(model) => model.family.clone(),
     };
     NotEstimated::Family { family }
 }

@@ -14,10 +14,16 @@
 
 mod adapter;
 mod attention;
+mod classic_attention;
 mod convolution;
+mod distance;
 mod experts;
+mod image;
 mod linear;
+mod lookup;
 mod loss;
+mod narrow_norm;
+mod multihead;
 mod norm;
 mod op;
 mod pointwise;
@@ -234,6 +240,14 @@ impl Lowering<'_> {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
                 return self.dispatch(node, &inputs);
             }
+            Operator::PaddingMask => return self.padding_mask(node, value),
+            Operator::ClassicAttention(attention) => self.classic_attention(node, attention, value),
+            Operator::Counting { rows } => self.counting(*rows, value),
+            Operator::Indices => self.indices(node, value),
+            Operator::FixedTable { .. } => self.fixed_table(node, value),
+            Operator::DistanceBias(bias) => self.distance_bias(*bias, value),
+            Operator::NoBias => self.no_bias(value),
+            Operator::Recall => self.recalled(value),
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
@@ -274,16 +288,35 @@ impl Lowering<'_> {
             Operator::Convolution(convolution) => {
                 self.convolution(node, convolution, inputs[0], value)
             }
-            Operator::LearnedScale { width } => {
-                let scale = self.weight(*width, self.numbers.parameters);
-                self.product(&[scale, inputs[0]], value)
-            }
+            Operator::LearnedScale { width } => self.learned_scale(*width, inputs[0], value),
             Operator::Dropout => self.dropout(inputs[0]),
             Operator::Concatenate => self.concatenated(inputs, value),
             Operator::Copy => self.copy(inputs[0]),
             Operator::MaxPool => self.largest(inputs[0], value),
             Operator::Mean => self.mean(inputs[0], value),
             Operator::Resample => self.resampled(inputs[0], value),
+            Operator::Lookup { .. } => {
+                let table = self.table_weight(node);
+                self.lookup(table, inputs[0], value)
+            }
+            Operator::SharedEmbedding => match self.table {
+                Some(table) => self.lookup(table, inputs[0], value),
+                None => inputs[0],
+            },
+            Operator::AsWeights => self.cast(inputs[0], self.numbers.parameters),
+            Operator::AddInPlace => self.sum_in_place(inputs),
+            Operator::StochasticDepth(library) => self.stochastic_depth(*library, inputs[0], value),
+            Operator::Transpose => self.transposed(inputs[0]),
+            Operator::Pad => self.resampled(inputs[0], value),
+            Operator::AveragePool => self.average(inputs[0], value),
+            Operator::LearnedTokens { count, width } => {
+                self.learned_tokens(*count, *width, inputs[0], value)
+            }
+            Operator::LearnedPositions { rows, width } => {
+                let learned = self.weight(rows * width, self.numbers.parameters);
+                self.sum(&[inputs[0], learned], value)
+            }
+            Operator::MultiheadAttention(attention) => self.multihead(attention, inputs[0]),
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable
@@ -292,6 +325,14 @@ impl Lowering<'_> {
             | Operator::Slices
             | Operator::Route { .. }
             | Operator::Dispatch
+            | Operator::ClassicAttention(_)
+            | Operator::Counting { .. }
+            | Operator::Indices
+            | Operator::FixedTable { .. }
+            | Operator::DistanceBias(_)
+            | Operator::NoBias
+            | Operator::Recall
+            | Operator::PaddingMask
             | Operator::Mask => inputs[0],
         }
     }

@@ -320,6 +320,13 @@ impl Tape {
         self.weights().filter(|weight| self.of(*weight).differentiable)
     }
 
+    /// Bytes of what is loaded: weights, and buffers beside them.
+    #[must_use]
+    pub fn loaded_bytes(&self) -> Bytes {
+        let buffers = self.from(Origin::Buffer).map(|buffer| self.storage_of(buffer).bytes);
+        self.weight_bytes() + buffers.sum::<Bytes>()
+    }
+
     /// Bytes of the weights.
     #[must_use]
     pub fn weight_bytes(&self) -> Bytes {

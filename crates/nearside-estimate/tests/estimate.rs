@@ -243,11 +243,10 @@ fn accelerated_work_needs_an_accelerator() {
 
 #[test]
 fn families_without_a_graph_are_not_estimated() {
-    let workload = Workload { model: model("whisper-small"), ..lora(1) };
-    assert!(matches!(
-        workload.model.as_ref().map(|model| model.architecture.as_ref()),
-        Some(Architecture::Other { .. })
-    ));
+    let architecture = Architecture::Other { family: "speecht5".to_owned(), parameters: None };
+    let unknown =
+        ModelRef { name: "unknown".to_owned(), architecture: architecture.into(), stored: None };
+    let workload = Workload { model: Some(unknown), ..lora(1) };
     let estimate = on(&workload, &rented(Some(("t4", 1))));
     assert_eq!(estimate.fit.verdict, Verdict::Unknown);
     assert!(estimate.fit.why.contains("not estimated yet"), "{}", estimate.fit.why);

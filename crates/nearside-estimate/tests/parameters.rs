@@ -1,4 +1,4 @@
-//! Parameter counts of every decoder in the catalog, counted from its operator graph, against the
+//! Parameter counts of every model in the catalog that has a graph, counted from its operator graph, against the
 //! published ones.
 
 use nearside_architecture::{Architecture, Graph, Shape};
@@ -13,20 +13,24 @@ fn graphs_have_the_published_number_of_parameters() {
     let mut counted = 0;
     for model in catalog.models() {
         let architecture = model.architecture().expect("a readable config");
-        let (Architecture::Decoder(decoder), Some(published)) =
-            (architecture, model.published_parameters)
+        let (Some(graph), Some(published)) =
+            (architecture.graph(Shape::prompt(1, 1)), model.published_parameters)
         else {
             continue;
         };
-        let graph = Graph::of(&decoder, Shape::prompt(1, 1));
-        let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
+        let attached: u64 = match &architecture {
+            Architecture::Decoder(decoder) => {
+                decoder.attached.iter().map(|part| part.parameters).sum()
+            }
+            _ => 0,
+        };
         let total = graph.parameter_count() + attached;
         let difference = total as f64 / published as f64 - 1.0;
         println!("{:+.4} %  {}  {total} against {published}", difference * 100.0, model.name);
         assert!(difference.abs() <= TOLERANCE, "{}: {total} against {published}", model.name);
         counted += 1;
     }
-    assert!(counted >= 55, "only {counted} models were counted");
+    assert!(counted >= 70, "only {counted} models were counted");
 }
 
 #[test]
@@ -48,4 +52,23 @@ fn active_parameters_of_mixtures_are_near_the_published_ones() {
         counted += 1;
     }
     assert!(counted >= 4, "only {counted} mixtures were counted");
+}
+
+/// Image classifiers have exactly as many as their makers' modules.
+#[test]
+fn image_classifiers_have_exactly_the_published_number_of_parameters() {
+    let catalog = Catalog::builtin().expect("the built-in catalog");
+    let mut counted = 0;
+    for model in catalog.models() {
+        let architecture = model.architecture().expect("a readable config");
+        let classifier = matches!(
+            architecture,
+            Architecture::Convolutional(_) | Architecture::ImageTransformer(_)
+        );
+        let (true, Some(published)) = (classifier, model.published_parameters) else { continue };
+        let graph = architecture.graph(Shape::images(1, None)).expect("a graph");
+        assert_eq!(graph.parameter_count(), published, "{}", model.name);
+        counted += 1;
+    }
+    assert!(counted >= 32, "only {counted} image classifiers were counted");
 }

@@ -56,6 +56,13 @@ pub fn parse(bytes: &[u8]) -> Result<Architecture, HeaderError> {
         });
     }
     let outer = Object::parse(bytes)?;
+    for parse in
+        [super::encoder::parse, super::encoder_decoder::parse, super::vision::parse]
+    {
+        if let Some(architecture) = parse(&outer)? {
+            return Ok(architecture);
+        }
+    }
     let (name, family) = family(&outer)?;
     let (Some(family), None | Some(false)) = (family, outer.flag("is_encoder_decoder")?) else {
         return Ok(Architecture::Other { family: name, parameters: None });
@@ -438,15 +445,10 @@ impl Config<'_> {
                 _ => None,
             });
         }
-        for fields in [self.fields, self.outer] {
-            for name in ["dtype", "torch_dtype"] {
-                if let Some(text) = fields.string(name)? {
-                    let wrong = |_| fields.wrong(name, "a number type such as bfloat16");
-                    return text.parse().map(Some).map_err(wrong);
-                }
-            }
+        match stored(self.fields)? {
+            Some(dtype) => Ok(Some(dtype)),
+            None => stored(self.outer),
         }
-        Ok(None)
     }
 
     /// A SigLIP tower and the projector behind it (Gemma 3).
@@ -474,6 +476,17 @@ impl Config<'_> {
         let part = |name: &str, parameters| Attached { name: name.to_owned(), parameters };
         Ok(vec![part("vision tower", tower), part("vision projector", projector)])
     }
+}
+
+/// The type that a file says its weights have.
+pub(super) fn stored(fields: &Object<'_>) -> Result<Option<Dtype>, HeaderError> {
+    for name in ["dtype", "torch_dtype"] {
+        if let Some(text) = fields.string(name)? {
+            let wrong = |_| fields.wrong(name, "a number type such as bfloat16");
+            return text.parse().map(Some).map_err(wrong);
+        }
+    }
+    Ok(None)
 }
 
 /// An entry of a window pattern: 1 or `true` for a layer with a window.
@@ -625,7 +638,7 @@ mod tests {
             Ok(Architecture::Other { family, parameters: None }) => family,
             other => panic!("{other:?}"),
         };
-        assert_eq!(family("{\"model_type\": \"whisper\"}"), "whisper");
+        assert_eq!(family("{\"model_type\": \"speecht5\"}"), "speecht5");
         assert_eq!(family("{\"model_type\": \"qwen3_next\", \"hidden_size\": 0}"), "qwen3_next");
         assert_eq!(family("{\"_class_name\": \"UNet2DConditionModel\"}"), "UNet2DConditionModel");
         let hybrid = format!(

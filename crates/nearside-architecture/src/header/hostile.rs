@@ -13,6 +13,11 @@ const CONFIG: &str = r#"{ "model_type": "deepseek_v3", "hidden_size": 64, "num_h
  "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 16,
  "first_k_dense_replace": 1, "vocab_size": 1000, "layer_types": null, "torch_dtype": "bfloat16" }"#;
 
+const CLASSIFIER: &str = r#"{ "library": "torchvision", "model_type": "mobilenet_v3",
+ "embedding_size": 16, "blocks": [{"kernel": 3, "stride": 1, "expanded": 16, "output": 16},
+ {"kernel": 5, "stride": 2, "expanded": 64, "output": 24, "squeeze": true, "hardswish": true}],
+ "classifier_width": 128, "image_size": 224, "num_labels": 1000, "hidden_sizes": [8, 16] }"#;
+
 const SAFETENSORS: &str = r#"{"__metadata__":{"format":"pt"},
  "a":{"dtype":"BF16","shape":[4,8],"data_offsets":[0,64]},
  "b":{"dtype":"F32","shape":[2],"data_offsets":[64,72]}}"#;
@@ -87,6 +92,11 @@ proptest! {
     }
 
     #[test]
+    fn a_damaged_classifier_gets_an_answer(bytes in damaged(CLASSIFIER.as_bytes().to_vec())) {
+        feed_config(&bytes);
+    }
+
+    #[test]
     fn a_damaged_safetensors_header_gets_an_answer(bytes in damaged(valid_safetensors())) {
         feed_safetensors(&bytes);
     }
@@ -108,6 +118,7 @@ proptest! {
 #[test]
 fn what_is_damaged_here_is_valid() {
     assert!(matches!(config::parse(CONFIG.as_bytes()), Ok(Architecture::Decoder(_))));
+    assert!(matches!(config::parse(CLASSIFIER.as_bytes()), Ok(Architecture::Convolutional(_))));
     assert!(safetensors::parse(&valid_safetensors(), None).is_ok());
     let (bytes, length) = gguf::tests::llama().finish();
     assert!(gguf::parse(&bytes, Some(length)).is_ok());

@@ -43,6 +43,11 @@ impl<'a> Object<'a> {
         self.fields.get(name).copied().filter(|raw| raw.get() != "null")
     }
 
+    /// How many fields there are.
+    pub(super) fn count(&self) -> u64 {
+        self.fields.len() as u64
+    }
+
     /// Whether a field is there, be it `null`.
     pub(super) fn mentions(&self, name: &str) -> bool {
         self.fields.contains_key(name)

@@ -5,12 +5,17 @@
 //! a weight file disagree about bytes, the weight file is right.
 
 pub mod config;
+mod encoder;
+mod encoder_decoder;
 mod family;
 pub mod gguf;
 #[cfg(test)]
 mod hostile;
+mod image_transformer;
+mod inverted;
 mod json;
 pub mod safetensors;
+mod vision;
 
 pub use crate::error::Position;
 pub use family::{

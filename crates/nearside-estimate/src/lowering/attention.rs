@@ -2,7 +2,7 @@
 //! scores in memory.
 
 use nearside_architecture::{AttentionShape, Dtype, Node, Operator, Sight, Value};
-use nearside_units::Flops;
+use nearside_units::{Bytes, Flops};
 use nearside_workload::AttentionKernel;
 
 use super::{Lowering, Op};
@@ -13,7 +13,7 @@ use crate::tape::{Category, Flow, Kernel, Tensor, TensorId};
 pub(super) struct MaskKey(u64, u64, u64);
 
 impl MaskKey {
-    fn of(attention: &AttentionShape) -> Self {
+    pub(super) fn of(attention: &AttentionShape) -> Self {
         let seen = match attention.sight {
             Sight::Window(window) => window.min(attention.keys),
             Sight::All | Sight::Past => attention.keys,
@@ -67,6 +67,12 @@ impl Lowering<'_> {
                     node_.inputs.iter().position(|input| *input == node.outputs[0])
                 });
                 self.keeps_order(attention, position == Some(1))
+            }
+            Some(Operator::ClassicAttention(_)) => self.recipe.attention != AttentionKernel::Eager,
+            // The memory-efficient kernel's gradients have tokens before heads, whatever it was given.
+            Some(Operator::Copy) => {
+                self.recipe.attention != AttentionKernel::Eager
+                    && self.numbers.products == Dtype::F32
             }
             _ => false,
         };
@@ -200,12 +206,13 @@ impl Lowering<'_> {
             }
             _ => op,
         };
+        let statistics = row_statistics(attention, dtype);
         let op = op
             .save_output(0)
             .save_output(1)
             .kernel(Kernel::Attention, self.graph.flops(node))
             .make(rows * attention.value_dim, dtype)
-            .make(rows, Dtype::F32);
+            .make(statistics, Dtype::F32);
         let output = self.run_op(op);
         // A flash kernel writes in the order of the queries; what follows wants tokens first.
         let flash = kernel == AttentionKernel::Fused && self.is_flash(attention, dtype);
@@ -294,4 +301,23 @@ impl Lowering<'_> {
         self.returned_late.push(weights);
         copy
     }
+}
+
+/// What the flash kernel sums the gradient of the queries in; the memory-efficient kernel, which
+/// alone reads 32-bit numbers, needs nothing like it.
+pub(super) fn flash_temporary(attention: &AttentionShape, dtype: Dtype) -> Bytes {
+    match dtype {
+        Dtype::F32 => Bytes::ZERO,
+        _ => Dtype::F32.bytes(attention.rows() * attention.heads * attention.key_dim),
+    }
+}
+
+/// One number per row of scores; the memory-efficient kernel keeps them in lines of 32
+/// (`kAlignLSE`, mem_eff_attention/kernel_forward.h).
+pub(super) const fn row_statistics(attention: &AttentionShape, dtype: Dtype) -> u64 {
+    let queries = match dtype {
+        Dtype::F32 => attention.queries.div_ceil(32) * 32,
+        _ => attention.queries,
+    };
+    attention.sequences * attention.heads * queries
 }

@@ -45,12 +45,13 @@ impl Lowering<'_> {
         if self.trained != Trained::Nothing && self.tape.of(weight).dtype.is_normal_float() {
             return self.packed_product(node, weight, bias, input, value);
         }
+        // Autocast casts a call's arguments from the last to the first.
+        let bias = bias.map(|bias| self.in_product(bias));
+        let weight = self.in_product(weight);
         let input = match self.numbers.autocast {
             true => self.cast(input, self.numbers.products),
             false => input,
         };
-        let weight = self.in_product(weight);
-        let bias = bias.map(|bias| self.in_product(bias));
         let [input, weight] = match linear.role == Projection::WideRouter && !self.numbers.autocast
         {
             true => [self.cast(input, Dtype::F32), self.cast(weight, Dtype::F32)],

@@ -3,7 +3,7 @@
 use nearside_architecture::{Dtype, Loss};
 
 use super::{Lowering, Op};
-use crate::tape::{Category, Flow, TensorId};
+use crate::tape::{Category, Flow, Tensor, TensorId};
 
 impl Lowering<'_> {
     pub(super) fn loss(&mut self) {
@@ -12,6 +12,7 @@ impl Lowering<'_> {
             Loss::NextToken => self.next_token(output),
             Loss::Class => self.class(output),
             Loss::MeanSquare => self.mean_square(output),
+            Loss::Label => self.label(output),
         }
     }
 
@@ -40,14 +41,24 @@ impl Lowering<'_> {
         self.tape.hold(&[wide]);
     }
 
+    /// Cross entropy in the type of the scores, which autocast widens.
+    fn label(&mut self, scores: TensorId) {
+        let scores = match self.numbers.autocast {
+            true => self.cast(scores, Dtype::F32),
+            false => scores,
+        };
+        let labels = self.input(self.rows(), Dtype::I64);
+        self.cross_entropy(scores, labels);
+    }
+
     fn cross_entropy(&mut self, logits: TensorId, labels: TensorId) {
-        let elements = self.tape.of(logits).elements;
+        let Tensor { elements, dtype, .. } = self.tape.of(logits);
         let scores = Op::new("log softmax").read(logits, Flow::Fresh).save_output(0);
-        let scores = scores.category(Category::Logits).make(elements, Dtype::F32);
+        let scores = scores.category(Category::Logits).make(elements, dtype);
         let scores = self.run_op(scores);
         let mean = Op::new("loss").read(scores, Flow::Fresh).read(labels, Flow::Stop);
         let mean = mean.save(scores).save(labels).save_output(1);
-        self.run_all(mean.make(1, Dtype::F32).make(1, Dtype::F32));
+        self.run_all(mean.make(1, dtype).make(1, dtype));
     }
 
     /// The mean of squares of a 32-bit copy.

@@ -22,6 +22,7 @@ impl Lowering<'_> {
             (Norm::Rms, [scale]) => self.root_mean_square(*scale, input, value),
             (Norm::RmsOffset, [scale]) => self.offset_root_mean_square(*scale, input, value),
             (Norm::RmsWide, [scale]) => self.wide_root_mean_square(*scale, input, value),
+            (Norm::NarrowRms, [scale]) => self.narrow_root_mean_square(*scale, input, value),
             (Norm::Batch, _) => self.batch_norm(&parameters, input, value),
             (Norm::Group(groups), _) => {
                 self.kernel_norm(&parameters, input, value, self.graph.batch * groups)

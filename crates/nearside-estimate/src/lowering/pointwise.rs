@@ -56,7 +56,7 @@ impl Lowering<'_> {
     ) -> TensorId {
         let (elements, dtype) = (value.elements(), self.tape.of(input).dtype);
         match kind {
-            Activation::Relu => {
+            Activation::Relu | Activation::Sigmoid => {
                 let op = Op::new("relu").read(input, Flow::Fresh).save_output(0);
                 self.run_op(op.make(elements, dtype))
             }
@@ -65,11 +65,23 @@ impl Lowering<'_> {
                 let op = Op::new("relu").read(input, Flow::Fresh).save_output(0);
                 self.run_op(op.make_in(storage, elements, dtype))
             }
-            Activation::Silu | Activation::Gelu | Activation::GeluTanh => {
+            Activation::SiluInPlace | Activation::HardswishInPlace | Activation::Relu6InPlace => {
+                self.in_place(input, value)
+            }
+            Activation::Silu
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::Relu6
+            | Activation::Hardsigmoid => {
                 let op = Op::new("activation").read(input, Flow::Fresh).save(input);
                 self.run_op(op.make(elements, dtype))
             }
             Activation::GeluWritten => self.written_gelu(input, value),
+            Activation::Tanh => {
+                let op = Op::new("tanh").read(input, Flow::Fresh).save_output(0);
+                self.run_op(op.make(elements, dtype))
+            }
+            Activation::QuickGelu => self.quick_gelu(input, value),
         }
     }
 
@@ -101,6 +113,15 @@ impl Lowering<'_> {
         let one_more = Op::new("add").read(tanh, Flow::Pass).make(elements, dtype);
         let one_more = self.run_op(one_more);
         self.product(&[half, one_more], value)
+    }
+
+    /// `x sigmoid(1.702 x)` step by step (`QuickGELUActivation` in transformers).
+    fn quick_gelu(&mut self, input: TensorId, value: Value) -> TensorId {
+        let scaled = self.scaled(input, value);
+        let dtype = self.tape.of(input).dtype;
+        let sigmoid = Op::new("sigmoid").read(scaled, Flow::Fresh).save_output(0);
+        let sigmoid = self.run_op(sigmoid.make(value.elements(), dtype));
+        self.product(&[input, sigmoid], value)
     }
 
     /// `cap * tanh(x / cap)`.

@@ -201,6 +201,10 @@ fn answer(
             (Some(parameters), active, decoder.context)
         }
         Architecture::Other { parameters, .. } => (*parameters, None, None),
+        known => {
+            let graph = known.graph(Shape::prompt(1, 1));
+            (graph.map(|graph| graph.parameter_count()), None, None)
+        }
     };
     FitAnswer {
         model: model.name.clone(),

@@ -158,6 +158,7 @@ impl Model {
         let decoder = match header.decoder()? {
             Architecture::Decoder(decoder) => decoder,
             Architecture::Other { family, .. } => return Err(NotReserved::Family(family)),
+            _ => return Err(NotReserved::Family("no decoder".to_owned())),
         };
         let name = match header.values.get("general.architecture").map(|entry| &entry.value) {
             Some(Value::Text(name)) => name.as_str(),

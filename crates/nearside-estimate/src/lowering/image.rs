@@ -1,0 +1,102 @@
+//! What image models do besides: sums and nonlinearities written over their input, channels with
+//! learned scales, whole images dropped, places in another order.
+
+use nearside_architecture::{Library, Value};
+
+use super::{Lowering, Op};
+use crate::tape::{Flow, TensorId};
+
+impl Lowering<'_> {
+    /// A sum written over its first operand, whose type it keeps.
+    pub(super) fn sum_in_place(&mut self, inputs: &[TensorId]) -> TensorId {
+        let [one, other] = [inputs[0], inputs[1]];
+        let tensor = self.tape.of(one);
+        let op = Op::new("add").read(other, Flow::Pass).read(one, Flow::Pass);
+        self.run_op(op.make_in(tensor.storage, tensor.elements, tensor.dtype))
+    }
+
+    /// A nonlinearity written over its input although its gradient needs what was there: autograd
+    /// copies that first.
+    pub(super) fn in_place(&mut self, input: TensorId, value: Value) -> TensorId {
+        let tensor = self.tape.of(input);
+        let op = Op::new("activation").read(input, Flow::Fresh);
+        let op = op.make_in(tensor.storage, value.elements(), tensor.dtype);
+        let op = match tensor.differentiable {
+            true => op.make(value.elements(), tensor.dtype).save_output(1),
+            false => op,
+        };
+        self.run_op(op)
+    }
+
+    /// A product with a learned number per channel. Where autocast made the value narrow, its
+    /// gradient is made wide first.
+    pub(super) fn learned_scale(&mut self, width: u64, input: TensorId, value: Value) -> TensorId {
+        let scale = self.weight(width, self.numbers.parameters);
+        let tensor = self.tape.of(input);
+        let dtype = self.wider(scale, input);
+        let read = match dtype == tensor.dtype {
+            true => input,
+            false => {
+                let op = Op::new("multiply").read(input, Flow::Fresh);
+                self.run_op(op.make_in(tensor.storage, tensor.elements, dtype))
+            }
+        };
+        self.product(&[scale, read], value)
+    }
+
+    /// Keeps or drops whole images: a random number for each, and a product with it.
+    pub(super) fn stochastic_depth(
+        &mut self,
+        library: Library,
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
+        if !self.training() {
+            return input;
+        }
+        let (batch, dtype) = (self.graph.batch, self.tape.of(input).dtype);
+        let kept = match library {
+            // Divides the small tensor.
+            Library::Torchvision => input,
+            // Divides the large one (`DropPath.forward`).
+            Library::Transformers => self.scaled(input, value),
+        };
+        let noise = self.run_op(Op::new("stochastic depth").make(batch, dtype));
+        let op = Op::new("stochastic depth").read(kept, Flow::Fresh).read(noise, Flow::Stop);
+        self.run_op(op.save(noise).make(value.elements(), dtype))
+    }
+
+    /// A view in another order, whose gradient is copied back.
+    pub(super) fn transposed(&mut self, input: TensorId) -> TensorId {
+        let tensor = self.tape.of(input);
+        let op = Op::new("transpose").read(input, Flow::Fresh);
+        self.run_op(op.make_in(tensor.storage, tensor.elements, tensor.dtype))
+    }
+
+    /// The mean of all places, by a kernel that keeps what it read.
+    pub(super) fn average(&mut self, input: TensorId, value: Value) -> TensorId {
+        let dtype = self.tape.of(input).dtype;
+        let op = Op::new("mean").read(input, Flow::Fresh).save(input);
+        self.run_op(op.make(value.elements(), dtype))
+    }
+
+    /// Learned rows, seen once per image, before the others.
+    pub(super) fn learned_tokens(
+        &mut self,
+        count: u64,
+        width: u64,
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
+        let batch = self.graph.batch;
+        let mut parts = Vec::new();
+        for _ in 0..count {
+            let learned = self.weight(width, self.numbers.parameters);
+            let tensor = self.tape.of(learned);
+            let op = Op::new("expand").read(learned, Flow::Sum);
+            parts.push(self.run_op(op.make_in(tensor.storage, batch * width, tensor.dtype)));
+        }
+        parts.push(input);
+        self.concatenated(&parts, value)
+    }
+}
