@@ -17,7 +17,12 @@ fn asked(model: &str, task: Task) -> Demand {
         ModelRef { name: model.to_owned(), architecture: Arc::new(architecture), stored: None };
     let recipe =
         Recipe { weights: Dtype::F16, compute: Dtype::F16, cache: Dtype::F16, ..Recipe::default() };
-    demand(&Workload { task, model: Some(model), recipe }, 1, nearside_estimate::Device::Accelerator).expect("a demand")
+    demand(
+        &Workload { task, model: Some(model), recipe },
+        1,
+        nearside_estimate::Device::Accelerator,
+    )
+    .expect("a demand")
 }
 
 fn serving(prompt: u64, output: u64) -> Task {

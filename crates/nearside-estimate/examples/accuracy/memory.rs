@@ -171,5 +171,10 @@ fn shape(row: &Row, task: Task) -> Result<Shape, Reason> {
         Task::Training(_) => Shape::training(batch, sequence),
         _ => Shape::prompt(batch, sequence),
     };
-    Ok(Shape { image, ..shape })
+    // Encoder-decoders read the sequence and write the context; other families have no such thing.
+    let written = match row.cell("context") {
+        "" | "-" => None,
+        _ => Some(row.number("context", sequence)?),
+    };
+    Ok(Shape { image, written, ..shape })
 }

@@ -100,9 +100,8 @@ impl Row {
     /// The figure in bytes, pieces, seconds or tokens per second.
     pub(crate) fn value(&self) -> Result<f64, Reason> {
         let cell = self.cell("value");
-        let value: f64 = cell
-            .parse()
-            .map_err(|error| format!("value {cell:?} is no number: {error}"))?;
+        let value: f64 =
+            cell.parse().map_err(|error| format!("value {cell:?} is no number: {error}"))?;
         match value * factor(self.cell("unit"))? {
             value if value > 0.0 && value.is_finite() => Ok(value),
             _ => Err("the value is not positive".to_owned()),
