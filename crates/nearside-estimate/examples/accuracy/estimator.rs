@@ -9,7 +9,7 @@ use nearside_estimate::engine::llama_cpp::Reservation;
 use nearside_units::{Duration, Span};
 
 use crate::interval;
-use crate::memory::{Live, Run, Taken};
+use crate::memory::{Live, Run, Taken, outputs};
 use crate::place;
 use crate::row::{Reason, Row};
 use crate::serving::{self, Place, Served};
@@ -94,7 +94,7 @@ impl<'catalog> Estimator<'catalog> {
             return Ok(memory(interval::counted(bytes)));
         }
         if metric.is_taken() {
-            let run = || Run::of(row, catalog).map(|run| run.taken());
+            let run = || Run::of(row, catalog).map(|run| run.taken(outputs(row)));
             let taken = self.taken.entry(key(row)).or_insert_with(run).clone()?;
             return taken.figure(metric, row).map(memory).ok_or_else(none);
         }

@@ -1,6 +1,6 @@
 //! What a PyTorch program takes: the model's operators as events of allocation, replayed.
 
-use nearside_architecture::{Graph, Shape};
+use nearside_architecture::{Graph, Operator, Shape};
 use nearside_catalog::Catalog;
 use nearside_estimate::Calibration;
 use nearside_estimate::allocator::caching::{self, Segments};
@@ -46,6 +46,7 @@ impl Run {
         let graph = architecture
             .graph(shape(row, task)?)
             .ok_or_else(|| "its family has no graph yet".to_owned())?;
+        let graph = if task == Task::Infer { without_cache(graph) } else { graph };
         let trained = match task {
             Task::Training(trained) => trained,
             _ => Trained::Nothing,
@@ -86,10 +87,9 @@ impl Run {
         }
     }
 
-    /// What the allocator takes for a program on a device, which keeps its outputs in a variable and
-    /// has called cuBLAS.
-    pub(crate) fn taken(&self) -> Taken {
-        let program = Program { workspace: CUBLAS_WORKSPACE, outputs: Outputs::Held };
+    /// What the allocator takes for a program that has called cuBLAS.
+    pub(crate) fn taken(&self, outputs: Outputs) -> Taken {
+        let program = Program { workspace: CUBLAS_WORKSPACE, outputs };
         let replayed = self.replay(&program);
         let taken = caching::replay(&replayed.events, replayed.steady, Segments::Fixed);
         Taken { allocated: taken.allocated, reserved: taken.reserved }
@@ -146,6 +146,25 @@ impl Taken {
     }
 }
 
+/// The same model where no key and value is kept: a plain forward pass.
+fn without_cache(mut graph: Graph) -> Graph {
+    for node in &mut graph.nodes {
+        match &mut node.operator {
+            Operator::Attention(shape) => shape.cached = 0,
+            Operator::ClassicAttention(attention) => attention.shape.cached = 0,
+            _ => {}
+        }
+    }
+    graph
+}
+
+/// Measured programs keep the model's outputs in a variable until the step is over; traced ones, whose
+/// requests were replayed without a device, let go of them.
+pub(crate) fn outputs(row: &Row) -> Outputs {
+    let traced = row.cell("device").is_empty() || row.cell("source").contains("trace");
+    if traced { Outputs::Dropped } else { Outputs::Held }
+}
+
 /// What the driver's context takes.
 fn context(row: &Row) -> Span<f64> {
     let context = match row.cell("device").to_ascii_lowercase().ends_with("t4") {
@@ -168,7 +187,8 @@ fn shape(row: &Row, task: Task) -> Result<Shape, Reason> {
         _ => row.number("sequence", 1)?,
     };
     let shape = match task {
-        Task::Training(_) => Shape::training(batch, sequence),
+        // A plain forward pass scores every token.
+        Task::Training(_) | Task::Infer => Shape::training(batch, sequence),
         _ => Shape::prompt(batch, sequence),
     };
     // Encoder-decoders read the sequence and write the context; other families have no such thing.

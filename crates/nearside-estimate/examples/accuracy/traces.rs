@@ -29,6 +29,8 @@ pub(crate) fn translated(trace: &Row) -> Vec<Row> {
         None => (trace.cell("dtype").to_owned(), ""),
     };
     let attention = match trace.cell("attn") {
+        // Images are never padded.
+        "sdpa" if is_of_images(trace.cell("model")) => "fused",
         "sdpa" => "masked",
         "-" => "",
         kernel => kernel,
@@ -66,5 +68,7 @@ pub(crate) fn translated(trace: &Row) -> Vec<Row> {
 }
 
 fn is_of_images(name: &str) -> bool {
-    ["resnet", "mobilenet", "efficientnet", "convnext", "vit"].iter().any(|it| name.starts_with(it))
+    ["resnet", "mobilenet", "efficientnet", "convnext", "vit", "unet"]
+        .iter()
+        .any(|it| name.starts_with(it))
 }
