@@ -55,6 +55,8 @@ pub enum Positions {
     Rotary,
     /// The same, with a table of its own for layers that see only a window (Gemma 3).
     RotaryBySight,
+    /// The same, with one table that stays in 32 bits (OLMo 2).
+    RotaryWide,
     /// A learned table with that many rows.
     Learned(u64),
 }
@@ -64,6 +66,8 @@ pub enum Positions {
 pub enum Norm {
     /// Root mean square, a scale per channel.
     Rms,
+    /// The same, scaled in 32 bits before it is narrowed again (`torch.nn.RMSNorm`).
+    MixedRms,
     /// Layer norm, a scale and a bias per channel.
     Layer,
     /// Layer norm without parameters.
@@ -184,6 +188,17 @@ pub struct LatentAttention {
     pub plain_dim: u64,
     /// Width of a value head.
     pub value_dim: u64,
+    /// How pairs of elements are rotated.
+    pub rotation: Rotation,
+}
+
+/// How a framework rotates neighbouring elements by their position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rotation {
+    /// As complex numbers of 32-bit parts (DeepSeek V2).
+    Complex,
+    /// Even and odd elements by themselves (DeepSeek V3).
+    Interleaved,
 }
 
 /// What happens to each token.

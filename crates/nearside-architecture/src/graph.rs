@@ -6,12 +6,19 @@
 mod builder;
 mod convolutional;
 mod decoder;
+mod dit;
 mod encoder;
+mod flux;
+mod image;
+mod image_transformer;
+mod joint;
 mod latent;
 mod mixture;
+mod modulated;
 mod speech;
 mod text_to_text;
-mod image_transformer;
+mod unet;
+mod vae;
 
 use nearside_units::Flops;
 
@@ -107,6 +114,8 @@ pub struct Node {
     pub outputs: Vec<ValueId>,
     /// In which block; the embedding, the last norm and the output layer are in none.
     pub layer: Option<usize>,
+    /// The node whose parameters it uses once more, if it has none of its own.
+    pub shared: Option<usize>,
 }
 
 /// A value that a caller's variable keeps until that node is about to run.
@@ -116,6 +125,8 @@ pub struct Held {
     pub value: ValueId,
     /// Index of the node before which it is let go.
     pub until: usize,
+    /// The block that lets it go.
+    pub layer: Option<usize>,
 }
 
 /// What a model is trained to lessen.
@@ -190,6 +201,15 @@ impl Graph {
         node.operator.flops(rows, width)
     }
 
+    /// The same beside parameters that are loaded and idle, each of so many elements.
+    #[must_use]
+    pub fn beside(mut self, idle: Vec<u64>) -> Self {
+        let operator = Operator::Idle(idle);
+        let (inputs, outputs) = (Vec::new(), Vec::new());
+        self.nodes.push(Node { operator, inputs, outputs, layer: None, shared: None });
+        self
+    }
+
     /// Elements that the key-value cache keeps for the whole batch when each sequence has `context`
     /// tokens.
     #[must_use]
@@ -212,7 +232,10 @@ impl Node {
     /// The parameters it owns.
     #[must_use]
     pub fn parameters(&self) -> Vec<Parameter> {
-        self.operator.parameters()
+        match self.shared {
+            Some(_) => Vec::new(),
+            None => self.operator.parameters(),
+        }
     }
 
     fn elements(&self) -> u64 {
@@ -225,7 +248,7 @@ mod tests {
     use super::*;
     use crate::{
         Activation, Attention, Decoder, Dense, Dropout, FeedForward, GroupedAttention,
-        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions,
+        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, Rotation,
     };
 
     fn decoder(layers: Vec<Layer>) -> Decoder {
@@ -312,6 +335,7 @@ mod tests {
             rotary_dim: 64,
             plain_dim: 128,
             value_dim: 128,
+            rotation: Rotation::Interleaved,
         });
         assert_eq!(cached(vec![layer(attention); 61], 1, 100), 35_136 * 100);
     }

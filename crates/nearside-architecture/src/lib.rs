@@ -7,6 +7,7 @@
 
 pub mod convolutional;
 mod decoder;
+mod denoising_transformer;
 mod dtype;
 mod encoder;
 mod error;
@@ -14,13 +15,20 @@ mod graph;
 pub mod header;
 mod image_transformer;
 mod operator;
+mod pipeline;
 mod speech;
 mod text_to_text;
+mod unet;
+mod vae;
 
 pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, GroupedAttention,
-    LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Scoring,
+    LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Rotation,
+    Scoring,
+};
+pub use denoising_transformer::{
+    ClassTransformer, DenoisingTransformer, FluxTransformer, JointTransformer,
 };
 pub use dtype::Dtype;
 pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle};
@@ -31,8 +39,11 @@ pub use operator::{
     Activation, AttentionShape, ClassicAttention, Convolution, DistanceBias, Linear, Operator,
     Parameter, Projection, Sight, Softmax,
 };
+pub use pipeline::{Component, PicturePass, Pipeline};
 pub use speech::Speech;
 pub use text_to_text::TextToText;
+pub use unet::{AddedCondition, SpatialTransformer, Unet, UnetBlock};
+pub use vae::{Coding, Vae};
 
 /// What a model is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +60,14 @@ pub enum Architecture {
     Convolutional(ConvolutionalNetwork),
     /// An image classifier made of attention.
     ImageTransformer(ImageTransformer),
+    /// A U-Net that predicts noise in a latent image.
+    Unet(Unet),
+    /// A transformer that predicts noise in a latent image.
+    DenoisingTransformer(DenoisingTransformer),
+    /// An autoencoder between pictures and latent images.
+    Vae(Vae),
+    /// Several models that make one picture.
+    Pipeline(Pipeline),
     /// A family that loads but is not estimated yet.
     Other {
         /// The family as its file names it, as in `whisper`.
@@ -93,6 +112,12 @@ impl Architecture {
             Self::Speech(model) => Some(Graph::of_speech(model, shape)),
             Self::Convolutional(network) => Some(network.graph(shape)),
             Self::ImageTransformer(model) => Some(model.graph(shape)),
+            Self::Unet(unet) => Some(Graph::of_unet(unet, shape)),
+            Self::DenoisingTransformer(transformer) => {
+                Some(Graph::of_denoising_transformer(transformer, shape))
+            }
+            Self::Vae(vae) => Some(Graph::of_vae(vae, Coding::Decode, shape)),
+            Self::Pipeline(pipeline) => pipeline.denoising(shape),
             Self::Other { .. } => None,
         }
     }

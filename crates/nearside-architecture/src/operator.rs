@@ -102,6 +102,18 @@ pub enum Operator {
     Slices,
     /// The logistic function.
     Gate,
+    /// Kept in a cache for later tokens.
+    Cached,
+    /// Parts of every head side by side.
+    JoinHeads,
+    /// Keys of every head, filled with their own part and one that all heads share.
+    FillHeads,
+    /// Rotates pairs of elements as complex numbers: value, cosines, sines.
+    ComplexRotary,
+    /// Rotates pairs of elements, even ones and odd ones by themselves: value, cosines, sines.
+    InterleavedRotary,
+    /// Sines and cosines of positions in 32 bits: makes two values.
+    WideRotaryTable,
     /// Rotates the first elements of every head, passes the others and puts them side by side.
     PartialRotary {
         /// Width of a head.
@@ -169,6 +181,23 @@ pub enum Operator {
     /// Attention of a value to itself with its projections, queries, keys and values in one
     /// product (`torch.nn.MultiheadAttention`).
     MultiheadAttention(AttentionShape),
+    /// Sines and cosines of a number, such as the step of a diffusion, at several frequencies.
+    Waves,
+    /// A sum with a number.
+    Shift,
+    /// Some rows of every sequence.
+    Slice,
+    /// Adds a fixed row per position, from a table in 32 bits that is loaded with the weights.
+    FixedPositions {
+        /// Rows of the table.
+        rows: u64,
+    },
+    /// Sines and cosines of positions along several axes: makes two values.
+    AxisTable,
+    /// Rotates pairs of neighbouring elements by their position: value, cosines, sines.
+    PairRotary,
+    /// Parameters that are loaded and do nothing in this pass, each of so many elements.
+    Idle(Vec<u64>),
 }
 
 /// A pointwise nonlinearity.
@@ -257,6 +286,8 @@ pub enum Projection {
     Router,
     /// Scores of experts, in 32 bits whatever the type of the model.
     WideRouter,
+    /// What a time step, a class or a pooled text does to a stream.
+    Modulation,
     /// To the vocabulary, with weights of its own.
     Output,
     /// To the vocabulary, with the weights of the embedding table.
@@ -458,7 +489,7 @@ impl Operator {
                 vec![Parameter::dense(rows * width, true)]
             }
             Self::Norm {
-                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms,
+                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms,
                 width,
             } => {
                 vec![Parameter::dense(*width, false)]
@@ -499,6 +530,12 @@ impl Operator {
             | Self::Resample
             | Self::Slices
             | Self::Gate
+            | Self::Cached
+            | Self::JoinHeads
+            | Self::FillHeads
+            | Self::ComplexRotary
+            | Self::InterleavedRotary
+            | Self::WideRotaryTable
             | Self::PartialRotary { .. }
             | Self::Counting { .. }
             | Self::Indices
@@ -512,7 +549,16 @@ impl Operator {
             | Self::StochasticDepth(_)
             | Self::Transpose
             | Self::Pad
+            | Self::Waves
+            | Self::Shift
+            | Self::Slice
+            | Self::FixedPositions { .. }
+            | Self::AxisTable
+            | Self::PairRotary
             | Self::AveragePool => Vec::new(),
+            Self::Idle(parameters) => {
+                parameters.iter().map(|elements| Parameter::dense(*elements, true)).collect()
+            }
             Self::LearnedTokens { count, width } => {
                 vec![Parameter::dense(*width, false); usize::try_from(*count).unwrap_or(0)]
             }
@@ -537,13 +583,25 @@ impl Operator {
             Self::Attention(attention) => attention.operations(),
             Self::ClassicAttention(attention) => attention.shape.operations(),
             Self::Norm { .. } => 5.0 * elements,
-            Self::Rotary | Self::PartialRotary { .. } => 3.0 * elements,
-            Self::Activation(_) | Self::Gate | Self::SoftCap | Self::RotaryTable => 4.0 * elements,
+            Self::Rotary
+            | Self::PartialRotary { .. }
+            | Self::PairRotary
+            | Self::ComplexRotary
+            | Self::InterleavedRotary => 3.0 * elements,
+            Self::Activation(_)
+            | Self::Gate
+            | Self::SoftCap
+            | Self::RotaryTable
+            | Self::AxisTable
+            | Self::WideRotaryTable
+            | Self::Waves => 4.0 * elements,
             Self::Multiply
             | Self::Add
             | Self::Scale
             | Self::LearnedScale { .. }
             | Self::Dropout
+            | Self::Shift
+            | Self::FixedPositions { .. }
             | Self::Resample
             | Self::Mean
             | Self::MaxPool
@@ -580,6 +638,11 @@ impl Operator {
             | Self::Copy
             | Self::Transpose
             | Self::LearnedTokens { .. }
+            | Self::Slice
+            | Self::Idle(_)
+            | Self::Cached
+            | Self::JoinHeads
+            | Self::FillHeads
             | Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

@@ -169,8 +169,8 @@ mod tests {
         let table = decoder.vocabulary * decoder.hidden;
         let output = if decoder.tied_embeddings { 0 } else { table };
         let positions = match decoder.positions {
-            Positions::Rotary | Positions::RotaryBySight => 0,
             Positions::Learned(rows) => rows * decoder.hidden,
+            _ => 0,
         };
         let layers: u64 = decoder.layers.iter().map(|layer| count_layer(decoder, layer)).sum();
         let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();

@@ -15,7 +15,7 @@ use nearside_estimate::timeline::{
     Outputs, Passes, Program, Replayed, TrainingStep, inference, training,
 };
 use nearside_units::Bytes;
-use nearside_workload::{Adapter, AdapterTargets, Recipe};
+use nearside_workload::{Adapter, AdapterMethod, AdapterTargets, Recipe, VocabularyLoss};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -39,12 +39,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         optimizer: word(4).parse()?,
         attention: word(2).parse()?,
         checkpointing: word(3).parse()?,
+        loss: match word(10).parse() {
+            Ok(tokens) => VocabularyLoss::Chunked { tokens },
+            Err(_) => VocabularyLoss::Whole,
+        },
     };
     let trained = match word(1) {
         "full" => Trained::Everything,
-        "lora" => Trained::Adapters(Adapter { rank: 16, targets: AdapterTargets::Linear }),
+        "lora" => Trained::Adapters(Adapter {
+            rank: 16,
+            targets: AdapterTargets::Linear,
+            method: AdapterMethod::Lora,
+        }),
+        "dora" => {
+            let targets = AdapterTargets::Linear;
+            Trained::Adapters(Adapter { rank: 16, targets, method: AdapterMethod::Dora })
+        }
         "lora-attention" | "qlora-attention" => {
-            Trained::Adapters(Adapter { rank: 32, targets: AdapterTargets::Attention })
+            let targets = AdapterTargets::Attention;
+            Trained::Adapters(Adapter { rank: 32, targets, method: AdapterMethod::Lora })
         }
         _ => Trained::Nothing,
     };

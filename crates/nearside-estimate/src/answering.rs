@@ -15,6 +15,7 @@ use crate::engine::llama_cpp::{
 };
 use crate::estimate::Device;
 use crate::lowering::{Trained, lower};
+use crate::pictures;
 use crate::tape::{Category, Kernel, Tape, Work};
 use crate::timeline;
 
@@ -27,6 +28,9 @@ pub(crate) fn of_evaluation(
     place: Device,
 ) -> Result<Demand, NotEstimated> {
     let rounds = batch.requests.div_ceil(batch.batch) as f64;
+    if pictures::are_made(architecture(workload)?) {
+        return pictures::demand(workload, Shape::images(batch.batch, None), rounds);
+    }
     let request = Request { prompt: batch.prompt, output: batch.output };
     let shape = match architecture(workload)?.answers() {
         Answers::Written => Shape::reading(batch.batch, batch.prompt, 1),
@@ -41,6 +45,10 @@ pub(crate) fn of_serving(
     serving: &Serving,
     place: Device,
 ) -> Result<Demand, NotEstimated> {
+    if pictures::are_made(architecture(workload)?) {
+        let rounds = serving.requests as f64 / serving.concurrency.max(1) as f64;
+        return pictures::demand(workload, Shape::images(serving.concurrency, None), rounds);
+    }
     let request = Request { prompt: serving.prompt, output: serving.output };
     let (together, requests) = (serving.concurrency, serving.requests as f64);
     let decoded = requests / together as f64;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use nearside_architecture::{Architecture, Dtype, Graph, Operator, Shape};
+use nearside_architecture::{Architecture, Component, Dtype, Graph, Operator, Shape};
 use nearside_units::{Bytes, Flops};
 use nearside_workload::{AttentionKernel, Custom, Preparation, Recipe, Task, Training, Workload};
 use thiserror::Error;
@@ -261,7 +261,7 @@ pub(crate) fn bounded(
     architecture.graph(shape).ok_or_else(|| not_built(architecture))
 }
 
-fn not_built(architecture: &Architecture) -> NotEstimated {
+pub(crate) fn not_built(architecture: &Architecture) -> NotEstimated {
     let family = match architecture {
         Architecture::Other { family, .. } => family.clone(),
         Architecture::Decoder(_) => "decoder".to_owned(),
@@ -270,6 +270,19 @@ fn not_built(architecture: &Architecture) -> NotEstimated {
         Architecture::Speech(_) => "speech".to_owned(),
         Architecture::Convolutional(network) => network.family.clone(),
         Architecture::ImageTransformer(model) => model.family.clone(),
+        Architecture::Unet(_) => "U-Net".to_owned(),
+        Architecture::DenoisingTransformer(_) => "image transformer".to_owned(),
+        Architecture::Vae(_) => "autoencoder".to_owned(),
+        Architecture::Pipeline(pipeline) => {
+            let unknown = |component: &&Component| {
+                component.architecture.graph(Shape::images(1, None)).is_none()
+            };
+            let found = pipeline.components.iter().find(unknown);
+            return found.map_or_else(
+                || NotEstimated::Family { family: pipeline.class.clone() },
+                |component| not_built(&component.architecture),
+            );
+        }
     };
     NotEstimated::Family { family }
 }

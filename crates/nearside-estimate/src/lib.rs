@@ -24,6 +24,7 @@ pub mod measured;
 pub mod observation;
 pub mod optimizer;
 pub mod ownership;
+mod pictures;
 pub mod roofline;
 pub mod tape;
 mod technique;

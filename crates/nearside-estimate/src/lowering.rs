@@ -16,9 +16,11 @@ mod adapter;
 mod attention;
 mod classic_attention;
 mod convolution;
+mod diffusion;
 mod distance;
 mod experts;
 mod image;
+mod latent;
 mod linear;
 mod lookup;
 mod loss;
@@ -30,9 +32,11 @@ mod pointwise;
 mod position;
 mod rearrange;
 
-use nearside_architecture::{Dtype, Graph, Node, Operator, Value, ValueId};
+use std::collections::VecDeque;
+
+use nearside_architecture::{Dtype, Graph, Loss, Node, Operator, Value, ValueId};
 use nearside_units::Bytes;
-use nearside_workload::{Adapter, Checkpointing, Recipe};
+use nearside_workload::{Adapter, Checkpointing, Recipe, VocabularyLoss};
 
 use crate::tape::{Category, Flow, Origin, Tape, Tensor, TensorId};
 use op::Op;
@@ -70,6 +74,8 @@ pub fn lower(graph: &Graph, recipe: &Recipe, trained: Trained) -> Tape {
         heads_first: Vec::new(),
         routing: None,
         table: None,
+        owned: Vec::with_capacity(graph.nodes.len()),
+        repeated: VecDeque::new(),
         casts: Vec::new(),
         returned_late: Vec::new(),
     };
@@ -132,6 +138,10 @@ struct Lowering<'graph> {
     routing: Option<experts::Routing>,
     /// The embedding table, which a tied output layer uses again.
     table: Option<TensorId>,
+    /// The weights of every node so far.
+    owned: Vec<Vec<TensorId>>,
+    /// Weights that the current node uses once more, in order.
+    repeated: VecDeque<TensorId>,
     /// Narrow copies of weights that autocast keeps for the pass.
     casts: Vec<(TensorId, TensorId)>,
     /// What an attention returned besides its output: the caller holds it until the block ends.
@@ -146,31 +156,44 @@ impl Lowering<'_> {
     fn run(&mut self) {
         let mut held = self.graph.held.iter().peekable();
         let mut layer = None;
+        let mut chunked = false;
         for (index, node) in self.graph.nodes.iter().enumerate() {
             if node.layer != layer {
                 let late = std::mem::take(&mut self.returned_late);
                 self.tape.hold(&late);
             }
             while let Some(next) = held.next_if(|held| held.until <= index) {
+                self.enter_layer(&mut layer, next.layer);
                 self.hold_value(next.value);
             }
-            if node.layer != layer {
-                self.end_layer(layer.is_some());
-                layer = node.layer;
+            self.enter_layer(&mut layer, node.layer);
+            let vocabulary =
+                matches!(&node.operator, Operator::Linear(linear) if linear.role.is_vocabulary());
+            if vocabulary {
+                self.leave_model();
             }
-            match &node.operator {
-                Operator::Linear(linear) if linear.role.is_vocabulary() => self.leave_model(),
-                _ => {}
+            match (vocabulary, self.recipe.loss, self.training()) {
+                (true, VocabularyLoss::Chunked { tokens }, true) => {
+                    self.chunked_loss(node, index, tokens);
+                    chunked = true;
+                    break;
+                }
+                _ => self.recomputed_alone(index, node),
             }
-            self.node(index, node);
         }
-        self.tape.returned = self.last_tensor();
+        if !chunked {
+            self.tape.returned = self.last_tensor();
+        }
         let late: Vec<_> = held.map(|held| held.value).collect();
-        if self.training() {
+        // A model that knows its loss computes it before it lets its variables go.
+        if self.graph.loss == Loss::MeanSquare {
+            late.iter().for_each(|value| self.hold_value(*value));
+        }
+        if self.training() && !chunked {
             self.loss();
         }
-        for value in late {
-            self.hold_value(value);
+        if self.graph.loss != Loss::MeanSquare {
+            late.iter().for_each(|value| self.hold_value(*value));
         }
         let returned: Vec<_> = self.tape.returned.into_iter().collect();
         self.tape.hold(&returned);
@@ -178,6 +201,20 @@ impl Lowering<'_> {
             std::mem::take(&mut self.casts).into_iter().map(|(_, cast)| cast).collect();
         self.tape.hold(&casts);
         self.end_layer(false);
+    }
+
+    /// A node, recomputed by itself where it is the attention that is to be recomputed.
+    fn recomputed_alone(&mut self, index: usize, node: &Node) {
+        let alone = self.training()
+            && self.recipe.checkpointing == Checkpointing::Attention
+            && matches!(node.operator, Operator::Attention(_));
+        if alone {
+            self.tape.end_segment(false);
+        }
+        self.node(index, node);
+        if alone {
+            self.tape.end_segment(true);
+        }
     }
 
     /// The inner model returns: its masks and positions are let go.
@@ -192,6 +229,14 @@ impl Lowering<'_> {
     fn hold_value(&mut self, value: ValueId) {
         let tensors: Vec<_> = self.tensors[value.0].into_iter().collect();
         self.tape.hold(&tensors);
+    }
+
+    /// Ends the current block where another one begins.
+    fn enter_layer(&mut self, current: &mut Option<usize>, next: Option<usize>) {
+        if next != *current {
+            self.end_layer(current.is_some());
+            *current = next;
+        }
     }
 
     /// Ends a block, which may be recomputed as a whole.
@@ -223,12 +268,25 @@ impl Lowering<'_> {
         self.tape.tensor(Tensor { storage, elements, dtype, differentiable: false, origin })
     }
 
+    /// Whole numbers that the caller brings: words, steps, classes.
+    fn whole_numbers(&mut self, id: ValueId) -> TensorId {
+        let numbers = match self.tensors[id.0] {
+            Some(numbers) => numbers,
+            None => self.input(self.graph.values[id.0].rows, Dtype::I64),
+        };
+        self.tensors[id.0] = Some(numbers);
+        numbers
+    }
+
     fn node(&mut self, index: usize, node: &Node) {
+        self.repeated = node.shared.map_or_else(VecDeque::new, |of| self.owned[of].clone().into());
+        self.owned.push(Vec::new());
         let value = self.graph.output(node);
         let output = match &node.operator {
             Operator::Embedding { .. } => self.embedding(node, value),
             Operator::PositionTable { .. } => self.position_table(node, value),
-            Operator::RotaryTable => return self.rotary_table(node),
+            Operator::RotaryTable => return self.rotary_table(node, self.numbers.stream),
+            Operator::WideRotaryTable => return self.rotary_table(node, Dtype::F32),
             Operator::Split => return self.split(node),
             Operator::Mask => return self.make_masks(),
             Operator::Slices => return self.slices(node),
@@ -248,6 +306,9 @@ impl Lowering<'_> {
             Operator::DistanceBias(bias) => self.distance_bias(*bias, value),
             Operator::NoBias => self.no_bias(value),
             Operator::Recall => self.recalled(value),
+            Operator::Waves => self.waves(node, value),
+            Operator::AxisTable => return self.axis_table(node),
+            Operator::Idle(parameters) => return self.idle(parameters),
             Operator::Heads => self.heads(index, node),
             _ => {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
@@ -275,6 +336,12 @@ impl Lowering<'_> {
             Operator::Attention(attention) => self.attention(node, attention, inputs, value),
             Operator::Rotary => self.rotary(inputs, value),
             Operator::Gate => self.logistic(inputs[0], value),
+            Operator::Cached if self.training() => inputs[0],
+            Operator::Cached => self.cached(value.elements(), inputs[0]),
+            Operator::JoinHeads => self.joined_heads(inputs, value),
+            Operator::FillHeads => self.filled_heads(inputs, value),
+            Operator::ComplexRotary => self.complex_rotary(inputs, value),
+            Operator::InterleavedRotary => self.interleaved_rotary(inputs, value),
             Operator::PartialRotary { head, rotated } => {
                 self.partial_rotary(inputs, value, [*head, *rotated])
             }
@@ -317,9 +384,14 @@ impl Lowering<'_> {
                 self.sum(&[inputs[0], learned], value)
             }
             Operator::MultiheadAttention(attention) => self.multihead(attention, inputs[0]),
+            Operator::Shift => self.shifted(inputs[0], value),
+            Operator::Slice => self.last_rows(inputs[0], value),
+            Operator::FixedPositions { rows } => self.fixed_positions(*rows, inputs[0], value),
+            Operator::PairRotary => self.pair_rotary(inputs, value),
             Operator::Embedding { .. }
             | Operator::PositionTable { .. }
             | Operator::RotaryTable
+            | Operator::WideRotaryTable
             | Operator::Heads
             | Operator::Split
             | Operator::Slices
@@ -333,6 +405,9 @@ impl Lowering<'_> {
             | Operator::NoBias
             | Operator::Recall
             | Operator::PaddingMask
+            | Operator::Waves
+            | Operator::AxisTable
+            | Operator::Idle(_)
             | Operator::Mask => inputs[0],
         }
     }
@@ -345,6 +420,17 @@ impl Lowering<'_> {
 
     /// A weight in memory. Scales of a 4-bit one stand beside it (bitsandbytes `QuantState`).
     fn leaf(&mut self, elements: u64, dtype: Dtype, differentiable: bool) -> TensorId {
+        if let Some(weight) = self.repeated.pop_front() {
+            return weight;
+        }
+        let leaf = self.new_leaf(elements, dtype, differentiable);
+        if let Some(owned) = self.owned.last_mut() {
+            owned.push(leaf);
+        }
+        leaf
+    }
+
+    fn new_leaf(&mut self, elements: u64, dtype: Dtype, differentiable: bool) -> TensorId {
         let packed = dtype.is_normal_float();
         let bytes = if packed { Bytes::new(elements.div_ceil(2)) } else { dtype.bytes(elements) };
         let storage = self.tape.storage(bytes, Category::Weights);
@@ -364,6 +450,17 @@ impl Lowering<'_> {
         weight
     }
 
+    /// Weights that this pass does not use; no gradient reaches them.
+    fn idle(&mut self, parameters: &[u64]) {
+        let dtype = match self.training() {
+            true => self.numbers.products,
+            false => self.numbers.parameters,
+        };
+        for elements in parameters {
+            self.leaf(*elements, dtype, false);
+        }
+    }
+
     /// The same numbers in another type: nothing happens where they have it already.
     fn cast(&mut self, input: TensorId, dtype: Dtype) -> TensorId {
         let tensor = self.tape.of(input);
@@ -377,12 +474,7 @@ impl Lowering<'_> {
     }
 
     fn embedding(&mut self, node: &Node, value: Value) -> TensorId {
-        let rows = self.graph.values[node.inputs[0].0].rows;
-        let ids = match self.tensors[node.inputs[0].0] {
-            Some(ids) => ids,
-            None => self.input(rows, Dtype::I64),
-        };
-        self.tensors[node.inputs[0].0] = Some(ids);
+        let ids = self.whole_numbers(node.inputs[0]);
         let table = self.table_weight(node);
         self.table = Some(table);
         let dtype = self.numbers.stream;
@@ -397,7 +489,7 @@ impl Lowering<'_> {
 
     /// A table of rows: a quantized file stores it quantized as well.
     fn table_weight(&mut self, node: &Node) -> TensorId {
-        let elements = node.parameters().iter().map(|parameter| parameter.elements).sum();
+        let elements = node.operator.parameters().iter().map(|parameter| parameter.elements).sum();
         let dtype = match self.trained {
             Trained::Nothing if !self.recipe.weights.is_normal_float() => self.recipe.weights,
             _ => self.numbers.parameters,

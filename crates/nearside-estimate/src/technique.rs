@@ -2,7 +2,8 @@
 
 use nearside_architecture::Dtype;
 use nearside_workload::{
-    Adapter, AdapterTargets, AttentionKernel, Checkpointing, Recipe, Task, Training, Workload,
+    Adapter, AdapterMethod, AdapterTargets, AttentionKernel, Checkpointing, Recipe, Task, Training,
+    Workload,
 };
 
 /// A change that needs less memory.
@@ -82,7 +83,8 @@ fn one_at_a_time(workload: &Workload, training: Training) -> Workload {
 
 /// Fewer trained weights, then weights in fewer bits.
 fn adapters(workload: &Workload) -> Vec<Technique> {
-    let adapter = Adapter { rank: 16, targets: AdapterTargets::Linear };
+    let adapter =
+        Adapter { rank: 16, targets: AdapterTargets::Linear, method: AdapterMethod::Lora };
     let lora = |training: Training| Technique {
         name: "LoRA (rank 16), checkpointing, batch 1".to_owned(),
         price: "trains adapters only",

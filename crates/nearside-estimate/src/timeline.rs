@@ -401,8 +401,7 @@ impl<'tape> Replay<'tape> {
         let tape = self.tape;
         let Some(last) = steps.iter().rposition(|step| !step.saved.is_empty()) else { return };
         // What a step saves of its inputs is saved before it runs: then it need not run.
-        let outputs = &steps[last].outputs;
-        let saves_output = steps[last].saved.iter().any(|saved| outputs.contains(saved));
+        let saves_output = saves_output(&steps[last]);
         let (again, skipped) = steps.split_at(last + usize::from(saves_output));
         let first_made = first_made(tape, segment);
         let made = |steps: &'tape [Step]| {
@@ -576,6 +575,11 @@ impl<'tape> Replay<'tape> {
             self.release(tensor);
         }
     }
+}
+
+/// Whether a step saves something that it makes.
+fn saves_output(step: &Step) -> bool {
+    step.saved.iter().any(|saved| step.outputs.contains(saved))
 }
 
 /// What the last step makes.

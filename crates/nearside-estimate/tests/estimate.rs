@@ -14,8 +14,8 @@ use nearside_units::{
     Sourced, Span, Watts,
 };
 use nearside_workload::{
-    Adapter, AdapterTargets, Checkpointing, Custom, CustomDevice, ModelRef, Preparation, Recipe,
-    Serving, Stored, Task, Training, Workload,
+    Adapter, AdapterMethod, AdapterTargets, Checkpointing, Custom, CustomDevice, ModelRef,
+    Preparation, Recipe, Serving, Stored, Task, Training, Workload,
 };
 
 fn sourced<T>(value: T) -> Sourced<T> {
@@ -91,7 +91,8 @@ fn preparation(gigabytes: u64, core_seconds_per_gb: f64, memory: Bytes) -> Workl
 
 fn lora(batch: u64) -> Workload {
     let training = Training { tokens: 1_000_000, sequence: 1024, batch, accumulation: 1 };
-    let adapter = Adapter { rank: 16, targets: AdapterTargets::Linear };
+    let adapter =
+        Adapter { rank: 16, targets: AdapterTargets::Linear, method: AdapterMethod::Lora };
     let model = model("llama-3.2-1b");
     Workload { task: Task::Lora(training, adapter), model, recipe: Recipe::default() }
 }

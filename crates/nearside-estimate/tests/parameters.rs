@@ -18,7 +18,9 @@ fn graphs_have_the_published_number_of_parameters() {
         else {
             continue;
         };
+        // Pipelines are published by their denoiser's parameters, counted below.
         let attached: u64 = match &architecture {
+            Architecture::Pipeline(_) => continue,
             Architecture::Decoder(decoder) => {
                 decoder.attached.iter().map(|part| part.parameters).sum()
             }
@@ -31,6 +33,25 @@ fn graphs_have_the_published_number_of_parameters() {
         counted += 1;
     }
     assert!(counted >= 70, "only {counted} models were counted");
+}
+
+#[test]
+fn denoisers_have_the_published_number_of_parameters() {
+    let catalog = Catalog::builtin().expect("the built-in catalog");
+    let mut counted = 0;
+    for model in catalog.models() {
+        let architecture = model.architecture().expect("a readable config");
+        let (Architecture::Pipeline(pipeline), Some(published)) =
+            (architecture, model.published_parameters)
+        else {
+            continue;
+        };
+        let denoiser = pipeline.denoiser().expect("a denoiser");
+        let graph = denoiser.architecture.graph(Shape::images(1, None)).expect("a graph");
+        assert_eq!(graph.parameter_count(), published, "{}", model.name);
+        counted += 1;
+    }
+    assert_eq!(counted, 4, "pipelines of the catalog");
 }
 
 #[test]

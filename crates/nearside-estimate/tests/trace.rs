@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use nearside_architecture::{Architecture, Dtype, Graph, Shape};
+use nearside_architecture::{Dtype, Shape};
 use nearside_catalog::Catalog;
 use nearside_estimate::lowering::{Trained, lower};
 use nearside_estimate::tape::Category;
@@ -16,7 +16,7 @@ use nearside_estimate::timeline::{
 };
 use nearside_units::Bytes;
 use nearside_workload::{
-    Adapter, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
+    Adapter, AdapterMethod, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
 };
 
 /// What the estimator says of a row.
@@ -44,12 +44,13 @@ fn number(row: &Row<'_>, column: &str) -> u64 {
 fn estimated(row: &Row<'_>) -> Estimated {
     let catalog = Catalog::builtin().expect("the built-in catalog");
     let model = catalog.model(row["model"]).expect("a model of the catalog");
-    let Ok(Architecture::Decoder(decoder)) = model.architecture() else { panic!("a decoder") };
+    let architecture = model.architecture().expect("a readable config");
     let (weights, compute) = match row["dtype"] {
         "float32+amp" => (Dtype::F32, Dtype::Bf16),
         name => (name.parse().expect("a type"), name.parse().expect("a type")),
     };
     let recipe = Recipe {
+        loss: nearside_workload::VocabularyLoss::Whole,
         weights,
         compute,
         cache: compute,
@@ -67,10 +68,15 @@ fn estimated(row: &Row<'_>) -> Estimated {
             "1" => Checkpointing::Full,
             _ => Checkpointing::None,
         },
+        ..Recipe::default()
     };
     let trained = match row["task"] {
         "full" => Trained::Everything,
-        "lora" => Trained::Adapters(Adapter { rank: 16, targets: AdapterTargets::Linear }),
+        "lora" => Trained::Adapters(Adapter {
+            rank: 16,
+            targets: AdapterTargets::Linear,
+            method: AdapterMethod::Lora,
+        }),
         _ => Trained::Nothing,
     };
     let (batch, sequence) = (number(row, "batch"), number(row, "seq"));
@@ -78,7 +84,8 @@ fn estimated(row: &Row<'_>) -> Estimated {
         Trained::Nothing => Shape::prompt(batch, sequence),
         _ => Shape::training(batch, sequence),
     };
-    let tape = lower(&Graph::of(&decoder, shape), &recipe, trained);
+    let graph = architecture.graph(shape).expect("a family with a graph");
+    let tape = lower(&graph, &recipe, trained);
     let program = Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped };
     let step = TrainingStep { optimizer: recipe.optimizer, passes: Passes::One };
     let replayed = match trained {

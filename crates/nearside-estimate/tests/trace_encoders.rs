@@ -62,6 +62,7 @@ fn recipe(row: &Row<'_>) -> Recipe {
     let weights = dtype(row["dtype"]);
     let compute = if row["autocast"].is_empty() { weights } else { dtype(row["autocast"]) };
     Recipe {
+        loss: nearside_workload::VocabularyLoss::Whole,
         weights,
         compute,
         cache: compute,

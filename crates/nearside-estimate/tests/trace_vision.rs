@@ -56,6 +56,7 @@ fn estimated(row: &Row) -> (Bytes, Replayed) {
         name => name.parse().expect("an optimizer"),
     };
     let recipe = Recipe {
+        loss: nearside_workload::VocabularyLoss::Whole,
         weights: row["weights"].parse().expect("a type"),
         compute,
         cache: compute,

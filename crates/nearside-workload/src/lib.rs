@@ -48,7 +48,7 @@ pub use money::{Rates, Team};
 pub use objective::{Goal, Objective};
 pub use policy::ProjectPolicy;
 pub use project::Project;
-pub use recipe::{AttentionKernel, Checkpointing, Optimizer, Recipe};
+pub use recipe::{AttentionKernel, Checkpointing, Optimizer, Recipe, VocabularyLoss};
 pub use schema::schema;
 pub use site::{
     Accelerators, HERE, Launcher, Machine, MachineSource, Ownership, Power, Site, SiteLocation,
@@ -58,8 +58,8 @@ pub use site_file::SiteFile;
 pub use sites::{SitePattern, Sites, Spot};
 pub use stage::{Input, Output, Phase, Reliance, Stage, Trial};
 pub use task::{
-    Adapter, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation, Serving, Stored,
-    Task, Training, Workload,
+    Adapter, AdapterMethod, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation,
+    Serving, Stored, Task, Training, Workload,
 };
 pub use template::init;
 pub use workload_spec::WorkloadSpec;

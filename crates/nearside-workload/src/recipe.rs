@@ -19,6 +19,8 @@ pub struct Recipe {
     pub attention: AttentionKernel,
     /// What is recomputed in the backward pass instead of kept.
     pub checkpointing: Checkpointing,
+    /// How the loss over the vocabulary is computed.
+    pub loss: VocabularyLoss,
 }
 
 impl Default for Recipe {
@@ -31,6 +33,7 @@ impl Default for Recipe {
             optimizer: Optimizer::AdamW,
             attention: AttentionKernel::Fused,
             checkpointing: Checkpointing::None,
+            loss: VocabularyLoss::Whole,
         }
     }
 }
@@ -99,10 +102,26 @@ pub enum Checkpointing {
     None,
     /// Every block: only its input is kept.
     Full,
+    /// Attention between its projections: only queries, keys and values are kept.
+    Attention,
+}
+
+/// How the loss over the vocabulary is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VocabularyLoss {
+    /// Scores of all tokens at once.
+    Whole,
+    /// Scores and loss of so many tokens at a time, computed again in the backward pass: the scores
+    /// of all tokens are never there together.
+    Chunked {
+        /// Tokens at a time.
+        tokens: u64,
+    },
 }
 
 impl Checkpointing {
-    const NAMES: [(Self, &'static str); 2] = [(Self::None, "none"), (Self::Full, "full")];
+    const NAMES: [(Self, &'static str); 3] =
+        [(Self::None, "none"), (Self::Full, "full"), (Self::Attention, "attention")];
 }
 
 named!(Optimizer, "optimizer");

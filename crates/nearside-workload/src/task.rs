@@ -97,6 +97,17 @@ pub struct Adapter {
     pub rank: u64,
     /// Which projections get one.
     pub targets: AdapterTargets,
+    /// How the update acts on a projection.
+    pub method: AdapterMethod,
+}
+
+/// How an update acts on a projection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdapterMethod {
+    /// It is added (LoRA).
+    Lora,
+    /// It is added, and every output is scaled to a learned length (DoRA, arXiv 2402.09353).
+    Dora,
 }
 
 /// Which projections get an adapter.

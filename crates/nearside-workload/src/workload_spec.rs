@@ -12,8 +12,8 @@ use crate::recipe::{AttentionKernel, Checkpointing, Optimizer, Recipe};
 use crate::scalar::Field;
 use crate::suggest;
 use crate::task::{
-    Adapter, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation, Serving, Task,
-    Training, Workload,
+    Adapter, AdapterMethod, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation,
+    Serving, Task, Training, Workload,
 };
 use crate::workload_fields::{TASKS, Takes, cache_types, training_types, weight_types};
 
@@ -203,6 +203,7 @@ impl Keys<'_, '_> {
             optimizer,
             attention,
             checkpointing: keeps,
+            ..Recipe::default()
         }
     }
 
@@ -244,6 +245,7 @@ impl Keys<'_, '_> {
         Adapter {
             rank: self.count("rank", 1..=HIGHEST_RANK),
             targets: self.section.or_assume("targets", targets, AdapterTargets::Linear, why),
+            method: AdapterMethod::Lora,
         }
     }
 

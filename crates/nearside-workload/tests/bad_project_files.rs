@@ -394,9 +394,9 @@ workload = { task = "fine-tune", model = "base", tokens = "20 M tokens", sequenc
             r#"6:85 stage.tune.workload.sequence: must be a whole number, not 1.5 | -"#,
             r#"6:98 stage.tune.workload.batch: count cannot be negative (-1) | as in batch = "8""#,
             r#"6:114 stage.tune.workload.precision: "q4_k" cannot be used here | number types: bf16, f16, f32, f64"#,
-            r#"6:134 stage.tune.workload.optimizer: unknown optimizer "adam": use adamw, adamw-plain, adamw-foreach, sgd, sgd-momentum | did you mean "adamw"?"#,
+            r#"6:134 stage.tune.workload.optimizer: unknown optimizer "adam": use adamw, adamw-plain, adamw-foreach, adamw-8bit, paged-adamw-8bit, adafactor, sgd, sgd-momentum | did you mean "adamw"?"#,
             r#"6:154 stage.tune.workload.attention: unknown attention kernel "flash": use fused, masked, eager | -"#,
-            r#"6:179 stage.tune.workload.checkpointing: unknown checkpointing "ful": use none, full | did you mean "full"?"#,
+            r#"6:179 stage.tune.workload.checkpointing: unknown checkpointing "ful": use none, full, attention | did you mean "full"?"#,
         ],
     );
     check(

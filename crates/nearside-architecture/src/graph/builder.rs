@@ -14,6 +14,8 @@ pub struct Builder {
     nodes: Vec<Node>,
     held: Vec<Held>,
     layer: Option<usize>,
+    /// The next node whose parameters are used once more.
+    shared: Option<usize>,
     batch: u64,
 }
 
@@ -27,6 +29,7 @@ impl Builder {
             nodes: Vec::new(),
             held: Vec::new(),
             layer: None,
+            shared: None,
             batch,
         }
     }
@@ -48,6 +51,26 @@ impl Builder {
         self.layer = index;
     }
 
+    /// The place of the next operator.
+    #[must_use]
+    pub const fn place(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// What follows is what began at that place, with the same parameters; `None` ends it.
+    pub const fn repeat_from(&mut self, place: Option<usize>) {
+        self.shared = place;
+    }
+
+    /// The node of which the next one is a repetition.
+    const fn repeated(&mut self) -> Option<usize> {
+        let repeated = self.shared;
+        if let Some(place) = repeated {
+            self.shared = Some(place + 1);
+        }
+        repeated
+    }
+
     /// An operator that makes several values.
     pub fn push_all(
         &mut self,
@@ -58,8 +81,8 @@ impl Builder {
         let first = self.values.len();
         self.values.extend_from_slice(outputs);
         let outputs: Vec<_> = (first..self.values.len()).map(ValueId).collect();
-        let (inputs, layer) = (inputs.to_vec(), self.layer);
-        self.nodes.push(Node { operator, inputs, outputs: outputs.clone(), layer });
+        let (inputs, layer, shared) = (inputs.to_vec(), self.layer, self.repeated());
+        self.nodes.push(Node { operator, inputs, outputs: outputs.clone(), layer, shared });
         outputs
     }
 
@@ -73,8 +96,8 @@ impl Builder {
     ) -> ValueId {
         let output = ValueId(self.values.len());
         self.values.push(Value { rows, width });
-        let (inputs, layer) = (inputs.to_vec(), self.layer);
-        self.nodes.push(Node { operator, inputs, outputs: vec![output], layer });
+        let (inputs, layer, shared) = (inputs.to_vec(), self.layer, self.repeated());
+        self.nodes.push(Node { operator, inputs, outputs: vec![output], layer, shared });
         output
     }
 
@@ -97,10 +120,17 @@ impl Builder {
         self.values[value.0]
     }
 
+    /// Sequences or images side by side.
+    #[must_use]
+    pub const fn batch(&self) -> u64 {
+        self.batch
+    }
+
     /// Keeps values up to this point, as the variables of a caller do.
     pub fn hold(&mut self, values: &[ValueId]) {
         let until = self.nodes.len();
-        self.held.extend(values.iter().map(|value| Held { value: *value, until }));
+        let layer = self.layer;
+        self.held.extend(values.iter().map(|value| Held { value: *value, until, layer }));
     }
 
     /// The graph.

@@ -62,7 +62,7 @@ impl Building<'_> {
                 let table = Operator::PositionTable { rows, width: hidden };
                 self.builder.same(table, &[embedded])
             }
-            Positions::Rotary | Positions::RotaryBySight => embedded,
+            _ => embedded,
         };
         self.builder.push_all(Operator::Mask, &[], &[]);
         self.rotary_tables();
@@ -76,7 +76,7 @@ impl Building<'_> {
     fn rotary_tables(&mut self) {
         let by_sight = match self.decoder.positions {
             Positions::Learned(_) => return,
-            Positions::Rotary => false,
+            Positions::Rotary | Positions::RotaryWide => false,
             Positions::RotaryBySight => true,
         };
         for layer in &self.decoder.layers {
@@ -89,7 +89,11 @@ impl Building<'_> {
                 continue;
             }
             let table = Value { rows: self.shape.tokens, width };
-            let made = self.builder.push_all(Operator::RotaryTable, &[], &[table, table]);
+            let operator = match self.decoder.positions {
+                Positions::RotaryWide => Operator::WideRotaryTable,
+                _ => Operator::RotaryTable,
+            };
+            let made = self.builder.push_all(operator, &[], &[table, table]);
             self.tables.push(Tables { windowed, values: [made[0], made[1]] });
         }
     }

@@ -48,27 +48,42 @@ const ACTIVE: &[&str] = &["num_experts_per_tok", "num_experts_per_token"];
 /// When it is not JSON, or a field is missing or makes no sense; the error names the field, what
 /// was found, and the line and column.
 pub fn parse(bytes: &[u8]) -> Result<Architecture, HeaderError> {
-    if bytes.len() > MAX_BYTES {
-        return Err(HeaderError::Format {
-            format: "config.json",
-            reason: format!("{} bytes, at most {MAX_BYTES} are read", bytes.len()),
-            position: Position::Text { line: 1, column: 1 },
-        });
-    }
+    bounded(bytes)?;
     let outer = Object::parse(bytes)?;
-    for parse in
-        [super::encoder::parse, super::encoder_decoder::parse, super::vision::parse]
-    {
-        if let Some(architecture) = parse(&outer)? {
+    match super::pipeline::in_one_file(&outer)? {
+        Some(pipeline) => Ok(pipeline),
+        None => model(&outer),
+    }
+}
+
+/// Complains about a file that is too long to be read.
+pub(super) fn bounded(bytes: &[u8]) -> Result<(), HeaderError> {
+    if bytes.len() <= MAX_BYTES {
+        return Ok(());
+    }
+    Err(HeaderError::Format {
+        format: "config.json",
+        reason: format!("{} bytes, at most {MAX_BYTES} are read", bytes.len()),
+        position: Position::Text { line: 1, column: 1 },
+    })
+}
+
+/// One model, not a pipeline of several: those do not hold each other.
+pub(super) fn model(outer: &Object<'_>) -> Result<Architecture, HeaderError> {
+    if let Some(found) = super::diffusion::parse(outer)? {
+        return Ok(found);
+    }
+    for parse in [super::encoder::parse, super::encoder_decoder::parse, super::vision::parse] {
+        if let Some(architecture) = parse(outer)? {
             return Ok(architecture);
         }
     }
-    let (name, family) = family(&outer)?;
+    let (name, family) = family(outer)?;
     let (Some(family), None | Some(false)) = (family, outer.flag("is_encoder_decoder")?) else {
         return Ok(Architecture::Other { family: name, parameters: None });
     };
     let text = outer.object("text_config")?;
-    let config = Config { family, fields: text.as_ref().unwrap_or(&outer), outer: &outer };
+    let config = Config { family, fields: text.as_ref().unwrap_or(outer), outer };
     match config.windows()? {
         Some(windows) => config.decoder(windows),
         None => Ok(Architecture::Other { family: name, parameters: None }),
@@ -111,7 +126,7 @@ impl Config<'_> {
         };
         let context = fields.first(CONTEXT, 1..=MAX_CONTEXT)?;
         let positions = match (family.learned_positions, context) {
-            (false, _) => family.rotary(),
+            (false, _) => family.rotary,
             (true, Some(rows)) if rows <= MAX_VOCABULARY => Positions::Learned(rows),
             (true, _) => return Err(fields.missing(CONTEXT)),
         };
@@ -237,6 +252,7 @@ impl Config<'_> {
             rotary_dim: width("qk_rope_head_dim")?,
             plain_dim: width("qk_nope_head_dim")?,
             value_dim: width("v_head_dim")?,
+            rotation: self.family.rotation,
         })
     }
 
@@ -640,7 +656,7 @@ mod tests {
         };
         assert_eq!(family("{\"model_type\": \"speecht5\"}"), "speecht5");
         assert_eq!(family("{\"model_type\": \"qwen3_next\", \"hidden_size\": 0}"), "qwen3_next");
-        assert_eq!(family("{\"_class_name\": \"UNet2DConditionModel\"}"), "UNet2DConditionModel");
+        assert_eq!(family("{\"_class_name\": \"UNet3DConditionModel\"}"), "UNet3DConditionModel");
         let hybrid = format!(
             "{{\"model_type\": \"qwen3\", {SMALL}, \"layer_types\": [\"linear_attention\",
             \"linear_attention\", \"linear_attention\", \"full_attention\"]}}"

@@ -7,7 +7,7 @@ use crate::error::Position;
 use crate::{
     Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
     FeedForward, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
-    Scoring,
+    Rotation, Scoring,
 };
 
 /// The widest residual stream that is read, in elements.
@@ -102,8 +102,10 @@ pub(super) struct Family {
     pub(super) scaled_embeddings: bool,
     /// Whether positions are a learned table.
     pub(super) learned_positions: bool,
-    /// Whether layers with a window rotate by a table of their own.
-    pub(super) rotary_by_sight: bool,
+    /// How positions enter where they are not a learned table.
+    pub(super) rotary: Positions,
+    /// How latent attention rotates.
+    pub(super) rotation: Rotation,
     /// Whether queries, keys and values come out of one product, and so gate and up.
     pub(super) packing: Packing,
     /// Whether elements are dropped in training where the file is silent.
@@ -144,7 +146,8 @@ const LLAMA: Family = Family {
     activation: Activation::Silu,
     scaled_embeddings: false,
     learned_positions: false,
-    rotary_by_sight: false,
+    rotary: Positions::Rotary,
+    rotation: Rotation::Complex,
     packing: Packing::Apart,
     dropout: false,
     wide_softmax: true,
@@ -191,6 +194,7 @@ const GEMMA: Family = Family {
 const OLMO2: Family = Family {
     model_types: &["olmo2"],
     gguf: &["olmo2"],
+    rotary: Positions::RotaryWide,
     norm: Norm::RmsWide,
     norms: NormPlacement::After,
     query_key_norm: Some(QueryKeyNorm::Projection),
@@ -316,7 +320,7 @@ const TABLE: &[Family] = &[
         gguf: &["gemma3"],
         norms: NormPlacement::Sandwich,
         query_key_norm: Some(QueryKeyNorm::Head),
-        rotary_by_sight: true,
+        rotary: Positions::RotaryBySight,
         window: WindowRule::AllButLast { group: 6, window: 4096 },
         heads: (8, 4, 256),
         vocabulary: 262_208,
@@ -335,6 +339,7 @@ const TABLE: &[Family] = &[
         gguf: &[],
         mixture: Mixture::AfterDense(3),
         scoring: Scoring::WideSigmoid,
+        rotation: Rotation::Interleaved,
         router_bias: true,
         ..DEEPSEEK_V2
     },
@@ -362,14 +367,6 @@ impl Family {
     pub(super) const fn dropouts(&self) -> Dropout {
         let Self { dropout, .. } = *self;
         Dropout { embeddings: dropout, attention: dropout, residual: dropout }
-    }
-
-    /// How positions enter where they are rotary.
-    pub(super) const fn rotary(&self) -> Positions {
-        match self.rotary_by_sight {
-            true => Positions::RotaryBySight,
-            false => Positions::Rotary,
-        }
     }
 
     /// Whether layer `index` sees only the window, in groups of that many layers.

@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{config, gguf, safetensors};
-use crate::{Architecture, HeaderError};
+use crate::{Architecture, HeaderError, Shape};
 
 const CONFIG: &str = r#"{ "model_type": "deepseek_v3", "hidden_size": 64, "num_hidden_layers": 4,
  "num_attention_heads": 4, "intermediate_size": 128, "moe_intermediate_size": 32,
@@ -17,6 +17,18 @@ const CLASSIFIER: &str = r#"{ "library": "torchvision", "model_type": "mobilenet
  "embedding_size": 16, "blocks": [{"kernel": 3, "stride": 1, "expanded": 16, "output": 16},
  {"kernel": 5, "stride": 2, "expanded": 64, "output": 24, "squeeze": true, "hardswish": true}],
  "classifier_width": 128, "image_size": 224, "num_labels": 1000, "hidden_sizes": [8, 16] }"#;
+const PIPELINE: &str = r#"{ "_class_name": "StableDiffusionXLPipeline", "scheduler": ["a", "b"],
+ "unet": { "_class_name": "UNet2DConditionModel", "sample_size": 32, "block_out_channels": [32, 64],
+  "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"], "layers_per_block": 1,
+  "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"], "attention_head_dim": [2, 4],
+  "cross_attention_dim": 64, "transformer_layers_per_block": [1, 2], "norm_num_groups": 8,
+  "addition_embed_type": "text_time", "addition_time_embed_dim": 8,
+  "projection_class_embeddings_input_dim": 96, "class_embed_type": null },
+ "vae": { "_class_name": "AutoencoderKL", "block_out_channels": [32, 32], "sample_size": 64,
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"],
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"], "norm_num_groups": 8 },
+ "transformer": { "_class_name": "FluxTransformer2DModel", "num_layers": 1,
+  "num_single_layers": 1, "num_attention_heads": 2, "attention_head_dim": 8 } }"#;
 
 const SAFETENSORS: &str = r#"{"__metadata__":{"format":"pt"},
  "a":{"dtype":"BF16","shape":[4,8],"data_offsets":[0,64]},
@@ -35,6 +47,10 @@ fn feed_config(bytes: &[u8]) {
     let result = config::parse(bytes);
     if let Ok(Architecture::Decoder(decoder)) = &result {
         assert!(decoder.layers.len() as u64 <= super::MAX_LAYERS);
+    }
+    if let Ok(pipeline @ Architecture::Pipeline(_)) = &result {
+        let passes = pipeline.picture_passes(Shape::images(1, None));
+        assert!(passes.is_none_or(|passes| passes.len() <= super::pipeline::MAX_COMPONENTS));
     }
     answers(result);
 }
@@ -97,6 +113,11 @@ proptest! {
     }
 
     #[test]
+    fn a_damaged_pipeline_gets_an_answer(bytes in damaged(PIPELINE.as_bytes().to_vec())) {
+        feed_config(&bytes);
+    }
+
+    #[test]
     fn a_damaged_safetensors_header_gets_an_answer(bytes in damaged(valid_safetensors())) {
         feed_safetensors(&bytes);
     }
@@ -119,6 +140,11 @@ proptest! {
 fn what_is_damaged_here_is_valid() {
     assert!(matches!(config::parse(CONFIG.as_bytes()), Ok(Architecture::Decoder(_))));
     assert!(matches!(config::parse(CLASSIFIER.as_bytes()), Ok(Architecture::Convolutional(_))));
+    let pipeline = config::parse(PIPELINE.as_bytes()).unwrap();
+    let passes = pipeline.picture_passes(Shape::images(1, None)).unwrap();
+    assert_eq!(passes.len(), 3);
+    let counts = passes.iter().map(|pass| pass.graph.parameter_count());
+    assert!(counts.clone().all(|count| Some(count) == counts.clone().next()), "all are loaded");
     assert!(safetensors::parse(&valid_safetensors(), None).is_ok());
     let (bytes, length) = gguf::tests::llama().finish();
     assert!(gguf::parse(&bytes, Some(length)).is_ok());

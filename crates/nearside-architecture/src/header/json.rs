@@ -48,6 +48,16 @@ impl<'a> Object<'a> {
         self.fields.len() as u64
     }
 
+    /// The whole text.
+    pub(super) const fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The names of all fields.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.keys().map(String::as_str)
+    }
+
     /// Whether a field is there, be it `null`.
     pub(super) fn mentions(&self, name: &str) -> bool {
         self.fields.contains_key(name)

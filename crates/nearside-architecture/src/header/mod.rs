@@ -5,6 +5,7 @@
 //! a weight file disagree about bytes, the weight file is right.
 
 pub mod config;
+mod diffusion;
 mod encoder;
 mod encoder_decoder;
 mod family;
@@ -14,6 +15,7 @@ mod hostile;
 mod image_transformer;
 mod inverted;
 mod json;
+pub mod pipeline;
 pub mod safetensors;
 mod vision;
 

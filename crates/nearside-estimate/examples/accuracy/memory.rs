@@ -1,6 +1,6 @@
 //! What a PyTorch program takes: the model's operators as events of allocation, replayed.
 
-use nearside_architecture::{Graph, Operator, Shape};
+use nearside_architecture::{Architecture, Coding, Graph, Operator, Shape};
 use nearside_catalog::Catalog;
 use nearside_estimate::Calibration;
 use nearside_estimate::allocator::caching::{self, Segments};
@@ -43,9 +43,14 @@ impl Run {
         let architecture = Subject::of(row, catalog)?.architecture()?;
         let recipe = row.recipe(place::flash(device))?;
         let task = row.task()?;
-        let graph = architecture
-            .graph(shape(row, task)?)
-            .ok_or_else(|| "its family has no graph yet".to_owned())?;
+        let shape = shape(row, task)?;
+        let graph = match (&architecture, task) {
+            (Architecture::Vae(vae), Task::Encode) => {
+                Some(Graph::of_vae(vae, Coding::Encode, shape))
+            }
+            _ => architecture.graph(shape),
+        };
+        let graph = graph.ok_or_else(|| "its family has no graph yet".to_owned())?;
         let graph = if task == Task::Infer { without_cache(graph) } else { graph };
         let trained = match task {
             Task::Training(trained) => trained,

@@ -33,7 +33,7 @@ pub(crate) fn device<'catalog>(
                 None => catalog.device(name),
             };
             // The error speaks of the name as it was written.
-            found.map(Some).or_else(|_| Err(error.to_string()))
+            found.map(Some).map_err(|_shortened| error.to_string())
         }
     }
 }

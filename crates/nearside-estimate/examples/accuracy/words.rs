@@ -6,7 +6,8 @@ use std::str::FromStr;
 use nearside_architecture::Dtype;
 use nearside_estimate::lowering::Trained;
 use nearside_workload::{
-    Adapter, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
+    Adapter, AdapterMethod, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
+    VocabularyLoss,
 };
 
 use crate::row::{Reason, Row};
@@ -131,6 +132,7 @@ impl Row {
                 Task::Training(Trained::Adapters(Adapter {
                     rank: self.number("lora_rank", 16)?,
                     targets: targets(self.cell("lora_targets"))?,
+                    method: AdapterMethod::Lora,
                 }))
             }
             "prefill" | "prompt" => Task::Prefill,
@@ -154,6 +156,7 @@ impl Row {
             weights,
             compute,
             cache,
+            loss: VocabularyLoss::Whole,
             optimizer: optimizer(self.cell("optimizer"))?,
             attention: match (attention(self.cell("attention"))?, flash) {
                 (AttentionKernel::Fused, FlashAttention::Missing) => AttentionKernel::Efficient,

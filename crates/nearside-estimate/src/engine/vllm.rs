@@ -80,28 +80,15 @@ pub enum NotReserved {
 /// Bytes that one token takes in the cache, all layers together.
 ///
 /// ```
-/// # use nearside_architecture::{
-/// #     Attention, Decoder, Dense, Dtype, FeedForward, GroupedAttention, Layer, Norm,
-/// #     NormPlacement, Positions,
-/// # };
+/// # use nearside_architecture::{Architecture, Dtype};
+/// # use nearside_catalog::Catalog;
 /// # use nearside_estimate::engine::vllm::token_bytes;
 /// # use nearside_units::Bytes;
-/// # let attention = GroupedAttention {
-/// #     heads: 32, key_value_heads: 8, head_dim: 128, window: None, input_bias: false,
-/// #     output_bias: false, query_key_norm: None, soft_cap: false,
-/// # };
-/// # let layer = Layer {
-/// #     attention: Attention::Grouped(attention),
-/// #     feed_forward: FeedForward::Dense(Dense { intermediate: 14336, gated: true, bias: false }),
-/// #     norms: NormPlacement::Before,
-/// # };
-/// # let llama_8b = Decoder {
-/// #     hidden: 4096, vocabulary: 128_256, context: Some(131_072), positions: Positions::Rotary,
-/// #     tied_embeddings: false, output_bias: false, logit_soft_cap: false, norm: Norm::Rms,
-/// #     layers: vec![layer; 32], dtype: Some(Dtype::Bf16), attached: Vec::new(),
-/// # };
+/// # let llama_8b = Catalog::builtin()?.model("llama-3.1-8b")?.architecture()?;
+/// # let Architecture::Decoder(llama_8b) = llama_8b else { return Err("a decoder".into()) };
 /// // Keys and values, 32 layers, 8 heads of 128 elements, 2 bytes each.
 /// assert_eq!(token_bytes(&llama_8b, Dtype::Bf16), Bytes::new(2 * 32 * 8 * 128 * 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
 pub fn token_bytes(decoder: &Decoder, cache_type: Dtype) -> Bytes {
@@ -190,6 +177,7 @@ mod tests {
     #[test]
     fn latent_vectors_are_cached_once() {
         let attention = LatentAttention {
+            rotation: nearside_architecture::Rotation::Complex,
             heads: 128,
             query_rank: Some(1536),
             key_value_rank: 512,

@@ -1,7 +1,7 @@
 //! Attention as frameworks compute it: one fused kernel, one with a mask, or step by step with the
 //! scores in memory.
 
-use nearside_architecture::{AttentionShape, Dtype, Node, Operator, Sight, Value};
+use nearside_architecture::{AttentionShape, Dtype, Node, Operator, Sight, Value, ValueId};
 use nearside_units::{Bytes, Flops};
 use nearside_workload::AttentionKernel;
 
@@ -22,6 +22,13 @@ impl MaskKey {
     }
 }
 
+/// Whether the memory-efficient kernel runs, since the flash kernel has only 16-bit numbers and
+/// heads of up to 256.
+fn is_memory_efficient(attention: &AttentionShape, dtype: Dtype) -> bool {
+    let repeats = attention.heads != attention.key_value_heads;
+    attention.key_dim > 256 || (dtype == Dtype::F32 && !repeats)
+}
+
 impl Lowering<'_> {
     pub(super) fn attention(
         &mut self,
@@ -31,7 +38,7 @@ impl Lowering<'_> {
         value: Value,
     ) -> TensorId {
         let [query, mut key, mut values] = [inputs[0], inputs[1], inputs[2]];
-        if !self.training() && attention.cached > 0 {
+        if !self.training() && self.caches(attention) {
             let rows = attention.sequences * attention.queries * attention.key_value_heads;
             key = self.cached(rows * attention.key_dim, key);
             values = self.cached(rows * attention.value_dim, values);
@@ -61,33 +68,30 @@ impl Lowering<'_> {
         let tensor = self.tape.of(input);
         let reads = |later: &&Node| later.inputs.contains(&node.outputs[0]);
         let consumer = self.graph.nodes[index..].iter().find(reads);
-        let kept = match consumer.map(|consumer| &consumer.operator) {
-            Some(Operator::Attention(attention)) => {
-                let position = consumer.and_then(|node_| {
-                    node_.inputs.iter().position(|input| *input == node.outputs[0])
-                });
-                self.keeps_order(attention, position == Some(1))
+        let kept = consumer.is_some_and(|consumer| match &consumer.operator {
+            Operator::Attention(attention) => {
+                self.keeps_order(attention, consumer, node.outputs[0])
             }
-            Some(Operator::ClassicAttention(_)) => self.recipe.attention != AttentionKernel::Eager,
+            Operator::ClassicAttention(_) => self.recipe.attention != AttentionKernel::Eager,
             // The memory-efficient kernel's gradients have tokens before heads, whatever it was given.
-            Some(Operator::Copy) => {
+            Operator::Copy => {
                 self.recipe.attention != AttentionKernel::Eager
                     && self.numbers.products == Dtype::F32
             }
             _ => false,
-        };
+        });
         let op = Op::new("heads").read(input, if kept { Flow::Pass } else { Flow::Fresh });
         self.run_op(op.make_in(tensor.storage, tensor.elements, tensor.dtype))
     }
 
-    /// Whether an attention returns the gradient of an input (a key or another) in the order in
-    /// which a projection made it: fused kernels do, and a product that transposes keys.
-    fn keeps_order(&self, attention: &AttentionShape, is_key: bool) -> bool {
+    /// Whether an attention returns the gradient of an input in the order in which a projection made
+    /// it: fused kernels do, and a product that transposes keys.
+    fn keeps_order(&self, attention: &AttentionShape, node: &Node, input: ValueId) -> bool {
         let repeated = attention.heads != attention.key_value_heads;
         match self.attention_kernel(attention) {
             AttentionKernel::Fused => true,
             AttentionKernel::Efficient | AttentionKernel::Masked => !repeated,
-            AttentionKernel::Eager => is_key && !repeated,
+            AttentionKernel::Eager => !repeated && node.inputs.get(1) == Some(&input),
         }
     }
 
@@ -102,8 +106,15 @@ impl Lowering<'_> {
         }
     }
 
+    /// Whether a cache keeps the very keys and values that attention reads; others keep what these
+    /// are rebuilt from.
+    fn caches(&self, attention: &AttentionShape) -> bool {
+        let read = attention.key_value_heads * (attention.key_dim + attention.value_dim);
+        attention.cached == read
+    }
+
     /// The cache's own copy of new keys or values.
-    fn cached(&mut self, elements: u64, input: TensorId) -> TensorId {
+    pub(super) fn cached(&mut self, elements: u64, input: TensorId) -> TensorId {
         let op = Op::new("cache").read(input, Flow::Stop).category(Category::Cache).kept();
         let cached = self.run_op(op.make(elements, self.recipe.cache));
         self.heads_first.push(cached);
@@ -148,9 +159,14 @@ impl Lowering<'_> {
                 continue;
             }
             self.count_positions();
-            let elements = attention.rows() * attention.keys;
+            let elements = attention.queries * attention.keys;
+            // Every sequence is padded in its own way.
+            let padded = match self.recipe.attention {
+                AttentionKernel::Masked => elements * attention.sequences,
+                _ => elements,
+            };
             let flags = |read: &[TensorId]| {
-                let op = Op::new("mask").make(elements, Dtype::Bool);
+                let op = Op::new("mask").make(padded, Dtype::Bool);
                 read.iter().fold(op, |op, flags| op.read(*flags, Flow::Stop))
             };
             // What lies in the past; with a window or padding besides, both conditions one by one.
@@ -161,14 +177,14 @@ impl Lowering<'_> {
                 mask = self.run_op(flags(&[condition, past]));
             }
             if kernel == AttentionKernel::Eager {
-                mask = self.mask_numbers(mask, self.numbers.stream);
+                let elements = elements * attention.sequences;
+                mask = self.mask_numbers(mask, elements, self.numbers.stream);
             }
             self.masks.push((key, mask));
         }
     }
 
-    fn mask_numbers(&mut self, flags: TensorId, dtype: Dtype) -> TensorId {
-        let elements = self.tape.of(flags).elements;
+    fn mask_numbers(&mut self, flags: TensorId, elements: u64, dtype: Dtype) -> TensorId {
         self.run_op(Op::new("mask").read(flags, Flow::Stop).make(elements, dtype))
     }
 
@@ -197,7 +213,8 @@ impl Lowering<'_> {
             .fold(Op::new("attention"), |op, input| op.read(*input, Flow::Fresh).save(*input));
         let op = match (kernel, self.mask(attention)) {
             (AttentionKernel::Masked, Some(flags)) => {
-                let numbers = self.mask_numbers(flags, dtype);
+                let elements = self.tape.of(flags).elements;
+                let numbers = self.mask_numbers(flags, elements, dtype);
                 op.read(numbers, Flow::Stop).save(numbers)
             }
             // The flash kernel sums up the gradient of queries in 32 bits.
@@ -306,18 +323,18 @@ impl Lowering<'_> {
 /// What the flash kernel sums the gradient of the queries in; the memory-efficient kernel, which
 /// alone reads 32-bit numbers, needs nothing like it.
 pub(super) fn flash_temporary(attention: &AttentionShape, dtype: Dtype) -> Bytes {
-    match dtype {
-        Dtype::F32 => Bytes::ZERO,
-        _ => Dtype::F32.bytes(attention.rows() * attention.heads * attention.key_dim),
+    match is_memory_efficient(attention, dtype) {
+        true => Bytes::ZERO,
+        false => Dtype::F32.bytes(attention.rows() * attention.heads * attention.key_dim),
     }
 }
 
 /// One number per row of scores; the memory-efficient kernel keeps them in lines of 32
 /// (`kAlignLSE`, mem_eff_attention/kernel_forward.h).
-pub(super) const fn row_statistics(attention: &AttentionShape, dtype: Dtype) -> u64 {
-    let queries = match dtype {
-        Dtype::F32 => attention.queries.div_ceil(32) * 32,
-        _ => attention.queries,
+pub(super) fn row_statistics(attention: &AttentionShape, dtype: Dtype) -> u64 {
+    let queries = match is_memory_efficient(attention, dtype) {
+        true => attention.queries.div_ceil(32) * 32,
+        false => attention.queries,
     };
     attention.sequences * attention.heads * queries
 }

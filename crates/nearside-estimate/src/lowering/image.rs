@@ -66,13 +66,6 @@ impl Lowering<'_> {
         self.run_op(op.save(noise).make(value.elements(), dtype))
     }
 
-    /// A view in another order, whose gradient is copied back.
-    pub(super) fn transposed(&mut self, input: TensorId) -> TensorId {
-        let tensor = self.tape.of(input);
-        let op = Op::new("transpose").read(input, Flow::Fresh);
-        self.run_op(op.make_in(tensor.storage, tensor.elements, tensor.dtype))
-    }
-
     /// The mean of all places, by a kernel that keeps what it read.
     pub(super) fn average(&mut self, input: TensorId, value: Value) -> TensorId {
         let dtype = self.tape.of(input).dtype;

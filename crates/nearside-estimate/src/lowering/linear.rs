@@ -1,9 +1,9 @@
 //! Matrix products with weights.
 
-use super::adapter::adapts;
+use super::adapter::{Beside, adapts};
 use super::{Lowering, Op, Trained};
 use crate::tape::{Category, Flow, Kernel, TensorId};
-use nearside_architecture::{Dtype, Linear, Node, Projection, Value};
+use nearside_architecture::{Dtype, Linear, Node, Operator, Projection, Value};
 
 impl Lowering<'_> {
     pub(super) fn linear(
@@ -13,16 +13,16 @@ impl Lowering<'_> {
         input: TensorId,
         value: Value,
     ) -> TensorId {
-        let output = self.projection(node, linear, input, value);
-        let packed = self.recipe.weights.is_normal_float();
+        let (output, weight) = self.projection(node, linear, input, value);
         match self.trained {
-            Trained::Adapters(adapter) if packed && adapts(adapter.targets, linear.role) => {
-                // peft copies what a 4-bit layer returns (`Linear4bit.forward`, `result.clone()`).
-                let copy = self.copy(output);
-                self.adapter(adapter, linear, [input, copy], value.rows)
-            }
             Trained::Adapters(adapter) if adapts(adapter.targets, linear.role) => {
-                self.adapter(adapter, linear, [input, output], value.rows)
+                // peft copies what a 4-bit layer returns (`Linear4bit.forward`, `result.clone()`).
+                let output = match self.recipe.weights.is_normal_float() {
+                    true => self.copy(output),
+                    false => output,
+                };
+                let beside = Beside { linear, weight, input, output, rows: value.rows };
+                self.adapter(adapter, &beside)
             }
             _ => output,
         }
@@ -34,16 +34,14 @@ impl Lowering<'_> {
         linear: &Linear,
         input: TensorId,
         value: Value,
-    ) -> TensorId {
+    ) -> (TensorId, TensorId) {
         let vocabulary = linear.role.is_vocabulary();
-        let weight = match (linear.role, self.table) {
-            (Projection::TiedOutput, Some(table)) => table,
-            _ => self.weight(linear.input * linear.output, self.stored_in(linear.role)),
-        };
+        let weight = self.projection_weight(linear);
         let bias = linear.bias.then(|| self.weight(linear.output, self.numbers.parameters));
         let category = if vocabulary { Category::Logits } else { Category::Activations };
+        let stored = weight;
         if self.trained != Trained::Nothing && self.tape.of(weight).dtype.is_normal_float() {
-            return self.packed_product(node, weight, bias, input, value);
+            return (self.packed_product(node, weight, bias, input, value), stored);
         }
         // Autocast casts a call's arguments from the last to the first.
         let bias = bias.map(|bias| self.in_product(bias));
@@ -72,7 +70,22 @@ impl Lowering<'_> {
             }
         };
         let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
-        self.run_op(op.make(value.elements(), dtype))
+        (self.run_op(op.make(value.elements(), dtype)), stored)
+    }
+
+    /// The weights of a projection: its own, or the embedding table once more.
+    fn projection_weight(&mut self, linear: &Linear) -> TensorId {
+        match (linear.role, self.table) {
+            (Projection::TiedOutput, Some(table)) => table,
+            _ => self.weight(linear.input * linear.output, self.stored_in(linear.role)),
+        }
+    }
+
+    /// The weights of the output layer as its product reads them.
+    pub(super) fn vocabulary_weight(&mut self, node: &Node) -> TensorId {
+        let Operator::Linear(linear) = &node.operator else { return self.value(node.inputs[0]) };
+        let weight = self.projection_weight(linear);
+        self.in_product(weight)
     }
 
     /// A product with a weight stored in 4 bits: the input is narrowed, the weight unpacked for the

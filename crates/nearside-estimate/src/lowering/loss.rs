@@ -1,9 +1,9 @@
 //! What is computed from a model's output to train it.
 
-use nearside_architecture::{Dtype, Loss};
+use nearside_architecture::{Dtype, Loss, Node, Operator, Value};
 
 use super::{Lowering, Op};
-use crate::tape::{Category, Flow, Tensor, TensorId};
+use crate::tape::{Category, Flow, Kernel, Tensor, TensorId};
 
 impl Lowering<'_> {
     pub(super) fn loss(&mut self) {
@@ -34,6 +34,65 @@ impl Lowering<'_> {
         self.tape.hold(&[wide, padded]);
     }
 
+    /// The same, so many tokens at a time: a chunk's scores are made and scored in a stretch that is
+    /// run again in the backward pass (`ChunkedCrossEntropy` in NeMo AutoModel).
+    pub(super) fn chunked_loss(&mut self, node: &Node, index: usize, tokens: u64) {
+        let hidden = self.value(node.inputs[0]);
+        let rows = self.rows();
+        let weight = self.vocabulary_weight(node);
+        let labels = self.run_op(Op::new("labels").make(rows + 1, Dtype::I64));
+        let tensor = self.tape.of(hidden);
+        let chunks: Vec<u64> = (0..rows.div_ceil(tokens.max(1)))
+            .map(|chunk| tokens.min(rows - chunk * tokens))
+            .collect();
+        let width = tensor.elements / rows.max(1);
+        let split = Op::new("chunks").read(hidden, Flow::Fresh);
+        let split = chunks
+            .iter()
+            .fold(split, |op, rows| op.make_in(tensor.storage, rows * width, tensor.dtype));
+        let parts = self.run_all(split);
+        let mut total = None;
+        for (part, rows) in parts.iter().zip(&chunks) {
+            self.tape.end_segment(false);
+            let loss = self.chunk_loss(node, index, [*part, weight, labels], *rows);
+            self.tape.end_segment(true);
+            let op = Op::new("loss").read(loss, Flow::Pass);
+            let op = total.iter().fold(op, |op, total| op.read(*total, Flow::Pass));
+            total = Some(self.run_op(op.make(1, Dtype::F32)));
+        }
+        if let Some(total) = total {
+            self.run_op(Op::new("loss").read(total, Flow::Fresh).make(1, Dtype::F32));
+        }
+        self.tape.hold(&parts);
+    }
+
+    fn chunk_loss(
+        &mut self,
+        node: &Node,
+        index: usize,
+        [part, weight, labels]: [TensorId; 3],
+        rows: u64,
+    ) -> TensorId {
+        let part = match self.numbers.autocast {
+            true => self.cast(part, self.numbers.products),
+            false => part,
+        };
+        let width = self.graph.output(node).width;
+        let flops = node.operator.flops(rows, width);
+        let op = Op::new("linear").read(weight, Flow::Fresh).read(part, Flow::Fresh);
+        let op = self.saved_for(self.saved_for(op, part, weight), weight, part);
+        let op = op.category(Category::Logits).kernel(Kernel::Matrix, flops);
+        let mut scores = self.run_op(op.make(rows * width, self.tape.of(part).dtype));
+        let later = self.graph.nodes.iter().skip(index);
+        if later.into_iter().any(|node| node.operator == Operator::SoftCap) {
+            scores = self.soft_cap(scores, Value { rows, width });
+        }
+        let wide = self.cast(scores, Dtype::F32);
+        let loss = self.cross_entropy(wide, labels);
+        self.tape.hold(&[wide]);
+        loss
+    }
+
     fn class(&mut self, logits: TensorId) {
         let wide = self.cast(logits, Dtype::F32);
         let labels = self.input(self.rows(), Dtype::I64);
@@ -51,14 +110,14 @@ impl Lowering<'_> {
         self.cross_entropy(scores, labels);
     }
 
-    fn cross_entropy(&mut self, logits: TensorId, labels: TensorId) {
+    fn cross_entropy(&mut self, logits: TensorId, labels: TensorId) -> TensorId {
         let Tensor { elements, dtype, .. } = self.tape.of(logits);
         let scores = Op::new("log softmax").read(logits, Flow::Fresh).save_output(0);
         let scores = scores.category(Category::Logits).make(elements, dtype);
         let scores = self.run_op(scores);
         let mean = Op::new("loss").read(scores, Flow::Fresh).read(labels, Flow::Stop);
         let mean = mean.save(scores).save(labels).save_output(1);
-        self.run_all(mean.make(1, dtype).make(1, dtype));
+        self.run_op(mean.make(1, dtype).make(1, dtype))
     }
 
     /// The mean of squares of a 32-bit copy.

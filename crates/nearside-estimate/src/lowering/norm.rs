@@ -14,6 +14,7 @@ impl Lowering<'_> {
         value: Value,
     ) -> TensorId {
         let parameters: Vec<_> = node
+            .operator
             .parameters()
             .into_iter()
             .map(|parameter| self.weight(parameter.elements, self.numbers.parameters))
@@ -23,6 +24,7 @@ impl Lowering<'_> {
             (Norm::RmsOffset, [scale]) => self.offset_root_mean_square(*scale, input, value),
             (Norm::RmsWide, [scale]) => self.wide_root_mean_square(*scale, input, value),
             (Norm::NarrowRms, [scale]) => self.narrow_root_mean_square(*scale, input, value),
+            (Norm::MixedRms, [scale]) => self.mixed_root_mean_square(*scale, input, value),
             (Norm::Batch, _) => self.batch_norm(&parameters, input, value),
             (Norm::Group(groups), _) => {
                 self.kernel_norm(&parameters, input, value, self.graph.batch * groups)

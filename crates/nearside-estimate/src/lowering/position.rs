@@ -23,7 +23,7 @@ impl Lowering<'_> {
 
     /// Sines and cosines of every position, computed in 32 bits
     /// (`LlamaRotaryEmbedding.forward` in transformers).
-    pub(super) fn rotary_table(&mut self, node: &Node) {
+    pub(super) fn rotary_table(&mut self, node: &Node, dtype: Dtype) {
         let table = self.graph.output(node);
         let Value { rows: tokens, width } = table;
         for _ in 0..2 {
@@ -42,8 +42,7 @@ impl Lowering<'_> {
             let raw = self.run_op(wide("angles", &[doubled], table.elements()));
             scaled.push(self.run_op(wide("angles", &[raw], table.elements())));
         }
-        let narrow: Vec<_> =
-            scaled.iter().map(|table| self.cast(*table, self.numbers.stream)).collect();
+        let narrow: Vec<_> = scaled.iter().map(|table| self.cast(*table, dtype)).collect();
         self.tape.hold(&[angles, doubled]);
         self.tape.hold(&scaled);
         for (output, tensor) in node.outputs.iter().zip(narrow) {
@@ -66,6 +65,30 @@ impl Lowering<'_> {
         positions
     }
 
+    /// Sines and cosines of a number at several frequencies, in 32 bits, the cosines first
+    /// (`get_timestep_embedding` in diffusers), then narrowed to the model's type.
+    pub(super) fn waves(&mut self, node: &Node, value: Value) -> TensorId {
+        let (half, elements) = (value.width / 2, value.elements());
+        let wide = |name, inputs: &[TensorId], elements: u64| {
+            let op = Op::new(name).make(elements, Dtype::F32);
+            inputs.iter().fold(op, |op, input| op.read(*input, Flow::Stop))
+        };
+        let counted = self.run_op(wide("frequencies", &[], half));
+        let scaled = self.run_op(wide("frequencies", &[counted], half));
+        let exponent = self.run_op(wide("frequencies", &[scaled], half));
+        let frequencies = self.run_op(wide("frequencies", &[exponent], half));
+        let number = self.whole_numbers(node.inputs[0]);
+        let number = self.cast(number, Dtype::F32);
+        let angles = self.run_op(wide("angles", &[number, frequencies], elements / 2));
+        let angles = self.run_op(wide("angles", &[angles], elements / 2));
+        let sines = self.run_op(wide("waves", &[angles], elements / 2));
+        let cosines = self.run_op(wide("waves", &[angles], elements / 2));
+        let both = self.run_op(wide("waves", &[sines, cosines], elements));
+        let turned = self.run_op(wide("waves", &[both], elements));
+        self.tape.hold(&[exponent]);
+        self.cast(turned, self.numbers.stream)
+    }
+
     /// Something loaded with the weights that is never trained.
     pub(super) fn buffer(&mut self, elements: u64, dtype: Dtype) -> TensorId {
         let storage = self.tape.storage(dtype.bytes(elements), Category::Weights);
@@ -79,8 +102,9 @@ impl Lowering<'_> {
         let (elements, dtype) = (value.elements(), self.tape.of(inputs[0]).dtype);
         let input = inputs[0];
         let [cosines, sines] = [inputs[1], inputs[2]];
+        let turning = self.wider(input, cosines);
         let straight = Op::new("rotary").read(input, Flow::Fresh).read(cosines, Flow::Stop);
-        let straight = self.run_op(straight.save(cosines).make(elements, dtype));
+        let straight = self.run_op(straight.save(cosines).make(elements, turning));
         let storage = self.tape.of(input).storage;
         let half = |input| {
             Op::new("rotary half").read(input, Flow::Fresh).make_in(storage, elements / 2, dtype)
@@ -91,9 +115,10 @@ impl Lowering<'_> {
         let turned = Op::new("rotary").read(negative, Flow::Pass).read(first, Flow::Pass);
         let turned = self.run_op(turned.make(elements, dtype));
         let crossed = Op::new("rotary").read(turned, Flow::Fresh).read(sines, Flow::Stop);
-        let crossed = self.run_op(crossed.save(sines).make(elements, dtype));
+        let crossed = self.run_op(crossed.save(sines).make(elements, turning));
         let sum = Op::new("rotary").read(straight, Flow::Pass).read(crossed, Flow::Pass);
-        self.run_op(sum.make(elements, dtype))
+        let sum = self.run_op(sum.make(elements, turning));
+        self.cast(sum, dtype)
     }
 
     /// The first elements of every head rotated, the others beside them: views are cut, and one

@@ -24,6 +24,13 @@ impl Lowering<'_> {
         self.run_op(op.make(tensor.elements, tensor.dtype))
     }
 
+    /// Another order of the same memory: a view, whose gradient is copied back into order.
+    pub(super) fn transposed(&mut self, input: TensorId) -> TensorId {
+        let tensor = self.tape.of(input);
+        let op = Op::new("transpose").read(input, Flow::Fresh);
+        self.run_op(op.make_in(tensor.storage, tensor.elements, tensor.dtype))
+    }
+
     /// Zeroes some elements and keeps a byte per element that says which.
     pub(super) fn dropout(&mut self, input: TensorId) -> TensorId {
         if !self.training() {

@@ -8,7 +8,8 @@ use nearside_catalog::{Catalog, Site};
 use nearside_estimate::{Calibration, Estimate, Period, Technique, Verdict, estimate, techniques};
 use nearside_units::{Bytes, Known, Span};
 use nearside_workload::{
-    Adapter, AdapterTargets, Batch, Checkpointing, ModelRef, Recipe, Task, Training, Workload,
+    Adapter, AdapterMethod, AdapterTargets, Batch, Checkpointing, ModelRef, Recipe, Task, Training,
+    Workload,
 };
 
 mod text;
@@ -136,7 +137,11 @@ fn workload(
         batch: arguments.batch,
         accumulation: 1,
     };
-    let adapter = Adapter { rank: arguments.rank, targets: AdapterTargets::Linear };
+    let adapter = Adapter {
+        rank: arguments.rank,
+        targets: AdapterTargets::Linear,
+        method: AdapterMethod::Lora,
+    };
     let task = match task {
         FitTask::Inference => Task::Evaluation(Batch {
             requests: arguments.batch,

@@ -55,7 +55,7 @@ impl Keys<'_> {
         let context = self.number("context_length", 1..=MAX_CONTEXT)?;
         let positions = match self.family.learned_positions {
             true => Positions::Learned(self.positions(context)?),
-            false => self.family.rotary(),
+            false => self.family.rotary,
         };
         let latent = self.family.latent;
         let attention = match latent {
@@ -165,6 +165,7 @@ impl Keys<'_> {
             rotary_dim,
             plain_dim,
             value_dim,
+            rotation: self.family.rotation,
         })
     }
 
