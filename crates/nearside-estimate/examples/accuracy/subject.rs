@@ -32,7 +32,7 @@ impl Subject {
             (None, name) => {
                 let model = find(catalog, name)?;
                 let architecture = model.architecture().map_err(|error| error.to_string())?;
-                Ok(Self::Architecture(Box::new(architecture)))
+                Ok(Self::Architecture(Box::new(named(name, architecture))))
             }
         }
     }
@@ -43,6 +43,18 @@ impl Subject {
             Self::Architecture(architecture) => Ok((**architecture).clone()),
             Self::File(header) => header.decoder().map_err(|error| error.to_string()),
         }
+    }
+}
+
+/// Of a pipeline, the U-Net alone where a row names that.
+fn named(name: &str, architecture: Architecture) -> Architecture {
+    match architecture {
+        Architecture::Pipeline(pipeline) if name.starts_with("unet") => {
+            let mut components = pipeline.components.clone().into_iter();
+            let unet = components.find(|component| component.name == "unet");
+            unet.map_or(Architecture::Pipeline(pipeline), |unet| unet.architecture)
+        }
+        architecture => architecture,
     }
 }
 
