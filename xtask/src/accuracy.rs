@@ -1,10 +1,18 @@
-//! How far estimates are from published and measured figures, as the reference tests print it.
+//! How far estimates are from published and measured figures: the example `accuracy` of the estimator.
 
-use crate::shell::{self, Outcome};
+use crate::shell::{self, Outcome, root};
 
-/// Runs the tests of the estimator that hold reference figures, those under its `tests/`, and
-/// shows what they print.
-pub(crate) fn accuracy() -> Outcome {
-    let arguments = ["test", "--package", "nearside-estimate", "--locked", "--test", "*"];
-    shell::run(shell::program("cargo").args(arguments).args(["--", "--nocapture"]))
+/// Scores the project's own rows and writes `docs/accuracy.md`; with `--rows FILE` those of a file.
+pub(crate) fn accuracy(arguments: &[&str]) -> Outcome {
+    let example = ["--package", "nearside-estimate", "--example", "accuracy"];
+    let build = ["run", "--release", "--quiet", "--locked"];
+    let mut command = shell::program("cargo");
+    // Files are named from where the developer stands, and programs run in the root.
+    let here = std::env::current_dir().unwrap_or_else(|_| root().to_owned());
+    let mut names_file = false;
+    let words = arguments.iter().map(|word| {
+        let path = std::mem::replace(&mut names_file, *word == "--rows");
+        if path { here.join(word).into_os_string() } else { (*word).into() }
+    });
+    shell::run(command.args(build).args(example).arg("--").args(words))
 }

@@ -25,7 +25,8 @@ cargo xtask COMMAND
   setup [--bench]  list and install what the tests need; with --bench, the peers to compare with
   schemas          write the JSON schemas under schemas/ anew
   bench [NAME]     list the benchmarks, or run one
-  accuracy         compare estimates with published and measured figures
+  accuracy [--rows FILE] [--json]
+                   compare estimates with published and measured figures; write docs/accuracy.md
   help             this text";
 
 fn main() -> ExitCode {
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         ["schemas"] => schemas::write(),
         ["bench"] => bench::list(),
         ["bench", name, arguments @ ..] => bench::run(name, arguments),
-        ["accuracy"] => accuracy::accuracy(),
+        ["accuracy", arguments @ ..] => accuracy::accuracy(arguments),
         [] | ["help" | "--help" | "-h", ..] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

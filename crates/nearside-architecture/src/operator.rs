@@ -426,7 +426,7 @@ impl AttentionShape {
     /// Whether a query may not see every key up to its own: such attention needs a mask.
     #[must_use]
     pub const fn is_limited(&self) -> bool {
-        matches!(self.sight, Sight::Window(window) if window < self.keys)
+        matches!(self.sight, Sight::Window(window) if window <= self.keys)
     }
 
     /// Queries of all sequences together.

@@ -14,7 +14,8 @@ use nearside_estimate::{Calibration, Demands, estimate, techniques};
 use nearside_policy::{Class, Clearance};
 use nearside_units::{Basis, Bytes, BytesPerSecond, Known, Sourced, Span};
 use nearside_workload::{
-    Adapter, AdapterTargets, Batch, ModelRef, Recipe, Serving, Task, Training, Workload,
+    Adapter, AdapterMethod, AdapterTargets, Batch, ModelRef, Recipe, Serving, Task, Training,
+    Workload,
 };
 
 const DEVICES: usize = 60;
@@ -105,7 +106,8 @@ fn training() -> Training {
 
 /// The kinds of tasks, with the type of the weights.
 fn tasks() -> [(Task, Dtype); 6] {
-    let adapter = Adapter { rank: 16, targets: AdapterTargets::Linear };
+    let adapter =
+        Adapter { rank: 16, targets: AdapterTargets::Linear, method: AdapterMethod::Lora };
     let half = SEQUENCE / 2;
     let batch = Batch { requests: 1, prompt: half, output: half, batch: 1 };
     let serving =

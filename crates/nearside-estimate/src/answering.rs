@@ -6,6 +6,7 @@ use nearside_architecture::{Answers, Architecture, Dtype, Graph, Shape};
 use nearside_units::Bytes;
 use nearside_workload::{AttentionKernel, Batch, Recipe, Serving, Workload};
 
+use crate::communication::{Exchange, Overlap};
 use crate::demand::{
     Demand, Holder, MOST_BYTES, Memory, NotEstimated, PROGRAM, Pass, architecture, bounded,
     counted, held,
@@ -15,7 +16,6 @@ use crate::engine::llama_cpp::{
 };
 use crate::estimate::Device;
 use crate::lowering::{Trained, lower};
-use crate::communication::{Exchange, Overlap};
 use crate::parallel::training::HostShare;
 use crate::parallel::{Groups, tensor};
 use crate::pictures;
@@ -39,13 +39,8 @@ pub(crate) fn of_evaluation(
         Answers::Written => Shape::reading(batch.batch, batch.prompt, 1),
         Answers::Continued | Answers::AtOnce => Shape::prompt(batch.batch, batch.prompt),
     };
-    let answering = Answering {
-        prompts: shape,
-        rounds,
-        together: batch.batch,
-        decoded: rounds,
-        devices,
-    };
+    let answering =
+        Answering { prompts: shape, rounds, together: batch.batch, decoded: rounds, devices };
     answer(workload, request, &answering, place)
 }
 

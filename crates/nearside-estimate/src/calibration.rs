@@ -74,11 +74,12 @@ impl Default for Kernels {
                 "FlashAttention-2, arXiv 2307.08691, figure 4: 50-73 % of the A100 peak forward",
             ),
             bandwidth_share: published(
-                0.7,
-                0.8,
-                0.9,
-                "decode speed over bandwidth on five devices: 0.80-0.90 on those not compute-bound \
-                 (llmfit community runs)",
+                0.72,
+                0.85,
+                0.95,
+                "decode speed of Llama 3 8B: 16-bit floats read at 0.89-0.97 of the bandwidth (RTX \
+                 3090, 4080, 4090), 4-bit blocks at less (XiongjieDai/GPU-Benchmarks-on-LLM-Inference \
+                 at 00dd2bde)",
             ),
             training_gap: assumed(
                 1.0,
@@ -88,11 +89,12 @@ impl Default for Kernels {
             )
             .map(microseconds),
             answering_gap: published(
-                0.9,
-                1.5,
-                2.7,
-                "0.76-2.24 ms per token besides memory traffic on five devices (llmfit community \
-                 runs), over some 830 kernels of an 8B model",
+                0.77,
+                1.73,
+                3.46,
+                "37-118 us per layer of Llama 3 8B besides memory traffic on eight devices, less in \
+                 builds that replay whole graphs: 20-90 us over 26 kernels \
+                 (XiongjieDai/GPU-Benchmarks-on-LLM-Inference at 00dd2bde)",
             )
             .map(microseconds),
             training_overhead: assumed(

@@ -134,10 +134,8 @@ pub struct Cost {
 #[derive(Clone, Debug)]
 pub struct Demands<'workload> {
     workload: &'workload Workload,
-    by_devices: std::collections::BTreeMap<
-        (u64, Device, Parallelism),
-        Result<Arc<Demand>, NotEstimated>,
-    >,
+    by_devices:
+        std::collections::BTreeMap<(u64, Device, Parallelism), Result<Arc<Demand>, NotEstimated>>,
 }
 
 impl<'workload> Demands<'workload> {

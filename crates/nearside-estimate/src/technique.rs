@@ -284,15 +284,17 @@ fn requests_over(from: &Workload, parts: u64) -> Option<Workload> {
 
 fn lora(from: &Workload) -> Option<Workload> {
     let Task::FineTune(training) = from.task else { return None };
-    let adapter = Adapter { rank: 16, targets: AdapterTargets::Linear, method: AdapterMethod::Lora };
+    let adapter =
+        Adapter { rank: 16, targets: AdapterTargets::Linear, method: AdapterMethod::Lora };
     Some(Workload { task: Task::Lora(training, adapter), ..from.clone() })
 }
 
 fn qlora(from: &Workload) -> Option<Workload> {
     let (training, adapter) = match from.task {
-        Task::FineTune(training) => {
-            (training, Adapter { rank: 16, targets: AdapterTargets::Linear, method: AdapterMethod::Lora })
-        }
+        Task::FineTune(training) => (
+            training,
+            Adapter { rank: 16, targets: AdapterTargets::Linear, method: AdapterMethod::Lora },
+        ),
         Task::Lora(training, adapter) => (training, adapter),
         _ => return None,
     };

@@ -375,7 +375,8 @@ fn usual_output(workload: &Workload) -> Option<(Bytes, &'static str)> {
     match &workload.task {
         Task::Preparation(preparation) => Some((preparation.bytes, "as large as what is read")),
         Task::Lora(..) | Task::Qlora(..) | Task::FineTune(_) | Task::Pretrain(_) => {
-            let demand = nearside_estimate::demand::demand(workload, 1, Device::Accelerator).ok()?;
+            let demand =
+                nearside_estimate::demand::demand(workload, 1, Device::Accelerator).ok()?;
             let (bits, why) = match &workload.task {
                 Task::Lora(..) | Task::Qlora(..) => (32, "adapters in 32 bits"),
                 _ => (16, "weights in 16 bits"),
