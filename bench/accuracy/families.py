@@ -14,6 +14,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from transformers.initialization import no_init_weights
+
 from live_bytes import DEVICE
 
 HERE = Path(__file__).resolve().parent
@@ -94,7 +96,6 @@ def transformers_config(config, settings):
 
 
 def transformers_model(auto, config, settings):
-    from transformers.initialization import no_init_weights
     dtype = getattr(torch, settings.dtype)
     torch.set_default_dtype(dtype)
     with torch.device(DEVICE), no_init_weights():
@@ -137,7 +138,7 @@ def decoder(settings, config):
     mask = padding(settings, settings.batch, settings.sequence) if settings.task == "prefill" else {}
     return Program(model, [tokens, *mask.values()],
                    lambda: model(input_ids=tokens, use_cache=True, logits_to_keep=1, **mask),
-                   lambda: model(input_ids=tokens, labels=tokens).loss)
+                   lambda: model(input_ids=tokens, labels=tokens))
 
 
 def adapters(model, settings):
@@ -168,7 +169,7 @@ def encoder(settings, config):
     mask = padding(settings, settings.batch, settings.sequence)
     return Program(model, [tokens, labels, *mask.values()],
                    lambda: model(input_ids=tokens, **mask),
-                   lambda: model(input_ids=tokens, labels=labels, **mask).loss)
+                   lambda: model(input_ids=tokens, labels=labels, **mask))
 
 
 def encoder_decoder(settings, config):
@@ -189,7 +190,7 @@ def encoder_decoder(settings, config):
         labels = ids(batch, settings.context or settings.sequence)
     return Program(model, [*read.values(), labels],
                    lambda: model(**read, decoder_input_ids=labels),
-                   lambda: model(**read, labels=labels).loss)
+                   lambda: model(**read, labels=labels))
 
 
 def clip_text(settings, config):
@@ -208,7 +209,7 @@ def vision_transformer(settings, config):
     pixels = images(settings)
     labels = torch.zeros(settings.batch, dtype=torch.long, device=DEVICE)
     return Program(model, [pixels, labels], lambda: model(pixel_values=pixels),
-                   lambda: model(pixel_values=pixels, labels=labels).loss)
+                   lambda: model(pixel_values=pixels, labels=labels))
 
 
 def images(settings, channels=3):
@@ -219,7 +220,7 @@ def images(settings, channels=3):
 def torchvision_model(settings):
     import torchvision.models as zoo
     torch.set_default_dtype(getattr(torch, settings.dtype))
-    with torch.device(DEVICE):
+    with torch.device(DEVICE), no_init_weights():
         model = zoo.get_model(settings.model, weights=None)
         pixels = images(settings)
     torch.set_default_dtype(torch.float32)
@@ -233,7 +234,7 @@ def diffusers_model(settings, config):
     import diffusers
     kind = config["_class_name"]
     torch.set_default_dtype(getattr(torch, settings.dtype))
-    with torch.device(DEVICE):
+    with torch.device(DEVICE), no_init_weights():
         model = getattr(diffusers, kind).from_config({k: v for k, v in config.items() if not k.startswith("_")})
         arguments = DIFFUSION_INPUTS[kind](settings, model.config)
     torch.set_default_dtype(torch.float32)

@@ -49,6 +49,7 @@ class LiveBytes(TorchDispatchMode):
     def __init__(self, *, record=False, workspace=True):
         super().__init__()
         self.sizes, self.category, self.number = {}, {}, {}
+        self.totals = dict.fromkeys(CATEGORIES, 0)
         self.live = self.peak = self.count = 0
         self.peak_at, self.peak_by_category, self.phase = "", {}, "load"
         self.allocator, self.blocks = CachingAllocator(), {}
@@ -60,7 +61,10 @@ class LiveBytes(TorchDispatchMode):
         size = self.sizes.pop(key, 0)
         self.live -= size
         number = self.number.pop(key, None)
-        self.final_category[number] = self.category.pop(key, "act")
+        category = self.category.pop(key, "act")
+        self.totals[category] -= size
+        if self.recording:
+            self.final_category[number] = category
         block = self.blocks.pop(key, None)
         if block is not None:
             self.allocator.free(block)
@@ -87,6 +91,7 @@ class LiveBytes(TorchDispatchMode):
             self.count += 1
             self.sizes[key], self.category[key], self.number[key] = size, category, self.count
             self.live += size
+            self.totals[category] += size
             weakref.finalize(storage, self._free, key).atexit = False
             if size:
                 self.blocks[key] = self.allocator.malloc(size)
@@ -96,15 +101,15 @@ class LiveBytes(TorchDispatchMode):
         else:
             if self.sizes[key] != size:
                 self.live += size - self.sizes[key]
+                self.totals[self.category[key]] += size - self.sizes[key]
                 self.sizes[key] = size
             if force:
+                self.totals[self.category[key]] -= size
+                self.totals[category] += size
                 self.category[key] = category
 
     def by_category(self):
-        totals = dict.fromkeys(CATEGORIES, 0)
-        for key, size in self.sizes.items():
-            totals[self.category[key]] += size
-        return totals
+        return dict(self.totals)
 
     def sample(self, operator):
         if self.live > self.peak:
@@ -215,7 +220,7 @@ def train(live, model, optimizer, loss_of, steps=2):
         else:
             live.recording = recording
         live.phase = "forward"
-        loss = loss_of()
+        loss, kept = loss_of()
         gc.collect()
         out["saved_activations"] = live.by_category()["act"]
         live.phase = "backward"
@@ -225,6 +230,7 @@ def train(live, model, optimizer, loss_of, steps=2):
         optimizer.step()
         live.watch_optimizer(optimizer)
         optimizer.zero_grad(set_to_none=True)
+        del kept
     gc.collect()
     live.phase = "end"
     end = live.by_category()

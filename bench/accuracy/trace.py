@@ -55,6 +55,8 @@ def parser():
     p.add_argument("--lora-targets", default="all-linear", help="all-linear or q_proj+k_proj+...")
     p.add_argument("--quant", default="", choices=("", "nf4"))
     p.add_argument("--device", default="", choices=("", "t4"), help="t4: fused attention repeats the key heads")
+    p.add_argument("--keep-outputs", action="store_true",
+                   help="hold the model's outputs (logits) until the step ends, as `out = model(...); out.loss.backward()` does")
     p.add_argument("--layers", type=int, default=0, help="shorten the model")
     p.add_argument("--rules", default="cuda", choices=("cuda", "cpu"))
     p.add_argument("--reference", action="store_true", help="as trace_results.csv: loss in image inference")
@@ -88,7 +90,9 @@ def run(settings):
 
             def loss():
                 with cast():
-                    return program.loss()
+                    kept = program.loss()
+                    loss_alone = kept if isinstance(kept, torch.Tensor) else kept.loss
+                    return loss_alone, kept if settings.keep_outputs else None
             out = train(live, model, optimizer, loss)
         else:
             def forward():
@@ -112,6 +116,8 @@ def prepare(rules):
     else:
         cuda_rules.cuda_softmax()
     cuda_rules.register_with_transformers()
+    gc.collect()
+    gc.freeze()  # the libraries' own objects need not be searched at every collection
 
 
 def with_defaults(settings):
