@@ -32,7 +32,9 @@ FP32_RESULT = ["prod", "prod.dim_int", "softmax.int", "log_softmax.int", "cumpro
 UNCAST = ["cat"]
 LOW = (torch.float16, torch.bfloat16)
 _kept = []
-_original = {}
+# The reference row of Llama under autocast was made with an attention function that autocast does
+# not know, so that query, key and output stay float32; PyTorch's own attention is cast.
+uncast_attention = False
 
 
 def _overload(name):
@@ -140,13 +142,14 @@ class EfficientAttention(torch.autograd.Function):
 
         def like(x):
             return x.new_empty(x.shape[0], x.shape[2], x.shape[1], x.shape[3]).transpose(1, 2)
-        of_bias = torch.empty(query.shape[:3] + key.shape[2:3], dtype=query.dtype) if ctx.needs_input_grad[3] else None
+        of_bias = torch.empty(query.shape[:3] + key.shape[2:3], dtype=query.dtype,
+                              device=query.device) if ctx.needs_input_grad[3] else None
         return like(query), like(key), like(value), of_bias
 
 
 def attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
     """torch.nn.functional.scaled_dot_product_attention with the bytes of CUDA's kernels."""
-    if torch.is_autocast_enabled("cpu"):
+    if torch.is_autocast_enabled("cpu") and not uncast_attention:
         low = torch.get_autocast_dtype("cpu")
         query, key, value = query.to(low), key.to(low), value.to(low)
         if attn_mask is not None and attn_mask.is_floating_point():
@@ -160,7 +163,7 @@ def attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False,
         return FlashAttention.apply(query, key, value)
     if attn_mask is not None:
         if attn_mask.dtype == torch.bool:
-            allowed, hidden = (torch.scalar_tensor(v, dtype=query.dtype) for v in (0.0, float("-inf")))
+            allowed, hidden = (torch.scalar_tensor(v, dtype=query.dtype, device=query.device) for v in (0.0, float("-inf")))
             attn_mask = torch.where(attn_mask, allowed, hidden)
             del allowed, hidden
         attn_mask = attn_mask.expand(query.shape[0], query.shape[1], query.shape[2], key.shape[2])
@@ -189,11 +192,13 @@ def register_with_transformers():
 
 
 def packed_sequences(detected):
-    """Under fake tensors transformers cannot read the positions, takes them for packed and makes a
-    mask: that is what the rows called `masked` stand for, and what all others must not do."""
+    """Without bytes transformers cannot read the positions, takes them for packed and makes a mask:
+    that is what the rows called `masked` stand for, and what all others must not do."""
     from transformers import masking_utils
-    _original.setdefault("packed", masking_utils.find_packed_sequence_indices)
-    masking_utils.find_packed_sequence_indices = _original["packed"] if detected else lambda _positions: None
+
+    def packed(positions):
+        return (torch.diff(positions, prepend=positions[:, :1] - 1, dim=-1) != 1).cumsum(-1)
+    masking_utils.find_packed_sequence_indices = packed if detected else lambda _positions: None
 
 
 def apply():

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from transformers.initialization import no_init_weights
 
-from live_bytes import DEVICE
+from live_bytes import device
 
 HERE = Path(__file__).resolve().parent
 CATALOG = HERE.parent.parent / "crates/nearside-catalog/data/models.json"
@@ -98,7 +98,7 @@ def transformers_config(config, settings):
 def transformers_model(auto, config, settings):
     dtype = getattr(torch, settings.dtype)
     torch.set_default_dtype(dtype)
-    with torch.device(DEVICE), no_init_weights():
+    with torch.device(device()), no_init_weights():
         model = auto.from_config(config, dtype=dtype) if hasattr(auto, "_model_mapping") else auto(config)
     model.tie_weights()  # no_init_weights skips it
     torch.set_default_dtype(torch.float32)
@@ -112,13 +112,13 @@ def checkpoint(model, settings):
 
 
 def ids(batch, length):
-    return torch.zeros(batch, length, dtype=torch.long, device=DEVICE)
+    return torch.zeros(batch, length, dtype=torch.long, device=device())
 
 
 def padding(settings, batch, length):
     """A padded batch has a mask; what it holds does not matter."""
     masked = settings.attention == "masked"
-    return dict(attention_mask=torch.ones(batch, length, dtype=torch.long, device=DEVICE)) if masked else {}
+    return dict(attention_mask=torch.ones(batch, length, dtype=torch.long, device=device())) if masked else {}
 
 
 def decoder(settings, config):
@@ -165,7 +165,7 @@ def encoder(settings, config):
     model = checkpoint(transformers_model(
         AutoModelForSequenceClassification, transformers_config(config, settings), settings), settings)
     tokens = ids(settings.batch, settings.sequence)
-    labels = torch.zeros(settings.batch, dtype=torch.long, device=DEVICE)
+    labels = torch.zeros(settings.batch, dtype=torch.long, device=device())
     mask = padding(settings, settings.batch, settings.sequence)
     return Program(model, [tokens, labels, *mask.values()],
                    lambda: model(input_ids=tokens, **mask),
@@ -183,7 +183,7 @@ def encoder_decoder(settings, config):
     batch = settings.batch
     if speech:
         features = torch.empty(batch, config.num_mel_bins, 2 * config.max_source_positions,
-                               dtype=getattr(torch, settings.dtype), device=DEVICE)
+                               dtype=getattr(torch, settings.dtype), device=device())
         read, labels = dict(input_features=features), ids(batch, settings.sequence)
     else:
         read = dict(input_ids=ids(batch, settings.sequence), **padding(settings, batch, settings.sequence))
@@ -207,26 +207,26 @@ def vision_transformer(settings, config):
     made = transformers_config({"num_labels": 1000, **config}, settings)
     model = checkpoint(transformers_model(AutoModelForImageClassification, made, settings), settings)
     pixels = images(settings)
-    labels = torch.zeros(settings.batch, dtype=torch.long, device=DEVICE)
+    labels = torch.zeros(settings.batch, dtype=torch.long, device=device())
     return Program(model, [pixels, labels], lambda: model(pixel_values=pixels),
                    lambda: model(pixel_values=pixels, labels=labels))
 
 
 def images(settings, channels=3):
     return torch.empty(settings.batch, channels, settings.image, settings.image,
-                       dtype=getattr(torch, settings.dtype), device=DEVICE)
+                       dtype=getattr(torch, settings.dtype), device=device())
 
 
 def torchvision_model(settings):
     import torchvision.models as zoo
     torch.set_default_dtype(getattr(torch, settings.dtype))
-    with torch.device(DEVICE), no_init_weights():
+    with torch.device(device()), no_init_weights():
         model = zoo.get_model(settings.model, weights=None)
         pixels = images(settings)
     torch.set_default_dtype(torch.float32)
 
     def loss():
-        return F.cross_entropy(model(pixels).float(), torch.zeros(settings.batch, dtype=torch.long, device=DEVICE))
+        return F.cross_entropy(model(pixels).float(), torch.zeros(settings.batch, dtype=torch.long, device=device()))
     return Program(model, [pixels], loss if settings.reference else lambda: model(pixels), loss)
 
 
@@ -234,7 +234,7 @@ def diffusers_model(settings, config):
     import diffusers
     kind = config["_class_name"]
     torch.set_default_dtype(getattr(torch, settings.dtype))
-    with torch.device(DEVICE), no_init_weights():
+    with torch.device(device()), no_init_weights():
         model = getattr(diffusers, kind).from_config({k: v for k, v in config.items() if not k.startswith("_")})
         arguments = DIFFUSION_INPUTS[kind](settings, model.config)
     torch.set_default_dtype(torch.float32)

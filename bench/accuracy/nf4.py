@@ -7,7 +7,7 @@ float32; nothing but the adapters is trained.
 import torch
 import torch.nn as nn
 
-from live_bytes import DEVICE
+from live_bytes import device
 
 
 class _Product(torch.autograd.Function):
@@ -30,8 +30,8 @@ class Linear4bit(nn.Linear):
         nn.Module.__init__(self)
         self.in_features, self.out_features = dense.in_features, dense.out_features
         count = dense.weight.numel()
-        self.weight = nn.Parameter(torch.empty(count // 2, 1, dtype=torch.uint8, device=DEVICE), requires_grad=False)
-        self.register_buffer("absmax", torch.empty(count // 64, dtype=torch.float32, device=DEVICE))
+        self.weight = nn.Parameter(torch.empty(count // 2, 1, dtype=torch.uint8, device=device()), requires_grad=False)
+        self.register_buffer("absmax", torch.empty(count // 64, dtype=torch.float32, device=device()))
         self.bias = dense.bias
 
     def forward(self, x):

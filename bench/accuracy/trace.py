@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How many bytes does one PyTorch program hold, and when? Without a GPU.
 
-Builds the model from its configuration with random weights under FakeTensorMode, runs two training
+Builds the model from its configuration with weights that have no bytes, runs two training
 steps (or one inference), and prints the bytes of weights, optimizer, saved activations and the
 peak, with the operator at the peak; then the same program's requests replayed through the CUDA
 caching allocator (`allocated`, `reserved`). With `--events FILE`, every storage that begins or ends
@@ -26,7 +26,7 @@ warnings.filterwarnings("ignore")
 
 import cuda_rules
 import families
-from live_bytes import DEVICE, infer, tracing, train
+from live_bytes import infer, tracing, train
 
 DTYPES = ("float32", "bfloat16", "float16")
 OPTIMIZERS = {
@@ -59,7 +59,7 @@ def parser():
                    help="hold the model's outputs (logits) until the step ends, as `out = model(...); out.loss.backward()` does")
     p.add_argument("--layers", type=int, default=0, help="shorten the model")
     p.add_argument("--rules", default="cuda", choices=("cuda", "cpu"))
-    p.add_argument("--reference", action="store_true", help="as trace_results.csv: loss in image inference")
+    p.add_argument("--reference", action="store_true", help="as trace_results.csv: image inference ends in the loss, attention outside autocast")
     p.add_argument("--events", help="file for the events of the second step; - for standard output")
     return p
 
@@ -67,8 +67,10 @@ def parser():
 def run(settings):
     """One trace; the patches of `cuda_rules` must have been applied."""
     began = time.time()
+    cuda_rules.uncast_attention = settings.reference
     cuda_rules.packed_sequences(settings.attention != "fused")
-    with tracing(record=bool(settings.events)) as live:
+    with tracing("cpu" if settings.autocast or settings.rules == "cpu" else "meta",
+                 record=bool(settings.events)) as live:
         recording, live.recording = live.recording, False
         program = families.build(settings)
         model = program.model
@@ -83,7 +85,7 @@ def run(settings):
         if recording:
             live.name_modules(model)
         live.recording = recording
-        cast = (lambda: torch.autocast(DEVICE, getattr(torch, settings.autocast))) if settings.autocast else nullcontext
+        cast = (lambda: torch.autocast("cpu", getattr(torch, settings.autocast))) if settings.autocast else nullcontext
         if trained:
             weights = [p for p in model.parameters() if p.requires_grad]
             optimizer = OPTIMIZERS[settings.optimizer](weights)
