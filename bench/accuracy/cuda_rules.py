@@ -199,6 +199,7 @@ def packed_sequences(detected):
     def packed(positions):
         return (torch.diff(positions, prepend=positions[:, :1] - 1, dim=-1) != 1).cumsum(-1)
     masking_utils.find_packed_sequence_indices = packed if detected else lambda _positions: None
+    masking_utils.is_tracing = lambda _tensor=None: True  # a padding mask cannot be read either: it is kept
 
 
 def apply():
