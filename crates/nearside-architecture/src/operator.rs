@@ -507,55 +507,6 @@ impl Operator {
                 linear.parameters().into_iter().flat_map(experts).collect()
             }
             Self::Route { count, bias: true, .. } => vec![Parameter::dense(*count, false)],
-            Self::Route { bias: false, .. }
-            | Self::RotaryTable
-            | Self::Mask
-            | Self::PaddingMask
-            | Self::Dispatch
-            | Self::Combine
-            | Self::Heads
-            | Self::Rotary
-            | Self::Attention(_)
-            | Self::Activation(_)
-            | Self::Multiply
-            | Self::Add
-            | Self::Scale
-            | Self::Last
-            | Self::Dropout
-            | Self::Concatenate
-            | Self::Split
-            | Self::Copy
-            | Self::MaxPool
-            | Self::Mean
-            | Self::Resample
-            | Self::Slices
-            | Self::Gate
-            | Self::Cached
-            | Self::JoinHeads
-            | Self::FillHeads
-            | Self::ComplexRotary
-            | Self::InterleavedRotary
-            | Self::WideRotaryTable
-            | Self::PartialRotary { .. }
-            | Self::Counting { .. }
-            | Self::Indices
-            | Self::ClassicAttention(_)
-            | Self::SharedEmbedding
-            | Self::NoBias
-            | Self::AsWeights
-            | Self::Recall
-            | Self::SoftCap
-            | Self::AddInPlace
-            | Self::StochasticDepth(_)
-            | Self::Transpose
-            | Self::Pad
-            | Self::Waves
-            | Self::Shift
-            | Self::Slice
-            | Self::FixedPositions { .. }
-            | Self::AxisTable
-            | Self::PairRotary
-            | Self::AveragePool => Vec::new(),
             Self::Idle(parameters) => {
                 parameters.iter().map(|elements| Parameter::dense(*elements, true)).collect()
             }
@@ -564,6 +515,8 @@ impl Operator {
             }
             Self::LearnedPositions { rows, width } => vec![Parameter::dense(rows * width, false)],
             Self::MultiheadAttention(attention) => attention.parameters(),
+            // The rest computes with what it reads.
+            _ => Vec::new(),
         }
     }
 
@@ -617,33 +570,8 @@ impl Operator {
                 8.0 * attention.rows() as f64 * wide * wide + 4.0 * scores * wide
             }
             Self::Route { .. } => 5.0 * elements,
-            Self::Embedding { .. }
-            | Self::Dispatch
-            | Self::Mask
-            | Self::PaddingMask
-            | Self::Last
-            | Self::Heads
-            | Self::Concatenate
-            | Self::Split
-            | Self::Slices
-            | Self::Counting { .. }
-            | Self::Indices
-            | Self::Lookup { .. }
-            | Self::SharedEmbedding
-            | Self::FixedTable { .. }
-            | Self::DistanceBias(_)
-            | Self::NoBias
-            | Self::AsWeights
-            | Self::Recall
-            | Self::Copy
-            | Self::Transpose
-            | Self::LearnedTokens { .. }
-            | Self::Slice
-            | Self::Idle(_)
-            | Self::Cached
-            | Self::JoinHeads
-            | Self::FillHeads
-            | Self::Pad => 0.0,
+            // The rest moves or views what it reads.
+            _ => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
     }

@@ -254,7 +254,7 @@ fn engine_memory(
         },
         ..Settings::default()
     };
-    let reservation = reserve(model, &settings).map_err(|_| too_large())?;
+    let reservation = reserve(model, &settings).ok().ok_or_else(too_large)?;
     let Buffers { weights, cache, compute, output } = match place {
         Device::Accelerator => reservation.device,
         Device::Processor => reservation.host,
@@ -311,7 +311,7 @@ fn pass_memory(
         let replayed = timeline::inference(tape, &PROGRAM);
         let mut memory = held(tape, replayed);
         let pass = memory.by_category.insert(Category::Cache, cache).unwrap_or(Bytes::ZERO);
-        memory.reserved = memory.reserved + cache.saturating_sub(pass);
+        memory.reserved += cache.saturating_sub(pass);
         // Whatever a pass uses, all weights are there.
         replace_weights(&mut memory, Some(weights));
         memory

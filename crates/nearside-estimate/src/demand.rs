@@ -179,8 +179,7 @@ fn of_preparation(preparation: &Preparation) -> Demand {
 }
 
 fn of_custom(custom: &Custom, dtype: Dtype) -> Demand {
-    let work =
-        Work { kernel: Kernel::Matrix, dtype: dtype, flops: custom.flops, bytes: custom.bytes };
+    let work = Work { kernel: Kernel::Matrix, dtype, flops: custom.flops, bytes: custom.bytes };
     Demand {
         memory: Memory::stated(custom.memory),
         passes: vec![Pass { name: "run", repeats: 1.0, kernels: vec![(work, 1)] }],

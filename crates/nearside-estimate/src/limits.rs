@@ -120,7 +120,7 @@ fn with_sequence(workload: &Workload, tokens: u64) -> Option<Workload> {
     };
     // Prompt and answer keep their shares.
     let share = *output as f64 / (*prompt + *output).max(1) as f64;
-    *output = ((tokens as f64 * share) as u64).clamp(1, tokens - 1);
+    *output = ((tokens as f64 * share).round() as u64).clamp(1, tokens - 1);
     *prompt = tokens - *output;
     Some(Workload { task, ..workload.clone() })
 }

@@ -389,27 +389,8 @@ impl Lowering<'_> {
             Operator::Slice => self.last_rows(inputs[0], value),
             Operator::FixedPositions { rows } => self.fixed_positions(*rows, inputs[0], value),
             Operator::PairRotary => self.pair_rotary(inputs, value),
-            Operator::Embedding { .. }
-            | Operator::PositionTable { .. }
-            | Operator::RotaryTable
-            | Operator::WideRotaryTable
-            | Operator::Heads
-            | Operator::Split
-            | Operator::Slices
-            | Operator::Route { .. }
-            | Operator::Dispatch
-            | Operator::ClassicAttention(_)
-            | Operator::Counting { .. }
-            | Operator::Indices
-            | Operator::FixedTable { .. }
-            | Operator::DistanceBias(_)
-            | Operator::NoBias
-            | Operator::Recall
-            | Operator::PaddingMask
-            | Operator::Waves
-            | Operator::AxisTable
-            | Operator::Idle(_)
-            | Operator::Mask => inputs[0],
+            // The rest is lowered before its inputs are looked up.
+            _ => inputs[0],
         }
     }
 

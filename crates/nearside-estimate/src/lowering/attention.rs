@@ -99,9 +99,7 @@ impl Lowering<'_> {
     fn attention_kernel(&self, attention: &AttentionShape) -> AttentionKernel {
         match self.recipe.attention {
             _ if attention.soft_cap => AttentionKernel::Eager,
-            AttentionKernel::Fused if attention.is_limited() => {
-                AttentionKernel::Masked
-            }
+            AttentionKernel::Fused if attention.is_limited() => AttentionKernel::Masked,
             kernel => kernel,
         }
     }

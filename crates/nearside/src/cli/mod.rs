@@ -69,7 +69,7 @@ pub(crate) enum Command {
     /// What is this machine, and what does it reach?
     Doctor(Doctor),
     /// Does a model fit, what limits it, what would make it fit? Which models run well?
-    Fit(Fit),
+    Fit(Box<Fit>),
     /// Where should every stage run, and why?
     Plan(Plan),
     /// The facts: devices, offers, regions, grids, prices, models

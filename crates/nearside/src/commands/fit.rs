@@ -302,7 +302,11 @@ impl Size {
             Architecture::Other { parameters, .. } => (*parameters, None, None),
             known => {
                 let graph = known.graph(Shape::prompt(1, 1));
-                (graph.map(|graph| graph.parameter_count()), None, None)
+                let context = match known {
+                    Architecture::Encoder(encoder) => Some(encoder.positions),
+                    _ => None,
+                };
+                (graph.map(|graph| graph.parameter_count()), None, context)
             }
         };
         Self { parameters, active, context }

@@ -48,7 +48,7 @@ impl Model {
                 false => elements,
             };
             traffic.elements += elements;
-            traffic.bytes = traffic.bytes + tensor.dtype.bytes(elements);
+            traffic.bytes += tensor.dtype.bytes(elements);
         }
         traffic
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use nearside_architecture::Architecture;
 use nearside_catalog::{Catalog, Model};
 use nearside_estimate::choice::{Choice, Chosen, alternatives, choose, fast_enough, rank};
 use nearside_estimate::limits::{Most, longest};
@@ -47,6 +48,11 @@ pub(super) fn run(
         if arguments.size.is_some_and(|size| parameters < size.least || parameters > size.most) {
             continue;
         }
+        if !has_sequences(&reference.architecture, task) {
+            let why = "its speed is not in tokens: name it to ask about it".to_owned();
+            found.untold.push(Untold { model: reference.name, why });
+            continue;
+        }
         let asked = workload(arguments, &reference, task, None)?;
         found.add(Candidate { model, size, asked }, arguments, &place);
     }
@@ -63,6 +69,15 @@ pub(super) fn run(
 fn wanted(arguments: &Fit, model: &Model) -> bool {
     let licence = model.licence.to_lowercase();
     arguments.licence.as_ref().is_none_or(|text| licence.contains(&text.to_lowercase()))
+}
+
+/// Whether a model reads or writes text, so that tokens a second compare it with others.
+fn has_sequences(architecture: &Architecture, task: FitTask) -> bool {
+    match architecture {
+        Architecture::Decoder(_) | Architecture::Other { .. } => true,
+        Architecture::Encoder(_) | Architecture::TextToText(_) => task != FitTask::Inference,
+        _ => false,
+    }
 }
 
 /// A model and what it is asked to do.

@@ -42,10 +42,10 @@ pub(super) fn list(answer: &FitList, detail: Detail) -> String {
 
 /// How many cannot be told; every reason where there is room for it.
 fn not_known(answer: &FitList, detail: Detail) -> String {
-    let line = |untold: &Untold| format!("\nnot known: {} ({})", untold.model, untold.why);
+    let line = |untold: &Untold| format!("\nnot compared: {} ({})", untold.model, untold.why);
     match answer.not_known.as_slice() {
         few if few.len() <= 2 || detail == Detail::Explained => few.iter().map(line).collect(),
-        several => format!("\nnot known: {} models (--json says why)", several.len()),
+        several => format!("\nnot compared: {} models (--json says why)", several.len()),
     }
 }
 
@@ -64,7 +64,7 @@ const LICENCE_WIDTH: usize = 12;
 /// The licence in a column: no word that all of them have.
 fn licence(licence: &str, open: bool) -> String {
     let words = ["License", "Licence", "Community", "Terms", "of", "Use", "Model"];
-    let named = licence.split(" (").next().unwrap_or(licence);
+    let named = licence.split([';', '(']).next().map(str::trim_end).unwrap_or(licence);
     let mut kept = String::new();
     for word in named.split(' ').filter(|word| !words.contains(word)) {
         let longer = format!("{kept} {word}");
