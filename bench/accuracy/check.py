@@ -31,7 +31,7 @@ def arguments(row):
     if decoder:
         return words + ["--attention", ATTENTION[row["attn"]], "--sequence", row["seq"]]
     scale = 8 if row["model"].startswith("unet") else 1
-    return words + ["--image", str(int(row["seq"]) * scale)]
+    return words + ["--rules", "cpu", "--image", str(int(row["seq"]) * scale)]
 
 
 def main():
