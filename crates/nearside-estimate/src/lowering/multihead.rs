@@ -4,6 +4,7 @@
 
 use nearside_architecture::{AttentionShape, Dtype};
 use nearside_units::Flops;
+use nearside_workload::AttentionKernel;
 
 use super::attention::{flash_temporary, row_statistics};
 use super::{Lowering, Op};
@@ -69,7 +70,7 @@ impl Lowering<'_> {
             self.run_op(op.make_in(tensor.storage, elements, tensor.dtype))
         };
         let parts = [0, 1, 2].map(part);
-        if tensor.dtype != Dtype::F32 {
+        if !self.reorders(tensor.dtype) {
             return parts;
         }
         let once = parts.map(|part| self.transposed(part));
@@ -93,8 +94,13 @@ impl Lowering<'_> {
             .make(elements, dtype)
             .make(row_statistics(attention, dtype), Dtype::F32);
         let mixed = self.run_op(op);
-        // The memory-efficient kernel answers with images before tokens.
-        if dtype == Dtype::F32 { self.copy(mixed) } else { mixed }
+        if self.reorders(dtype) { self.copy(mixed) } else { mixed }
+    }
+
+    /// Whether the kernel answers with images before tokens: the memory-efficient one does, the
+    /// flash one and that of processors, which `Masked` stands for where there is no mask, do not.
+    fn reorders(&self, dtype: Dtype) -> bool {
+        dtype == Dtype::F32 && self.recipe.attention != AttentionKernel::Masked
     }
 }
 

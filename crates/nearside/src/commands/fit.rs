@@ -100,7 +100,11 @@ fn one(
             answer.techniques = better.iter().map(technique_fit).collect();
         }
         if estimated.fit.needed.is_some() {
-            answer.limits = Some(LimitsView::of(limits(workload, site, calibration)));
+            let mut limits = LimitsView::of(limits(workload, site, calibration));
+            if answer.sequence.is_none() {
+                (limits.sequence, limits.concurrency) = (None, None);
+            }
+            answer.limits = Some(limits);
         }
     }
     print(&answer, arguments, &place.notes, output);
@@ -262,6 +266,7 @@ fn answer(
     estimates: &[(Estimate, Workload)],
 ) -> FitAnswer {
     let Size { parameters, active, context } = Size::of(model);
+    let images = makes_or_reads_images(model);
     FitAnswer {
         model: model.name.clone(),
         parameters,
@@ -269,7 +274,7 @@ fn answer(
         context_tokens: context,
         site: place.site.name.to_string(),
         batch: arguments.batch,
-        sequence: arguments.sequence,
+        sequence: (!images).then_some(arguments.sequence),
         tasks: estimates.iter().map(|(estimate, workload)| task_fit(estimate, workload)).collect(),
         free: place.free.clone(),
         techniques: Vec::new(),
@@ -322,6 +327,15 @@ fn task_fit(estimate: &Estimate, workload: &Workload) -> TaskFit {
         };
         memory.by_category.iter().map(row).collect()
     });
+    let images = workload.model.as_ref().is_some_and(|model| makes_or_reads_images(model));
+    let speed = speed(estimate, workload);
+    let (tokens, images) = match images {
+        true => (
+            Known::unknown("images are counted"),
+            speed.value().map(|speed| images_per_second(*speed, workload)),
+        ),
+        false => (speed, None),
+    };
     TaskFit {
         task: task_name(workload).to_owned(),
         recipe: recipe(workload),
@@ -337,9 +351,36 @@ fn task_fit(estimate: &Estimate, workload: &Workload) -> TaskFit {
         peak: memory.map(|memory| memory.place.clone()),
         trained_parameters: memory.map(|memory| memory.trained).filter(|trained| *trained > 0),
         bottleneck: Figure::of(&estimate.bottleneck, ToString::to_string),
-        tokens_per_second: Figure::of(&speed(estimate, workload), |speed| number_range(*speed)),
+        tokens_per_second: Figure::of(&tokens, |speed| number_range(*speed)),
+        images_per_second: images,
         inputs: estimate.inputs.iter().map(InputView::of).collect(),
     }
+}
+
+/// Whether a batch of a model is one of images, of the size that the model is made for.
+fn makes_or_reads_images(model: &ModelRef) -> bool {
+    matches!(
+        model.architecture.as_ref(),
+        Architecture::Convolutional(_)
+            | Architecture::ImageTransformer(_)
+            | Architecture::Unet(_)
+            | Architecture::DenoisingTransformer(_)
+            | Architecture::Vae(_)
+            | Architecture::Pipeline(_)
+    )
+}
+
+/// A sequence stands for an image.
+fn images_per_second(tokens_per_second: Span<f64>, workload: &Workload) -> Range {
+    let tokens = match &workload.task {
+        Task::Pretrain(training)
+        | Task::FineTune(training)
+        | Task::Lora(training, _)
+        | Task::Qlora(training, _) => training.sequence,
+        Task::Evaluation(batch) => batch.output,
+        _ => 1,
+    };
+    Range::of(tokens_per_second, |tokens_per_second| tokens_per_second / tokens.max(1) as f64)
 }
 
 const fn task_name(workload: &Workload) -> &'static str {

@@ -16,8 +16,13 @@ pub(super) fn headline(answer: &FitAnswer) -> String {
     words.extend(answer.active_parameters.map(|active| format!("{} active", count(active))));
     words.extend(answer.context_tokens.map(|context| format!("{context} tokens of context")));
     let free = answer.free.as_ref().map(free_text).unwrap_or_default();
-    let (site, batch, sequence) = (&answer.site, answer.batch, answer.sequence);
-    format!("{}\non {site}{free}, {batch} x {sequence} tokens\n", words.join(", "))
+    let (site, batch) = (&answer.site, answer.batch);
+    let pass = match (answer.sequence, batch) {
+        (Some(sequence), _) => format!("{batch} x {sequence} tokens"),
+        (None, 1) => "1 image".to_owned(),
+        (None, _) => format!("{batch} images"),
+    };
+    format!("{}\non {site}{free}, {pass}\n", words.join(", "))
 }
 
 /// What is free, in parentheses.
@@ -71,7 +76,7 @@ pub(super) fn all_tasks(text: &mut String, answer: &FitAnswer) {
         ("needs [GiB]", Align::Right),
         ("has [GiB]", Align::Right),
         ("bottleneck", Align::Left),
-        ("tokens/s", Align::Right),
+        (if answer.sequence.is_some() { "tokens/s" } else { "images/s" }, Align::Right),
     ];
     let rows = answer.tasks.iter().map(|task| {
         vec![
@@ -82,18 +87,26 @@ pub(super) fn all_tasks(text: &mut String, answer: &FitAnswer) {
             figure_text(&task.available_bytes, gib),
             figure_text(&task.bottleneck, Clone::clone),
             match task.verdict.as_str() {
-                "fits" | "uncertain" => {
-                    figure_text(&task.tokens_per_second, |range| range_text(range, ""))
-                }
+                "fits" | "uncertain" => speed_text(task, ["", ""]),
                 _ => "-".to_owned(),
             },
         ]
     });
     text.push('\n');
     text.push_str(&table(&heads, rows.collect()));
-    text.push_str("\n\ntokens/s: written when answering, read when training");
+    if answer.sequence.is_some() {
+        text.push_str("\n\ntokens/s: written when answering, read when training");
+    }
     for why in not_estimated(answer) {
         let _ = write!(text, "\nnot estimated: {why}");
+    }
+}
+
+/// Its speed, in tokens or in images.
+fn speed_text(task: &TaskFit, [tokens, images]: [&str; 2]) -> String {
+    match &task.images_per_second {
+        Some(speed) => range_text(speed, images),
+        None => figure_text(&task.tokens_per_second, |range| range_text(range, tokens)),
     }
 }
 
@@ -102,6 +115,7 @@ fn not_estimated(answer: &FitAnswer) -> Vec<&str> {
     let mut reasons: Vec<&str> = Vec::new();
     for task in &answer.tasks {
         let unknown = match (&task.verdict[..], &task.tokens_per_second) {
+            _ if task.images_per_second.is_some() => None,
             ("unknown", _) => Some(task.why.as_str()),
             ("fits" | "uncertain", Figure::Unknown { unknown }) => Some(unknown.as_str()),
             _ => None,
@@ -126,7 +140,7 @@ pub(super) fn one_task(text: &mut String, answer: &FitAnswer, task: &TaskFit) {
     if let Some(needed) = &task.needed_bytes {
         let _ = write!(text, "\nwith allocator and driver  {} GiB", gib(needed));
     }
-    let speed = figure_text(&task.tokens_per_second, |range| range_text(range, " tokens/s"));
+    let speed = speed_text(task, [" tokens/s", " images/s"]);
     match task.verdict.as_str() {
         "fits" | "uncertain" => {
             let bottleneck = figure_text(&task.bottleneck, Clone::clone);

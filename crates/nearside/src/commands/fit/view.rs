@@ -22,8 +22,8 @@ pub(crate) struct FitAnswer {
     pub(super) site: String,
     /// Sequences per pass, or requests at once.
     pub(super) batch: u64,
-    /// Tokens per sequence.
-    pub(super) sequence: u64,
+    /// Tokens per sequence; none for images.
+    pub(super) sequence: Option<u64>,
     /// Each task that was tried.
     pub(super) tasks: Vec<TaskFit>,
     /// What is free where it was tried, when that is this machine.
@@ -114,6 +114,8 @@ pub(crate) struct TaskFit {
     pub(super) bottleneck: Figure<String>,
     /// Tokens per second.
     pub(super) tokens_per_second: Figure<Range>,
+    /// Images per second, of models that make or read those.
+    pub(super) images_per_second: Option<Range>,
     /// What the figures were computed from.
     pub(super) inputs: Vec<InputView>,
 }
