@@ -182,7 +182,12 @@ pub fn estimate_demands(
 ) -> Estimate {
     match placed(demands, site, calibration) {
         Ok(Placed { working, workload, demand, fit }) => {
-            Estimate { fit, ..working.estimate(&workload, &demand) }
+            let mut estimate = working.estimate(&workload, &demand);
+            // Work that takes too long does not fit either, whatever the memory.
+            if estimate.fit.verdict == fit.verdict {
+                estimate.fit = fit;
+            }
+            estimate
         }
         Err(refused) => *refused,
     }

@@ -8,7 +8,7 @@ use nearside_catalog::{Catalog, Site};
 use nearside_estimate::choice::speed;
 use nearside_estimate::limits::limits;
 use nearside_estimate::{Advice, Calibration, Estimate, Technique, Verdict, estimate, techniques};
-use nearside_units::{Bytes, Span};
+use nearside_units::{Bytes, Known, Span};
 use nearside_workload::{
     Adapter, AdapterMethod, AdapterTargets, Batch, Checkpointing, Choice, ModelRef, Parallelism,
     Recipe, Task, Training, Workload,
@@ -332,7 +332,7 @@ fn task_fit(estimate: &Estimate, workload: &Workload) -> TaskFit {
     let (tokens, images) = match images {
         true => (
             Known::unknown("images are counted"),
-            speed.value().map(|speed| images_per_second(*speed, workload)),
+            speed.value().map(|speed| images_per_second(speed, workload)),
         ),
         false => (speed, None),
     };
