@@ -167,3 +167,31 @@ impl Live {
         (Peak { by_category, pass: self.at.0, step: self.at.1 }, self.events)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn categories_add_up_after_every_request(
+            requests in prop::collection::vec((0..Category::ALL.len(), 0..100u64, any::<bool>()), 1..60),
+        ) {
+            let mut live = Live::default();
+            let mut held = Vec::new();
+            let mut most = 0;
+            for (category, bytes, give) in requests {
+                match held.pop().filter(|_| give) {
+                    Some(piece) => live.give(piece),
+                    None => held.push(live.take(Bytes::new(bytes), Category::ALL[category], "step")),
+                }
+                let all = live.of(&Category::ALL);
+                prop_assert_eq!(all.get(), live.total);
+                most = most.max(all.get());
+            }
+            let (peak, _) = live.finish();
+            prop_assert_eq!(peak.total().get(), most);
+        }
+    }
+}

@@ -327,7 +327,7 @@ fn task_fit(estimate: &Estimate, workload: &Workload) -> TaskFit {
         };
         memory.by_category.iter().map(row).collect()
     });
-    let images = workload.model.as_ref().is_some_and(|model| makes_or_reads_images(model));
+    let images = workload.model.as_ref().is_some_and(makes_or_reads_images);
     let speed = speed(estimate, workload);
     let (tokens, images) = match images {
         true => (
