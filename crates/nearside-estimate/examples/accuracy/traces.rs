@@ -29,8 +29,9 @@ pub(crate) fn translated(trace: &Row) -> Vec<Row> {
         None => (trace.cell("dtype").to_owned(), ""),
     };
     let attention = match trace.cell("attn") {
-        // Images are never padded.
-        "sdpa" if is_of_images(trace.cell("model")) => "fused",
+        // Images are never padded. The traces ran a processor's kernel, which only torchvision's
+        // `MultiheadAttention` tells from a device's: `masked` stands for it there.
+        "sdpa" if trace.cell("model").starts_with("unet") => "fused",
         "sdpa" => "masked",
         "-" => "",
         kernel => kernel,
