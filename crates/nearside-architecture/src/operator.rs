@@ -1,7 +1,7 @@
-//! The typed operators that models are made of: what parameters each owns and what arithmetic it
-//! costs. Nothing here depends on a framework or a machine.
+//! The typed operators that models are made of. Nothing here depends on a framework or a machine;
+//! what each owns and costs is in `cost`.
 
-use nearside_units::Flops;
+mod cost;
 
 use crate::{Library, Norm, Scoring};
 
@@ -476,104 +476,6 @@ impl Operator {
             self,
             Self::Linear(_) | Self::ExpertLinear { .. } | Self::Norm { .. } | Self::Convolution(_)
         )
-    }
-
-    /// The parameters it owns, in the order a framework registers them.
-    #[must_use]
-    pub fn parameters(&self) -> Vec<Parameter> {
-        match self {
-            Self::Embedding { rows, width }
-            | Self::PositionTable { rows, width }
-            | Self::FixedTable { rows, width }
-            | Self::Lookup { rows, width } => {
-                vec![Parameter::dense(rows * width, true)]
-            }
-            Self::Norm {
-                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms,
-                width,
-            } => {
-                vec![Parameter::dense(*width, false)]
-            }
-            Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
-            Self::Norm { kind: Norm::Layer | Norm::Group(_) | Norm::Batch, width } => {
-                vec![Parameter::dense(*width, false); 2]
-            }
-            Self::Convolution(convolution) => convolution.parameters(),
-            Self::DistanceBias(bias) => vec![Parameter::dense(bias.buckets * bias.heads, true)],
-            Self::LearnedScale { width } => vec![Parameter::dense(*width, false)],
-            Self::Linear(linear) => linear.parameters(),
-            Self::ExpertLinear { count, linear } => {
-                let experts = |one: Parameter| vec![one; usize::try_from(*count).unwrap_or(0)];
-                linear.parameters().into_iter().flat_map(experts).collect()
-            }
-            Self::Route { count, bias: true, .. } => vec![Parameter::dense(*count, false)],
-            Self::Idle(parameters) => {
-                parameters.iter().map(|elements| Parameter::dense(*elements, true)).collect()
-            }
-            Self::LearnedTokens { count, width } => {
-                vec![Parameter::dense(*width, false); usize::try_from(*count).unwrap_or(0)]
-            }
-            Self::LearnedPositions { rows, width } => vec![Parameter::dense(rows * width, false)],
-            Self::MultiheadAttention(attention) => attention.parameters(),
-            // The rest computes with what it reads.
-            _ => Vec::new(),
-        }
-    }
-
-    /// Arithmetic of one forward pass that produces `rows` rows of `width`.
-    /// A multiply-add is two operations; pointwise work counts a few operations per element.
-    #[must_use]
-    pub fn flops(&self, rows: u64, width: u64) -> Flops {
-        let elements = rows as f64 * width as f64;
-        let operations = match self {
-            Self::Linear(linear) | Self::ExpertLinear { linear, .. } => {
-                2.0 * rows as f64 * linear.input as f64 * linear.output as f64
-            }
-            Self::Convolution(convolution) => {
-                let seen = convolution.input / convolution.groups.max(1) * convolution.window;
-                2.0 * elements * seen as f64
-            }
-            Self::Attention(attention) => attention.operations(),
-            Self::ClassicAttention(attention) => attention.shape.operations(),
-            Self::Norm { .. } => 5.0 * elements,
-            Self::Rotary
-            | Self::PartialRotary { .. }
-            | Self::PairRotary
-            | Self::ComplexRotary
-            | Self::InterleavedRotary => 3.0 * elements,
-            Self::Activation(_)
-            | Self::Gate
-            | Self::SoftCap
-            | Self::RotaryTable
-            | Self::AxisTable
-            | Self::WideRotaryTable
-            | Self::Waves => 4.0 * elements,
-            Self::Multiply
-            | Self::Add
-            | Self::Scale
-            | Self::LearnedScale { .. }
-            | Self::Dropout
-            | Self::Shift
-            | Self::FixedPositions { .. }
-            | Self::Resample
-            | Self::Mean
-            | Self::MaxPool
-            | Self::Combine
-            | Self::AddInPlace
-            | Self::StochasticDepth(_)
-            | Self::AveragePool
-            | Self::LearnedPositions { .. }
-            | Self::PositionTable { .. } => elements,
-            Self::MultiheadAttention(attention) => {
-                let wide = (attention.heads * attention.key_dim) as f64;
-                let scores = attention.pairs() as f64 * attention.sequences as f64;
-                8.0 * attention.rows() as f64 * wide * wide + 4.0 * scores * wide
-            }
-            Self::Route { .. } => 5.0 * elements,
-            // The rest moves or views what it reads.
-            _ => 0.0,
-        };
-        Flops::from_flops(operations).unwrap_or(Flops::ZERO)
     }
 }
 

@@ -135,13 +135,10 @@ pub const fn fast_enough(task: &Task) -> f64 {
 /// Tokens per second: seen in training, written in answering.
 #[must_use]
 pub fn speed(estimate: &Estimate, workload: &Workload) -> Known<Span<f64>> {
-    let tokens = match &workload.task {
-        Task::Pretrain(training)
-        | Task::FineTune(training)
-        | Task::Lora(training, _)
-        | Task::Qlora(training, _) => training.tokens,
-        Task::Evaluation(batch) => batch.requests * batch.output,
-        Task::Inference(_) | Task::Preparation(_) | Task::Custom(_) => 0,
+    let tokens = match (&workload.task, workload.task.training()) {
+        (_, Some(training)) => training.tokens,
+        (Task::Evaluation(batch), None) => batch.requests * batch.output,
+        _ => 0,
     };
     if matches!(estimate.period, Period::Month { .. }) || tokens == 0 {
         return Known::unknown("no tokens are counted");

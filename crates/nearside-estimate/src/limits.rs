@@ -100,7 +100,7 @@ fn largest(least: u64, most: u64, room: impl Fn(u64) -> Option<f64>) -> Most {
 }
 
 fn with_batch(workload: &Workload, batch: u64) -> Option<Workload> {
-    if let Some(training) = training(&workload.task) {
+    if let Some(training) = workload.task.training() {
         return Some(with_training(workload, Training { batch, ..training }));
     }
     let Task::Evaluation(had) = workload.task else { return None };
@@ -109,7 +109,7 @@ fn with_batch(workload: &Workload, batch: u64) -> Option<Workload> {
 }
 
 fn with_sequence(workload: &Workload, tokens: u64) -> Option<Workload> {
-    if let Some(training) = training(&workload.task) {
+    if let Some(training) = workload.task.training() {
         return Some(with_training(workload, Training { sequence: tokens, ..training }));
     }
     let mut task = workload.task.clone();
@@ -138,16 +138,6 @@ fn with_concurrency(workload: &Workload, concurrency: u64) -> Option<Workload> {
         _ => return None,
     };
     Some(Workload { task: Task::Inference(serving), ..workload.clone() })
-}
-
-const fn training(task: &Task) -> Option<Training> {
-    match task {
-        Task::Pretrain(training)
-        | Task::FineTune(training)
-        | Task::Lora(training, _)
-        | Task::Qlora(training, _) => Some(*training),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

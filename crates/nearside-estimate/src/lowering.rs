@@ -389,8 +389,15 @@ impl Lowering<'_> {
             Operator::Slice => self.last_rows(inputs[0], value),
             Operator::FixedPositions { rows } => self.fixed_positions(*rows, inputs[0], value),
             Operator::PairRotary => self.pair_rotary(inputs, value),
-            // The rest is lowered before its inputs are looked up.
-            _ => inputs[0],
+            // What `node` lowers before its inputs are looked up.
+            #[rustfmt::skip]
+            Operator::Embedding { .. } | Operator::PositionTable { .. } | Operator::RotaryTable
+            | Operator::WideRotaryTable | Operator::Heads | Operator::Split | Operator::Slices |
+            Operator::Route { .. } | Operator::Dispatch | Operator::ClassicAttention(_) |
+            Operator::Counting { .. } | Operator::Indices | Operator::FixedTable { .. } |
+            Operator::DistanceBias(_) | Operator::NoBias | Operator::Recall |
+            Operator::PaddingMask | Operator::Waves | Operator::AxisTable | Operator::Idle(_) |
+            Operator::Mask => inputs[0],
         }
     }
 

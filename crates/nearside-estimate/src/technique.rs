@@ -197,16 +197,6 @@ fn ratio(had: Option<f64>, after: &Estimate) -> Option<f64> {
     had.filter(|had| *had > 0.0).zip(likely(after)).map(|(had, has)| has / had)
 }
 
-const fn training(task: &Task) -> Option<Training> {
-    match task {
-        Task::Pretrain(training)
-        | Task::FineTune(training)
-        | Task::Lora(training, _)
-        | Task::Qlora(training, _) => Some(*training),
-        Task::Inference(_) | Task::Evaluation(_) | Task::Preparation(_) | Task::Custom(_) => None,
-    }
-}
-
 const fn answers(task: &Task) -> bool {
     matches!(task, Task::Inference(_) | Task::Evaluation(_))
 }
@@ -223,12 +213,12 @@ fn fused(from: &Workload) -> Option<Workload> {
 }
 
 fn checkpointed(from: &Workload) -> Option<Workload> {
-    training(&from.task)?;
+    from.task.training()?;
     with_recipe(from, |recipe| recipe.checkpointing = Checkpointing::Full)
 }
 
 fn optimizer(from: &Workload, optimizer: Optimizer) -> Option<Workload> {
-    training(&from.task)?;
+    from.task.training()?;
     let adam = matches!(
         from.recipe.optimizer,
         Optimizer::AdamW
@@ -245,7 +235,7 @@ fn optimizer(from: &Workload, optimizer: Optimizer) -> Option<Workload> {
 
 /// The same effective batch in `parts` times as many passes.
 fn batch_over(from: &Workload, parts: u64) -> Option<Workload> {
-    let had = training(&from.task)?;
+    let had = from.task.training()?;
     let batch = (had.batch / parts).max(1);
     let last = parts == u64::MAX;
     // A part that leaves one sequence is the last row's.

@@ -61,6 +61,20 @@ pub enum Task {
 }
 
 impl Task {
+    /// What is trained on, of tasks that train.
+    #[must_use]
+    pub const fn training(&self) -> Option<Training> {
+        match self {
+            Self::Pretrain(training)
+            | Self::FineTune(training)
+            | Self::Lora(training, _)
+            | Self::Qlora(training, _) => Some(*training),
+            Self::Inference(_) | Self::Evaluation(_) | Self::Preparation(_) | Self::Custom(_) => {
+                None
+            }
+        }
+    }
+
     /// Its name in project files.
     #[must_use]
     pub const fn name(&self) -> &'static str {

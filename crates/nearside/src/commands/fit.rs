@@ -372,12 +372,9 @@ fn makes_or_reads_images(model: &ModelRef) -> bool {
 
 /// A sequence stands for an image.
 fn images_per_second(tokens_per_second: Span<f64>, workload: &Workload) -> Range {
-    let tokens = match &workload.task {
-        Task::Pretrain(training)
-        | Task::FineTune(training)
-        | Task::Lora(training, _)
-        | Task::Qlora(training, _) => training.sequence,
-        Task::Evaluation(batch) => batch.output,
+    let tokens = match (&workload.task, workload.task.training()) {
+        (_, Some(training)) => training.sequence,
+        (Task::Evaluation(batch), None) => batch.output,
         _ => 1,
     };
     Range::of(tokens_per_second, |tokens_per_second| tokens_per_second / tokens.max(1) as f64)
