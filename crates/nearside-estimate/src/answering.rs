@@ -254,7 +254,7 @@ fn engine_memory(
         },
         ..Settings::default()
     };
-    let reservation = reserve(model, &settings).ok().ok_or_else(too_large)?;
+    let reservation = reserve(model, &settings)?;
     let Buffers { weights, cache, compute, output } = match place {
         Device::Accelerator => reservation.device,
         Device::Processor => reservation.host,

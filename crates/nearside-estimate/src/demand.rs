@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::allocator::caching::{self, Segments};
 use crate::answering;
 use crate::communication::Exchange;
+use crate::engine::llama_cpp::NotReserved;
 use crate::estimate::Device;
 use crate::lowering::{Trained, lower};
 use crate::optimizer;
@@ -120,6 +121,9 @@ pub enum NotEstimated {
     /// Devices cannot share the work as stated.
     #[error(transparent)]
     Sharing(#[from] NotShared),
+    /// What an engine would reserve is not known.
+    #[error(transparent)]
+    Engine(#[from] NotReserved),
     /// Weights and arithmetic of different types in training.
     #[error("training with {weights} weights and {compute} arithmetic is not estimated yet")]
     MixedPrecision {

@@ -92,7 +92,7 @@ impl Reservation {
 }
 
 /// Why a reservation is not known.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotReserved {
     /// The file's header makes no sense.
     #[error(transparent)]
