@@ -98,7 +98,7 @@ fn without_cache(mut graph: Graph, task: &str) -> Graph {
 
 fn print(replayed: &Replayed) {
     let mut sizes = std::collections::BTreeMap::new();
-    for event in &replayed.events {
+    for event in &replayed.requests.events {
         match event {
             Event::Take { piece, bytes } => {
                 sizes.insert(*piece, *bytes);
@@ -112,7 +112,7 @@ fn print(replayed: &Replayed) {
     }
     let peak = &replayed.peak;
     println!("# peak {} at {}: {}", peak.total().get(), peak.pass, peak.step);
-    let taken = replay(&replayed.events, replayed.steady, Segments::Fixed);
+    let taken = replay(&replayed.requests, Segments::Fixed);
     println!("# allocated {} reserved {}", taken.allocated.get(), taken.reserved.get());
     println!("# saved {} optimizer {}", replayed.saved.get(), replayed.optimizer.get());
 }

@@ -9,7 +9,7 @@ use nearside_workload::{AttentionKernel, Batch, Recipe, Serving, Workload};
 use crate::communication::{Exchange, Overlap};
 use crate::demand::{
     Demand, Holder, MOST_BYTES, Memory, NotEstimated, PROGRAM, Pass, architecture, bounded,
-    counted, held,
+    counted, held, reserving,
 };
 use crate::engine::llama_cpp::{
     Accelerator, Buffers, Family, Mix, Model, Offload, Outputs, Settings, Sharing, reserve,
@@ -181,7 +181,7 @@ fn exchanges<'a>(
 
 /// Answers that one pass makes.
 fn at_once(workload: &Workload, tape: &Tape, rounds: f64) -> Demand {
-    let mut memory = held(tape, timeline::inference(tape, &PROGRAM));
+    let mut memory = held(tape, timeline::inference_heard(tape, &PROGRAM, reserving()));
     replace_weights(&mut memory, stored(workload));
     Demand {
         load: memory.by_category.get(&Category::Weights).copied().unwrap_or(Bytes::ZERO),
@@ -308,7 +308,7 @@ fn pass_memory(
     let cache = workload.recipe.cache.bytes(cached.ok_or_else(too_large)?);
     let weights = stored(workload).unwrap_or_else(|| reading.loaded_bytes());
     let of = |tape: &Tape| {
-        let replayed = timeline::inference(tape, &PROGRAM);
+        let replayed = timeline::inference_heard(tape, &PROGRAM, reserving());
         let mut memory = held(tape, replayed);
         let pass = memory.by_category.insert(Category::Cache, cache).unwrap_or(Bytes::ZERO);
         memory.reserved += cache.saturating_sub(pass);

@@ -8,13 +8,12 @@ use nearside_units::{Bytes, Flops};
 use nearside_workload::{AttentionKernel, Custom, Preparation, Recipe, Task, Training, Workload};
 use thiserror::Error;
 
-use crate::allocator::caching::{self, Segments};
+use crate::allocator::caching::{Caching, Segments};
 use crate::answering;
 use crate::communication::Exchange;
 use crate::engine::llama_cpp::NotReserved;
 use crate::estimate::Device;
 use crate::lowering::{Trained, lower};
-use crate::optimizer;
 use crate::parallel::{Groups, NotShared, tensor, training, used_devices};
 use crate::tape::{Category, Flow, Input, Kernel, Step, Tape, Work};
 use crate::timeline::{Outputs, Passes, Program, Replayed, TrainingStep};
@@ -236,8 +235,7 @@ fn of_training(
     let device = training::on_one_device(tape, &share, &groups, (&PROGRAM, &run))?;
     let kernels = training_kernels(&device.tape);
     let on_device = groups.data.optimizer_on_device(recipe.optimizer) == recipe.optimizer;
-    let update = optimizer::work(&device.optimized, recipe.optimizer);
-    let updates = if on_device { vec![(update, 1)] } else { Vec::new() };
+    let updates = if on_device { vec![(device.update, 1)] } else { Vec::new() };
     let ways = groups.tensor;
     Ok(Demand {
         memory: Memory {
@@ -365,10 +363,15 @@ pub(crate) fn counted(kernels: impl IntoIterator<Item = Work>) -> Vec<(Work, u32
     counts.into_values().collect()
 }
 
+/// The allocator that a pass takes memory from.
+pub(crate) const fn reserving() -> Caching {
+    Caching::new(Segments::Fixed)
+}
+
 /// What the replay of a pass comes to.
-pub(crate) fn held(tape: &Tape, replayed: Replayed) -> Memory {
+pub(crate) fn held(tape: &Tape, replayed: Replayed<Caching>) -> Memory {
     let elements = |weight| tape.of(weight).elements;
-    let taken = caching::replay(&replayed.events, replayed.steady, Segments::Fixed);
+    let taken = replayed.requests.taken();
     let peak = replayed.peak;
     Memory {
         reserved: taken.reserved,

@@ -1,7 +1,7 @@
 //! Which memory is live: what is taken and given back, in order, by category, and the most of it.
 //!
-//! The list of [`Event`]s is what an allocator sees; [`crate::allocator`] replays it for what it
-//! reserves.
+//! Whoever hears of the requests ([`Requests`]) sees what an allocator sees: one of
+//! [`crate::allocator`], which tells what it reserves, or [`Recorded`], which keeps the list.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,36 @@ impl PieceId {
     }
 }
 
+/// Hears of every request for memory, in order.
+pub trait Requests {
+    /// Memory is taken.
+    fn take(&mut self, piece: PieceId, bytes: Bytes);
+
+    /// A piece is given back; its name may be used again.
+    fn give(&mut self, piece: PieceId);
+
+    /// From now on peaks count: what was taken before counts only as far as it is still there.
+    fn steady(&mut self);
+}
+
+/// Nobody hears.
+impl Requests for () {
+    fn take(&mut self, _: PieceId, _: Bytes) {}
+
+    fn give(&mut self, _: PieceId) {}
+
+    fn steady(&mut self) {}
+}
+
+/// Every request, kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// The requests, in order.
+    pub events: Vec<Event>,
+    /// How many of them came before peaks counted.
+    pub steady: usize,
+}
+
 /// A request to an allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -34,6 +64,35 @@ pub enum Event {
         /// Which piece.
         piece: PieceId,
     },
+}
+
+impl Requests for Recorded {
+    fn take(&mut self, piece: PieceId, bytes: Bytes) {
+        self.events.push(Event::Take { piece, bytes });
+    }
+
+    fn give(&mut self, piece: PieceId) {
+        self.events.push(Event::Give { piece });
+    }
+
+    fn steady(&mut self) {
+        self.steady = self.events.len();
+    }
+}
+
+impl Recorded {
+    /// Tells somebody else.
+    pub fn tell(&self, other: &mut impl Requests) {
+        for (index, event) in self.events.iter().enumerate() {
+            if index == self.steady {
+                other.steady();
+            }
+            match event {
+                Event::Take { piece, bytes } => other.take(*piece, *bytes),
+                Event::Give { piece } => other.give(*piece),
+            }
+        }
+    }
 }
 
 /// The most memory that is live at once.
@@ -63,31 +122,64 @@ struct Piece {
 }
 
 /// Memory that is live, piece by piece.
-#[derive(Debug, Default)]
-pub struct Live {
+#[derive(Debug)]
+pub struct Live<R> {
     pieces: Vec<Piece>,
-    events: Vec<Event>,
+    /// Names that may be used again.
+    unused: Vec<PieceId>,
+    requests: R,
     now: [u64; Category::ALL.len()],
     total: u64,
     peak: [u64; Category::ALL.len()],
     peak_total: u64,
     pass: &'static str,
     at: (&'static str, &'static str),
-    steady: usize,
 }
 
-impl Live {
+impl Live<Recorded> {
+    /// Nothing is live yet; every request is kept.
+    #[must_use]
+    pub fn recording() -> Self {
+        Self::heard_by(Recorded::default())
+    }
+}
+
+impl<R: Requests> Live<R> {
+    /// Nothing is live yet.
+    #[must_use]
+    pub const fn heard_by(requests: R) -> Self {
+        Self {
+            pieces: Vec::new(),
+            unused: Vec::new(),
+            requests,
+            now: [0; Category::ALL.len()],
+            total: 0,
+            peak: [0; Category::ALL.len()],
+            peak_total: 0,
+            pass: "",
+            at: ("", ""),
+        }
+    }
+
     /// Takes memory with one reference to it.
     pub fn take(&mut self, bytes: Bytes, category: Category, step: &'static str) -> PieceId {
-        let piece = PieceId(u32::try_from(self.pieces.len()).unwrap_or(u32::MAX));
-        self.pieces.push(Piece { bytes: bytes.get(), category, references: 1 });
+        let piece = self.named(Piece { bytes: bytes.get(), category, references: 1 });
         if bytes > Bytes::ZERO {
-            self.events.push(Event::Take { piece, bytes });
+            self.requests.take(piece, bytes);
         }
         self.now[category as usize] += bytes.get();
         self.total += bytes.get();
         self.sample(step);
         piece
+    }
+
+    fn named(&mut self, piece: Piece) -> PieceId {
+        if let Some(name) = self.unused.pop() {
+            self.pieces[name.index()] = piece;
+            return name;
+        }
+        self.pieces.push(piece);
+        PieceId(u32::try_from(self.pieces.len() - 1).unwrap_or(u32::MAX))
     }
 
     /// One more reference.
@@ -103,8 +195,9 @@ impl Live {
             self.now[found.category as usize] -= found.bytes;
             self.total -= found.bytes;
             if found.bytes > 0 {
-                self.events.push(Event::Give { piece });
+                self.requests.give(piece);
             }
+            self.unused.push(piece);
         }
     }
 
@@ -135,7 +228,7 @@ impl Live {
 
     /// Forgets earlier peaks.
     pub(crate) fn reset_peak(&mut self) {
-        self.steady = self.events.len();
+        self.requests.steady();
         self.peak_total = 0;
         self.sample("start");
     }
@@ -151,20 +244,15 @@ impl Live {
         Bytes::new(categories.iter().map(|category| self.now[*category as usize]).sum())
     }
 
-    /// How many events there were when earlier peaks were last forgotten.
-    pub(crate) const fn steady(&self) -> usize {
-        self.steady
-    }
-
-    /// The most that was live, and every request in order.
+    /// The most that was live, and who heard of it.
     #[must_use]
-    pub fn finish(self) -> (Peak, Vec<Event>) {
+    pub fn finish(self) -> (Peak, R) {
         let by_category = Category::ALL
             .into_iter()
             .map(|category| (category, Bytes::new(self.peak[category as usize])))
             .filter(|(_, bytes)| *bytes > Bytes::ZERO)
             .collect();
-        (Peak { by_category, pass: self.at.0, step: self.at.1 }, self.events)
+        (Peak { by_category, pass: self.at.0, step: self.at.1 }, self.requests)
     }
 }
 
@@ -178,7 +266,7 @@ mod tests {
         fn categories_add_up_after_every_request(
             requests in prop::collection::vec((0..Category::ALL.len(), 0..100u64, any::<bool>()), 1..60),
         ) {
-            let mut live = Live::default();
+            let mut live = Live::heard_by(());
             let mut held = Vec::new();
             let mut most = 0;
             for (category, bytes, give) in requests {

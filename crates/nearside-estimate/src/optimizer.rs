@@ -8,7 +8,7 @@ use nearside_architecture::Dtype;
 use nearside_units::{Bytes, Flops};
 use nearside_workload::Optimizer;
 
-use crate::live::{Live, PieceId};
+use crate::live::{Live, PieceId, Requests};
 use crate::tape::{BLOCK, Category, Kernel, Tape, TensorId, Work};
 
 /// Elements that share one scale in an 8-bit state.
@@ -30,7 +30,7 @@ impl Optimizing {
     }
 
     /// One step over all trained weights.
-    pub(crate) fn step(&mut self, live: &mut Live, tape: &Tape) {
+    pub(crate) fn step<R: Requests>(&mut self, live: &mut Live<R>, tape: &Tape) {
         if !self.started {
             self.started = true;
             for bytes in states(tape, self.optimizer) {
@@ -90,7 +90,7 @@ pub fn states(tape: &Tape, optimizer: Optimizer) -> Vec<Bytes> {
 
 /// Tensor by tensor: so many temporaries of its size at once, the last of which lives until the
 /// next tensor's has been made.
-fn one_by_one(live: &mut Live, tape: &Tape, temporaries: usize) {
+fn one_by_one<R: Requests>(live: &mut Live<R>, tape: &Tape, temporaries: usize) {
     let mut last: Option<PieceId> = None;
     for weight in tape.trained() {
         let bytes = tape.gradient_bytes(weight);
@@ -108,8 +108,8 @@ fn one_by_one(live: &mut Live, tape: &Tape, temporaries: usize) {
 }
 
 /// All tensors in one call: a temporary of every weight at once.
-fn all_at_once(live: &mut Live, tape: &Tape) {
-    let take = |live: &mut Live, weight: TensorId| {
+fn all_at_once<R: Requests>(live: &mut Live<R>, tape: &Tape) {
+    let take = |live: &mut Live<R>, weight: TensorId| {
         live.take(tape.gradient_bytes(weight), Category::Activations, "optimizer step")
     };
     let pieces: Vec<_> = tape.trained().map(|weight| take(live, weight)).collect();

@@ -6,7 +6,7 @@ use nearside_units::Bytes;
 use nearside_workload::Workload;
 
 use crate::demand::{
-    Demand, MOST_BYTES, Memory, NotEstimated, PROGRAM, Pass, counted, held, not_built,
+    Demand, MOST_BYTES, Memory, NotEstimated, PROGRAM, Pass, counted, held, not_built, reserving,
 };
 use crate::lowering::{Trained, lower};
 use crate::tape::Category;
@@ -47,7 +47,7 @@ pub(crate) fn demand(
     let mut largest = None;
     for pass in found {
         let tape = lower(&pass.graph, &workload.recipe, Trained::Nothing);
-        let needed = held(&tape, timeline::inference(&tape, &PROGRAM));
+        let needed = held(&tape, timeline::inference_heard(&tape, &PROGRAM, reserving()));
         passes.push(Pass {
             name: "make pictures",
             repeats: rounds * pass.repeats as f64,

@@ -12,28 +12,26 @@ use nearside_architecture::Dtype;
 use nearside_units::Bytes;
 use nearside_workload::Optimizer;
 
-use crate::live::{Event, Live, Peak, PieceId};
+use crate::live::{Live, Peak, PieceId, Recorded, Requests};
 use crate::optimizer::Optimizing;
 use crate::parallel::sharding::{DataGroup, Place, Shared};
 use crate::tape::{Category, Flow, Origin, Step, StorageId, Tape, TensorId};
 
 mod backward;
 
-use backward::entering;
+use backward::{Scratch, entering};
 
 /// What a replay found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replayed {
+pub struct Replayed<R = Recorded> {
     /// The most memory that is live at once in a steady step.
     pub peak: Peak,
     /// What the forward pass leaves behind for the backward pass.
     pub saved: Bytes,
     /// The optimizer's states.
     pub optimizer: Bytes,
-    /// Every request to the allocator from loading to the end, in order.
-    pub events: Vec<Event>,
-    /// How many events there were when the steady step began.
-    pub steady: usize,
+    /// Who heard of every request from loading to the end; peaks count in the steady step.
+    pub requests: R,
 }
 
 /// A program around the tape.
@@ -75,7 +73,16 @@ pub enum Passes {
 /// A forward pass without gradients.
 #[must_use]
 pub fn inference(tape: &Tape, program: &Program) -> Replayed {
-    let mut replay = Replay::load(tape, program, Keep::Nothing);
+    inference_heard(tape, program, Recorded::default())
+}
+
+/// The same, heard by somebody else.
+pub(crate) fn inference_heard<R: Requests>(
+    tape: &Tape,
+    program: &Program,
+    requests: R,
+) -> Replayed<R> {
+    let mut replay = Replay::load(tape, program, Keep::Nothing, requests);
     replay.live.reset_peak();
     replay.forward(program.outputs);
     replay.finish(Bytes::ZERO)
@@ -85,19 +92,20 @@ pub fn inference(tape: &Tape, program: &Program) -> Replayed {
 /// optimizer's states.
 #[must_use]
 pub fn training(tape: &Tape, program: &Program, step: &TrainingStep) -> Replayed {
-    training_shared(tape, program, step, DataGroup::ALONE)
+    training_shared(tape, program, step, DataGroup::ALONE, Recorded::default())
 }
 
-/// The same on one of several devices that share what they train.
+/// The same on one of several devices that share what they train, heard by somebody.
 #[must_use]
-pub fn training_shared(
+pub fn training_shared<R: Requests>(
     tape: &Tape,
     program: &Program,
     step: &TrainingStep,
     group: DataGroup,
-) -> Replayed {
+    requests: R,
+) -> Replayed<R> {
     let (loaded, optimized) = (group.loaded(tape), group.optimized(tape));
-    let mut replay = Replay::load(&loaded, program, Keep::Saved);
+    let mut replay = Replay::load(&loaded, program, Keep::Saved, requests);
     replay.shared = Shared::of(tape, group);
     replay.shared.load(&mut replay.live, tape);
     let mut optimizing = Optimizing::new(group.optimizer_on_device(step.optimizer));
@@ -130,10 +138,10 @@ enum Keep {
     Saved,
 }
 
-struct Replay<'tape> {
+struct Replay<'tape, R> {
     tape: &'tape Tape,
     keep: Keep,
-    live: Live,
+    live: Live<R>,
     /// Reasons for each tensor to live: later uses and savers.
     references: Vec<u32>,
     /// Tensors alive on each storage.
@@ -152,16 +160,17 @@ struct Replay<'tape> {
     /// What the caller brought and holds.
     inputs: Bytes,
     shared: Shared,
+    scratch: Scratch,
 }
 
-impl<'tape> Replay<'tape> {
+impl<'tape, R: Requests> Replay<'tape, R> {
     /// Weights, adapters after the frozen ones, buffers, then what the caller brings.
-    fn load(tape: &'tape Tape, program: &Program, keep: Keep) -> Self {
+    fn load(tape: &'tape Tape, program: &Program, keep: Keep, requests: R) -> Self {
         let count = tape.tensors.len();
         let mut replay = Self {
             tape,
             keep,
-            live: Live::default(),
+            live: Live::heard_by(requests),
             references: vec![0; count],
             viewers: vec![0; tape.storages.len()],
             pieces: vec![None; tape.storages.len()],
@@ -171,7 +180,8 @@ impl<'tape> Replay<'tape> {
             reached: reached(tape),
             held: Vec::new(),
             inputs: Bytes::ZERO,
-            shared: Shared::of(&Tape::default(), DataGroup::ALONE),
+            shared: Shared::of(tape, DataGroup::ALONE),
+            scratch: Scratch::default(),
         };
         replay.live.enter("forward");
         replay.load_weights();
@@ -239,11 +249,10 @@ impl<'tape> Replay<'tape> {
         }
     }
 
-    fn finish(self, saved: Bytes) -> Replayed {
+    fn finish(self, saved: Bytes) -> Replayed<R> {
         let optimizer = self.live.of(&[Category::Optimizer]);
-        let steady = self.live.steady();
-        let (peak, events) = self.live.finish();
-        Replayed { peak, saved, optimizer, events, steady }
+        let (peak, requests) = self.live.finish();
+        Replayed { peak, saved, optimizer, requests }
     }
 
     /// A tensor comes to be; the first one on a storage takes its memory.

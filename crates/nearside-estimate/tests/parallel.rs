@@ -9,6 +9,7 @@ use nearside_architecture::{
 };
 use nearside_catalog::Catalog;
 use nearside_estimate::communication::Collective;
+use nearside_estimate::live::Recorded;
 use nearside_estimate::lowering::{Trained, lower};
 use nearside_estimate::parallel::sharding::DataGroup;
 use nearside_estimate::parallel::{pipeline, tensor};
@@ -53,7 +54,7 @@ fn group(sharding: Sharding, devices: u64) -> DataGroup {
 }
 
 fn replayed(tape: &Tape, group: DataGroup) -> Replayed {
-    training_shared(tape, &PROGRAM, &step(), group)
+    training_shared(tape, &PROGRAM, &step(), group, Recorded::default())
 }
 
 const WAYS: [Sharding; 5] =
@@ -93,7 +94,7 @@ fn memory_returns_to_where_it_began() {
         for offload in [Offload::None, Offload::Optimizer] {
             let tape = tape(3, &recipe());
             let replayed = replayed(&tape, DataGroup { offload, ..group(sharding, 4) });
-            let steady = &replayed.events[replayed.steady..];
+            let steady = &replayed.requests.events[replayed.requests.steady..];
             let taken = steady.iter().filter(|event| matches!(event, Event::Take { .. })).count();
             assert_eq!(taken * 2, steady.len(), "{sharding} {offload}");
         }

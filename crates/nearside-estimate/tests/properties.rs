@@ -51,7 +51,7 @@ fn answer(architecture: &Architecture, shape: Shape, recipe: &Recipe) -> Replaye
 fn holds(replayed: &Replayed) {
     let mut live: BTreeMap<_, u64> = BTreeMap::new();
     let (mut now, mut most) = (0, 0);
-    for (at, event) in replayed.events.iter().enumerate() {
+    for (at, event) in replayed.requests.events.iter().enumerate() {
         match event {
             Event::Take { piece, bytes } => {
                 assert!(live.insert(*piece, bytes.get()).is_none(), "taken once");
@@ -59,17 +59,17 @@ fn holds(replayed: &Replayed) {
             }
             Event::Give { piece } => now -= live.remove(piece).expect("given back once"),
         }
-        if at >= replayed.steady {
+        if at >= replayed.requests.steady {
             most = most.max(now);
         }
     }
     assert_eq!(replayed.peak.total().get(), most);
     for segments in [caching::Segments::Fixed, caching::Segments::Expandable] {
-        let taken = caching::replay(&replayed.events, replayed.steady, segments);
+        let taken = caching::replay(&replayed.requests, segments);
         assert!(taken.reserved >= taken.allocated, "{segments:?}");
         assert!(taken.allocated.get() >= most, "{segments:?}");
     }
-    let taken = system::replay(&replayed.events);
+    let taken = system::replay(&replayed.requests);
     assert!(taken.reserved >= taken.allocated);
 }
 

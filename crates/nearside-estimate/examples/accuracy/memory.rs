@@ -96,7 +96,7 @@ impl Run {
     pub(crate) fn taken(&self, outputs: Outputs) -> Taken {
         let program = Program { workspace: CUBLAS_WORKSPACE, outputs };
         let replayed = self.replay(&program);
-        let taken = caching::replay(&replayed.events, replayed.steady, Segments::Fixed);
+        let taken = caching::replay(&replayed.requests, Segments::Fixed);
         Taken { allocated: taken.allocated, reserved: taken.reserved }
     }
 

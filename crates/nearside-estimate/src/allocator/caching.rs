@@ -8,12 +8,10 @@
 //! to the driver only when it has nothing left. With expandable segments each pool is one segment
 //! that grows at its end.
 
-use std::collections::BTreeSet;
-
 use nearside_units::Bytes;
 
 use super::Taken;
-use crate::live::Event;
+use crate::live::{PieceId, Recorded, Requests};
 
 const BLOCK: u64 = crate::tape::BLOCK;
 const MIB: u64 = 1 << 20;
@@ -37,38 +35,26 @@ pub enum Segments {
     Expandable,
 }
 
-/// Replays requests. Peaks are those from event `steady` on: what was handed out before it counts
-/// only as far as it is still there.
+/// What is reserved for recorded requests.
 ///
 /// ```
 /// use nearside_estimate::allocator::caching::{Segments, replay};
 /// use nearside_estimate::live::Live;
 /// use nearside_estimate::tape::Category;
 /// use nearside_units::Bytes;
-/// let mut live = Live::default();
+/// let mut live = Live::recording();
 /// live.take(Bytes::mib(3), Category::Weights, "load");
 /// live.take(Bytes::mib(30), Category::Weights, "load");
-/// let taken = replay(&live.finish().1, 0, Segments::Fixed);
+/// let taken = replay(&live.finish().1, Segments::Fixed);
 /// // 3 MiB come from a segment of 20 MiB, 30 MiB get their own.
 /// assert_eq!(taken.reserved, Bytes::mib(50));
 /// assert_eq!(taken.allocated, Bytes::mib(33));
 /// ```
 #[must_use]
-pub fn replay(events: &[Event], steady: usize, segments: Segments) -> Taken {
-    let mut allocator = Allocator::new(segments);
-    for (index, event) in events.iter().enumerate() {
-        if index == steady {
-            allocator.most_allocated = allocator.allocated;
-        }
-        match event {
-            Event::Take { piece, bytes } => allocator.take(piece.index(), bytes.get()),
-            Event::Give { piece } => allocator.give(piece.index()),
-        }
-    }
-    Taken {
-        allocated: Bytes::new(allocator.most_allocated),
-        reserved: Bytes::new(allocator.most_reserved),
-    }
+pub fn replay(requests: &Recorded, segments: Segments) -> Taken {
+    let mut allocator = Caching::new(segments);
+    requests.tell(&mut allocator);
+    allocator.taken()
 }
 
 /// No block.
@@ -84,11 +70,42 @@ struct Block {
     after: u32,
 }
 
-struct Allocator {
+/// Free blocks of a pool by size and address. There are some dozens, rarely hundreds: moving them
+/// up in a list takes less than finding them in a tree.
+struct Free(Vec<(u64, u64, u32)>);
+
+impl Free {
+    const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn place(&self, wanted: (u64, u64, u32)) -> usize {
+        self.0.partition_point(|found| *found < wanted)
+    }
+
+    /// The smallest block of at least this size, taken out.
+    fn take(&mut self, size: u64) -> Option<u32> {
+        let place = self.place((size, 0, 0));
+        (place < self.0.len()).then(|| self.0.remove(place).2)
+    }
+
+    fn insert(&mut self, block: (u64, u64, u32)) {
+        self.0.insert(self.place(block), block);
+    }
+
+    fn remove(&mut self, block: (u64, u64, u32)) {
+        let place = self.place(block);
+        if self.0.get(place) == Some(&block) {
+            self.0.remove(place);
+        }
+    }
+}
+
+/// The allocator at work.
+pub struct Caching {
     segments: Segments,
     blocks: Vec<Block>,
-    /// Free blocks of both pools by size and address.
-    free: [BTreeSet<(u64, u64, u32)>; 2],
+    free: [Free; 2],
     /// The block of each piece.
     held: Vec<u32>,
     /// The last block of each pool's growing segment.
@@ -100,32 +117,13 @@ struct Allocator {
     most_reserved: u64,
 }
 
-impl Allocator {
-    const fn new(segments: Segments) -> Self {
-        Self {
-            segments,
-            blocks: Vec::new(),
-            free: [BTreeSet::new(), BTreeSet::new()],
-            held: Vec::new(),
-            tails: [NONE; 2],
-            next_address: 0,
-            allocated: 0,
-            reserved: 0,
-            most_allocated: 0,
-            most_reserved: 0,
-        }
-    }
-
-    fn take(&mut self, piece: usize, bytes: u64) {
-        let size = bytes.max(1).next_multiple_of(BLOCK);
+impl Requests for Caching {
+    fn take(&mut self, piece: PieceId, bytes: Bytes) {
+        let size = bytes.get().max(1).next_multiple_of(BLOCK);
         let small = size <= SMALL;
         let pool = usize::from(small);
-        let found = self.free[pool].range((size, 0, 0)..).next().copied();
-        let block = match (found, self.segments) {
-            (Some(entry), _) => {
-                self.free[pool].remove(&entry);
-                entry.2
-            }
+        let block = match (self.free[pool].take(size), self.segments) {
+            (Some(block), _) => block,
             (None, Segments::Fixed) => self.new_segment(size, small),
             (None, Segments::Expandable) => self.grown(size, small),
         };
@@ -134,14 +132,14 @@ impl Allocator {
         taken.free = false;
         self.allocated += taken.size;
         self.most_allocated = self.most_allocated.max(self.allocated);
-        if self.held.len() <= piece {
-            self.held.resize(piece + 1, NONE);
+        if self.held.len() <= piece.index() {
+            self.held.resize(piece.index() + 1, NONE);
         }
-        self.held[piece] = block;
+        self.held[piece.index()] = block;
     }
 
-    fn give(&mut self, piece: usize) {
-        let block = self.held[piece];
+    fn give(&mut self, piece: PieceId) {
+        let block = self.held[piece.index()];
         let Block { size, before, after, small, .. } = self.blocks[block as usize];
         self.allocated -= size;
         self.blocks[block as usize].free = true;
@@ -157,6 +155,38 @@ impl Allocator {
         }
         let Block { size, address, .. } = self.blocks[joined as usize];
         self.free[usize::from(small)].insert((size, address, joined));
+    }
+
+    fn steady(&mut self) {
+        self.most_allocated = self.allocated;
+    }
+}
+
+impl Caching {
+    /// Nothing is reserved yet.
+    #[must_use]
+    pub const fn new(segments: Segments) -> Self {
+        Self {
+            segments,
+            blocks: Vec::new(),
+            free: [Free::new(), Free::new()],
+            held: Vec::new(),
+            tails: [NONE; 2],
+            next_address: 0,
+            allocated: 0,
+            reserved: 0,
+            most_allocated: 0,
+            most_reserved: 0,
+        }
+    }
+
+    /// The most that was handed out and held.
+    #[must_use]
+    pub const fn taken(&self) -> Taken {
+        Taken {
+            allocated: Bytes::new(self.most_allocated),
+            reserved: Bytes::new(self.most_reserved),
+        }
     }
 
     fn reserve(&mut self, bytes: u64) {
@@ -237,7 +267,7 @@ impl Allocator {
 
     fn unlist(&mut self, block: u32) {
         let Block { size, address, small, .. } = self.blocks[block as usize];
-        self.free[usize::from(small)].remove(&(size, address, block));
+        self.free[usize::from(small)].remove((size, address, block));
     }
 
     /// Adds a block to the one before it.
@@ -262,8 +292,8 @@ mod tests {
     use proptest::prelude::*;
 
     /// Takes and gives pieces; negative numbers give back the piece of that age.
-    fn events(requests: &[(u64, bool)]) -> Vec<Event> {
-        let mut live = Live::default();
+    fn recorded(requests: &[(u64, bool)]) -> Recorded {
+        let mut live = Live::recording();
         let mut pieces = Vec::new();
         for (bytes, give) in requests {
             if *give && !pieces.is_empty() {
@@ -278,24 +308,24 @@ mod tests {
 
     #[test]
     fn a_hole_is_used_again_and_small_rests_stay_with_the_block() {
-        let mut live = Live::default();
+        let mut live = Live::recording();
         let first = live.take(Bytes::mib(12), Category::Activations, "a");
         live.give(first);
         // 11.5 MiB fit the hole of 12 MiB; half a MiB is not worth a block and counts as taken.
         live.take(Bytes::new(23 * MIB / 2), Category::Activations, "b");
-        let taken = replay(&live.finish().1, 0, Segments::Fixed);
+        let taken = replay(&live.finish().1, Segments::Fixed);
         assert_eq!((taken.reserved, taken.allocated), (Bytes::mib(12), Bytes::mib(12)));
     }
 
     #[test]
     fn an_expandable_segment_has_no_holes_between_segments() {
-        let mut live = Live::default();
+        let mut live = Live::recording();
         let first = live.take(Bytes::mib(40), Category::Activations, "a");
         live.give(first);
         live.take(Bytes::mib(60), Category::Activations, "b");
         let events = live.finish().1;
-        assert_eq!(replay(&events, 0, Segments::Fixed).reserved, Bytes::mib(100));
-        assert_eq!(replay(&events, 0, Segments::Expandable).reserved, Bytes::mib(60));
+        assert_eq!(replay(&events, Segments::Fixed).reserved, Bytes::mib(100));
+        assert_eq!(replay(&events, Segments::Expandable).reserved, Bytes::mib(60));
     }
 
     proptest! {
@@ -303,9 +333,9 @@ mod tests {
         fn what_is_held_is_at_least_what_is_handed_out(
             requests in prop::collection::vec((0u64..(40 << 20), any::<bool>()), 1..200),
         ) {
-            let events = events(&requests);
+            let events = recorded(&requests);
             for segments in [Segments::Fixed, Segments::Expandable] {
-                let taken = replay(&events, 0, segments);
+                let taken = replay(&events, segments);
                 prop_assert!(taken.reserved >= taken.allocated);
             }
         }

@@ -4,7 +4,7 @@
 use nearside_units::Bytes;
 
 use super::Taken;
-use crate::live::Event;
+use crate::live::{Event, Recorded};
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;
@@ -20,18 +20,18 @@ const HEADER: u64 = 16;
 /// use nearside_estimate::live::Live;
 /// use nearside_estimate::tape::Category;
 /// use nearside_units::Bytes;
-/// let mut live = Live::default();
+/// let mut live = Live::recording();
 /// live.take(Bytes::new(1 << 20), Category::Weights, "load");
 /// let taken = replay(&live.finish().1);
 /// assert_eq!(taken.reserved, Bytes::new((1 << 20) + 4096));
 /// ```
 #[must_use]
-pub fn replay(events: &[Event]) -> Taken {
+pub fn replay(requests: &Recorded) -> Taken {
     let mut sizes = std::collections::BTreeMap::new();
     let (mut mapped, mut small) = (0u64, 0u64);
     let (mut most, mut most_small) = (0u64, 0u64);
     let (mut live, mut most_live) = (0u64, 0u64);
-    for event in events {
+    for event in &requests.events {
         match event {
             Event::Take { piece, bytes } => {
                 let bytes = bytes.get();

@@ -13,10 +13,12 @@
 //! whole weights; ZeRO-1 is the optimizer's shard beside `DistributedDataParallel`, whose buckets are
 //! as large as all gradients (torch documentation, `gradient_as_bucket_view`).
 
+use std::borrow::Cow;
+
 use nearside_units::Bytes;
 use nearside_workload::{Offload, Optimizer, Sharding};
 
-use crate::live::{Live, PieceId};
+use crate::live::{Live, PieceId, Requests};
 use crate::tape::{BLOCK, Category, Origin, Tape, TensorId};
 
 /// How data-parallel devices share what they train.
@@ -64,34 +66,34 @@ impl DataGroup {
 
     /// The tape that one device loads: shards in place of weights where they are gathered.
     #[must_use]
-    pub fn loaded(&self, tape: &Tape) -> Tape {
-        let mut loaded = tape.clone();
-        if self.gathers() {
-            let weights: Vec<_> = tape.weights().collect();
-            for weight in weights {
-                let storage = tape.of(weight).storage.index();
-                let shard = Bytes::new(self.shard(tape.storages[storage].bytes.get()));
-                loaded.storages[storage].bytes = match self.offload {
-                    Offload::Parameters => Bytes::ZERO,
-                    Offload::None | Offload::Optimizer => shard.rounded_up_to(BLOCK),
-                };
-            }
+    pub fn loaded<'tape>(&self, tape: &'tape Tape) -> Cow<'tape, Tape> {
+        if !self.gathers() {
+            return Cow::Borrowed(tape);
         }
-        loaded
+        let mut loaded = tape.clone();
+        for weight in tape.weights() {
+            let storage = tape.of(weight).storage.index();
+            let shard = Bytes::new(self.shard(tape.storages[storage].bytes.get()));
+            loaded.storages[storage].bytes = match self.offload {
+                Offload::Parameters => Bytes::ZERO,
+                Offload::None | Offload::Optimizer => shard.rounded_up_to(BLOCK),
+            };
+        }
+        Cow::Owned(loaded)
     }
 
     /// The tape whose weights are what one device's optimizer updates.
     #[must_use]
-    pub fn optimized(&self, tape: &Tape) -> Tape {
-        let mut optimized = tape.clone();
-        if self.sharding != Sharding::None {
-            let weights: Vec<_> = tape.trained().collect();
-            for weight in weights {
-                let tensor = &mut optimized.tensors[weight.index()];
-                tensor.elements = self.shard(tensor.elements);
-            }
+    pub fn optimized<'tape>(&self, tape: &'tape Tape) -> Cow<'tape, Tape> {
+        if self.sharding == Sharding::None {
+            return Cow::Borrowed(tape);
         }
-        optimized
+        let mut optimized = tape.clone();
+        for weight in tape.trained() {
+            let tensor = &mut optimized.tensors[weight.index()];
+            tensor.elements = self.shard(tensor.elements);
+        }
+        Cow::Owned(optimized)
     }
 }
 
@@ -139,36 +141,22 @@ const ROOT: usize = 0;
 impl Shared {
     /// Units of a tape whose weights are whole.
     pub(crate) fn of(tape: &Tape, group: DataGroup) -> Self {
-        let mut owner: Vec<Option<Option<usize>>> = vec![None; tape.tensors.len()];
-        let last = tape.segments.len().saturating_sub(1);
-        for (index, segment) in tape.segments.iter().enumerate() {
-            let inside = index != 0 && index != last;
-            for input in tape.steps[segment.steps.clone()].iter().flat_map(|step| &step.inputs) {
-                let here = if inside { Some(index) } else { None };
-                let found = owner[input.tensor.index()].get_or_insert(here);
-                if *found != here {
-                    *found = None;
-                }
-            }
-        }
-        let weights = |segment: Option<usize>| {
-            let owned = |weight: &TensorId| owner[weight.index()].flatten() == segment;
-            tape.weights().filter(owned).collect::<Vec<_>>()
+        let mut shared = Self {
+            group,
+            units: Vec::new(),
+            of_segment: Vec::new(),
+            last_gather: None,
+            ahead: None,
+            last_scatter: None,
         };
-        let mut units = vec![Unit::of(tape, weights(None), &group)];
-        let mut of_segment = vec![None; tape.segments.len()];
-        for (index, unit) in of_segment.iter_mut().enumerate() {
-            let owned = weights(Some(index));
-            if !owned.is_empty() {
-                *unit = Some(units.len());
-                units.push(Unit::of(tape, owned, &group));
-            }
+        if group.scatters() {
+            (shared.units, shared.of_segment) = units(tape, &group);
         }
-        Self { group, units, of_segment, last_gather: None, ahead: None, last_scatter: None }
+        shared
     }
 
     /// Buckets of gradients that stay.
-    pub(crate) fn load(&self, live: &mut Live, tape: &Tape) {
+    pub(crate) fn load<R: Requests>(&self, live: &mut Live<R>, tape: &Tape) {
         if self.group.buckets() {
             let bytes = tape.trained().map(|weight| tape.gradient_bytes(weight)).sum();
             live.take(bytes, Category::Gradients, "gradient buckets");
@@ -177,7 +165,7 @@ impl Shared {
 
     fn unit(&self, place: Place) -> Option<usize> {
         match place {
-            Place::Root => Some(ROOT),
+            Place::Root => (!self.units.is_empty()).then_some(ROOT),
             Place::Segment(segment) => self.of_segment.get(segment).copied().flatten(),
         }
     }
@@ -187,7 +175,7 @@ impl Shared {
     }
 
     /// The buffer of a gather; shards that wait in the machine's memory come over first.
-    fn fill(&self, live: &mut Live, unit: usize) -> PieceId {
+    fn fill<R: Requests>(&self, live: &mut Live<R>, unit: usize) -> PieceId {
         let waiting = self.group.offload == Offload::Parameters;
         let copies =
             waiting.then(|| live.take(self.units[unit].shard, Category::Weights, "bring shard"));
@@ -198,20 +186,20 @@ impl Shared {
         buffer
     }
 
-    fn copy_out(&mut self, live: &mut Live, unit: usize) {
+    fn copy_out<R: Requests>(&mut self, live: &mut Live<R>, unit: usize) {
         let unit = &mut self.units[unit];
         let take = |bytes: &Bytes| live.take(*bytes, Category::Weights, "gather");
         unit.gathered = unit.whole.iter().map(take).collect();
     }
 
-    fn let_go(&mut self, live: &mut Live, unit: usize) {
+    fn let_go<R: Requests>(&mut self, live: &mut Live<R>, unit: usize) {
         for piece in std::mem::take(&mut self.units[unit].gathered) {
             live.give(piece);
         }
     }
 
     /// A unit's forward pass is about to begin.
-    pub(crate) fn before_forward(&mut self, live: &mut Live, place: Place) {
+    pub(crate) fn before_forward<R: Requests>(&mut self, live: &mut Live<R>, place: Place) {
         let Some(unit) = self.unit(place).filter(|_| self.group.gathers()) else { return };
         let buffer = self.fill(live, unit);
         if let Some(last) = self.last_gather.replace(buffer) {
@@ -221,21 +209,21 @@ impl Shared {
     }
 
     /// A block's forward pass is over.
-    pub(crate) fn after_forward(&mut self, live: &mut Live, segment: usize) {
+    pub(crate) fn after_forward<R: Requests>(&mut self, live: &mut Live<R>, segment: usize) {
         if let Some(unit) = self.unit(Place::Segment(segment)) {
             self.let_go(live, unit);
         }
     }
 
     /// The whole forward pass is over.
-    pub(crate) fn end_forward(&mut self, live: &mut Live) {
+    pub(crate) fn end_forward<R: Requests>(&mut self, live: &mut Live<R>) {
         if let Some(last) = self.last_gather.take() {
             live.give(last);
         }
     }
 
     /// A unit's backward pass is about to begin; the root's is the first.
-    pub(crate) fn before_backward(&mut self, live: &mut Live, place: Place) {
+    pub(crate) fn before_backward<R: Requests>(&mut self, live: &mut Live<R>, place: Place) {
         let Some(unit) = self.unit(place).filter(|_| self.group.gathers()) else { return };
         if unit == ROOT {
             self.gather_ahead(live, self.units.len() - 1);
@@ -250,7 +238,7 @@ impl Shared {
         self.gather_ahead(live, unit - 1);
     }
 
-    fn gather_ahead(&mut self, live: &mut Live, unit: usize) {
+    fn gather_ahead<R: Requests>(&mut self, live: &mut Live<R>, unit: usize) {
         if unit != ROOT {
             let buffer = self.fill(live, unit);
             self.ahead = Some((unit, buffer));
@@ -258,9 +246,9 @@ impl Shared {
     }
 
     /// A unit's backward pass is over: its gradients are complete.
-    pub(crate) fn after_backward(
+    pub(crate) fn after_backward<R: Requests>(
         &mut self,
-        live: &mut Live,
+        live: &mut Live<R>,
         place: Place,
         complete: &mut [Option<PieceId>],
     ) {
@@ -273,7 +261,7 @@ impl Shared {
         }
     }
 
-    fn scatter(&mut self, live: &mut Live, unit: usize, gradients: Vec<PieceId>) {
+    fn scatter<R: Requests>(&mut self, live: &mut Live<R>, unit: usize, gradients: Vec<PieceId>) {
         if let Some(last) = self.last_scatter.take() {
             live.give(last);
         }
@@ -294,20 +282,53 @@ impl Shared {
     }
 
     /// The whole backward pass is over.
-    pub(crate) fn end_backward(&mut self, live: &mut Live) {
+    pub(crate) fn end_backward<R: Requests>(&mut self, live: &mut Live<R>) {
         if let Some(last) = self.last_scatter.take() {
             live.give(last);
         }
     }
 
     /// The optimizer has used the gradients.
-    pub(crate) fn clear(&mut self, live: &mut Live) {
+    pub(crate) fn clear<R: Requests>(&mut self, live: &mut Live<R>) {
         for unit in &mut self.units {
             if let Some(gradient) = unit.gradient.take() {
                 live.give(gradient);
             }
         }
     }
+}
+
+/// The root unit, one of each block that owns weights, and which of them each segment has.
+fn units(tape: &Tape, group: &DataGroup) -> (Vec<Unit>, Vec<Option<usize>>) {
+    let mut owner: Vec<Option<Option<usize>>> = vec![None; tape.tensors.len()];
+    let last = tape.segments.len().saturating_sub(1);
+    for (index, segment) in tape.segments.iter().enumerate() {
+        let inside = index != 0 && index != last;
+        for input in tape.steps[segment.steps.clone()].iter().flat_map(|step| &step.inputs) {
+            let here = if inside { Some(index) } else { None };
+            let found = owner[input.tensor.index()].get_or_insert(here);
+            if *found != here {
+                *found = None;
+            }
+        }
+    }
+    let mut root = Vec::new();
+    let mut owned = vec![Vec::new(); tape.segments.len()];
+    for weight in tape.weights() {
+        match owner[weight.index()].flatten() {
+            Some(segment) => owned[segment].push(weight),
+            None => root.push(weight),
+        }
+    }
+    let mut units = vec![Unit::of(tape, root, group)];
+    let mut of_segment = Vec::with_capacity(owned.len());
+    for weights in owned {
+        of_segment.push((!weights.is_empty()).then_some(units.len()));
+        if !weights.is_empty() {
+            units.push(Unit::of(tape, weights, group));
+        }
+    }
+    (units, of_segment)
 }
 
 impl Unit {

@@ -7,9 +7,9 @@ use nearside_workload::{Offload, Optimizer, Sharding};
 
 use super::{Groups, NotShared, of_data, pipeline, tensor::Share};
 use crate::communication::{Collective, Exchange, Overlap};
-use crate::demand::{Memory, held};
+use crate::demand::{Memory, held, reserving};
 use crate::optimizer;
-use crate::tape::{Category, Tape};
+use crate::tape::{Category, Tape, Work};
 use crate::timeline::{Program, TrainingStep, training_shared};
 
 /// How often a training run repeats itself.
@@ -31,8 +31,8 @@ pub(crate) struct Run {
 pub(crate) struct DeviceTraining {
     /// Its steps, with whole weights.
     pub(crate) tape: Tape,
-    /// The tape whose weights its optimizer updates.
-    pub(crate) optimized: Tape,
+    /// What its optimizer computes.
+    pub(crate) update: Work,
     /// Its memory.
     pub(crate) memory: Memory,
     /// How often it works through its tape, waiting included.
@@ -61,7 +61,8 @@ pub(crate) fn on_one_device(
 ) -> Result<DeviceTraining, NotShared> {
     let (tape, memory) = match groups.pipeline {
         0 | 1 => {
-            let memory = held(&tape, training_shared(&tape, program, &run.step, groups.data));
+            let replayed = training_shared(&tape, program, &run.step, groups.data, reserving());
+            let memory = held(&tape, replayed);
             (tape, memory)
         }
         _ => fullest_stage(&tape, groups, program, run)?,
@@ -73,7 +74,8 @@ pub(crate) fn on_one_device(
     exchanges.extend(of_pipeline(&tape, groups, run));
     let host = host(&tape, &optimized, groups, run);
     exchanges.extend(to_host(&optimized, groups, run));
-    Ok(DeviceTraining { tape, optimized, memory, passes, exchanges, host })
+    let update = optimizer::work(&optimized, run.step.optimizer);
+    Ok(DeviceTraining { memory, passes, exchanges, host, update, tape })
 }
 
 /// The first stage keeps most micro-batches, the last one the scores; middle ones need no more than
@@ -88,7 +90,7 @@ fn fullest_stage(
     let last = stages.len().saturating_sub(1);
     let of = |stage: usize| {
         let tape = pipeline::stage(tape, stages[stage].clone());
-        let replayed = training_shared(&tape, program, &run.step, groups.data);
+        let replayed = training_shared(&tape, program, &run.step, groups.data, reserving());
         let kept = pipeline::in_flight(stage as u64, groups.pipeline, run.micro_batches);
         let waiting = replayed.saved * (kept - 1);
         let mut memory = held(&tape, replayed);

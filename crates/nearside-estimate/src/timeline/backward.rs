@@ -3,7 +3,7 @@
 use nearside_units::Bytes;
 
 use super::{Keep, Replay, loss, saves_output};
-use crate::live::PieceId;
+use crate::live::{PieceId, Requests};
 use crate::parallel::sharding::Place;
 use crate::tape::{Category, Flow, Origin, Segment, Step, Tape, TensorId};
 
@@ -11,6 +11,15 @@ use crate::tape::{Category, Flow, Origin, Segment, Step, Tape, TensorId};
 type Gradients = Vec<(TensorId, PieceId)>;
 /// Tensors whose gradients are sums, and the products to sum up where there are any.
 type Sums = Vec<(TensorId, Option<PieceId>)>;
+
+/// What a step's backward holds while it runs; kept from step to step for its room.
+#[derive(Default)]
+pub(super) struct Scratch {
+    incoming: Vec<PieceId>,
+    temporaries: Vec<PieceId>,
+    made: Gradients,
+    sums: Sums,
+}
 
 /// Who keeps the tensors that a step saved.
 #[derive(Clone, Copy)]
@@ -28,7 +37,7 @@ enum Ran {
     No,
 }
 
-impl<'tape> Replay<'tape> {
+impl<'tape, R: Requests> Replay<'tape, R> {
     /// Counts the contributions that each weight's gradient will get.
     pub(super) fn expect_gradients(&mut self) {
         let tape = self.tape;
@@ -132,27 +141,17 @@ impl<'tape> Replay<'tape> {
     }
 
     fn step_back(&mut self, step: &Step, savers: Savers<'_>) -> Ran {
-        let tape = self.tape;
         if step.is_hold() || !self.has_gradient(step) {
             return Ran::No;
         }
-        let mut incoming = Vec::new();
-        for output in &step.outputs {
-            let found = self.gradients[output.index()].take();
-            // A gradient that never came is made of zeros where others of the step came.
-            if found.is_none() && step.outputs.len() > 1 && tape.of(*output).differentiable {
-                let bytes = tape.gradient_bytes(*output);
-                incoming.push(self.live.take(bytes, Category::Activations, step.name));
-            }
-            incoming.extend(found);
-        }
-        let mut temporaries = Vec::with_capacity(step.backward_temporaries.len());
+        let mut held = std::mem::take(&mut self.scratch);
+        self.gradients_of_outputs(step, &mut held.incoming);
         for bytes in &step.backward_temporaries {
-            temporaries.push(self.live.take(*bytes, Category::Activations, step.name));
+            held.temporaries.push(self.live.take(*bytes, Category::Activations, step.name));
         }
-        let (mut made, sums) = self.input_gradients(step, &incoming);
+        self.gradients_of_inputs(step, &mut held);
         self.live.spike(step.backward_spike, step.name);
-        for piece in temporaries.into_iter().rev() {
+        for piece in held.temporaries.drain(..).rev() {
             self.live.give(piece);
         }
         // Recomputed tensors belong to nobody but the call that asked for them, and its variables go
@@ -162,8 +161,8 @@ impl<'tape> Replay<'tape> {
                 self.release(*saved);
             }
         }
-        self.summed(step, sums, &mut made);
-        for piece in incoming {
+        self.summed(step, &mut held);
+        for piece in held.incoming.drain(..) {
             self.live.give(piece);
         }
         let later = match savers {
@@ -173,43 +172,54 @@ impl<'tape> Replay<'tape> {
         for tensor in later {
             self.release(*tensor);
         }
-        for (tensor, piece) in made {
+        for (tensor, piece) in held.made.drain(..) {
             self.accumulate(tensor, piece);
         }
+        self.scratch = held;
         Ran::Yes
     }
 
-    /// Makes the gradients of a step's inputs, and the products of those that will be summed up.
-    fn input_gradients(&mut self, step: &Step, incoming: &[PieceId]) -> (Gradients, Sums) {
+    /// The gradients that came; one that never came is made of zeros where others of the step came.
+    fn gradients_of_outputs(&mut self, step: &Step, incoming: &mut Vec<PieceId>) {
         let tape = self.tape;
-        let mut made = Vec::with_capacity(step.inputs.len());
-        let mut sums = Vec::new();
+        for output in &step.outputs {
+            let found = self.gradients[output.index()].take();
+            if found.is_none() && step.outputs.len() > 1 && tape.of(*output).differentiable {
+                let bytes = tape.gradient_bytes(*output);
+                incoming.push(self.live.take(bytes, Category::Activations, step.name));
+            }
+            incoming.extend(found);
+        }
+    }
+
+    /// Makes the gradients of a step's inputs, and the products of those that will be summed up.
+    fn gradients_of_inputs(&mut self, step: &Step, held: &mut Scratch) {
+        let tape = self.tape;
         for input in step.inputs.iter().filter(|input| tape.of(input.tensor).differentiable) {
-            match (input.flow, incoming.first()) {
+            match (input.flow, held.incoming.first()) {
                 (Flow::Stop, _) => {}
                 (Flow::Pass, Some(incoming)) => {
                     self.live.share(*incoming);
-                    made.push((input.tensor, *incoming));
+                    held.made.push((input.tensor, *incoming));
                 }
                 (Flow::Fresh | Flow::Pass, _) => {
-                    made.push((input.tensor, self.gradient_of(input.tensor, step.name)));
+                    held.made.push((input.tensor, self.gradient_of(input.tensor, step.name)));
                 }
-                (Flow::Sum, _) => sums.push((input.tensor, None)),
+                (Flow::Sum, _) => held.sums.push((input.tensor, None)),
                 (Flow::SumOfProduct, _) => {
                     let bytes = step.outputs.first().map(|output| tape.gradient_bytes(*output));
                     let bytes = bytes.unwrap_or(Bytes::ZERO);
                     let product = self.live.take(bytes, Category::Activations, step.name);
-                    sums.push((input.tensor, Some(product)));
+                    held.sums.push((input.tensor, Some(product)));
                 }
             }
         }
-        (made, sums)
     }
 
     /// Gradients of inputs that were repeated: sums, after everything else was made.
-    fn summed(&mut self, step: &Step, sums: Sums, made: &mut Gradients) {
-        for (tensor, product) in sums {
-            made.push((tensor, self.gradient_of(tensor, step.name)));
+    fn summed(&mut self, step: &Step, held: &mut Scratch) {
+        for (tensor, product) in held.sums.drain(..) {
+            held.made.push((tensor, self.gradient_of(tensor, step.name)));
             if let Some(product) = product {
                 self.live.give(product);
             }
