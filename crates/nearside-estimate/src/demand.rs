@@ -13,6 +13,7 @@ use crate::answering;
 use crate::communication::Exchange;
 use crate::engine::llama_cpp::NotReserved;
 use crate::estimate::Device;
+use crate::live::Peak;
 use crate::lowering::{Trained, lower};
 use crate::parallel::{Groups, NotShared, tensor, training, used_devices};
 use crate::tape::{Category, Flow, Input, Kernel, Step, Tape, Work};
@@ -138,14 +139,25 @@ pub enum NotEstimated {
 /// # Errors
 /// When the workload is of a kind that is not estimated yet.
 pub fn demand(workload: &Workload, devices: u64, place: Device) -> Result<Demand, NotEstimated> {
+    demand_within(workload, devices, place, None)
+}
+
+/// The same where nobody asks how much more than `room` is live: what takes more is told to take
+/// some of it, all the faster.
+pub(crate) fn demand_within(
+    workload: &Workload,
+    devices: u64,
+    place: Device,
+    room: Option<Bytes>,
+) -> Result<Demand, NotEstimated> {
     match &workload.task {
         Task::Preparation(preparation) => Ok(of_preparation(preparation)),
         Task::Custom(custom) => Ok(of_custom(custom, workload.recipe.compute)),
         Task::Pretrain(training) | Task::FineTune(training) => {
-            of_training(workload, training, Trained::Everything, devices)
+            of_training(workload, training, Trained::Everything, (devices, room))
         }
         Task::Lora(training, adapter) | Task::Qlora(training, adapter) => {
-            of_training(workload, training, Trained::Adapters(*adapter), devices)
+            of_training(workload, training, Trained::Adapters(*adapter), (devices, room))
         }
         Task::Inference(serving) => answering::of_serving(workload, serving, (place, devices)),
         Task::Evaluation(batch) => answering::of_evaluation(workload, batch, (place, devices)),
@@ -204,7 +216,7 @@ fn of_training(
     workload: &Workload,
     training: &Training,
     trained: Trained,
-    devices: u64,
+    (devices, room): (u64, Option<Bytes>),
 ) -> Result<Demand, NotEstimated> {
     let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
@@ -228,7 +240,8 @@ fn of_training(
     let passes = (training.tokens as f64 / tokens_per_pass).ceil();
     let steps = (passes / training.accumulation as f64).ceil();
     let micro_batches = training.accumulation;
-    let run = training::Run { step, micro_batches, passes, steps, stream: recipe.compute };
+    let stream = recipe.compute;
+    let run = training::Run { step, micro_batches, passes, steps, stream, room };
     let elements = |weight| tape.of(weight).elements;
     let parameters: u64 = tape.weights().map(elements).sum();
     let trained_parameters: u64 = tape.trained().map(elements).sum();
@@ -370,11 +383,15 @@ pub(crate) const fn reserving() -> Caching {
 
 /// What the replay of a pass comes to.
 pub(crate) fn held(tape: &Tape, replayed: Replayed<Caching>) -> Memory {
+    let reserved = replayed.requests.taken().reserved;
+    Memory { reserved, ..live(tape, replayed.peak) }
+}
+
+/// The same where nothing is held in reserve.
+pub(crate) fn live(tape: &Tape, peak: Peak) -> Memory {
     let elements = |weight| tape.of(weight).elements;
-    let taken = replayed.requests.taken();
-    let peak = replayed.peak;
     Memory {
-        reserved: taken.reserved,
+        reserved: peak.total(),
         holder: Holder::Caching,
         place: format!("{}: {}", peak.pass, peak.step),
         by_category: peak.by_category,

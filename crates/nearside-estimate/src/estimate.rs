@@ -9,7 +9,7 @@ use nearside_workload::{CustomDevice, Parallelism, Task, Workload};
 
 use crate::calibration::Calibration;
 use crate::carbon::Carbon;
-use crate::demand::{Demand, Memory, NotEstimated, demand, usable_devices};
+use crate::demand::{Demand, Memory, NotEstimated, demand_within, usable_devices};
 use crate::input::Input;
 use crate::parallel::choice;
 use crate::roofline::Bottleneck;
@@ -134,15 +134,25 @@ pub struct Cost {
 #[derive(Clone, Debug)]
 pub struct Demands<'workload> {
     workload: &'workload Workload,
+    asked: Asked,
     by_devices:
         std::collections::BTreeMap<(u64, Device, Parallelism), Result<Arc<Demand>, NotEstimated>>,
+}
+
+/// What is asked of memory.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    /// How much is needed.
+    Need,
+    /// Whether it fits; of what does not, some of what it needs.
+    Verdict,
 }
 
 impl<'workload> Demands<'workload> {
     /// Nothing computed yet.
     #[must_use]
     pub const fn of(workload: &'workload Workload) -> Self {
-        Self { workload, by_devices: std::collections::BTreeMap::new() }
+        Self { workload, asked: Asked::Need, by_devices: std::collections::BTreeMap::new() }
     }
 
     /// What asks.
@@ -156,12 +166,13 @@ impl<'workload> Demands<'workload> {
         devices: u64,
         place: Device,
         parallelism: Parallelism,
+        room: Option<Bytes>,
     ) -> Result<Arc<Demand>, NotEstimated> {
         let workload = self.workload;
         let shared = || {
             let mut shared = workload.clone();
             shared.recipe.parallelism = parallelism;
-            demand(&shared, devices, place).map(Arc::new)
+            demand_within(&shared, devices, place, room).map(Arc::new)
         };
         self.by_devices.entry((devices, place, parallelism)).or_insert_with(shared).clone()
     }
@@ -171,6 +182,18 @@ impl<'workload> Demands<'workload> {
 #[must_use]
 pub fn estimate(workload: &Workload, site: &Site, calibration: &Calibration) -> Estimate {
     estimate_demands(&mut Demands::of(workload), site, calibration)
+}
+
+/// The same, but that memory is known only as far as the verdict needs it: what does not fit may
+/// need more than is said.
+#[must_use]
+pub(crate) fn verdict_and_time(
+    workload: &Workload,
+    site: &Site,
+    calibration: &Calibration,
+) -> Estimate {
+    let mut demands = Demands { asked: Asked::Verdict, ..Demands::of(workload) };
+    estimate_demands(&mut demands, site, calibration)
 }
 
 /// The same for one of many sites: what the workload asks for is computed once.
@@ -231,8 +254,12 @@ fn placed<'a>(
         let mut shared = workload.clone();
         shared.recipe.parallelism = parallelism;
         let devices = usable_devices(&shared, offered);
-        let demand = demands.on(devices, device, parallelism)?;
         let working = WorkingSite { site, device, devices, calibration };
+        let room = match demands.asked {
+            Asked::Need => None,
+            Asked::Verdict => working.room(),
+        };
+        let demand = demands.on(devices, device, parallelism, room)?;
         let fit = working.fit(&demand, &mut Vec::new());
         Ok::<_, NotEstimated>(Placed { working, workload: shared, demand, fit })
     };

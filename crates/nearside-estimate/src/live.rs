@@ -31,15 +31,6 @@ pub trait Requests {
     fn steady(&mut self);
 }
 
-/// Nobody hears.
-impl Requests for () {
-    fn take(&mut self, _: PieceId, _: Bytes) {}
-
-    fn give(&mut self, _: PieceId) {}
-
-    fn steady(&mut self) {}
-}
-
 /// Every request, kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
@@ -128,6 +119,8 @@ pub struct Live<R> {
     /// Names that may be used again.
     unused: Vec<PieceId>,
     requests: R,
+    /// Beyond this nobody asks how much is live.
+    room: u64,
     now: [u64; Category::ALL.len()],
     total: u64,
     peak: [u64; Category::ALL.len()],
@@ -152,6 +145,7 @@ impl<R: Requests> Live<R> {
             pieces: Vec::new(),
             unused: Vec::new(),
             requests,
+            room: u64::MAX,
             now: [0; Category::ALL.len()],
             total: 0,
             peak: [0; Category::ALL.len()],
@@ -159,6 +153,11 @@ impl<R: Requests> Live<R> {
             pass: "",
             at: ("", ""),
         }
+    }
+
+    /// Nobody asks how much is live beyond so much.
+    pub(crate) fn within(&mut self, room: Option<Bytes>) {
+        self.room = room.map_or(u64::MAX, Bytes::get);
     }
 
     /// Takes memory with one reference to it.
@@ -222,6 +221,11 @@ impl<R: Requests> Live<R> {
         }
     }
 
+    /// Whether more is or was live than there is room for.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.peak_total > self.room
+    }
+
     pub(crate) fn enter(&mut self, pass: &'static str) {
         self.pass = pass;
     }
@@ -266,7 +270,7 @@ mod tests {
         fn categories_add_up_after_every_request(
             requests in prop::collection::vec((0..Category::ALL.len(), 0..100u64, any::<bool>()), 1..60),
         ) {
-            let mut live = Live::heard_by(());
+            let mut live = Live::recording();
             let mut held = Vec::new();
             let mut most = 0;
             for (category, bytes, give) in requests {

@@ -12,11 +12,11 @@ use nearside_workload::{
 };
 
 use crate::calibration::Calibration;
-use crate::estimate::{Estimate, Verdict, estimate};
+use crate::estimate::{Estimate, Verdict, estimate, verdict_and_time};
 
 mod search;
 
-use search::{Choice, Judge, Judged, TOGETHER, cheapest};
+use search::{Choice, Judge, Judged, METHOD, TOGETHER, cheapest};
 
 /// How many changes that fit are looked for.
 const WANTED: usize = 5;
@@ -58,7 +58,7 @@ enum Part {
     Checkpointing,
     Together = TOGETHER as isize,
     Optimizer,
-    Method,
+    Method = METHOD as isize,
     Rank,
     Weights,
     Cache,
@@ -169,6 +169,26 @@ impl Trying<'_> {
     fn changed(&self, chosen: &[usize]) -> Option<Workload> {
         chosen.iter().try_fold(self.workload.clone(), |from, at| (CHANGES[*at].apply)(&from))
     }
+
+    fn tried(
+        &self,
+        chosen: &[usize],
+        estimate: fn(&Workload, &Site, &Calibration) -> Estimate,
+    ) -> Judged<Tried> {
+        let changed = self.changed(chosen).unwrap_or_else(|| self.workload.clone());
+        let estimate = estimate(&changed, self.site, self.calibration);
+        let needed = estimate.fit.needed.map_or(f64::INFINITY, |needed| needed.high().get() as f64);
+        let fits = estimate.fit.verdict == Verdict::Fits;
+        let time = ratio(self.had, &estimate).unwrap_or(1.0);
+        eprintln!(
+            "J {} {:.1} {:.2} {}",
+            fits,
+            needed / 1e9,
+            time,
+            chosen.iter().map(|at| CHANGES[*at].name).collect::<Vec<_>>().join(" + ")
+        );
+        Judged { fits, needed, time, found: (changed, estimate) }
+    }
 }
 
 impl Judge for &Trying<'_> {
@@ -179,12 +199,11 @@ impl Judge for &Trying<'_> {
     }
 
     fn judge(&mut self, chosen: &[usize]) -> Judged<Tried> {
-        let changed = self.changed(chosen).unwrap_or_else(|| self.workload.clone());
-        let estimate = estimate(&changed, self.site, self.calibration);
-        let needed = estimate.fit.needed.map_or(f64::INFINITY, |needed| needed.high().get() as f64);
-        let fits = estimate.fit.verdict == Verdict::Fits;
-        let time = ratio(self.had, &estimate).unwrap_or(1.0);
-        Judged { fits, needed, time, found: (changed, estimate) }
+        self.tried(chosen, verdict_and_time)
+    }
+
+    fn judge_exactly(&mut self, chosen: &[usize]) -> Judged<Tried> {
+        self.tried(chosen, estimate)
     }
 }
 

@@ -92,20 +92,22 @@ pub(crate) fn inference_heard<R: Requests>(
 /// optimizer's states.
 #[must_use]
 pub fn training(tape: &Tape, program: &Program, step: &TrainingStep) -> Replayed {
-    training_shared(tape, program, step, DataGroup::ALONE, Recorded::default())
+    training_shared(tape, program, step, DataGroup::ALONE, (Recorded::default(), None))
 }
 
-/// The same on one of several devices that share what they train, heard by somebody.
+/// The same on one of several devices that share what they train, heard by somebody; where more is
+/// live than there is room for, only up to there.
 #[must_use]
 pub fn training_shared<R: Requests>(
     tape: &Tape,
     program: &Program,
     step: &TrainingStep,
     group: DataGroup,
-    requests: R,
+    (requests, room): (R, Option<Bytes>),
 ) -> Replayed<R> {
     let (loaded, optimized) = (group.loaded(tape), group.optimized(tape));
     let mut replay = Replay::load(&loaded, program, Keep::Saved, requests);
+    replay.live.within(room);
     replay.shared = Shared::of(tape, group);
     replay.shared.load(&mut replay.live, tape);
     let mut optimizing = Optimizing::new(group.optimizer_on_device(step.optimizer));
@@ -120,6 +122,9 @@ pub fn training_shared<R: Requests>(
             replay.forward(program.outputs);
             saved = replay.live.of(&[Category::Activations, Category::Logits]) - replay.inputs;
             replay.backward();
+            if replay.live.is_full() {
+                return replay.finish(saved);
+            }
         }
         replay.live.enter("optimizer");
         optimizing.step(&mut replay.live, &optimized);
@@ -307,6 +312,9 @@ impl<'tape, R: Requests> Replay<'tape, R> {
         }
         self.shared.before_forward(&mut self.live, Place::Root);
         for (index, segment) in tape.segments.iter().enumerate() {
+            if self.live.is_full() {
+                return;
+            }
             self.shared.before_forward(&mut self.live, Place::Segment(index));
             let keep = if segment.recomputed { Keep::Nothing } else { self.keep };
             if segment.recomputed && self.keep == Keep::Saved {

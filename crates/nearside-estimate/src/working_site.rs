@@ -87,6 +87,19 @@ impl WorkingSite<'_> {
         Fit { verdict, why, device: self.device, memory, needed: Some(needed), available }
     }
 
+    /// Live memory with which nothing fits any more; `None` where that is not known.
+    pub(crate) fn room(&self) -> Option<Bytes> {
+        let nothing = &mut Vec::new();
+        match self.device {
+            Device::Accelerator => {
+                let available = self.device_memory(nothing);
+                let context = self.calibration.memory.context.value.low();
+                available.value().map(|available| available.high().saturating_sub(context))
+            }
+            Device::Processor => self.machine_memory(nothing).value().map(|memory| memory.high()),
+        }
+    }
+
     /// What waits in the machine's memory has to fit there.
     fn with_host(&self, demand: &Demand, verdict: Verdict, why: Arc<str>) -> (Verdict, Arc<str>) {
         let needed = demand.host.memory;

@@ -54,7 +54,7 @@ fn group(sharding: Sharding, devices: u64) -> DataGroup {
 }
 
 fn replayed(tape: &Tape, group: DataGroup) -> Replayed {
-    training_shared(tape, &PROGRAM, &step(), group, Recorded::default())
+    training_shared(tape, &PROGRAM, &step(), group, (Recorded::default(), None))
 }
 
 const WAYS: [Sharding; 5] =

@@ -1,13 +1,16 @@
 //! Training on one of several devices: its peak, its kernels, what it exchanges and what it leaves in
 //! the machine's memory.
 
+use std::collections::BTreeMap;
+
 use nearside_architecture::Dtype;
 use nearside_units::Bytes;
 use nearside_workload::{Offload, Optimizer, Sharding};
 
-use super::{Groups, NotShared, of_data, pipeline, tensor::Share};
+use super::{Groups, NotShared, of_data, pipeline, sharding::DataGroup, tensor::Share};
 use crate::communication::{Collective, Exchange, Overlap};
-use crate::demand::{Memory, held, reserving};
+use crate::demand::{Memory, held, live, reserving};
+use crate::live::Peak;
 use crate::optimizer;
 use crate::tape::{Category, Tape, Work};
 use crate::timeline::{Program, TrainingStep, training_shared};
@@ -25,6 +28,8 @@ pub(crate) struct Run {
     pub(crate) steps: f64,
     /// The type of activations that are exchanged.
     pub(crate) stream: Dtype,
+    /// Live memory above which nobody asks how much it is.
+    pub(crate) room: Option<Bytes>,
 }
 
 /// What one device has to do.
@@ -61,8 +66,7 @@ pub(crate) fn on_one_device(
 ) -> Result<DeviceTraining, NotShared> {
     let (tape, memory) = match groups.pipeline {
         0 | 1 => {
-            let replayed = training_shared(&tape, program, &run.step, groups.data, reserving());
-            let memory = held(&tape, replayed);
+            let memory = memory(&tape, groups, program, run).0;
             (tape, memory)
         }
         _ => fullest_stage(&tape, groups, program, run)?,
@@ -78,6 +82,36 @@ pub(crate) fn on_one_device(
     Ok(DeviceTraining { memory, passes, exchanges, host, update, tape })
 }
 
+/// Memory of a device, and what a forward pass leaves behind in it.
+fn memory(tape: &Tape, groups: &Groups, program: &Program, run: &Run) -> (Memory, Bytes) {
+    if let Some(room) = run.room {
+        let stays = stays(tape, groups, run.step.optimizer);
+        if stays.total() > room {
+            return (live(tape, stays), Bytes::ZERO);
+        }
+    }
+    let heard = (reserving(), run.room);
+    let replayed = training_shared(tape, program, &run.step, groups.data, heard);
+    let saved = replayed.saved;
+    (held(tape, replayed), saved)
+}
+
+/// What is there when an optimizer's step is over, on a device that shares nothing; part of it on
+/// one that does.
+fn stays(tape: &Tape, groups: &Groups, optimizer: Optimizer) -> Peak {
+    let mut by_category = BTreeMap::new();
+    if groups.data == DataGroup::ALONE {
+        let gradients = tape.trained().map(|weight| tape.gradient_bytes(weight)).sum();
+        let states = optimizer::states(tape, optimizer).into_iter().sum();
+        by_category.extend([
+            (Category::Weights, tape.loaded_bytes()),
+            (Category::Gradients, gradients),
+            (Category::Optimizer, states),
+        ]);
+    }
+    Peak { by_category, pass: "optimizer", step: "optimizer step" }
+}
+
 /// The first stage keeps most micro-batches, the last one the scores; middle ones need no more than
 /// the first.
 fn fullest_stage(
@@ -90,10 +124,9 @@ fn fullest_stage(
     let last = stages.len().saturating_sub(1);
     let of = |stage: usize| {
         let tape = pipeline::stage(tape, stages[stage].clone());
-        let replayed = training_shared(&tape, program, &run.step, groups.data, reserving());
         let kept = pipeline::in_flight(stage as u64, groups.pipeline, run.micro_batches);
-        let waiting = replayed.saved * (kept - 1);
-        let mut memory = held(&tape, replayed);
+        let (mut memory, saved) = memory(&tape, groups, program, run);
+        let waiting = saved * (kept - 1);
         *memory.by_category.entry(Category::Activations).or_insert(Bytes::ZERO) += waiting;
         memory.reserved += waiting;
         (tape, memory)

@@ -65,6 +65,9 @@ impl<'tape, R: Requests> Replay<'tape, R> {
             self.gradients[loss.index()] = Some(piece);
         }
         for (index, segment) in tape.segments.iter().enumerate().rev() {
+            if self.live.is_full() {
+                return;
+            }
             let place = Place::Segment(index);
             self.shared.before_backward(&mut self.live, place);
             let steps = &tape.steps[segment.steps.clone()];
