@@ -7,6 +7,7 @@
 
 use nearside_architecture::Dtype;
 use nearside_units::{Bytes, Flops};
+use smallvec::SmallVec;
 
 /// The caching allocator rounds every request up to this many bytes
 /// (`kMinBlockSize`, c10/cuda/CUDACachingAllocator.h).
@@ -179,17 +180,20 @@ pub struct Input {
     pub flow: Flow,
 }
 
+/// A list that seldom has more than three members, which then take no memory elsewhere.
+pub type Few<T> = SmallVec<[T; 3]>;
+
 /// One call of the forward pass, and what its backward does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Its name in answers to "where is the peak?".
     pub name: &'static str,
     /// Tensors it reads, in the order in which its backward makes their gradients.
-    pub inputs: Vec<Input>,
+    pub inputs: Few<Input>,
     /// Tensors it makes; none for a mere use that keeps its inputs alive.
-    pub outputs: Vec<TensorId>,
+    pub outputs: Few<TensorId>,
     /// Tensors kept until its backward has run.
-    pub saved: Vec<TensorId>,
+    pub saved: Few<TensorId>,
     /// What its backward takes in this order before its gradients, and gives back after them.
     pub backward_temporaries: Vec<Bytes>,
     /// What its backward takes and gives back once it has made its gradients.
@@ -251,8 +255,8 @@ impl Tape {
         self.steps.push(Step {
             name: "hold",
             inputs: tensors.iter().map(input).collect(),
-            outputs: Vec::new(),
-            saved: Vec::new(),
+            outputs: Few::new(),
+            saved: Few::new(),
             backward_temporaries: Vec::new(),
             backward_spike: Bytes::ZERO,
             forward: Work::NONE,

@@ -180,13 +180,6 @@ impl Trying<'_> {
         let needed = estimate.fit.needed.map_or(f64::INFINITY, |needed| needed.high().get() as f64);
         let fits = estimate.fit.verdict == Verdict::Fits;
         let time = ratio(self.had, &estimate).unwrap_or(1.0);
-        eprintln!(
-            "J {} {:.1} {:.2} {}",
-            fits,
-            needed / 1e9,
-            time,
-            chosen.iter().map(|at| CHANGES[*at].name).collect::<Vec<_>>().join(" + ")
-        );
         Judged { fits, needed, time, found: (changed, estimate) }
     }
 }

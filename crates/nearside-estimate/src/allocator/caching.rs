@@ -105,6 +105,8 @@ impl Free {
 pub struct Caching {
     segments: Segments,
     blocks: Vec<Block>,
+    /// Places of blocks that were joined to others.
+    unused: Vec<u32>,
     free: [Free; 2],
     /// The block of each piece.
     held: Vec<u32>,
@@ -169,6 +171,7 @@ impl Caching {
         Self {
             segments,
             blocks: Vec::new(),
+            unused: Vec::new(),
             free: [Free::new(), Free::new()],
             held: Vec::new(),
             tails: [NONE; 2],
@@ -195,6 +198,10 @@ impl Caching {
     }
 
     fn push(&mut self, block: Block) -> u32 {
+        if let Some(place) = self.unused.pop() {
+            self.blocks[place as usize] = block;
+            return place;
+        }
         self.blocks.push(block);
         u32::try_from(self.blocks.len() - 1).unwrap_or(NONE)
     }
@@ -273,6 +280,7 @@ impl Caching {
     /// Adds a block to the one before it.
     fn join(&mut self, first: u32, second: u32) {
         let Block { size, after, small, .. } = self.blocks[second as usize];
+        self.unused.push(second);
         let joined = &mut self.blocks[first as usize];
         joined.size += size;
         joined.after = after;

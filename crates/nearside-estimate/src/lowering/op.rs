@@ -4,7 +4,9 @@ use nearside_architecture::Dtype;
 use nearside_units::{Bytes, Flops};
 
 use super::Lowering;
-use crate::tape::{Category, Flow, Input, Kernel, Origin, Step, StorageId, Tensor, TensorId, Work};
+use crate::tape::{
+    Category, Few, Flow, Input, Kernel, Origin, Step, StorageId, Tensor, TensorId, Work,
+};
 
 /// A tensor to make.
 struct Making {
@@ -20,10 +22,10 @@ struct Making {
 pub(super) struct Op {
     name: &'static str,
     kernel: Kernel,
-    inputs: Vec<Input>,
-    saved: Vec<TensorId>,
-    saved_outputs: Vec<usize>,
-    outputs: Vec<Making>,
+    inputs: Few<Input>,
+    saved: Few<TensorId>,
+    saved_outputs: Few<usize>,
+    outputs: Few<Making>,
     category: Category,
     origin: Origin,
     flops: Option<Flops>,
@@ -36,14 +38,14 @@ pub(super) struct Op {
 }
 
 impl Op {
-    pub(super) const fn new(name: &'static str) -> Self {
+    pub(super) fn new(name: &'static str) -> Self {
         Self {
             name,
             kernel: Kernel::Pointwise,
-            inputs: Vec::new(),
-            saved: Vec::new(),
-            saved_outputs: Vec::new(),
-            outputs: Vec::new(),
+            inputs: Few::new(),
+            saved: Few::new(),
+            saved_outputs: Few::new(),
+            outputs: Few::new(),
             category: Category::Activations,
             origin: Origin::Step,
             flops: None,
@@ -135,24 +137,24 @@ impl Lowering<'_> {
     }
 
     /// Records a call; answers everything it makes.
-    pub(super) fn run_all(&mut self, op: Op) -> Vec<TensorId> {
+    pub(super) fn run_all(&mut self, op: Op) -> Few<TensorId> {
         let flows =
             |input: &Input| input.flow != Flow::Stop && self.tape.of(input.tensor).differentiable;
         let differentiable = op.inputs.iter().any(flows);
-        let outputs: Vec<_> = op
+        let outputs: Few<_> = op
             .outputs
             .iter()
             .map(|making| self.made(making, &op, differentiable && making.flows))
             .collect();
         let kept = op.saved_outputs.iter().map(|index| outputs[*index]);
-        let saved: Vec<_> = op.saved.iter().copied().chain(kept).collect();
+        let saved: Few<_> = op.saved.iter().copied().chain(kept).collect();
         let inputs = self.matched(&op.inputs, outputs.first().copied());
         let (forward, backward) = self.work(&op, &outputs);
         self.tape.step(Step {
             name: op.name,
             inputs,
             outputs: outputs.clone(),
-            saved: if differentiable { saved } else { Vec::new() },
+            saved: if differentiable { saved } else { Few::new() },
             backward_temporaries: op.backward_temporaries,
             backward_spike: op.backward_spike,
             forward,
@@ -180,7 +182,7 @@ impl Lowering<'_> {
     }
 
     /// A gradient of another type than its tensor's is cast into memory of its own.
-    fn matched(&self, inputs: &[Input], output: Option<TensorId>) -> Vec<Input> {
+    fn matched(&self, inputs: &[Input], output: Option<TensorId>) -> Few<Input> {
         let dtype = output.map(|output| self.tape.of(output).dtype);
         let fit = |input: &Input| match input.flow {
             Flow::Pass if Some(self.tape.of(input.tensor).dtype) != dtype => {

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use crate::parallel::NotShared;
-use crate::tape::{Origin, Segment, Step, Tape, TensorId, Work};
+use crate::tape::{Few, Origin, Segment, Step, Tape, TensorId, Work};
 use nearside_units::Bytes;
 
 /// Segments of every stage: blocks are shared evenly, the first stage has what comes before them, the
@@ -112,9 +112,9 @@ fn used(tape: &Tape, steps: &Range<usize>) -> Used {
 fn receive(outputs: Vec<TensorId>) -> Option<Step> {
     (!outputs.is_empty()).then(|| Step {
         name: "receive",
-        inputs: Vec::new(),
-        outputs,
-        saved: Vec::new(),
+        inputs: Few::new(),
+        outputs: outputs.into(),
+        saved: Few::new(),
         backward_temporaries: Vec::new(),
         backward_spike: Bytes::ZERO,
         forward: Work::NONE,
