@@ -139,25 +139,35 @@ pub enum NotEstimated {
 /// # Errors
 /// When the workload is of a kind that is not estimated yet.
 pub fn demand(workload: &Workload, devices: u64, place: Device) -> Result<Demand, NotEstimated> {
-    demand_within(workload, devices, place, None)
+    demand_as_asked(workload, devices, place, Asked::Need)
 }
 
-/// The same where nobody asks how much more than `room` is live: what takes more is told to take
-/// some of it, all the faster.
-pub(crate) fn demand_within(
+/// What is asked of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// All that is needed.
+    Need,
+    /// The same as long as no more than this is live; else some of what is.
+    Within(Bytes),
+    /// Part of it, enough to show of most that more than this is live.
+    AtLeast(Bytes),
+}
+
+/// The same with as much of its memory as is asked, all the faster.
+pub(crate) fn demand_as_asked(
     workload: &Workload,
     devices: u64,
     place: Device,
-    room: Option<Bytes>,
+    asked: Asked,
 ) -> Result<Demand, NotEstimated> {
     match &workload.task {
         Task::Preparation(preparation) => Ok(of_preparation(preparation)),
         Task::Custom(custom) => Ok(of_custom(custom, workload.recipe.compute)),
         Task::Pretrain(training) | Task::FineTune(training) => {
-            of_training(workload, training, Trained::Everything, (devices, room))
+            of_training(workload, training, Trained::Everything, (devices, asked))
         }
         Task::Lora(training, adapter) | Task::Qlora(training, adapter) => {
-            of_training(workload, training, Trained::Adapters(*adapter), (devices, room))
+            of_training(workload, training, Trained::Adapters(*adapter), (devices, asked))
         }
         Task::Inference(serving) => answering::of_serving(workload, serving, (place, devices)),
         Task::Evaluation(batch) => answering::of_evaluation(workload, batch, (place, devices)),
@@ -216,7 +226,7 @@ fn of_training(
     workload: &Workload,
     training: &Training,
     trained: Trained,
-    (devices, room): (u64, Option<Bytes>),
+    (devices, asked): (u64, Asked),
 ) -> Result<Demand, NotEstimated> {
     let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
@@ -241,7 +251,7 @@ fn of_training(
     let steps = (passes / training.accumulation as f64).ceil();
     let micro_batches = training.accumulation;
     let stream = recipe.compute;
-    let run = training::Run { step, micro_batches, passes, steps, stream, room };
+    let run = training::Run { step, micro_batches, passes, steps, stream, asked };
     let elements = |weight| tape.of(weight).elements;
     let parameters: u64 = tape.weights().map(elements).sum();
     let trained_parameters: u64 = tape.trained().map(elements).sum();

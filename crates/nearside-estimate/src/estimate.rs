@@ -9,7 +9,7 @@ use nearside_workload::{CustomDevice, Parallelism, Task, Workload};
 
 use crate::calibration::Calibration;
 use crate::carbon::Carbon;
-use crate::demand::{Demand, Memory, NotEstimated, demand_within, usable_devices};
+use crate::demand::{Asked, Demand, Memory, NotEstimated, demand_as_asked, usable_devices};
 use crate::input::Input;
 use crate::parallel::choice;
 use crate::roofline::Bottleneck;
@@ -134,25 +134,27 @@ pub struct Cost {
 #[derive(Clone, Debug)]
 pub struct Demands<'workload> {
     workload: &'workload Workload,
-    asked: Asked,
+    asks: Asks,
     by_devices:
         std::collections::BTreeMap<(u64, Device, Parallelism), Result<Arc<Demand>, NotEstimated>>,
 }
 
-/// What is asked of memory.
+/// What somebody wants to know.
 #[derive(Clone, Copy, Debug)]
-enum Asked {
-    /// How much is needed.
+enum Asks {
+    /// How much memory is needed.
     Need,
     /// Whether it fits; of what does not, some of what it needs.
     Verdict,
+    /// Whether it may fit.
+    Chance,
 }
 
 impl<'workload> Demands<'workload> {
     /// Nothing computed yet.
     #[must_use]
     pub const fn of(workload: &'workload Workload) -> Self {
-        Self { workload, asked: Asked::Need, by_devices: std::collections::BTreeMap::new() }
+        Self { workload, asks: Asks::Need, by_devices: std::collections::BTreeMap::new() }
     }
 
     /// What asks.
@@ -166,13 +168,13 @@ impl<'workload> Demands<'workload> {
         devices: u64,
         place: Device,
         parallelism: Parallelism,
-        room: Option<Bytes>,
+        asked: Asked,
     ) -> Result<Arc<Demand>, NotEstimated> {
         let workload = self.workload;
         let shared = || {
             let mut shared = workload.clone();
             shared.recipe.parallelism = parallelism;
-            demand_within(&shared, devices, place, room).map(Arc::new)
+            demand_as_asked(&shared, devices, place, asked).map(Arc::new)
         };
         self.by_devices.entry((devices, place, parallelism)).or_insert_with(shared).clone()
     }
@@ -192,8 +194,18 @@ pub(crate) fn verdict_and_time(
     site: &Site,
     calibration: &Calibration,
 ) -> Estimate {
-    let mut demands = Demands { asked: Asked::Verdict, ..Demands::of(workload) };
+    let mut demands = Demands { asks: Asks::Verdict, ..Demands::of(workload) };
     estimate_demands(&mut demands, site, calibration)
+}
+
+/// Whether a workload may fit a site: some that do not are told to.
+#[must_use]
+pub(crate) fn chance(workload: &Workload, site: &Site, calibration: &Calibration) -> Fit {
+    let mut demands = Demands { asks: Asks::Chance, ..Demands::of(workload) };
+    match placed(&mut demands, site, calibration) {
+        Ok(placed) => placed.fit,
+        Err(refused) => refused.fit,
+    }
 }
 
 /// The same for one of many sites: what the workload asks for is computed once.
@@ -255,11 +267,12 @@ fn placed<'a>(
         shared.recipe.parallelism = parallelism;
         let devices = usable_devices(&shared, offered);
         let working = WorkingSite { site, device, devices, calibration };
-        let room = match demands.asked {
-            Asked::Need => None,
-            Asked::Verdict => working.room(),
+        let asked = match (demands.asks, working.room()) {
+            (Asks::Need, _) | (_, None) => Asked::Need,
+            (Asks::Verdict, Some(room)) => Asked::Within(room),
+            (Asks::Chance, Some(room)) => Asked::AtLeast(room),
         };
-        let demand = demands.on(devices, device, parallelism, room)?;
+        let demand = demands.on(devices, device, parallelism, asked)?;
         let fit = working.fit(&demand, &mut Vec::new());
         Ok::<_, NotEstimated>(Placed { working, workload: shared, demand, fit })
     };

@@ -31,6 +31,15 @@ pub trait Requests {
     fn steady(&mut self);
 }
 
+/// Nobody hears.
+impl Requests for () {
+    fn take(&mut self, _: PieceId, _: Bytes) {}
+
+    fn give(&mut self, _: PieceId) {}
+
+    fn steady(&mut self) {}
+}
+
 /// Every request, kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {

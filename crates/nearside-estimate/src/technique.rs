@@ -12,7 +12,7 @@ use nearside_workload::{
 };
 
 use crate::calibration::Calibration;
-use crate::estimate::{Estimate, Verdict, estimate, verdict_and_time};
+use crate::estimate::{Estimate, Verdict, chance, estimate, verdict_and_time};
 
 mod search;
 
@@ -197,6 +197,12 @@ impl Judge for &Trying<'_> {
 
     fn judge_exactly(&mut self, chosen: &[usize]) -> Judged<Tried> {
         self.tried(chosen, estimate)
+    }
+
+    fn may_fit(&mut self, chosen: &[usize]) -> bool {
+        let changed = self.changed(chosen);
+        let fit = changed.map(|changed| chance(&changed, self.site, self.calibration));
+        fit.is_some_and(|fit| fit.verdict == Verdict::Fits)
     }
 }
 

@@ -105,6 +105,27 @@ pub fn training_shared<R: Requests>(
     group: DataGroup,
     (requests, room): (R, Option<Bytes>),
 ) -> Replayed<R> {
+    steps(tape, (program, step), group, (requests, room), 2)
+}
+
+/// The most that is live in the first training step, which lacks some of what later ones hold.
+pub(crate) fn first_step(
+    tape: &Tape,
+    program: &Program,
+    step: &TrainingStep,
+    group: DataGroup,
+    room: Bytes,
+) -> Peak {
+    steps(tape, (program, step), group, ((), Some(room)), 1).peak
+}
+
+fn steps<R: Requests>(
+    tape: &Tape,
+    (program, step): (&Program, &TrainingStep),
+    group: DataGroup,
+    (requests, room): (R, Option<Bytes>),
+    count: usize,
+) -> Replayed<R> {
     let (loaded, optimized) = (group.loaded(tape), group.optimized(tape));
     let mut replay = Replay::load(&loaded, program, Keep::Saved, requests);
     replay.live.within(room);
@@ -116,7 +137,7 @@ pub fn training_shared<R: Requests>(
         Passes::Accumulated => 2,
     };
     let mut saved = Bytes::ZERO;
-    for _ in 0..2 {
+    for _ in 0..count {
         replay.live.reset_peak();
         for _ in 0..passes {
             replay.forward(program.outputs);

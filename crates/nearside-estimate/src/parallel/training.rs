@@ -9,11 +9,11 @@ use nearside_workload::{Offload, Optimizer, Sharding};
 
 use super::{Groups, NotShared, of_data, pipeline, sharding::DataGroup, tensor::Share};
 use crate::communication::{Collective, Exchange, Overlap};
-use crate::demand::{Memory, held, live, reserving};
+use crate::demand::{Asked, Memory, held, live, reserving};
 use crate::live::Peak;
 use crate::optimizer;
 use crate::tape::{Category, Tape, Work};
-use crate::timeline::{Program, TrainingStep, training_shared};
+use crate::timeline::{Program, TrainingStep, first_step, training_shared};
 
 /// How often a training run repeats itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,8 +28,8 @@ pub(crate) struct Run {
     pub(crate) steps: f64,
     /// The type of activations that are exchanged.
     pub(crate) stream: Dtype,
-    /// Live memory above which nobody asks how much it is.
-    pub(crate) room: Option<Bytes>,
+    /// What is asked of memory.
+    pub(crate) asked: Asked,
 }
 
 /// What one device has to do.
@@ -84,13 +84,19 @@ pub(crate) fn on_one_device(
 
 /// Memory of a device, and what a forward pass leaves behind in it.
 fn memory(tape: &Tape, groups: &Groups, program: &Program, run: &Run) -> (Memory, Bytes) {
-    if let Some(room) = run.room {
-        let stays = stays(tape, groups, run.step.optimizer);
-        if stays.total() > room {
-            return (live(tape, stays), Bytes::ZERO);
-        }
+    let room = match run.asked {
+        Asked::Need => None,
+        Asked::Within(room) | Asked::AtLeast(room) => Some(room),
+    };
+    let stays = room.map(|room| (room, stays(tape, groups, run.step.optimizer)));
+    if let Some((_, stays)) = stays.filter(|(room, stays)| stays.total() > *room) {
+        return (live(tape, stays), Bytes::ZERO);
     }
-    let heard = (reserving(), run.room);
+    if let Asked::AtLeast(room) = run.asked {
+        let peak = first_step(tape, program, &run.step, groups.data, room);
+        return (live(tape, peak), Bytes::ZERO);
+    }
+    let heard = (reserving(), room);
     let replayed = training_shared(tape, program, &run.step, groups.data, heard);
     let saved = replayed.saved;
     (held(tape, replayed), saved)

@@ -54,6 +54,9 @@ pub(super) trait Judge {
 
     /// The same with all that is needed.
     fn judge_exactly(&mut self, chosen: &[usize]) -> Judged<Self::Found>;
+
+    /// Whether a combination that makes sense may fit, as is told of all that do and some others.
+    fn may_fit(&mut self, chosen: &[usize]) -> bool;
 }
 
 /// The cheapest combinations that fit, up to `wanted`; or, when none fits, as many that come nearest.
@@ -62,7 +65,7 @@ pub(super) fn cheapest<J: Judge>(
     wanted: usize,
     judge: J,
 ) -> Vec<Found<J::Found>> {
-    let mut search = Search { choices, judge, judged: BTreeMap::new() };
+    let mut search = Search { choices, judge, judged: BTreeMap::new(), chances: BTreeMap::new() };
     let mut times = vec![1.0; choices.len()];
     for (at, time) in times.iter_mut().enumerate() {
         if search.judge.makes_sense(&[at]) {
@@ -71,7 +74,7 @@ pub(super) fn cheapest<J: Judge>(
     }
     let mut fitting: Vec<Vec<usize>> = Vec::new();
     for chosen in in_order(choices, &times, &search.judge) {
-        if fitting.len() >= wanted || search.judged.len() >= MOST_JUDGED {
+        if fitting.len() >= wanted || search.asked() >= MOST_JUDGED {
             break;
         }
         let no_news = fitting.iter().any(|known| search.contains(&chosen, known));
@@ -126,12 +129,18 @@ struct Search<'choices, J: Judge> {
     choices: &'choices [Choice],
     judge: J,
     judged: BTreeMap<Vec<usize>, Judged<J::Found>>,
+    /// What may fit and what cannot.
+    chances: BTreeMap<Vec<usize>, bool>,
 }
 
 impl<J: Judge> Search<'_, J> {
     fn judged(&mut self, chosen: &[usize]) -> &Judged<J::Found> {
         let judge = &mut self.judge;
         self.judged.entry(chosen.to_vec()).or_insert_with(|| judge.judge(chosen))
+    }
+
+    fn asked(&self) -> usize {
+        self.judged.len() + self.chances.len()
     }
 
     fn of_part(&self, chosen: &[usize], part: usize) -> Option<usize> {
@@ -158,23 +167,27 @@ impl<J: Judge> Search<'_, J> {
             && but_one.into_iter().any(|part| {
                 let kept = |other: usize| UNORDERED.contains(&other) || Some(other) == part;
                 let stronger = self.strongest(chosen, kept);
-                !self.fits(&stronger)
+                !self.may_fit(&stronger)
             })
     }
 
-    /// Whether it fits; judged only if nothing weaker is known to fit, and nothing stronger not to.
-    fn fits(&mut self, chosen: &[usize]) -> bool {
+    /// Whether it may fit: nothing weaker is known to, and nothing stronger not to.
+    fn may_fit(&mut self, chosen: &[usize]) -> bool {
         let alike = |known: &[usize]| {
             UNORDERED.iter().all(|part| self.of_part(known, *part) == self.of_part(chosen, *part))
         };
-        let known = self.judged.iter().find(|(known, judged)| {
-            let stronger = if judged.fits { (chosen, &known[..]) } else { (&known[..], chosen) };
-            alike(known) && self.contains(stronger.0, stronger.1)
+        let judged = self.judged.iter().map(|(known, judged)| (known, judged.fits));
+        let mut known = judged.chain(self.chances.iter().map(|(known, fits)| (known, *fits)));
+        let told = known.find(|(known, fits)| {
+            let (strong, weak) = if *fits { (chosen, &known[..]) } else { (&known[..], chosen) };
+            alike(known) && self.contains(strong, weak)
         });
-        match known {
-            Some((_, judged)) => judged.fits,
-            None => self.judged(chosen).fits,
+        if let Some((_, fits)) = told {
+            return fits;
         }
+        let fits = self.judge.may_fit(chosen);
+        self.chances.insert(chosen.to_vec(), fits);
+        fits
     }
 
     /// What was chosen, with the strongest changes of every part that is not `kept`.
@@ -198,6 +211,9 @@ impl<J: Judge> Search<'_, J> {
 
     /// What needs least, where nothing fits.
     fn nearest(&mut self, wanted: usize) -> Vec<Vec<usize>> {
+        for hopeless in std::mem::take(&mut self.chances).into_keys() {
+            self.judged(&hopeless);
+        }
         for without in [None, Some(TOGETHER)] {
             let strongest = self.strongest(&[], |part| Some(part) == without);
             if !strongest.is_empty() {
@@ -264,6 +280,11 @@ mod tests {
             Judged { fits, needed: told, time, found: () }
         }
 
+        fn may_fit(&mut self, chosen: &[usize]) -> bool {
+            self.asked += 1;
+            self.needed(chosen) <= self.limit
+        }
+
         fn judge_exactly(&mut self, chosen: &[usize]) -> Judged<()> {
             let judged = self.judge(chosen);
             Judged { needed: self.needed(chosen), ..judged }
@@ -295,7 +316,12 @@ mod tests {
             let mut every = table(limit);
             let mut fitting: Vec<Vec<usize>> = Vec::new();
             let order = in_order(&CHOICES, &TIMES, &&mut every);
-            let search = Search { choices: &CHOICES, judge: &mut every, judged: BTreeMap::new() };
+            let search = Search {
+                choices: &CHOICES,
+                judge: &mut every,
+                judged: BTreeMap::new(),
+                chances: BTreeMap::new(),
+            };
             for chosen in order {
                 let no_news = fitting.iter().any(|known| search.contains(&chosen, known));
                 if fitting.len() < 3 && !no_news && search.judge.needed(&chosen) <= limit {
