@@ -14,8 +14,9 @@ use crate::communication::Exchange;
 use crate::engine::llama_cpp::NotReserved;
 use crate::estimate::Device;
 use crate::live::Peak;
-use crate::lowering::{Trained, lower};
-use crate::parallel::{Groups, NotShared, tensor, training, used_devices};
+use crate::lowered::Lowerings;
+use crate::lowering::Trained;
+use crate::parallel::{Groups, NotShared, training, used_devices};
 use crate::tape::{Category, Flow, Input, Kernel, Step, Tape, Work};
 use crate::timeline::{Outputs, Passes, Program, Replayed, TrainingStep};
 
@@ -139,7 +140,7 @@ pub enum NotEstimated {
 /// # Errors
 /// When the workload is of a kind that is not estimated yet.
 pub fn demand(workload: &Workload, devices: u64, place: Device) -> Result<Demand, NotEstimated> {
-    demand_as_asked(workload, devices, place, Asked::Need)
+    demand_as_asked(workload, devices, place, (Asked::Need, &mut Lowerings::default()))
 }
 
 /// What is asked of memory.
@@ -158,16 +159,17 @@ pub(crate) fn demand_as_asked(
     workload: &Workload,
     devices: u64,
     place: Device,
-    asked: Asked,
+    (asked, lowerings): (Asked, &mut Lowerings),
 ) -> Result<Demand, NotEstimated> {
     match &workload.task {
         Task::Preparation(preparation) => Ok(of_preparation(preparation)),
         Task::Custom(custom) => Ok(of_custom(custom, workload.recipe.compute)),
         Task::Pretrain(training) | Task::FineTune(training) => {
-            of_training(workload, training, Trained::Everything, (devices, asked))
+            of_training(workload, training, Trained::Everything, (devices, asked, lowerings))
         }
         Task::Lora(training, adapter) | Task::Qlora(training, adapter) => {
-            of_training(workload, training, Trained::Adapters(*adapter), (devices, asked))
+            let trained = Trained::Adapters(*adapter);
+            of_training(workload, training, trained, (devices, asked, lowerings))
         }
         Task::Inference(serving) => answering::of_serving(workload, serving, (place, devices)),
         Task::Evaluation(batch) => answering::of_evaluation(workload, batch, (place, devices)),
@@ -226,7 +228,7 @@ fn of_training(
     workload: &Workload,
     training: &Training,
     trained: Trained,
-    (devices, asked): (u64, Asked),
+    (devices, asked, lowerings): (u64, Asked, &mut Lowerings),
 ) -> Result<Demand, NotEstimated> {
     let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
@@ -241,9 +243,8 @@ fn of_training(
     }
     let groups = Groups::of(&recipe.parallelism, devices.max(1))?;
     let batch = training.batch.div_ceil(groups.data.devices);
-    let graph = bounded(architecture, Shape::training(batch, training.sequence), recipe)?;
-    let share = tensor::share(&graph, groups.tensor, recipe.parallelism.stream)?;
-    let tape = lower(&share.graph, recipe, trained);
+    let shape = Shape::training(batch, training.sequence);
+    let lowered = lowerings.of(architecture, shape, recipe, (trained, groups.tensor))?;
     let passes = if training.accumulation > 1 { Passes::Accumulated } else { Passes::One };
     let step = TrainingStep { optimizer: recipe.optimizer, passes };
     let tokens_per_pass = (training.batch * training.sequence) as f64;
@@ -252,29 +253,21 @@ fn of_training(
     let micro_batches = training.accumulation;
     let stream = recipe.compute;
     let run = training::Run { step, micro_batches, passes, steps, stream, asked };
-    let elements = |weight| tape.of(weight).elements;
-    let parameters: u64 = tape.weights().map(elements).sum();
-    let trained_parameters: u64 = tape.trained().map(elements).sum();
-    let device = training::on_one_device(tape, &share, &groups, (&PROGRAM, &run))?;
-    let kernels = training_kernels(&device.tape);
+    let device = training::on_one_device(&lowered, &groups, (&PROGRAM, &run))?;
     let on_device = groups.data.optimizer_on_device(recipe.optimizer) == recipe.optimizer;
     let updates = if on_device { vec![(device.update, 1)] } else { Vec::new() };
     let ways = groups.tensor;
     Ok(Demand {
         memory: Memory {
-            parameters: parameters * ways,
-            trained: trained_parameters * ways,
+            parameters: lowered.parameters * ways,
+            trained: lowered.trained * ways,
             ..device.memory
         },
         passes: vec![
-            Pass {
-                name: "forward and backward",
-                repeats: device.passes,
-                kernels: counted(kernels),
-            },
+            Pass { name: "forward and backward", repeats: device.passes, kernels: device.kernels },
             Pass { name: "optimizer step", repeats: steps, kernels: updates },
         ],
-        load: device.tape.weight_bytes(),
+        load: device.load,
         exchanges: device.exchanges,
         host: device.host,
         sharing: recipe.parallelism.words(),

@@ -11,6 +11,7 @@ use crate::calibration::Calibration;
 use crate::carbon::Carbon;
 use crate::demand::{Asked, Demand, Memory, NotEstimated, demand_as_asked, usable_devices};
 use crate::input::Input;
+use crate::lowered::Lowerings;
 use crate::parallel::choice;
 use crate::roofline::Bottleneck;
 use crate::working_site::WorkingSite;
@@ -135,6 +136,7 @@ pub struct Cost {
 pub struct Demands<'workload> {
     workload: &'workload Workload,
     asks: Asks,
+    lowerings: Lowerings,
     by_devices:
         std::collections::BTreeMap<(u64, Device, Parallelism), Result<Arc<Demand>, NotEstimated>>,
 }
@@ -153,8 +155,12 @@ enum Asks {
 impl<'workload> Demands<'workload> {
     /// Nothing computed yet.
     #[must_use]
-    pub const fn of(workload: &'workload Workload) -> Self {
-        Self { workload, asks: Asks::Need, by_devices: std::collections::BTreeMap::new() }
+    pub fn of(workload: &'workload Workload) -> Self {
+        Self::of_one_model(workload, Asks::Need, Lowerings::default())
+    }
+
+    const fn of_one_model(workload: &'workload Workload, asks: Asks, lowerings: Lowerings) -> Self {
+        Self { workload, asks, lowerings, by_devices: std::collections::BTreeMap::new() }
     }
 
     /// What asks.
@@ -171,10 +177,11 @@ impl<'workload> Demands<'workload> {
         asked: Asked,
     ) -> Result<Arc<Demand>, NotEstimated> {
         let workload = self.workload;
+        let lowerings = &mut self.lowerings;
         let shared = || {
             let mut shared = workload.clone();
             shared.recipe.parallelism = parallelism;
-            demand_as_asked(&shared, devices, place, asked).map(Arc::new)
+            demand_as_asked(&shared, devices, place, (asked, lowerings)).map(Arc::new)
         };
         self.by_devices.entry((devices, place, parallelism)).or_insert_with(shared).clone()
     }
@@ -193,19 +200,31 @@ pub(crate) fn verdict_and_time(
     workload: &Workload,
     site: &Site,
     calibration: &Calibration,
+    lowerings: &mut Lowerings,
 ) -> Estimate {
-    let mut demands = Demands { asks: Asks::Verdict, ..Demands::of(workload) };
-    estimate_demands(&mut demands, site, calibration)
+    let known = std::mem::take(lowerings);
+    let mut demands = Demands::of_one_model(workload, Asks::Verdict, known);
+    let estimate = estimate_demands(&mut demands, site, calibration);
+    *lowerings = demands.lowerings;
+    estimate
 }
 
 /// Whether a workload may fit a site: some that do not are told to.
 #[must_use]
-pub(crate) fn chance(workload: &Workload, site: &Site, calibration: &Calibration) -> Fit {
-    let mut demands = Demands { asks: Asks::Chance, ..Demands::of(workload) };
-    match placed(&mut demands, site, calibration) {
+pub(crate) fn chance(
+    workload: &Workload,
+    site: &Site,
+    calibration: &Calibration,
+    lowerings: &mut Lowerings,
+) -> Fit {
+    let known = std::mem::take(lowerings);
+    let mut demands = Demands::of_one_model(workload, Asks::Chance, known);
+    let fit = match placed(&mut demands, site, calibration) {
         Ok(placed) => placed.fit,
         Err(refused) => refused.fit,
-    }
+    };
+    *lowerings = demands.lowerings;
+    fit
 }
 
 /// The same for one of many sites: what the workload asks for is computed once.

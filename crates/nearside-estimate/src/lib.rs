@@ -22,6 +22,7 @@ mod estimate;
 mod input;
 pub mod limits;
 pub mod live;
+mod lowered;
 pub mod lowering;
 pub mod measured;
 pub mod observation;

@@ -9,7 +9,8 @@ use nearside_units::HOURS_PER_MONTH;
 use nearside_workload::{Batch, Serving, Task, Training, Workload};
 
 use crate::calibration::Calibration;
-use crate::estimate::{Fit, fit};
+use crate::estimate::{Fit, chance, fit};
+use crate::lowered::Lowerings;
 use crate::technique::with_training;
 
 /// The most that is looked for.
@@ -41,7 +42,10 @@ pub enum Most {
 #[must_use]
 pub fn limits(workload: &Workload, site: &Site, calibration: &Calibration) -> Limits {
     let most = |least: u64, sized: &dyn Fn(u64) -> Option<Workload>| {
-        sized(least)?;
+        let chance = chance(&sized(least)?, site, calibration, &mut Lowerings::default());
+        if room(&chance).is_none_or(|room| room < 0.0) {
+            return Some(Most::Nothing);
+        }
         let room = |size: u64| room(&fit(&sized(size)?, site, calibration));
         Some(largest(least, MOST, room))
     };

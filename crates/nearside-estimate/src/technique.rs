@@ -13,6 +13,7 @@ use nearside_workload::{
 
 use crate::calibration::Calibration;
 use crate::estimate::{Estimate, Verdict, chance, estimate, verdict_and_time};
+use crate::lowered::Lowerings;
 
 mod search;
 
@@ -140,18 +141,20 @@ pub fn techniques(
 ) -> Vec<Technique> {
     let choice = |change: &Change| Choice { part: change.part as usize, loss: change.loss };
     let choices: Vec<_> = CHANGES.iter().map(choice).collect();
-    let judge = Trying { workload, had: likely(before), site, calibration };
+    let had = likely(before);
+    let lowerings = Lowerings::default();
+    let mut trying = Trying { workload, had, site, calibration, lowerings };
     let technique = |(chosen, judged): (Vec<usize>, Judged<Tried>)| {
         let (workload, estimate) = judged.found;
         let advice = |at: &usize| Advice { name: CHANGES[*at].name, price: CHANGES[*at].price };
         Technique {
             steps: chosen.iter().map(advice).collect(),
             workload,
-            time_ratio: ratio(judge.had, &estimate),
+            time_ratio: ratio(had, &estimate),
             estimate,
         }
     };
-    cheapest(&choices, WANTED, &judge).into_iter().map(technique).collect()
+    cheapest(&choices, WANTED, &mut trying).into_iter().map(technique).collect()
 }
 
 /// A changed workload and what it will need.
@@ -163,6 +166,7 @@ struct Trying<'a> {
     had: Option<f64>,
     site: &'a Site,
     calibration: &'a Calibration,
+    lowerings: Lowerings,
 }
 
 impl Trying<'_> {
@@ -170,13 +174,14 @@ impl Trying<'_> {
         chosen.iter().try_fold(self.workload.clone(), |from, at| (CHANGES[*at].apply)(&from))
     }
 
+    /// What comes of a combination that makes sense.
     fn tried(
-        &self,
+        &mut self,
         chosen: &[usize],
-        estimate: fn(&Workload, &Site, &Calibration) -> Estimate,
+        estimate: impl FnOnce(&mut Self, &Workload) -> Estimate,
     ) -> Judged<Tried> {
         let changed = self.changed(chosen).unwrap_or_else(|| self.workload.clone());
-        let estimate = estimate(&changed, self.site, self.calibration);
+        let estimate = estimate(self, &changed);
         let needed = estimate.fit.needed.map_or(f64::INFINITY, |needed| needed.high().get() as f64);
         let fits = estimate.fit.verdict == Verdict::Fits;
         let time = ratio(self.had, &estimate).unwrap_or(1.0);
@@ -184,7 +189,7 @@ impl Trying<'_> {
     }
 }
 
-impl Judge for &Trying<'_> {
+impl Judge for &mut Trying<'_> {
     type Found = Tried;
 
     fn makes_sense(&self, chosen: &[usize]) -> bool {
@@ -192,17 +197,20 @@ impl Judge for &Trying<'_> {
     }
 
     fn judge(&mut self, chosen: &[usize]) -> Judged<Tried> {
-        self.tried(chosen, verdict_and_time)
+        self.tried(chosen, |trying, changed| {
+            verdict_and_time(changed, trying.site, trying.calibration, &mut trying.lowerings)
+        })
     }
 
     fn judge_exactly(&mut self, chosen: &[usize]) -> Judged<Tried> {
-        self.tried(chosen, estimate)
+        self.tried(chosen, |trying, changed| estimate(changed, trying.site, trying.calibration))
     }
 
     fn may_fit(&mut self, chosen: &[usize]) -> bool {
-        let changed = self.changed(chosen);
-        let fit = changed.map(|changed| chance(&changed, self.site, self.calibration));
-        fit.is_some_and(|fit| fit.verdict == Verdict::Fits)
+        self.changed(chosen).is_some_and(|changed| {
+            let fit = chance(&changed, self.site, self.calibration, &mut self.lowerings);
+            fit.verdict == Verdict::Fits
+        })
     }
 }
 

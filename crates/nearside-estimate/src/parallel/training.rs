@@ -1,6 +1,7 @@
 //! Training on one of several devices: its peak, its kernels, what it exchanges and what it leaves in
 //! the machine's memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use nearside_architecture::Dtype;
@@ -9,8 +10,9 @@ use nearside_workload::{Offload, Optimizer, Sharding};
 
 use super::{Groups, NotShared, of_data, pipeline, sharding::DataGroup, tensor::Share};
 use crate::communication::{Collective, Exchange, Overlap};
-use crate::demand::{Asked, Memory, held, live, reserving};
+use crate::demand::{Asked, Memory, counted, held, live, reserving, training_kernels};
 use crate::live::Peak;
+use crate::lowered::Lowered;
 use crate::optimizer;
 use crate::tape::{Category, Tape, Work};
 use crate::timeline::{Program, TrainingStep, first_step, training_shared};
@@ -34,8 +36,10 @@ pub(crate) struct Run {
 
 /// What one device has to do.
 pub(crate) struct DeviceTraining {
-    /// Its steps, with whole weights.
-    pub(crate) tape: Tape,
+    /// Its kernels, equal ones counted together.
+    pub(crate) kernels: Vec<(Work, u32)>,
+    /// Its weights, whole.
+    pub(crate) load: Bytes,
     /// What its optimizer computes.
     pub(crate) update: Work,
     /// Its memory.
@@ -59,17 +63,17 @@ pub struct HostShare {
 
 /// Training on the device that needs most.
 pub(crate) fn on_one_device(
-    tape: Tape,
-    share: &Share,
+    lowered: &Lowered,
     groups: &Groups,
     (program, run): (&Program, &Run),
 ) -> Result<DeviceTraining, NotShared> {
+    let Lowered { tape, share, .. } = lowered;
     let (tape, memory) = match groups.pipeline {
-        0 | 1 => {
-            let memory = memory(&tape, groups, program, run).0;
-            (tape, memory)
+        0 | 1 => (Cow::Borrowed(tape), memory(tape, groups, program, run).0),
+        _ => {
+            let (stage, memory) = fullest_stage(tape, groups, program, run)?;
+            (Cow::Owned(stage), memory)
         }
-        _ => fullest_stage(&tape, groups, program, run)?,
     };
     let passes = run.passes * pipeline::turns(groups.pipeline, run.micro_batches);
     let optimized = groups.data.optimized(&tape);
@@ -79,7 +83,12 @@ pub(crate) fn on_one_device(
     let host = host(&tape, &optimized, groups, run);
     exchanges.extend(to_host(&optimized, groups, run));
     let update = optimizer::work(&optimized, run.step.optimizer);
-    Ok(DeviceTraining { memory, passes, exchanges, host, update, tape })
+    let kernels = match &tape {
+        Cow::Borrowed(_) => lowered.kernels.clone(),
+        Cow::Owned(stage) => counted(training_kernels(stage)),
+    };
+    let load = tape.weight_bytes();
+    Ok(DeviceTraining { kernels, load, memory, passes, exchanges, host, update })
 }
 
 /// Memory of a device, and what a forward pass leaves behind in it.
