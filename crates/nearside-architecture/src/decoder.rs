@@ -57,6 +57,8 @@ pub enum Positions {
     RotaryBySight,
     /// The same, with one table that stays in 32 bits (OLMo 2).
     RotaryWide,
+    /// The same, with a table of half the width that each half of a head is rotated by (gpt-oss).
+    RotaryHalves,
     /// A learned table with that many rows.
     Learned(u64),
 }
@@ -151,6 +153,8 @@ pub struct GroupedAttention {
     pub rotary_dim: u64,
     /// Whether softmax over scores in memory is taken in 32 bits.
     pub wide_softmax: bool,
+    /// Whether each head has a learned score that takes part in the softmax and is then left out.
+    pub sinks: bool,
 }
 
 /// Whether queries, keys and values come out of one product.
@@ -236,10 +240,21 @@ pub struct Experts {
     pub shared: Option<Dense>,
     /// Whether the router has a bias per expert.
     pub router_bias: bool,
+    /// How the gate and what it gates become one.
+    pub gating: Gating,
     /// How the router's scores become weights.
     pub scoring: Scoring,
     /// Whether what every token uses besides is gated by a number per token.
     pub shared_gate: bool,
+}
+
+/// How the gate of an expert and what it gates become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gating {
+    /// `activation(gate) up`.
+    Plain,
+    /// `gate sigmoid(1.702 gate) (up + 1)`, both clamped first, from columns by turns (gpt-oss).
+    Clamped,
 }
 
 /// How a router's scores become the weights of the experts it chose.

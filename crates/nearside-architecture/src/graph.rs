@@ -289,6 +289,7 @@ mod tests {
             packing: Packing::Apart,
             rotary_dim: 8,
             wide_softmax: true,
+            sinks: false,
         })
     }
 
@@ -311,6 +312,7 @@ mod tests {
             packing: Packing::Apart,
             rotary_dim: 8,
             wide_softmax: true,
+            sinks: false,
         });
         assert_eq!(cached(vec![layer(attention); 32], 1, 1000), 65_536_000);
         // Multi-query attention: one head.

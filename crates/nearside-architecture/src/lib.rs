@@ -23,7 +23,7 @@ mod vae;
 
 pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
-    Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, GroupedAttention,
+    Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, Gating, GroupedAttention,
     LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Rotation,
     Scoring,
 };

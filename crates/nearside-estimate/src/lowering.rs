@@ -288,6 +288,8 @@ impl Lowering<'_> {
             Operator::PositionTable { .. } => self.position_table(node, value),
             Operator::RotaryTable => return self.rotary_table(node, self.numbers.stream),
             Operator::WideRotaryTable => return self.rotary_table(node, Dtype::F32),
+            Operator::HalfRotaryTable => return self.rotary_table(node, self.numbers.stream),
+            Operator::Sinks { heads } => self.weight(*heads, self.numbers.parameters),
             Operator::Split => return self.split(node),
             Operator::Mask => return self.make_masks(),
             Operator::Slices => return self.slices(node),
@@ -343,6 +345,8 @@ impl Lowering<'_> {
             Operator::FillHeads => self.filled_heads(inputs, value),
             Operator::ComplexRotary => self.complex_rotary(inputs, value),
             Operator::InterleavedRotary => self.interleaved_rotary(inputs, value),
+            Operator::HalvesRotary => self.halves_rotary(inputs, value),
+            Operator::ClampedGate => self.clamped_gate(inputs[0], value),
             Operator::PartialRotary { head, rotated } => {
                 self.partial_rotary(inputs, value, [*head, *rotated])
             }
@@ -396,6 +400,7 @@ impl Lowering<'_> {
             Operator::Route { .. } | Operator::Dispatch | Operator::ClassicAttention(_) |
             Operator::Counting { .. } | Operator::Indices | Operator::FixedTable { .. } |
             Operator::DistanceBias(_) | Operator::NoBias | Operator::Recall |
+            Operator::Sinks { .. } | Operator::HalfRotaryTable |
             Operator::PaddingMask | Operator::Waves | Operator::AxisTable | Operator::Idle(_) |
             Operator::Mask => inputs[0],
         }

@@ -76,7 +76,7 @@ impl Building<'_> {
     fn rotary_tables(&mut self) {
         let by_sight = match self.decoder.positions {
             Positions::Learned(_) => return,
-            Positions::Rotary | Positions::RotaryWide => false,
+            Positions::Rotary | Positions::RotaryWide | Positions::RotaryHalves => false,
             Positions::RotaryBySight => true,
         };
         for layer in &self.decoder.layers {
@@ -88,11 +88,12 @@ impl Building<'_> {
             if self.tables.iter().any(|tables| tables.windowed == windowed) {
                 continue;
             }
-            let table = Value { rows: self.shape.tokens, width };
-            let operator = match self.decoder.positions {
-                Positions::RotaryWide => Operator::WideRotaryTable,
-                _ => Operator::RotaryTable,
+            let (operator, width) = match self.decoder.positions {
+                Positions::RotaryWide => (Operator::WideRotaryTable, width),
+                Positions::RotaryHalves => (Operator::HalfRotaryTable, width / 2),
+                _ => (Operator::RotaryTable, width),
             };
+            let table = Value { rows: self.shape.tokens, width };
             let made = self.builder.push_all(operator, &[], &[table, table]);
             self.tables.push(Tables { windowed, values: [made[0], made[1]] });
         }
@@ -190,7 +191,11 @@ impl Building<'_> {
             wide_softmax: attention.wide_softmax,
             ..self.attention(heads, head_dim, 2 * key_value_heads * head_dim)
         };
-        let mixed = self.attend(shape, [query, key, value]);
+        let mut inputs = vec![query, key, value];
+        if attention.sinks {
+            inputs.push(self.builder.push(Operator::Sinks { heads }, &[], 1, heads));
+        }
+        let mixed = self.attend(shape, &inputs);
         let role = Projection::AttentionOutput;
         let output = self.builder.linear(mixed, self.decoder.hidden, attention.output_bias, role);
         self.builder.hold(&[query, key, value]);
@@ -281,9 +286,12 @@ impl Building<'_> {
     ) -> ValueId {
         let Some([cosines, sines]) = tables else { return value };
         let GroupedAttention { head_dim, rotary_dim, packing, .. } = *attention;
-        let operator = match packing == Packing::Sliced || rotary_dim < head_dim {
-            true => Operator::PartialRotary { head: head_dim, rotated: rotary_dim },
-            false => Operator::Rotary,
+        let operator = match self.decoder.positions {
+            Positions::RotaryHalves => Operator::HalvesRotary,
+            _ if packing == Packing::Sliced || rotary_dim < head_dim => {
+                Operator::PartialRotary { head: head_dim, rotated: rotary_dim }
+            }
+            _ => Operator::Rotary,
         };
         self.builder.same(operator, &[value, cosines, sines])
     }
@@ -306,9 +314,9 @@ impl Building<'_> {
         }
     }
 
-    pub(super) fn attend(&mut self, shape: AttentionShape, inputs: [ValueId; 3]) -> ValueId {
+    pub(super) fn attend(&mut self, shape: AttentionShape, inputs: &[ValueId]) -> ValueId {
         let width = shape.heads * shape.value_dim;
-        self.builder.push(Operator::Attention(shape), &inputs, self.shape.rows(), width)
+        self.builder.push(Operator::Attention(shape), inputs, self.shape.rows(), width)
     }
 
     pub(super) fn dense(&mut self, dense: &Dense, input: ValueId) -> ValueId {

@@ -205,6 +205,7 @@ impl Config<'_> {
             packing: family.packing,
             rotary_dim: self.rotary_dim(head_dim)?,
             wide_softmax: family.wide_softmax,
+            sinks: family.sinks,
         })
     }
 
@@ -335,6 +336,7 @@ impl Config<'_> {
             shared_gate: family.shared_gate && shared.is_some(),
             expert,
             router_bias,
+            gating: family.gating,
             scoring: self.scoring()?,
         }))
     }

@@ -6,7 +6,7 @@
 use crate::error::Position;
 use crate::{
     Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
-    FeedForward, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
+    FeedForward, Gating, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
     Rotation, Scoring,
 };
 
@@ -122,6 +122,8 @@ pub(super) struct Family {
     pub(super) latent: bool,
     /// Whether each head has a learned sink.
     pub(super) sinks: bool,
+    /// How experts are gated.
+    pub(super) gating: Gating,
     /// Whether the shared expert has a gate.
     pub(super) shared_gate: bool,
     /// How router scores become weights where the file is silent.
@@ -156,6 +158,7 @@ const LLAMA: Family = Family {
     soft_caps: false,
     latent: false,
     sinks: false,
+    gating: Gating::Plain,
     shared_gate: false,
     scoring: Scoring::Renormalised,
     router_bias: false,
@@ -268,6 +271,9 @@ const TABLE: &[Family] = &[
         window: WindowRule::AllButLast { group: 2, window: 128 },
         mixture: Mixture::Everywhere,
         sinks: true,
+        gating: Gating::Clamped,
+        rotary: Positions::RotaryHalves,
+        wide_softmax: false,
         router_bias: true,
         heads: (0, 0, 64),
         ..LLAMA
@@ -411,8 +417,7 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Puts the decoder together; `position` is where a complaint about its total size points.
-    pub(super) fn assemble(mut self, position: Position) -> Result<Architecture, HeaderError> {
-        self.attach_small_parts();
+    pub(super) fn assemble(self, position: Position) -> Result<Architecture, HeaderError> {
         let parameters = self.parameters();
         if parameters > u128::from(MAX_PARAMETERS) {
             return Err(HeaderError::Field {
@@ -454,21 +459,6 @@ impl Parts {
             _ => FeedForward::Dense(self.dense.clone()),
         };
         Layer { attention, feed_forward, norms: self.family.norms }
-    }
-
-    /// Parameters too few to be operators of their own, so that totals are still exact.
-    fn attach_small_parts(&mut self) {
-        let layers = self.sparse.len() as u64;
-        let heads = match &self.attention {
-            Attention::Grouped(grouped) => grouped.heads,
-            Attention::Latent(latent) => latent.heads,
-        };
-        let mut attach = |name: &str, parameters: u64| {
-            if parameters > 0 {
-                self.attached.push(Attached { name: name.to_owned(), parameters });
-            }
-        };
-        attach("attention sinks", if self.family.sinks { layers * heads } else { 0 });
     }
 
     /// At least as many parameters as there are, norms aside.

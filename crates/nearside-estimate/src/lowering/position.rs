@@ -1,6 +1,6 @@
 //! Where a token stands: tables of sines and cosines, learned tables, rotation.
 
-use nearside_architecture::{Dtype, Node, Value};
+use nearside_architecture::{Dtype, Node, Operator, Value};
 
 use super::{Lowering, Op};
 use crate::tape::{Category, Flow, Origin, Tensor, TensorId};
@@ -25,7 +25,9 @@ impl Lowering<'_> {
     /// (`LlamaRotaryEmbedding.forward` in transformers).
     pub(super) fn rotary_table(&mut self, node: &Node, dtype: Dtype) {
         let table = self.graph.output(node);
-        let Value { rows: tokens, width } = table;
+        let half = node.operator == Operator::HalfRotaryTable;
+        let tokens = table.rows;
+        let width = if half { 2 * table.width } else { table.width };
         for _ in 0..2 {
             self.buffer(width / 2, Dtype::F32);
         }
@@ -36,7 +38,10 @@ impl Lowering<'_> {
         let positions = self.count_positions();
         let floats = self.run_op(wide("positions", &[positions], tokens));
         let angles = self.run_op(wide("angles", &[floats], tokens * width / 2));
-        let doubled = self.run_op(wide("angles", &[angles], table.elements()));
+        let doubled = match half {
+            true => angles,
+            false => self.run_op(wide("angles", &[angles], table.elements())),
+        };
         let mut scaled = Vec::new();
         for _ in 0..2 {
             let raw = self.run_op(wide("angles", &[doubled], table.elements()));

@@ -124,6 +124,7 @@ impl Keys<'_> {
             packing: self.family.packing,
             rotary_dim: self.rotary_dim(head_dim)?,
             wide_softmax: self.family.wide_softmax,
+            sinks: self.family.sinks,
         })
     }
 
@@ -228,6 +229,7 @@ impl Keys<'_> {
             shared_gate: self.family.shared_gate && shared.is_some(),
             shared,
             router_bias,
+            gating: self.family.gating,
             scoring: self.family.scoring,
         }))
     }
