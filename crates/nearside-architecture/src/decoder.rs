@@ -72,6 +72,8 @@ pub enum Norm {
     MixedRms,
     /// Layer norm, a scale and a bias per channel.
     Layer,
+    /// Layer norm with a scale per channel and no bias.
+    LayerScale,
     /// Layer norm without parameters.
     Plain,
     /// So many groups of channels of one image, a scale and a bias per channel.

@@ -14,6 +14,7 @@ mod image_transformer;
 mod joint;
 mod latent;
 mod mixture;
+mod modern_encoder;
 mod modulated;
 mod speech;
 mod text_to_text;

@@ -31,7 +31,7 @@ pub use denoising_transformer::{
     ClassTransformer, DenoisingTransformer, FluxTransformer, JointTransformer,
 };
 pub use dtype::Dtype;
-pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle};
+pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle, Local};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
 pub use image_transformer::ImageTransformer;

@@ -112,6 +112,14 @@ pub enum Operator {
     ComplexRotary,
     /// Rotates pairs of elements, even ones and odd ones by themselves: value, cosines, sines.
     InterleavedRotary,
+    /// Rotates queries or keys in 32 bits, and leaves them so: value, cosines, sines.
+    WideningRotary,
+    /// The first value in the type of the second one.
+    Alike,
+    /// Which keys are near each query.
+    NearMask,
+    /// The mean of all tokens of a sequence that are not padding.
+    TokenMean,
     /// Rotates both halves of every head: value, cosines, sines of half a head's width.
     HalvesRotary,
     /// Sines and cosines of positions in 32 bits: makes two values.

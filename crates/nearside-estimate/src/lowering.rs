@@ -301,6 +301,7 @@ impl Lowering<'_> {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
                 return self.dispatch(node, &inputs);
             }
+            Operator::NearMask => self.near_mask(value),
             Operator::PaddingMask => return self.padding_mask(node, value),
             Operator::ClassicAttention(attention) => self.classic_attention(node, attention, value),
             Operator::Counting { rows } => self.counting(*rows, value),
@@ -345,6 +346,12 @@ impl Lowering<'_> {
             Operator::FillHeads => self.filled_heads(inputs, value),
             Operator::ComplexRotary => self.complex_rotary(inputs, value),
             Operator::InterleavedRotary => self.interleaved_rotary(inputs, value),
+            Operator::WideningRotary => self.widening_rotary(inputs, value),
+            Operator::Alike => {
+                let dtype = self.tape.of(inputs[1]).dtype;
+                self.cast(inputs[0], dtype)
+            }
+            Operator::TokenMean => self.token_mean(inputs[0], value),
             Operator::HalvesRotary => self.halves_rotary(inputs, value),
             Operator::ClampedGate => self.clamped_gate(inputs[0], value),
             Operator::PartialRotary { head, rotated } => {
@@ -400,7 +407,7 @@ impl Lowering<'_> {
             Operator::Route { .. } | Operator::Dispatch | Operator::ClassicAttention(_) |
             Operator::Counting { .. } | Operator::Indices | Operator::FixedTable { .. } |
             Operator::DistanceBias(_) | Operator::NoBias | Operator::Recall |
-            Operator::Sinks { .. } | Operator::HalfRotaryTable |
+            Operator::Sinks { .. } | Operator::HalfRotaryTable | Operator::NearMask |
             Operator::PaddingMask | Operator::Waves | Operator::AxisTable | Operator::Idle(_) |
             Operator::Mask => inputs[0],
         }

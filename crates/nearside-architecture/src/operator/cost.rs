@@ -17,7 +17,7 @@ impl Operator {
                 vec![Parameter::dense(rows * width, true)]
             }
             Self::Norm {
-                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms,
+                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms | Norm::LayerScale,
                 width,
             } => {
                 vec![Parameter::dense(*width, false)]
@@ -47,6 +47,7 @@ impl Operator {
             #[rustfmt::skip]
             Self::RotaryTable | Self::Mask | Self::PaddingMask
             | Self::Dispatch | Self::Combine | Self::Heads | Self::Rotary | Self::HalvesRotary |
+            Self::WideningRotary | Self::Alike | Self::NearMask | Self::TokenMean |
             Self::HalfRotaryTable | Self::ClampedGate | Self::Attention(_) | Self::Route { .. } |
             Self::Activation(_) | Self::Multiply | Self::Add | Self::Scale | Self::Last |
             Self::Dropout | Self::Concatenate | Self::Split | Self::Copy | Self::MaxPool |
@@ -82,6 +83,7 @@ impl Operator {
             | Self::PairRotary
             | Self::ComplexRotary
             | Self::HalvesRotary
+            | Self::WideningRotary
             | Self::InterleavedRotary => 3.0 * elements,
             Self::ClampedGate => 6.0 * elements,
             Self::Activation(_)
@@ -101,6 +103,7 @@ impl Operator {
             | Self::FixedPositions { .. }
             | Self::Resample
             | Self::Mean
+            | Self::TokenMean
             | Self::MaxPool
             | Self::Combine
             | Self::AddInPlace
@@ -121,7 +124,7 @@ impl Operator {
             Self::Counting { .. } | Self::Indices | Self::Lookup { .. } | Self::SharedEmbedding
             | Self::FixedTable { .. } | Self::DistanceBias(_) | Self::NoBias | Self::AsWeights |
             Self::Recall | Self::Copy | Self::Transpose | Self::LearnedTokens { .. } |
-            Self::Sinks { .. } | Self::Slice | Self::Idle(_) | Self::Cached | Self::JoinHeads | Self::FillHeads |
+            Self::Alike | Self::NearMask | Self::Sinks { .. } | Self::Slice | Self::Idle(_) | Self::Cached | Self::JoinHeads | Self::FillHeads |
             Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
