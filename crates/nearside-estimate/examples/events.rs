@@ -42,8 +42,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         attention: word(2).parse()?,
         checkpointing: word(3).parse()?,
         loss: match word(10).parse() {
-            Ok(tokens) => VocabularyLoss::Chunked { tokens },
-            Err(_) => VocabularyLoss::Whole,
+            // Of other models it is how many tokens they write.
+            Ok(tokens) if matches!(architecture, Architecture::Decoder(_)) => VocabularyLoss::Chunked { tokens },
+            _ => VocabularyLoss::Whole,
         },
         parallelism: Parallelism::default(),
     };

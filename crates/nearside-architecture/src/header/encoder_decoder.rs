@@ -66,6 +66,7 @@ fn text_to_text(fields: &Object<'_>) -> Result<Option<TextToText>, HeaderError> 
         gated,
         activation,
         buckets: size(fields, "relative_attention_num_buckets", MAX_BUCKETS, 32)?,
+        own_distances: fields.string("model_type")?.as_deref() == Some("umt5"),
         dropout: dropout.unwrap_or(0.1) > 0.0,
         scaled_output: fields.flag("tie_word_embeddings")? != Some(false)
             && fields.flag("scale_decoder_outputs")? != Some(false),
