@@ -29,6 +29,8 @@ pub struct Decoder {
     pub activation: Activation,
     /// Whether embeddings are multiplied by the root of their width.
     pub scaled_embeddings: bool,
+    /// What else is multiplied by a number.
+    pub scales: Scales,
     /// Where elements are dropped in training.
     pub dropout: Dropout,
     /// The layers, first to last.
@@ -46,6 +48,17 @@ pub struct Attached {
     pub name: String,
     /// How many parameters it has.
     pub parameters: u64,
+}
+
+/// What a decoder multiplies by a number of its configuration, even if that is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scales {
+    /// What is added to the residual stream (Granite).
+    pub branches: bool,
+    /// The scores of words (Granite, Cohere).
+    pub logits: bool,
+    /// Queries, before they are cut into heads (OPT).
+    pub queries: bool,
 }
 
 /// How positions enter the model.
@@ -119,6 +132,10 @@ pub enum NormPlacement {
     After,
     /// Before and after both (Gemma 2 and 3).
     Sandwich,
+    /// One before both, which stand side by side (Phi, Cohere).
+    Shared,
+    /// One before each of both, which stand side by side (GPT-NeoX).
+    Apart,
 }
 
 /// How tokens look at each other.
@@ -168,6 +185,8 @@ pub enum Packing {
     Sliced,
     /// One product, split into thirds (GPT-2).
     Split,
+    /// One product, each head's part of it split into thirds (GPT-NeoX).
+    ByHead,
 }
 
 /// What a norm on queries and keys spans.

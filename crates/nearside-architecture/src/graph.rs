@@ -249,7 +249,7 @@ mod tests {
     use super::*;
     use crate::{
         Activation, Attention, Decoder, Dense, Dropout, FeedForward, GroupedAttention,
-        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, Rotation,
+        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, Rotation, Scales,
     };
 
     fn decoder(layers: Vec<Layer>) -> Decoder {
@@ -264,6 +264,7 @@ mod tests {
             norm: Norm::Rms,
             activation: Activation::Silu,
             scaled_embeddings: false,
+            scales: Scales::default(),
             dropout: Dropout::default(),
             layers,
             dtype: None,

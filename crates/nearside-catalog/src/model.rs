@@ -175,6 +175,7 @@ mod tests {
         };
         let layers: u64 = decoder.layers.iter().map(|layer| count_layer(decoder, layer)).sum();
         let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
+        let output = output + if decoder.output_bias { decoder.vocabulary } else { 0 };
         table + output + positions + layers + norm(decoder, decoder.hidden) + attached
     }
 
@@ -187,7 +188,11 @@ mod tests {
     }
 
     fn count_layer(decoder: &Decoder, layer: &Layer) -> u64 {
-        let norms = if layer.norms == NormPlacement::Sandwich { 4 } else { 2 };
+        let norms = match layer.norms {
+            NormPlacement::Sandwich => 4,
+            NormPlacement::Shared => 1,
+            NormPlacement::Before | NormPlacement::After | NormPlacement::Apart => 2,
+        };
         norms * norm(decoder, decoder.hidden)
             + count_attention(decoder.hidden, &layer.attention)
             + count_feed_forward(decoder.hidden, &layer.feed_forward)

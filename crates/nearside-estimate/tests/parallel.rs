@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use nearside_architecture::{
     Activation, Architecture, Attention, Decoder, Dense, Dropout, Dtype, FeedForward, Graph,
-    GroupedAttention, Layer, Norm, NormPlacement, Packing, Positions, Shape,
+    GroupedAttention, Layer, Norm, NormPlacement, Packing, Positions, Scales, Shape,
 };
 use nearside_catalog::Catalog;
 use nearside_estimate::communication::Collective;
@@ -188,6 +188,7 @@ fn megatron_22b(layers: usize) -> Decoder {
         norm: Norm::Layer,
         activation: Activation::Gelu,
         scaled_embeddings: false,
+        scales: Scales::default(),
         layers: vec![layer; layers],
         dtype: None,
         attached: Vec::new(),

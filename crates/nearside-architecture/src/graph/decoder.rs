@@ -107,25 +107,70 @@ impl Building<'_> {
     }
 
     fn block(&mut self, layer: &Layer, stream: ValueId) -> ValueId {
+        if matches!(layer.norms, NormPlacement::Shared | NormPlacement::Apart) {
+            return self.side_by_side(layer, stream);
+        }
         let (middle, attended) =
-            self.branch(layer, stream, |building, input| match &layer.attention {
-                Attention::Grouped(attention) => building.grouped(attention, input),
-                Attention::Latent(attention) => building.latent(attention, input),
-            });
+            self.branch(layer, stream, |building, input| building.attended(layer, input));
         let (end, returned) =
-            self.branch(layer, middle, |building, input| match &layer.feed_forward {
-                FeedForward::Dense(dense) => building.dense(dense, input),
-                FeedForward::Experts(experts) => building.experts(experts, input),
-            });
+            self.branch(layer, middle, |building, input| building.fed_forward(layer, input));
         if self.named_outputs() {
             self.builder.hold(&[attended, returned]);
         }
         end
     }
 
+    fn attended(&mut self, layer: &Layer, input: ValueId) -> ValueId {
+        match &layer.attention {
+            Attention::Grouped(attention) => self.grouped(attention, input),
+            Attention::Latent(attention) => self.latent(attention, input),
+        }
+    }
+
+    fn fed_forward(&mut self, layer: &Layer, input: ValueId) -> ValueId {
+        match &layer.feed_forward {
+            FeedForward::Dense(dense) => self.dense(dense, input),
+            FeedForward::Experts(experts) => self.experts(experts, input),
+        }
+    }
+
+    /// Attention and feed-forward network of the same stream, both added to it.
+    fn side_by_side(&mut self, layer: &Layer, stream: ValueId) -> ValueId {
+        let one = layer.norms == NormPlacement::Shared;
+        let normed = self.norm(stream);
+        let attended = self.attended(layer, normed);
+        let added = self.dropped(attended);
+        if !one {
+            self.builder.hold(&[normed]);
+        }
+        let second = if one { normed } else { self.norm(stream) };
+        let inner = self.fed_forward(layer, second);
+        let fed = self.dropped(inner);
+        if !one {
+            self.builder.hold(&[second]);
+        }
+        let both = self.builder.same(Operator::Add, &[added, fed]);
+        let sum = self.builder.same(Operator::Add, &[both, stream]);
+        let held = if one { vec![added, fed, normed] } else { vec![added, fed] };
+        self.builder.hold(&held);
+        sum
+    }
+
+    /// What is added to the stream, some of its elements set to zero.
+    fn dropped(&mut self, inner: ValueId) -> ValueId {
+        match self.decoder.dropout.residual {
+            true => self.builder.same(Operator::Dropout, &[inner]),
+            false => inner,
+        }
+    }
+
     /// Whether a block keeps the outputs of its branches in variables of their own (GPT-2).
     fn named_outputs(&self) -> bool {
-        matches!(self.decoder.positions, Positions::Learned(_))
+        let packed = |layer: &Layer| match &layer.attention {
+            Attention::Grouped(attention) => attention.packing == Packing::Split,
+            Attention::Latent(_) => false,
+        };
+        self.decoder.layers.first().is_some_and(packed)
     }
 
     /// A residual branch with its norms around `inside`: the stream, and what was added to it.
@@ -153,7 +198,14 @@ impl Building<'_> {
         if self.decoder.dropout.residual && !self.named_outputs() {
             output = self.builder.same(Operator::Dropout, &[output]);
         }
+        let unscaled = output;
+        if self.decoder.scales.branches {
+            output = self.builder.same(Operator::Scale, &[output]);
+        }
         let sum = self.builder.same(Operator::Add, &[stream, output]);
+        if output != unscaled {
+            self.builder.hold(&[unscaled]);
+        }
         if self.named_outputs() {
             self.builder.hold(&[input]);
         }
@@ -174,7 +226,7 @@ impl Building<'_> {
         let GroupedAttention { heads, key_value_heads, head_dim, .. } = *attention;
         let ([query, key, value], packed) = match attention.packing {
             Packing::Apart => (self.apart(attention, input), None),
-            Packing::Sliced | Packing::Split => {
+            Packing::Sliced | Packing::Split | Packing::ByHead => {
                 let (parts, packed) = self.together(attention, input);
                 (parts, Some(packed))
             }
@@ -232,7 +284,10 @@ impl Building<'_> {
         width: u64,
         role: Projection,
     ) -> ValueId {
-        let projected = self.builder.linear(input, width, attention.input_bias, role);
+        let mut projected = self.builder.linear(input, width, attention.input_bias, role);
+        if self.decoder.scales.queries && role == Projection::Query {
+            projected = self.builder.same(Operator::Scale, &[projected]);
+        }
         let whole = attention.query_key_norm == Some(QueryKeyNorm::Projection);
         match whole && role != Projection::Value {
             true => projected,
@@ -249,14 +304,21 @@ impl Building<'_> {
         let GroupedAttention { heads, key_value_heads, head_dim, input_bias, .. } = *attention;
         let widths = [heads, key_value_heads, key_value_heads].map(|heads| heads * head_dim);
         let width = widths.iter().sum();
-        let packed = self.builder.linear(input, width, input_bias, Projection::Packed);
+        let mut packed = self.builder.linear(input, width, input_bias, Projection::Packed);
+        let by_head = attention.packing == Packing::ByHead;
+        if by_head {
+            packed = self.builder.same(Operator::Heads, &[packed]);
+        }
         let cut = match attention.packing {
             Packing::Sliced => Operator::Slices,
-            Packing::Split | Packing::Apart => Operator::Split,
+            Packing::Split | Packing::ByHead | Packing::Apart => Operator::Split,
         };
         let rows = self.shape.rows();
         let parts = widths.map(|width| Value { rows, width });
         let parts = self.builder.push_all(cut, &[packed], &parts);
+        if by_head {
+            return ([parts[0], parts[1], parts[2]], packed);
+        }
         let heads =
             [parts[0], parts[1], parts[2]].map(|part| self.builder.same(Operator::Heads, &[part]));
         (heads, packed)
@@ -288,7 +350,7 @@ impl Building<'_> {
         let GroupedAttention { head_dim, rotary_dim, packing, .. } = *attention;
         let operator = match self.decoder.positions {
             Positions::RotaryHalves => Operator::HalvesRotary,
-            _ if packing == Packing::Sliced || rotary_dim < head_dim => {
+            _ if matches!(packing, Packing::Sliced | Packing::ByHead) || rotary_dim < head_dim => {
                 Operator::PartialRotary { head: head_dim, rotated: rotary_dim }
             }
             _ => Operator::Rotary,
@@ -356,7 +418,10 @@ impl Building<'_> {
             true => Projection::TiedOutput,
             false => Projection::Output,
         };
-        let logits = self.builder.linear(scored, vocabulary, output_bias, role);
+        let mut logits = self.builder.linear(scored, vocabulary, output_bias, role);
+        if self.decoder.scales.logits {
+            logits = self.builder.same(Operator::Scale, &[logits]);
+        }
         if self.decoder.logit_soft_cap {
             self.builder.same(Operator::SoftCap, &[logits]);
         }

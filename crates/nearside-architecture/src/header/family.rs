@@ -7,7 +7,7 @@ use crate::error::Position;
 use crate::{
     Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
     FeedForward, Gating, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
-    Rotation, Scoring,
+    Rotation, Scales, Scoring,
 };
 
 /// The widest residual stream that is read, in elements.
@@ -36,6 +36,8 @@ pub(super) enum Biases {
     Configured,
     /// Queries, keys and values.
     Inputs,
+    /// Queries, keys and values where that field says so.
+    Asked(&'static str),
     /// All.
     All,
 }
@@ -100,6 +102,18 @@ pub(super) struct Family {
     pub(super) activation: Activation,
     /// Whether embeddings are multiplied by the root of their width.
     pub(super) scaled_embeddings: bool,
+    /// What is multiplied by a number.
+    pub(super) scales: Scales,
+    /// The field that names the nonlinearity, where that is read.
+    pub(super) activation_field: Option<&'static str>,
+    /// The share of a head that is rotated where the file is silent.
+    pub(super) rotary_share: f64,
+    /// The field of the probability of dropping what is added to the stream, and its habit.
+    pub(super) residual_dropout: Option<(&'static str, bool)>,
+    /// Whether the output layer has a bias.
+    pub(super) output_bias: bool,
+    /// Rows of a table of positions before that of the first token.
+    pub(super) position_offset: u64,
     /// Whether positions are a learned table.
     pub(super) learned_positions: bool,
     /// How positions enter where they are not a learned table.
@@ -136,9 +150,11 @@ pub(super) struct Family {
     pub(super) vocabulary: u64,
 }
 
+const NO_SCALES: Scales = Scales { branches: false, logits: false, queries: false };
+
 const LLAMA: Family = Family {
-    model_types: &["llama", "smollm", "tinyllama", "yi", "Yi", "granite"],
-    gguf: &["llama", "granite"],
+    model_types: &["llama", "smollm", "tinyllama", "yi", "Yi"],
+    gguf: &["llama"],
     tied: false,
     norm: Norm::Rms,
     norms: NormPlacement::Before,
@@ -147,6 +163,12 @@ const LLAMA: Family = Family {
     gated: true,
     activation: Activation::Silu,
     scaled_embeddings: false,
+    scales: NO_SCALES,
+    activation_field: None,
+    rotary_share: 1.0,
+    residual_dropout: None,
+    output_bias: false,
+    position_offset: 0,
     learned_positions: false,
     rotary: Positions::Rotary,
     rotation: Rotation::Complex,
@@ -164,6 +186,21 @@ const LLAMA: Family = Family {
     router_bias: false,
     heads: (0, 0, 0),
     vocabulary: 0,
+};
+
+const NEOX: Family = Family {
+    model_types: &["gpt_neox"],
+    gguf: &[],
+    norm: Norm::Layer,
+    norms: NormPlacement::Apart,
+    biases: Biases::All,
+    gated: false,
+    activation: Activation::Gelu,
+    activation_field: Some("hidden_act"),
+    rotary_share: 0.25,
+    residual_dropout: Some(("hidden_dropout", false)),
+    packing: Packing::ByHead,
+    ..LLAMA
 };
 
 const QWEN2: Family = Family {
@@ -216,6 +253,50 @@ const DEEPSEEK_V2: Family = Family {
 /// Every family, by difference from one before it.
 const TABLE: &[Family] = &[
     LLAMA,
+    Family {
+        model_types: &["granite"],
+        gguf: &["granite"],
+        scaled_embeddings: true,
+        scales: Scales { branches: true, logits: true, queries: false },
+        ..LLAMA
+    },
+    NEOX,
+    Family {
+        model_types: &["phi"],
+        norms: NormPlacement::Shared,
+        activation: Activation::GeluWritten,
+        rotary_share: 0.5,
+        residual_dropout: Some(("resid_pdrop", false)),
+        packing: Packing::Apart,
+        output_bias: true,
+        ..NEOX
+    },
+    Family {
+        model_types: &["stablelm"],
+        gguf: &[],
+        norm: Norm::Layer,
+        biases: Biases::Asked("use_qkv_bias"),
+        activation_field: Some("hidden_act"),
+        rotary_share: 0.25,
+        residual_dropout: Some(("hidden_dropout", false)),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["opt"],
+        gguf: &[],
+        tied: true,
+        norm: Norm::Layer,
+        biases: Biases::All,
+        gated: false,
+        activation: Activation::Relu,
+        activation_field: Some("activation_function"),
+        residual_dropout: Some(("dropout", true)),
+        scales: Scales { branches: false, logits: false, queries: true },
+        learned_positions: true,
+        position_offset: 2,
+        wide_softmax: true,
+        ..LLAMA
+    },
     Family {
         model_types: &["mistral"],
         gguf: &[],
@@ -407,6 +488,8 @@ pub(super) struct Parts {
     pub(super) tied: bool,
     /// Whether logits are capped.
     pub(super) logit_soft_cap: bool,
+    /// The nonlinearity of feed-forward networks.
+    pub(super) activation: Activation,
     /// Where elements are dropped in training.
     pub(super) dropout: Dropout,
     /// The type of the weights.
@@ -435,10 +518,11 @@ impl Parts {
             context: self.context,
             positions: self.positions,
             tied_embeddings: self.tied,
-            output_bias: false,
+            output_bias: self.family.output_bias,
             logit_soft_cap: self.logit_soft_cap,
             norm: self.family.norm,
-            activation: self.family.activation,
+            activation: self.activation,
+            scales: self.family.scales,
             scaled_embeddings: self.family.scaled_embeddings,
             dropout: self.dropout,
             layers,

@@ -78,6 +78,7 @@ impl Keys<'_> {
             experts,
             tied: self.tied(),
             logit_soft_cap: self.capped("final_logit_softcapping"),
+            activation: self.family.activation,
             dropout: self.family.dropouts(),
             dtype: self.dtype(),
             attached: Vec::new(),
