@@ -72,8 +72,27 @@ pub enum Positions {
     RotaryWide,
     /// The same, with a table of half the width that each half of a head is rotated by (gpt-oss).
     RotaryHalves,
+    /// Rotary embedding of layers that see only a window; the others know no positions (Cohere 2).
+    RotaryNear,
     /// A learned table with that many rows.
     Learned(u64),
+    /// The same, looked up for every token of every sequence (OPT).
+    LearnedByToken(u64),
+}
+
+/// How a part of every head is rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turning {
+    /// Queries, then keys, each in one expression; all of a head, or its first part (Phi 3).
+    Each,
+    /// Parts of queries and keys are cut first, by a function (GPT-NeoX).
+    Parts,
+    /// The same by the attention itself, whose variables keep the parts (Phi, StableLM).
+    KeptParts,
+    /// By turns instead of by halves, with tables of each layer (GLM).
+    Turns,
+    /// In 32 bits (Cohere).
+    Wide,
 }
 
 /// The kind of a normalisation layer.
@@ -85,6 +104,8 @@ pub enum Norm {
     MixedRms,
     /// Layer norm, a scale and a bias per channel.
     Layer,
+    /// Layer norm in 32 bits, step by step, with a scale per channel and no bias (Cohere).
+    WideLayer,
     /// Layer norm with a scale per channel and no bias.
     LayerScale,
     /// Layer norm without parameters.
@@ -170,6 +191,8 @@ pub struct GroupedAttention {
     pub packing: Packing,
     /// Elements of a head that are rotated; the others pass.
     pub rotary_dim: u64,
+    /// How heads are rotated.
+    pub turning: Turning,
     /// Whether softmax over scores in memory is taken in 32 bits.
     pub wide_softmax: bool,
     /// Whether each head has a learned score that takes part in the softmax and is then left out.

@@ -18,6 +18,7 @@ mod modern_encoder;
 mod modulated;
 mod speech;
 mod text_to_text;
+mod turning;
 mod unet;
 mod vae;
 
@@ -249,7 +250,7 @@ mod tests {
     use super::*;
     use crate::{
         Activation, Attention, Decoder, Dense, Dropout, FeedForward, GroupedAttention,
-        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, Rotation, Scales,
+        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, Rotation, Scales, Turning,
     };
 
     fn decoder(layers: Vec<Layer>) -> Decoder {
@@ -290,6 +291,7 @@ mod tests {
             soft_cap: false,
             packing: Packing::Apart,
             rotary_dim: 8,
+            turning: Turning::Each,
             wide_softmax: true,
             sinks: false,
         })
@@ -313,6 +315,7 @@ mod tests {
             soft_cap: false,
             packing: Packing::Apart,
             rotary_dim: 8,
+            turning: Turning::Each,
             wide_softmax: true,
             sinks: false,
         });

@@ -25,7 +25,7 @@ pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
     Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, Gating, GroupedAttention,
     LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Rotation,
-    Scales, Scoring,
+    Scales, Scoring, Turning,
 };
 pub use denoising_transformer::{
     ClassTransformer, DenoisingTransformer, FluxTransformer, JointTransformer,

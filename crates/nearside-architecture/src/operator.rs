@@ -114,6 +114,8 @@ pub enum Operator {
     InterleavedRotary,
     /// Rotates queries or keys in 32 bits, and leaves them so: value, cosines, sines.
     WideningRotary,
+    /// The same in 32 bits.
+    Widen,
     /// The first value in the type of the second one.
     Alike,
     /// Which keys are near each query.

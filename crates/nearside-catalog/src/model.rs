@@ -170,7 +170,7 @@ mod tests {
         let table = decoder.vocabulary * decoder.hidden;
         let output = if decoder.tied_embeddings { 0 } else { table };
         let positions = match decoder.positions {
-            Positions::Learned(rows) => rows * decoder.hidden,
+            Positions::Learned(rows) | Positions::LearnedByToken(rows) => rows * decoder.hidden,
             _ => 0,
         };
         let layers: u64 = decoder.layers.iter().map(|layer| count_layer(decoder, layer)).sum();

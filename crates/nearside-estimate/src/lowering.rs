@@ -347,6 +347,7 @@ impl Lowering<'_> {
             Operator::ComplexRotary => self.complex_rotary(inputs, value),
             Operator::InterleavedRotary => self.interleaved_rotary(inputs, value),
             Operator::WideningRotary => self.widening_rotary(inputs, value),
+            Operator::Widen => self.cast(inputs[0], Dtype::F32),
             Operator::Alike => {
                 let dtype = self.tape.of(inputs[1]).dtype;
                 self.cast(inputs[0], dtype)

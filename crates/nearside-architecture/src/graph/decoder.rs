@@ -12,7 +12,8 @@ impl Graph {
     #[must_use]
     pub fn of(decoder: &Decoder, shape: Shape) -> Self {
         let builder = Builder::new(shape.batch, shape.tokens, 1);
-        let mut building = Building { builder, shape, decoder, tables: Vec::new() };
+        let mut building =
+            Building { builder, shape, decoder, tables: Vec::new(), variables: Vec::new() };
         let embedded = building.embedded();
         let mut stream = building.positioned(embedded);
         for (index, layer) in decoder.layers.iter().enumerate() {
@@ -24,6 +25,8 @@ impl Graph {
         building.builder.enter_block(None);
         let normed = building.norm(stream);
         building.builder.hold(&[embedded]);
+        let variables = std::mem::take(&mut building.variables);
+        building.builder.hold(&variables);
         building.output(normed);
         building.builder.finish(Loss::NextToken)
     }
@@ -40,6 +43,8 @@ pub(super) struct Building<'a> {
     pub(super) shape: Shape,
     pub(super) decoder: &'a Decoder,
     tables: Vec<Tables>,
+    /// What the model's variables keep until it returns.
+    variables: Vec<ValueId>,
 }
 
 impl Building<'_> {
@@ -62,6 +67,7 @@ impl Building<'_> {
                 let table = Operator::PositionTable { rows, width: hidden };
                 self.builder.same(table, &[embedded])
             }
+            Positions::LearnedByToken(rows) => self.looked_up(rows, embedded),
             _ => embedded,
         };
         self.builder.push_all(Operator::Mask, &[], &[]);
@@ -72,11 +78,21 @@ impl Building<'_> {
         }
     }
 
+    /// Adds a row per token.
+    fn looked_up(&mut self, rows: u64, embedded: ValueId) -> ValueId {
+        let width = self.decoder.hidden;
+        let index = self.builder.push(Operator::Indices, &[], self.shape.rows(), 1);
+        let table = Operator::Lookup { rows, width };
+        let places = self.builder.push(table, &[index], self.shape.rows(), width);
+        self.variables.extend([places, index]);
+        self.builder.same(Operator::Add, &[embedded, places])
+    }
+
     /// Tables of cosines and sines, the same for every sequence.
     fn rotary_tables(&mut self) {
         let by_sight = match self.decoder.positions {
-            Positions::Learned(_) => return,
-            Positions::Rotary | Positions::RotaryWide | Positions::RotaryHalves => false,
+            Positions::Learned(_) | Positions::LearnedByToken(_) => return,
+            Positions::Rotary | Positions::RotaryNear | Positions::RotaryWide | Positions::RotaryHalves => false,
             Positions::RotaryBySight => true,
         };
         for layer in &self.decoder.layers {
@@ -101,6 +117,9 @@ impl Building<'_> {
 
     /// The tables of a layer with that window.
     pub(super) fn tables(&self, window: Option<u64>) -> Option<[ValueId; 2]> {
+        if self.decoder.positions == Positions::RotaryNear && window.is_none() {
+            return None;
+        }
         let windowed = self.decoder.positions == Positions::RotaryBySight && window.is_some();
         let found = self.tables.iter().find(|tables| tables.windowed == windowed);
         found.map(|tables| tables.values)
@@ -184,12 +203,13 @@ impl Building<'_> {
         let after = layer.norms != NormPlacement::Before;
         let input = if before { self.norm(stream) } else { stream };
         let inner = inside(self, input);
+        let flat = matches!(self.decoder.positions, Positions::LearnedByToken(_));
         let mut output = inner;
         if self.decoder.dropout.residual && self.named_outputs() {
             output = self.builder.same(Operator::Dropout, &[inner]);
             self.builder.hold(&[inner]);
         }
-        if before && !self.named_outputs() {
+        if before && !self.named_outputs() && !flat {
             self.builder.hold(&[input]);
         }
         if after {
@@ -209,7 +229,7 @@ impl Building<'_> {
         if self.named_outputs() {
             self.builder.hold(&[input]);
         }
-        if output != inner && !after && !self.named_outputs() {
+        if output != inner && !after && !self.named_outputs() && !flat {
             self.builder.hold(&[inner]);
         }
         (sum, output)
@@ -231,10 +251,8 @@ impl Building<'_> {
                 (parts, Some(packed))
             }
         };
-        let plain = [query, key];
         let tables = self.tables(attention.window);
-        let [query, key] = plain.map(|value| self.rotated(attention, value, tables));
-        self.builder.hold(&plain);
+        let ([query, key], variables) = self.turned_heads(attention, [query, key], tables);
         let shape = AttentionShape {
             key_value_heads,
             sight: attention.window.map_or(Sight::Past, Sight::Window),
@@ -251,6 +269,7 @@ impl Building<'_> {
         let role = Projection::AttentionOutput;
         let output = self.builder.linear(mixed, self.decoder.hidden, attention.output_bias, role);
         self.builder.hold(&[query, key, value]);
+        self.builder.hold(&variables);
         self.builder.hold(&packed.into_iter().collect::<Vec<_>>());
         output
     }
@@ -340,7 +359,7 @@ impl Building<'_> {
         normed
     }
 
-    fn rotated(
+    pub(super) fn rotated(
         &mut self,
         attention: &GroupedAttention,
         value: ValueId,
@@ -350,7 +369,7 @@ impl Building<'_> {
         let GroupedAttention { head_dim, rotary_dim, packing, .. } = *attention;
         let operator = match self.decoder.positions {
             Positions::RotaryHalves => Operator::HalvesRotary,
-            _ if matches!(packing, Packing::Sliced | Packing::ByHead) || rotary_dim < head_dim => {
+            _ if packing == Packing::Sliced || rotary_dim < head_dim => {
                 Operator::PartialRotary { head: head_dim, rotated: rotary_dim }
             }
             _ => Operator::Rotary,

@@ -135,6 +135,7 @@ impl Config<'_> {
         let is = |name: &str| self.family.model_types.contains(&name);
         Ok(match () {
             () if is("gpt_neox") => asked("use_parallel_residual", false)?,
+            () if is("cohere") => asked("use_qk_norm", true)?,
             () if is("phi") => asked("qk_layernorm", true)?,
             () if is("stablelm") => {
                 asked("qk_layernorm", true)? || asked("use_parallel_residual", true)?
@@ -167,7 +168,10 @@ impl Config<'_> {
         let positions = match (family.learned_positions, context) {
             (false, _) => family.rotary,
             (true, Some(rows)) if rows <= MAX_VOCABULARY => {
-                Positions::Learned(rows + family.position_offset)
+                match family.position_offset {
+                    0 => Positions::Learned(rows),
+                    offset => Positions::LearnedByToken(rows + offset),
+                }
             }
             (true, _) => return Err(fields.missing(CONTEXT)),
         };
@@ -247,6 +251,7 @@ impl Config<'_> {
             soft_cap: self.capped("attn_logit_softcapping")?,
             packing: family.packing,
             rotary_dim: self.rotary_dim(head_dim)?,
+            turning: family.turning,
             wide_softmax: family.wide_softmax,
             sinks: family.sinks,
         })
@@ -338,7 +343,7 @@ impl Config<'_> {
         Ok(Dense {
             intermediate,
             gated: family.gated,
-            packed: family.packing == Packing::Sliced,
+            packed: family.packed_gate || family.packing == Packing::Sliced,
             bias: self.feed_forward_bias()?,
         })
     }
@@ -365,7 +370,7 @@ impl Config<'_> {
         let expert = Dense {
             intermediate: width,
             gated: family.gated,
-            packed: family.packing == Packing::Sliced,
+            packed: family.packed_gate || family.packing == Packing::Sliced,
             bias: self.feed_forward_bias()?,
         };
         let shared = fields.number("n_shared_experts", 0..=MAX_EXPERTS)?.filter(|count| *count > 0);

@@ -7,7 +7,7 @@ use crate::error::Position;
 use crate::{
     Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
     FeedForward, Gating, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
-    Rotation, Scales, Scoring,
+    Rotation, Scales, Scoring, Turning,
 };
 
 /// The widest residual stream that is read, in elements.
@@ -102,6 +102,10 @@ pub(super) struct Family {
     pub(super) activation: Activation,
     /// Whether embeddings are multiplied by the root of their width.
     pub(super) scaled_embeddings: bool,
+    /// How heads are rotated.
+    pub(super) turning: Turning,
+    /// Whether gate and up come out of one product though queries, keys and values do not.
+    pub(super) packed_gate: bool,
     /// What is multiplied by a number.
     pub(super) scales: Scales,
     /// The field that names the nonlinearity, where that is read.
@@ -163,6 +167,8 @@ const LLAMA: Family = Family {
     gated: true,
     activation: Activation::Silu,
     scaled_embeddings: false,
+    turning: Turning::Each,
+    packed_gate: false,
     scales: NO_SCALES,
     activation_field: None,
     rotary_share: 1.0,
@@ -198,8 +204,33 @@ const NEOX: Family = Family {
     activation: Activation::Gelu,
     activation_field: Some("hidden_act"),
     rotary_share: 0.25,
+    turning: Turning::Parts,
     residual_dropout: Some(("hidden_dropout", false)),
     packing: Packing::ByHead,
+    ..LLAMA
+};
+
+const COHERE: Family = Family {
+    model_types: &["cohere"],
+    gguf: &[],
+    tied: true,
+    norm: Norm::WideLayer,
+    norms: NormPlacement::Shared,
+    turning: Turning::Wide,
+    scales: Scales { branches: false, logits: true, queries: false },
+    activation_field: Some("hidden_act"),
+    ..LLAMA
+};
+
+const GLM: Family = Family {
+    model_types: &["glm"],
+    gguf: &[],
+    biases: Biases::Inputs,
+    packed_gate: true,
+    rotary_share: 0.5,
+    turning: Turning::Turns,
+    activation_field: Some("hidden_act"),
+    heads: (0, 0, 128),
     ..LLAMA
 };
 
@@ -266,6 +297,7 @@ const TABLE: &[Family] = &[
         norms: NormPlacement::Shared,
         activation: Activation::GeluWritten,
         rotary_share: 0.5,
+        turning: Turning::KeptParts,
         residual_dropout: Some(("resid_pdrop", false)),
         packing: Packing::Apart,
         output_bias: true,
@@ -278,6 +310,7 @@ const TABLE: &[Family] = &[
         biases: Biases::Asked("use_qkv_bias"),
         activation_field: Some("hidden_act"),
         rotary_share: 0.25,
+        turning: Turning::KeptParts,
         residual_dropout: Some(("hidden_dropout", false)),
         ..LLAMA
     },
@@ -297,6 +330,15 @@ const TABLE: &[Family] = &[
         wide_softmax: true,
         ..LLAMA
     },
+    COHERE,
+    Family {
+        model_types: &["cohere2"],
+        rotary: Positions::RotaryNear,
+        window: WindowRule::AllButLast { group: 4, window: 4096 },
+        ..COHERE
+    },
+    GLM,
+    Family { model_types: &["glm4"], norms: NormPlacement::Sandwich, ..GLM },
     Family {
         model_types: &["mistral"],
         gguf: &[],

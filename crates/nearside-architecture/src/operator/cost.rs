@@ -17,7 +17,7 @@ impl Operator {
                 vec![Parameter::dense(rows * width, true)]
             }
             Self::Norm {
-                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms | Norm::LayerScale,
+                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms | Norm::LayerScale | Norm::WideLayer,
                 width,
             } => {
                 vec![Parameter::dense(*width, false)]
@@ -47,7 +47,7 @@ impl Operator {
             #[rustfmt::skip]
             Self::RotaryTable | Self::Mask | Self::PaddingMask
             | Self::Dispatch | Self::Combine | Self::Heads | Self::Rotary | Self::HalvesRotary |
-            Self::WideningRotary | Self::Alike | Self::NearMask | Self::TokenMean |
+            Self::WideningRotary | Self::Widen | Self::Alike | Self::NearMask | Self::TokenMean |
             Self::HalfRotaryTable | Self::ClampedGate | Self::Attention(_) | Self::Route { .. } |
             Self::Activation(_) | Self::Multiply | Self::Add | Self::Scale | Self::Last |
             Self::Dropout | Self::Concatenate | Self::Split | Self::Copy | Self::MaxPool |
@@ -124,7 +124,7 @@ impl Operator {
             Self::Counting { .. } | Self::Indices | Self::Lookup { .. } | Self::SharedEmbedding
             | Self::FixedTable { .. } | Self::DistanceBias(_) | Self::NoBias | Self::AsWeights |
             Self::Recall | Self::Copy | Self::Transpose | Self::LearnedTokens { .. } |
-            Self::Alike | Self::NearMask | Self::Sinks { .. } | Self::Slice | Self::Idle(_) | Self::Cached | Self::JoinHeads | Self::FillHeads |
+            Self::Widen | Self::Alike | Self::NearMask | Self::Sinks { .. } | Self::Slice | Self::Idle(_) | Self::Cached | Self::JoinHeads | Self::FillHeads |
             Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

@@ -124,6 +124,7 @@ impl Keys<'_> {
             soft_cap: self.capped("attn_logit_softcapping"),
             packing: self.family.packing,
             rotary_dim: self.rotary_dim(head_dim)?,
+            turning: self.family.turning,
             wide_softmax: self.family.wide_softmax,
             sinks: self.family.sinks,
         })
