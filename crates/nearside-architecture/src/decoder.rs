@@ -110,6 +110,8 @@ pub enum Norm {
     LayerScale,
     /// Layer norm without parameters.
     Plain,
+    /// The same in 32 bits (OLMo).
+    PlainWide,
     /// So many groups of channels of one image, a scale and a bias per channel.
     Group(u64),
     /// Each channel over the batch, a scale and a bias per channel.
@@ -149,6 +151,8 @@ pub struct Layer {
 pub enum NormPlacement {
     /// Before attention and before feed-forward (Llama).
     Before,
+    /// The same; a block's variables keep the first normed stream and what was added (StableLM).
+    BeforeKept,
     /// After attention and after feed-forward (OLMo 2).
     After,
     /// Before and after both (Gemma 2 and 3).

@@ -228,6 +228,8 @@ pub enum Activation {
     Relu,
     /// The same, written over its input.
     ReluInPlace,
+    /// `max(0, x)^2`, written out.
+    ReluSquared,
     /// `x sigmoid(x)` (Swish).
     Silu,
     /// `x Phi(x)`.

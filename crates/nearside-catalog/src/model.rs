@@ -191,7 +191,9 @@ mod tests {
         let norms = match layer.norms {
             NormPlacement::Sandwich => 4,
             NormPlacement::Shared => 1,
-            NormPlacement::Before | NormPlacement::After | NormPlacement::Apart => 2,
+            NormPlacement::Before
+            | NormPlacement::BeforeKept
+            | NormPlacement::After | NormPlacement::Apart => 2,
         };
         norms * norm(decoder, decoder.hidden)
             + count_attention(decoder.hidden, &layer.attention)

@@ -13,7 +13,7 @@ impl Graph {
     pub fn of(decoder: &Decoder, shape: Shape) -> Self {
         let builder = Builder::new(shape.batch, shape.tokens, 1);
         let mut building =
-            Building { builder, shape, decoder, tables: Vec::new(), variables: Vec::new() };
+            Building { builder, shape, decoder, tables: Vec::new(), variables: Vec::new(), kept: None };
         let embedded = building.embedded();
         let mut stream = building.positioned(embedded);
         for (index, layer) in decoder.layers.iter().enumerate() {
@@ -45,6 +45,8 @@ pub(super) struct Building<'a> {
     tables: Vec<Tables>,
     /// What the model's variables keep until it returns.
     variables: Vec<ValueId>,
+    /// The first normed stream of a block that keeps it.
+    kept: Option<ValueId>,
 }
 
 impl Building<'_> {
@@ -133,9 +135,11 @@ impl Building<'_> {
             self.branch(layer, stream, |building, input| building.attended(layer, input));
         let (end, returned) =
             self.branch(layer, middle, |building, input| building.fed_forward(layer, input));
-        if self.named_outputs() {
+        if self.named_outputs() || layer.norms == NormPlacement::BeforeKept {
             self.builder.hold(&[attended, returned]);
         }
+        let kept = self.kept.take();
+        self.builder.hold(&kept.into_iter().collect::<Vec<_>>());
         end
     }
 
@@ -200,7 +204,7 @@ impl Building<'_> {
         inside: impl FnOnce(&mut Self, ValueId) -> ValueId,
     ) -> (ValueId, ValueId) {
         let before = layer.norms != NormPlacement::After;
-        let after = layer.norms != NormPlacement::Before;
+        let after = matches!(layer.norms, NormPlacement::After | NormPlacement::Sandwich);
         let input = if before { self.norm(stream) } else { stream };
         let inner = inside(self, input);
         let flat = matches!(self.decoder.positions, Positions::LearnedByToken(_));
@@ -209,7 +213,9 @@ impl Building<'_> {
             output = self.builder.same(Operator::Dropout, &[inner]);
             self.builder.hold(&[inner]);
         }
-        if before && !self.named_outputs() && !flat {
+        if layer.norms == NormPlacement::BeforeKept && self.kept.is_none() {
+            self.kept = Some(input);
+        } else if before && !self.named_outputs() && !flat {
             self.builder.hold(&[input]);
         }
         if after {
@@ -404,12 +410,14 @@ impl Building<'_> {
         let Dense { intermediate, gated, bias, packed } = *dense;
         let activation = Operator::Activation(self.decoder.activation);
         let builder = &mut self.builder;
+        let mut variable = None;
         let inside = match (gated, packed) {
             (true, true) => {
                 let both = builder.linear(input, 2 * intermediate, bias, Projection::Up);
                 let half = Value { rows: builder.of(both).rows, width: intermediate };
                 let parts = builder.push_all(Operator::Split, &[both], &[half, half]);
                 let gate = builder.same(activation, &[parts[0]]);
+                variable = Some(both);
                 builder.same(Operator::Multiply, &[parts[1], gate])
             }
             (true, false) => {
@@ -420,10 +428,14 @@ impl Building<'_> {
             }
             (false, _) => {
                 let up = builder.linear(input, intermediate, bias, Projection::Up);
-                builder.same(activation, &[up])
+                let inside = builder.same(activation, &[up]);
+                builder.hold(&[up]);
+                inside
             }
         };
-        self.builder.linear(inside, self.decoder.hidden, bias, Projection::Down)
+        let output = self.builder.linear(inside, self.decoder.hidden, bias, Projection::Down);
+        self.builder.hold(&variable.into_iter().collect::<Vec<_>>());
+        output
     }
 
     fn output(&mut self, normed: ValueId) {

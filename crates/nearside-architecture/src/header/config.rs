@@ -136,6 +136,8 @@ impl Config<'_> {
         Ok(match () {
             () if is("gpt_neox") => asked("use_parallel_residual", false)?,
             () if is("cohere") => asked("use_qk_norm", true)?,
+            () if is("olmo") => fields.raw("clip_qkv").is_some(),
+            () if is("seed_oss") => asked("attention_out_bias", true)?,
             () if is("phi") => asked("qk_layernorm", true)?,
             () if is("stablelm") => {
                 asked("qk_layernorm", true)? || asked("use_parallel_residual", true)?
@@ -166,6 +168,11 @@ impl Config<'_> {
         };
         let context = fields.first(CONTEXT, 1..=MAX_CONTEXT)?;
         let positions = match (family.learned_positions, context) {
+            // A model without windows rotates everywhere.
+            (false, _) if windows.iter().all(Option::is_none) => match family.rotary {
+                Positions::RotaryNear => Positions::Rotary,
+                rotary => rotary,
+            },
             (false, _) => family.rotary,
             (true, Some(rows)) if rows <= MAX_VOCABULARY => {
                 match family.position_offset {

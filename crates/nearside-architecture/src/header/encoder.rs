@@ -319,6 +319,7 @@ pub(super) fn class(fields: &Object<'_>) -> Result<Option<String>, HeaderError> 
 pub(super) fn activation(name: &str) -> Option<Activation> {
     Some(match name {
         "relu" => Activation::Relu,
+        "relu2" => Activation::ReluSquared,
         "silu" | "swish" => Activation::Silu,
         "gelu" => Activation::Gelu,
         "gelu_new" => Activation::GeluWritten,

@@ -307,6 +307,7 @@ const TABLE: &[Family] = &[
         model_types: &["stablelm"],
         gguf: &[],
         norm: Norm::Layer,
+        norms: NormPlacement::BeforeKept,
         biases: Biases::Asked("use_qkv_bias"),
         activation_field: Some("hidden_act"),
         rotary_share: 0.25,
@@ -328,6 +329,48 @@ const TABLE: &[Family] = &[
         learned_positions: true,
         position_offset: 2,
         wide_softmax: true,
+        ..LLAMA
+    },
+    Family {
+        model_types: &["olmo"],
+        gguf: &[],
+        norm: Norm::PlainWide,
+        rotary: Positions::RotaryWide,
+        activation_field: Some("hidden_act"),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["arcee"],
+        gguf: &[],
+        gated: false,
+        activation: Activation::ReluSquared,
+        activation_field: Some("hidden_act"),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["seed_oss"],
+        gguf: &[],
+        biases: Biases::Inputs,
+        residual_dropout: Some(("residual_dropout", true)),
+        activation_field: Some("hidden_act"),
+        heads: (0, 0, 128),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["exaone4"],
+        gguf: &[],
+        norms: NormPlacement::After,
+        query_key_norm: Some(QueryKeyNorm::Head),
+        rotary: Positions::RotaryNear,
+        window: WindowRule::AllButLast { group: 4, window: 4096 },
+        activation_field: Some("hidden_act"),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["ministral"],
+        gguf: &[],
+        window: WindowRule::Everywhere(Some(4096)),
+        activation_field: Some("hidden_act"),
         ..LLAMA
     },
     COHERE,

@@ -22,7 +22,7 @@ impl Operator {
             } => {
                 vec![Parameter::dense(*width, false)]
             }
-            Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
+            Self::Norm { kind: Norm::Plain | Norm::PlainWide, .. } => Vec::new(),
             Self::Norm { kind: Norm::Layer | Norm::Group(_) | Norm::Batch, width } => {
                 vec![Parameter::dense(*width, false); 2]
             }

@@ -26,6 +26,12 @@ impl Lowering<'_> {
             (Norm::WideLayer, [scale]) => self.wide_layer_norm(*scale, input, value),
             (Norm::NarrowRms, [scale]) => self.narrow_root_mean_square(*scale, input, value),
             (Norm::MixedRms, [scale]) => self.mixed_root_mean_square(*scale, input, value),
+            (Norm::PlainWide, _) => {
+                let narrow = self.tape.of(input).dtype;
+                let wide = self.cast(input, Dtype::F32);
+                let normed = self.kernel_norm(&parameters, wide, value, value.rows);
+                self.cast(normed, narrow)
+            }
             (Norm::Batch, _) => self.batch_norm(&parameters, input, value),
             (Norm::Group(groups), _) => {
                 self.kernel_norm(&parameters, input, value, self.graph.batch * groups)
