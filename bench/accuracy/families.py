@@ -23,7 +23,9 @@ CATALOG = HERE.parent.parent / "crates/nearside-catalog/data/models.json"
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 ATTENTION = {"eager": "eager", "masked": "sdpa", "fused": "nearside"}
 TRAINED = ("full", "lora", "qlora")
-ENCODERS = ("bert", "roberta", "distilbert")
+ENCODERS = ("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "electra", "albert", "mpnet", "modernbert",
+            "deberta-v2")
+TEXT_TO_TEXT = ("t5", "mt5", "umt5", "bart", "mbart", "pegasus", "marian")
 LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "encoder_layers",
               "decoder_layers", "num_single_layers")
 
@@ -66,7 +68,7 @@ def build(settings):
     kind = config.get("model_type")
     if kind in ENCODERS:
         return encoder(settings, config)
-    if kind in ("t5", "whisper"):
+    if kind in (*TEXT_TO_TEXT, "whisper"):
         return encoder_decoder(settings, config)
     if kind == "clip_text_model":
         return clip_text(settings, config)
@@ -173,13 +175,13 @@ def encoder(settings, config):
 
 
 def encoder_decoder(settings, config):
-    """T5: `sequence` tokens are read, `context` written. Whisper: 30 s of sound, `sequence` tokens written."""
-    from transformers import T5ForConditionalGeneration, WhisperForConditionalGeneration
+    """Text: `sequence` tokens are read, `context` written. Whisper: 30 s of sound, `sequence` tokens written."""
+    from transformers import AutoModelForSeq2SeqLM, WhisperForConditionalGeneration
     speech = config["model_type"] == "whisper"
     config = transformers_config(config, settings)
     config.use_cache = False
     model = checkpoint(transformers_model(
-        WhisperForConditionalGeneration if speech else T5ForConditionalGeneration, config, settings), settings)
+        WhisperForConditionalGeneration if speech else AutoModelForSeq2SeqLM, config, settings), settings)
     batch = settings.batch
     if speech:
         features = torch.empty(batch, config.num_mel_bins, 2 * config.max_source_positions,

@@ -29,6 +29,8 @@ pub struct Decoder {
     pub activation: Activation,
     /// Whether embeddings are multiplied by the root of their width.
     pub scaled_embeddings: bool,
+    /// What else is multiplied by a number.
+    pub scales: Scales,
     /// Where elements are dropped in training.
     pub dropout: Dropout,
     /// The layers, first to last.
@@ -48,6 +50,17 @@ pub struct Attached {
     pub parameters: u64,
 }
 
+/// What a decoder multiplies by a number of its configuration, even if that is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scales {
+    /// What is added to the residual stream (Granite).
+    pub branches: bool,
+    /// The scores of words (Granite, Cohere).
+    pub logits: bool,
+    /// Queries, before they are cut into heads (OPT).
+    pub queries: bool,
+}
+
 /// How positions enter the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Positions {
@@ -57,8 +70,29 @@ pub enum Positions {
     RotaryBySight,
     /// The same, with one table that stays in 32 bits (OLMo 2).
     RotaryWide,
+    /// The same, with a table of half the width that each half of a head is rotated by (gpt-oss).
+    RotaryHalves,
+    /// Rotary embedding of layers that see only a window; the others know no positions (Cohere 2).
+    RotaryNear,
     /// A learned table with that many rows.
     Learned(u64),
+    /// The same, looked up for every token of every sequence (OPT).
+    LearnedByToken(u64),
+}
+
+/// How a part of every head is rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turning {
+    /// Queries, then keys, each in one expression; all of a head, or its first part (Phi 3).
+    Each,
+    /// Parts of queries and keys are cut first, by a function (GPT-NeoX).
+    Parts,
+    /// The same by the attention itself, whose variables keep the parts (Phi, StableLM).
+    KeptParts,
+    /// By turns instead of by halves, with tables of each layer (GLM).
+    Turns,
+    /// In 32 bits (Cohere).
+    Wide,
 }
 
 /// The kind of a normalisation layer.
@@ -70,8 +104,14 @@ pub enum Norm {
     MixedRms,
     /// Layer norm, a scale and a bias per channel.
     Layer,
+    /// Layer norm in 32 bits, step by step, with a scale per channel and no bias (Cohere).
+    WideLayer,
+    /// Layer norm with a scale per channel and no bias.
+    LayerScale,
     /// Layer norm without parameters.
     Plain,
+    /// The same in 32 bits (OLMo).
+    PlainWide,
     /// So many groups of channels of one image, a scale and a bias per channel.
     Group(u64),
     /// Each channel over the batch, a scale and a bias per channel.
@@ -111,10 +151,16 @@ pub struct Layer {
 pub enum NormPlacement {
     /// Before attention and before feed-forward (Llama).
     Before,
+    /// The same; a block's variables keep the first normed stream and what was added (StableLM).
+    BeforeKept,
     /// After attention and after feed-forward (OLMo 2).
     After,
     /// Before and after both (Gemma 2 and 3).
     Sandwich,
+    /// One before both, which stand side by side (Phi, Cohere).
+    Shared,
+    /// One before each of both, which stand side by side (GPT-NeoX).
+    Apart,
 }
 
 /// How tokens look at each other.
@@ -149,8 +195,12 @@ pub struct GroupedAttention {
     pub packing: Packing,
     /// Elements of a head that are rotated; the others pass.
     pub rotary_dim: u64,
+    /// How heads are rotated.
+    pub turning: Turning,
     /// Whether softmax over scores in memory is taken in 32 bits.
     pub wide_softmax: bool,
+    /// Whether each head has a learned score that takes part in the softmax and is then left out.
+    pub sinks: bool,
 }
 
 /// Whether queries, keys and values come out of one product.
@@ -162,6 +212,8 @@ pub enum Packing {
     Sliced,
     /// One product, split into thirds (GPT-2).
     Split,
+    /// One product, each head's part of it split into thirds (GPT-NeoX).
+    ByHead,
 }
 
 /// What a norm on queries and keys spans.
@@ -236,10 +288,21 @@ pub struct Experts {
     pub shared: Option<Dense>,
     /// Whether the router has a bias per expert.
     pub router_bias: bool,
+    /// How the gate and what it gates become one.
+    pub gating: Gating,
     /// How the router's scores become weights.
     pub scoring: Scoring,
     /// Whether what every token uses besides is gated by a number per token.
     pub shared_gate: bool,
+}
+
+/// How the gate of an expert and what it gates become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gating {
+    /// `activation(gate) up`.
+    Plain,
+    /// `gate sigmoid(1.702 gate) (up + 1)`, both clamped first, from columns by turns (gpt-oss).
+    Clamped,
 }
 
 /// How a router's scores become the weights of the experts it chose.

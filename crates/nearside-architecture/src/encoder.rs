@@ -12,6 +12,8 @@ pub struct Encoder {
     pub style: EncoderStyle,
     /// Width of the residual stream.
     pub hidden: u64,
+    /// Width of the tables of words, positions and types.
+    pub embedding: u64,
     /// Rows of the embedding table.
     pub vocabulary: u64,
     /// Rows of the position table.
@@ -45,6 +47,23 @@ pub enum EncoderStyle {
     DistilBert,
     /// CLIP's text tower: norms before, each token sees those before it.
     Clip,
+    /// ELECTRA: BERT whose tables may be narrower, a classifier of two layers.
+    Electra,
+    /// ALBERT: one layer's weights used again and again, narrower tables.
+    Albert,
+    /// ModernBERT: rotated heads, gated feed-forward networks, near sight in most layers.
+    Modern(Local),
+}
+
+/// Which layers see only what is near.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// How far they see to either side, in tokens.
+    pub reach: u64,
+    /// Each so many layers one sees everything, beginning with the first.
+    pub every: u64,
+    /// Whether classes are scored from the mean of all tokens instead of the first one.
+    pub mean: bool,
 }
 
 /// What training sets to zero at random.
@@ -69,4 +88,6 @@ pub enum EncoderHead {
     Classes(u64),
     /// Scores of every word at every token (masked language modelling).
     Words,
+    /// Scores of so many classes per token.
+    Tokens(u64),
 }

@@ -14,9 +14,11 @@ mod image_transformer;
 mod joint;
 mod latent;
 mod mixture;
+mod modern_encoder;
 mod modulated;
 mod speech;
 mod text_to_text;
+mod turning;
 mod unet;
 mod vae;
 
@@ -248,7 +250,7 @@ mod tests {
     use super::*;
     use crate::{
         Activation, Attention, Decoder, Dense, Dropout, FeedForward, GroupedAttention,
-        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, Rotation,
+        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, Rotation, Scales, Turning,
     };
 
     fn decoder(layers: Vec<Layer>) -> Decoder {
@@ -263,6 +265,7 @@ mod tests {
             norm: Norm::Rms,
             activation: Activation::Silu,
             scaled_embeddings: false,
+            scales: Scales::default(),
             dropout: Dropout::default(),
             layers,
             dtype: None,
@@ -288,7 +291,9 @@ mod tests {
             soft_cap: false,
             packing: Packing::Apart,
             rotary_dim: 8,
+            turning: Turning::Each,
             wide_softmax: true,
+            sinks: false,
         })
     }
 
@@ -310,7 +315,9 @@ mod tests {
             soft_cap: false,
             packing: Packing::Apart,
             rotary_dim: 8,
+            turning: Turning::Each,
             wide_softmax: true,
+            sinks: false,
         });
         assert_eq!(cached(vec![layer(attention); 32], 1, 1000), 65_536_000);
         // Multi-query attention: one head.

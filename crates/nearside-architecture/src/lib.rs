@@ -23,15 +23,15 @@ mod vae;
 
 pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
-    Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, GroupedAttention,
+    Attached, Attention, Decoder, Dense, Dropout, Experts, FeedForward, Gating, GroupedAttention,
     LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Rotation,
-    Scoring,
+    Scales, Scoring, Turning,
 };
 pub use denoising_transformer::{
     ClassTransformer, DenoisingTransformer, FluxTransformer, JointTransformer,
 };
 pub use dtype::Dtype;
-pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle};
+pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle, Local};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
 pub use image_transformer::ImageTransformer;

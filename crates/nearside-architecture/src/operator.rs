@@ -65,7 +65,7 @@ pub enum Operator {
     Heads,
     /// Rotates queries or keys by their position: value, cosines, sines.
     Rotary,
-    /// Scores, softmax and weighted sum: queries, keys, values and perhaps a mask.
+    /// Scores, softmax and weighted sum: queries, keys, values and perhaps a score of each head.
     Attention(AttentionShape),
     /// A pointwise nonlinearity.
     Activation(Activation),
@@ -112,8 +112,29 @@ pub enum Operator {
     ComplexRotary,
     /// Rotates pairs of elements, even ones and odd ones by themselves: value, cosines, sines.
     InterleavedRotary,
+    /// Rotates queries or keys in 32 bits, and leaves them so: value, cosines, sines.
+    WideningRotary,
+    /// The same in 32 bits.
+    Widen,
+    /// The first value in the type of the second one.
+    Alike,
+    /// Which keys are near each query.
+    NearMask,
+    /// The mean of all tokens of a sequence that are not padding.
+    TokenMean,
+    /// Rotates both halves of every head: value, cosines, sines of half a head's width.
+    HalvesRotary,
     /// Sines and cosines of positions in 32 bits: makes two values.
     WideRotaryTable,
+    /// Sines and cosines of positions for half a head: makes two values.
+    HalfRotaryTable,
+    /// A learned score per head that takes part in the softmax.
+    Sinks {
+        /// Heads.
+        heads: u64,
+    },
+    /// A gate and what it gates, columns by turns, both clamped, as one product (gpt-oss).
+    ClampedGate,
     /// Rotates the first elements of every head, passes the others and puts them side by side.
     PartialRotary {
         /// Width of a head.
@@ -207,6 +228,8 @@ pub enum Activation {
     Relu,
     /// The same, written over its input.
     ReluInPlace,
+    /// `max(0, x)^2`, written out.
+    ReluSquared,
     /// `x sigmoid(x)` (Swish).
     Silu,
     /// `x Phi(x)`.

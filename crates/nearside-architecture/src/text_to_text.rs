@@ -25,6 +25,8 @@ pub struct TextToText {
     pub activation: Activation,
     /// Ranges of distances with a bias of their own.
     pub buckets: u64,
+    /// Whether every layer has a bias by distance of its own instead of that of the first one (umT5).
+    pub own_distances: bool,
     /// Whether training sets some elements to zero.
     pub dropout: bool,
     /// Whether what the output layer reads is scaled (T5 before version 1.1).

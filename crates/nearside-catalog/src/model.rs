@@ -155,7 +155,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use nearside_architecture::{
-        Attention, Decoder, Dense, FeedForward, Layer, Norm, NormPlacement, Positions, QueryKeyNorm,
+        Attention, Decoder, Dense, FeedForward, Layer, Norm, NormPlacement, Positions,
+        QueryKeyNorm, Scoring,
     };
 
     use super::*;
@@ -169,11 +170,12 @@ mod tests {
         let table = decoder.vocabulary * decoder.hidden;
         let output = if decoder.tied_embeddings { 0 } else { table };
         let positions = match decoder.positions {
-            Positions::Learned(rows) => rows * decoder.hidden,
+            Positions::Learned(rows) | Positions::LearnedByToken(rows) => rows * decoder.hidden,
             _ => 0,
         };
         let layers: u64 = decoder.layers.iter().map(|layer| count_layer(decoder, layer)).sum();
         let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
+        let output = output + if decoder.output_bias { decoder.vocabulary } else { 0 };
         table + output + positions + layers + norm(decoder, decoder.hidden) + attached
     }
 
@@ -186,7 +188,13 @@ mod tests {
     }
 
     fn count_layer(decoder: &Decoder, layer: &Layer) -> u64 {
-        let norms = if layer.norms == NormPlacement::Sandwich { 4 } else { 2 };
+        let norms = match layer.norms {
+            NormPlacement::Sandwich => 4,
+            NormPlacement::Shared => 1,
+            NormPlacement::Before
+            | NormPlacement::BeforeKept
+            | NormPlacement::After | NormPlacement::Apart => 2,
+        };
         norms * norm(decoder, decoder.hidden)
             + count_attention(decoder.hidden, &layer.attention)
             + count_feed_forward(decoder.hidden, &layer.feed_forward)
@@ -209,6 +217,7 @@ mod tests {
                     + 2 * linear(hidden, key, a.input_bias)
                     + linear(query, hidden, a.output_bias)
                     + norms
+                    + if a.sinks { a.heads } else { 0 }
             }
             Attention::Latent(a) => {
                 let query = a.heads * (a.plain_dim + a.rotary_dim);
@@ -237,7 +246,7 @@ mod tests {
             FeedForward::Experts(e) => {
                 e.count * count_dense(hidden, &e.expert)
                     + e.shared.as_ref().map_or(0, |shared| count_dense(hidden, shared))
-                    + linear(hidden, e.count, e.router_bias)
+                    + linear(hidden, e.count, e.router_bias && e.scoring == Scoring::Best)
                     + if e.shared_gate { hidden } else { 0 }
             }
         }
@@ -249,7 +258,7 @@ mod tests {
         ("llama-2-7b", 64 * 32),
         ("llama-2-13b", 64 * 40),
         ("llama-2-70b", 64 * 80),
-        ("deepseek-v3", -26_419_200),
+        ("deepseek-v3", -26_404_352),
     ];
 
     #[test]

@@ -42,8 +42,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         attention: word(2).parse()?,
         checkpointing: word(3).parse()?,
         loss: match word(10).parse() {
-            Ok(tokens) => VocabularyLoss::Chunked { tokens },
-            Err(_) => VocabularyLoss::Whole,
+            // Of other models it is how many tokens they write.
+            Ok(tokens) if matches!(architecture, Architecture::Decoder(_)) => VocabularyLoss::Chunked { tokens },
+            _ => VocabularyLoss::Whole,
         },
         parallelism: Parallelism::default(),
     };
@@ -66,6 +67,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (batch, sequence) = (word(5).parse()?, word(6).parse()?);
     let written = word(10).parse().ok();
+    let parameters = |graph: &Graph| {
+        println!("# parameters {}", graph.parameter_count());
+    };
     let program = match word(10) {
         "held" => Program { workspace: Bytes::new(8_519_680), outputs: Outputs::Held },
         _ => Program { workspace: Bytes::ZERO, outputs: Outputs::Dropped },
@@ -74,12 +78,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         Trained::Nothing => {
             let shape = Shape { written, ..Shape::prompt(batch, sequence) };
             let graph = without_cache(graph(shape)?, word(1));
-            inference(&lower(&graph, &recipe, trained), &program)
+            parameters(&graph);
+            let tape = lower(&graph, &recipe, trained);
+            println!("# weights {}", tape.weight_bytes().get());
+            inference(&tape, &program)
         }
         _ => {
             let graph = graph(Shape { written, ..Shape::training(batch, sequence) })?;
             let step = TrainingStep { optimizer: recipe.optimizer, passes: Passes::One };
-            training(&lower(&graph, &recipe, trained), &program, &step)
+            parameters(&graph);
+            let tape = lower(&graph, &recipe, trained);
+            println!("# weights {}", tape.weight_bytes().get());
+            training(&tape, &program, &step)
         }
     };
     print(&replayed);
@@ -115,4 +125,5 @@ fn print(replayed: &Replayed) {
     let taken = replay(&replayed.requests, Segments::Fixed);
     println!("# allocated {} reserved {}", taken.allocated.get(), taken.reserved.get());
     println!("# saved {} optimizer {}", replayed.saved.get(), replayed.optimizer.get());
+    println!("# steady {}", replayed.steady);
 }

@@ -288,6 +288,8 @@ impl Lowering<'_> {
             Operator::PositionTable { .. } => self.position_table(node, value),
             Operator::RotaryTable => return self.rotary_table(node, self.numbers.stream),
             Operator::WideRotaryTable => return self.rotary_table(node, Dtype::F32),
+            Operator::HalfRotaryTable => return self.rotary_table(node, self.numbers.stream),
+            Operator::Sinks { heads } => self.weight(*heads, self.numbers.parameters),
             Operator::Split => return self.split(node),
             Operator::Mask => return self.make_masks(),
             Operator::Slices => return self.slices(node),
@@ -299,6 +301,7 @@ impl Lowering<'_> {
                 let inputs: Vec<_> = node.inputs.iter().map(|id| self.value(*id)).collect();
                 return self.dispatch(node, &inputs);
             }
+            Operator::NearMask => self.near_mask(value),
             Operator::PaddingMask => return self.padding_mask(node, value),
             Operator::ClassicAttention(attention) => self.classic_attention(node, attention, value),
             Operator::Counting { rows } => self.counting(*rows, value),
@@ -343,6 +346,15 @@ impl Lowering<'_> {
             Operator::FillHeads => self.filled_heads(inputs, value),
             Operator::ComplexRotary => self.complex_rotary(inputs, value),
             Operator::InterleavedRotary => self.interleaved_rotary(inputs, value),
+            Operator::WideningRotary => self.widening_rotary(inputs, value),
+            Operator::Widen => self.cast(inputs[0], Dtype::F32),
+            Operator::Alike => {
+                let dtype = self.tape.of(inputs[1]).dtype;
+                self.cast(inputs[0], dtype)
+            }
+            Operator::TokenMean => self.token_mean(inputs[0], value),
+            Operator::HalvesRotary => self.halves_rotary(inputs, value),
+            Operator::ClampedGate => self.clamped_gate(inputs[0], value),
             Operator::PartialRotary { head, rotated } => {
                 self.partial_rotary(inputs, value, [*head, *rotated])
             }
@@ -396,6 +408,7 @@ impl Lowering<'_> {
             Operator::Route { .. } | Operator::Dispatch | Operator::ClassicAttention(_) |
             Operator::Counting { .. } | Operator::Indices | Operator::FixedTable { .. } |
             Operator::DistanceBias(_) | Operator::NoBias | Operator::Recall |
+            Operator::Sinks { .. } | Operator::HalfRotaryTable | Operator::NearMask |
             Operator::PaddingMask | Operator::Waves | Operator::AxisTable | Operator::Idle(_) |
             Operator::Mask => inputs[0],
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use nearside_architecture::{
     Activation, Architecture, Attention, Decoder, Dense, Dropout, Dtype, FeedForward, Graph,
-    GroupedAttention, Layer, Norm, NormPlacement, Packing, Positions, Shape,
+    GroupedAttention, Layer, Norm, NormPlacement, Packing, Positions, Scales, Shape, Turning,
 };
 use nearside_catalog::Catalog;
 use nearside_estimate::communication::Collective;
@@ -170,6 +170,7 @@ fn megatron_22b(layers: usize) -> Decoder {
         soft_cap: false,
         packing: Packing::Apart,
         rotary_dim: 96,
+        turning: Turning::Each,
         wide_softmax: false,
     };
     let dense = Dense { intermediate: 4 * 6144, gated: false, bias: true, packed: false };
@@ -189,6 +190,7 @@ fn megatron_22b(layers: usize) -> Decoder {
         norm: Norm::Layer,
         activation: Activation::Gelu,
         scaled_embeddings: false,
+        scales: Scales::default(),
         layers: vec![layer; layers],
         dtype: None,
         attached: Vec::new(),

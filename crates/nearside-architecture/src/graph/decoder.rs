@@ -12,7 +12,8 @@ impl Graph {
     #[must_use]
     pub fn of(decoder: &Decoder, shape: Shape) -> Self {
         let builder = Builder::new(shape.batch, shape.tokens, 1);
-        let mut building = Building { builder, shape, decoder, tables: Vec::new() };
+        let mut building =
+            Building { builder, shape, decoder, tables: Vec::new(), variables: Vec::new(), kept: None };
         let embedded = building.embedded();
         let mut stream = building.positioned(embedded);
         for (index, layer) in decoder.layers.iter().enumerate() {
@@ -24,6 +25,8 @@ impl Graph {
         building.builder.enter_block(None);
         let normed = building.norm(stream);
         building.builder.hold(&[embedded]);
+        let variables = std::mem::take(&mut building.variables);
+        building.builder.hold(&variables);
         building.output(normed);
         building.builder.finish(Loss::NextToken)
     }
@@ -40,6 +43,10 @@ pub(super) struct Building<'a> {
     pub(super) shape: Shape,
     pub(super) decoder: &'a Decoder,
     tables: Vec<Tables>,
+    /// What the model's variables keep until it returns.
+    variables: Vec<ValueId>,
+    /// The first normed stream of a block that keeps it.
+    kept: Option<ValueId>,
 }
 
 impl Building<'_> {
@@ -62,6 +69,7 @@ impl Building<'_> {
                 let table = Operator::PositionTable { rows, width: hidden };
                 self.builder.same(table, &[embedded])
             }
+            Positions::LearnedByToken(rows) => self.looked_up(rows, embedded),
             _ => embedded,
         };
         self.builder.push_all(Operator::Mask, &[], &[]);
@@ -72,11 +80,21 @@ impl Building<'_> {
         }
     }
 
+    /// Adds a row per token.
+    fn looked_up(&mut self, rows: u64, embedded: ValueId) -> ValueId {
+        let width = self.decoder.hidden;
+        let index = self.builder.push(Operator::Indices, &[], self.shape.rows(), 1);
+        let table = Operator::Lookup { rows, width };
+        let places = self.builder.push(table, &[index], self.shape.rows(), width);
+        self.variables.extend([places, index]);
+        self.builder.same(Operator::Add, &[embedded, places])
+    }
+
     /// Tables of cosines and sines, the same for every sequence.
     fn rotary_tables(&mut self) {
         let by_sight = match self.decoder.positions {
-            Positions::Learned(_) => return,
-            Positions::Rotary | Positions::RotaryWide => false,
+            Positions::Learned(_) | Positions::LearnedByToken(_) => return,
+            Positions::Rotary | Positions::RotaryNear | Positions::RotaryWide | Positions::RotaryHalves => false,
             Positions::RotaryBySight => true,
         };
         for layer in &self.decoder.layers {
@@ -88,11 +106,12 @@ impl Building<'_> {
             if self.tables.iter().any(|tables| tables.windowed == windowed) {
                 continue;
             }
-            let table = Value { rows: self.shape.tokens, width };
-            let operator = match self.decoder.positions {
-                Positions::RotaryWide => Operator::WideRotaryTable,
-                _ => Operator::RotaryTable,
+            let (operator, width) = match self.decoder.positions {
+                Positions::RotaryWide => (Operator::WideRotaryTable, width),
+                Positions::RotaryHalves => (Operator::HalfRotaryTable, width / 2),
+                _ => (Operator::RotaryTable, width),
             };
+            let table = Value { rows: self.shape.tokens, width };
             let made = self.builder.push_all(operator, &[], &[table, table]);
             self.tables.push(Tables { windowed, values: [made[0], made[1]] });
         }
@@ -100,31 +119,81 @@ impl Building<'_> {
 
     /// The tables of a layer with that window.
     pub(super) fn tables(&self, window: Option<u64>) -> Option<[ValueId; 2]> {
+        if self.decoder.positions == Positions::RotaryNear && window.is_none() {
+            return None;
+        }
         let windowed = self.decoder.positions == Positions::RotaryBySight && window.is_some();
         let found = self.tables.iter().find(|tables| tables.windowed == windowed);
         found.map(|tables| tables.values)
     }
 
     fn block(&mut self, layer: &Layer, stream: ValueId) -> ValueId {
+        if matches!(layer.norms, NormPlacement::Shared | NormPlacement::Apart) {
+            return self.side_by_side(layer, stream);
+        }
         let (middle, attended) =
-            self.branch(layer, stream, |building, input| match &layer.attention {
-                Attention::Grouped(attention) => building.grouped(attention, input),
-                Attention::Latent(attention) => building.latent(attention, input),
-            });
+            self.branch(layer, stream, |building, input| building.attended(layer, input));
         let (end, returned) =
-            self.branch(layer, middle, |building, input| match &layer.feed_forward {
-                FeedForward::Dense(dense) => building.dense(dense, input),
-                FeedForward::Experts(experts) => building.experts(experts, input),
-            });
-        if self.named_outputs() {
+            self.branch(layer, middle, |building, input| building.fed_forward(layer, input));
+        if self.named_outputs() || layer.norms == NormPlacement::BeforeKept {
             self.builder.hold(&[attended, returned]);
         }
+        let kept = self.kept.take();
+        self.builder.hold(&kept.into_iter().collect::<Vec<_>>());
         end
+    }
+
+    fn attended(&mut self, layer: &Layer, input: ValueId) -> ValueId {
+        match &layer.attention {
+            Attention::Grouped(attention) => self.grouped(attention, input),
+            Attention::Latent(attention) => self.latent(attention, input),
+        }
+    }
+
+    fn fed_forward(&mut self, layer: &Layer, input: ValueId) -> ValueId {
+        match &layer.feed_forward {
+            FeedForward::Dense(dense) => self.dense(dense, input),
+            FeedForward::Experts(experts) => self.experts(experts, input),
+        }
+    }
+
+    /// Attention and feed-forward network of the same stream, both added to it.
+    fn side_by_side(&mut self, layer: &Layer, stream: ValueId) -> ValueId {
+        let one = layer.norms == NormPlacement::Shared;
+        let normed = self.norm(stream);
+        let attended = self.attended(layer, normed);
+        let added = self.dropped(attended);
+        if !one {
+            self.builder.hold(&[normed]);
+        }
+        let second = if one { normed } else { self.norm(stream) };
+        let inner = self.fed_forward(layer, second);
+        let fed = self.dropped(inner);
+        if !one {
+            self.builder.hold(&[second]);
+        }
+        let both = self.builder.same(Operator::Add, &[added, fed]);
+        let sum = self.builder.same(Operator::Add, &[both, stream]);
+        let held = if one { vec![added, fed, normed] } else { vec![added, fed] };
+        self.builder.hold(&held);
+        sum
+    }
+
+    /// What is added to the stream, some of its elements set to zero.
+    fn dropped(&mut self, inner: ValueId) -> ValueId {
+        match self.decoder.dropout.residual {
+            true => self.builder.same(Operator::Dropout, &[inner]),
+            false => inner,
+        }
     }
 
     /// Whether a block keeps the outputs of its branches in variables of their own (GPT-2).
     fn named_outputs(&self) -> bool {
-        matches!(self.decoder.positions, Positions::Learned(_))
+        let packed = |layer: &Layer| match &layer.attention {
+            Attention::Grouped(attention) => attention.packing == Packing::Split,
+            Attention::Latent(_) => false,
+        };
+        self.decoder.layers.first().is_some_and(packed)
     }
 
     /// A residual branch with its norms around `inside`: the stream, and what was added to it.
@@ -135,15 +204,18 @@ impl Building<'_> {
         inside: impl FnOnce(&mut Self, ValueId) -> ValueId,
     ) -> (ValueId, ValueId) {
         let before = layer.norms != NormPlacement::After;
-        let after = layer.norms != NormPlacement::Before;
+        let after = matches!(layer.norms, NormPlacement::After | NormPlacement::Sandwich);
         let input = if before { self.norm(stream) } else { stream };
         let inner = inside(self, input);
+        let flat = matches!(self.decoder.positions, Positions::LearnedByToken(_));
         let mut output = inner;
         if self.decoder.dropout.residual && self.named_outputs() {
             output = self.builder.same(Operator::Dropout, &[inner]);
             self.builder.hold(&[inner]);
         }
-        if before && !self.named_outputs() {
+        if layer.norms == NormPlacement::BeforeKept && self.kept.is_none() {
+            self.kept = Some(input);
+        } else if before && !self.named_outputs() && !flat {
             self.builder.hold(&[input]);
         }
         if after {
@@ -152,11 +224,18 @@ impl Building<'_> {
         if self.decoder.dropout.residual && !self.named_outputs() {
             output = self.builder.same(Operator::Dropout, &[output]);
         }
+        let unscaled = output;
+        if self.decoder.scales.branches {
+            output = self.builder.same(Operator::Scale, &[output]);
+        }
         let sum = self.builder.same(Operator::Add, &[stream, output]);
+        if output != unscaled {
+            self.builder.hold(&[unscaled]);
+        }
         if self.named_outputs() {
             self.builder.hold(&[input]);
         }
-        if output != inner && !after && !self.named_outputs() {
+        if output != inner && !after && !self.named_outputs() && !flat {
             self.builder.hold(&[inner]);
         }
         (sum, output)
@@ -173,15 +252,13 @@ impl Building<'_> {
         let GroupedAttention { heads, key_value_heads, head_dim, .. } = *attention;
         let ([query, key, value], packed) = match attention.packing {
             Packing::Apart => (self.apart(attention, input), None),
-            Packing::Sliced | Packing::Split => {
+            Packing::Sliced | Packing::Split | Packing::ByHead => {
                 let (parts, packed) = self.together(attention, input);
                 (parts, Some(packed))
             }
         };
-        let plain = [query, key];
         let tables = self.tables(attention.window);
-        let [query, key] = plain.map(|value| self.rotated(attention, value, tables));
-        self.builder.hold(&plain);
+        let ([query, key], variables) = self.turned_heads(attention, [query, key], tables);
         let shape = AttentionShape {
             key_value_heads,
             sight: attention.window.map_or(Sight::Past, Sight::Window),
@@ -190,10 +267,15 @@ impl Building<'_> {
             wide_softmax: attention.wide_softmax,
             ..self.attention(heads, head_dim, 2 * key_value_heads * head_dim)
         };
-        let mixed = self.attend(shape, [query, key, value]);
+        let mut inputs = vec![query, key, value];
+        if attention.sinks {
+            inputs.push(self.builder.push(Operator::Sinks { heads }, &[], 1, heads));
+        }
+        let mixed = self.attend(shape, &inputs);
         let role = Projection::AttentionOutput;
         let output = self.builder.linear(mixed, self.decoder.hidden, attention.output_bias, role);
         self.builder.hold(&[query, key, value]);
+        self.builder.hold(&variables);
         self.builder.hold(&packed.into_iter().collect::<Vec<_>>());
         output
     }
@@ -227,7 +309,10 @@ impl Building<'_> {
         width: u64,
         role: Projection,
     ) -> ValueId {
-        let projected = self.builder.linear(input, width, attention.input_bias, role);
+        let mut projected = self.builder.linear(input, width, attention.input_bias, role);
+        if self.decoder.scales.queries && role == Projection::Query {
+            projected = self.builder.same(Operator::Scale, &[projected]);
+        }
         let whole = attention.query_key_norm == Some(QueryKeyNorm::Projection);
         match whole && role != Projection::Value {
             true => projected,
@@ -244,14 +329,21 @@ impl Building<'_> {
         let GroupedAttention { heads, key_value_heads, head_dim, input_bias, .. } = *attention;
         let widths = [heads, key_value_heads, key_value_heads].map(|heads| heads * head_dim);
         let width = widths.iter().sum();
-        let packed = self.builder.linear(input, width, input_bias, Projection::Packed);
+        let mut packed = self.builder.linear(input, width, input_bias, Projection::Packed);
+        let by_head = attention.packing == Packing::ByHead;
+        if by_head {
+            packed = self.builder.same(Operator::Heads, &[packed]);
+        }
         let cut = match attention.packing {
             Packing::Sliced => Operator::Slices,
-            Packing::Split | Packing::Apart => Operator::Split,
+            Packing::Split | Packing::ByHead | Packing::Apart => Operator::Split,
         };
         let rows = self.shape.rows();
         let parts = widths.map(|width| Value { rows, width });
         let parts = self.builder.push_all(cut, &[packed], &parts);
+        if by_head {
+            return ([parts[0], parts[1], parts[2]], packed);
+        }
         let heads =
             [parts[0], parts[1], parts[2]].map(|part| self.builder.same(Operator::Heads, &[part]));
         (heads, packed)
@@ -273,7 +365,7 @@ impl Building<'_> {
         normed
     }
 
-    fn rotated(
+    pub(super) fn rotated(
         &mut self,
         attention: &GroupedAttention,
         value: ValueId,
@@ -281,9 +373,12 @@ impl Building<'_> {
     ) -> ValueId {
         let Some([cosines, sines]) = tables else { return value };
         let GroupedAttention { head_dim, rotary_dim, packing, .. } = *attention;
-        let operator = match packing == Packing::Sliced || rotary_dim < head_dim {
-            true => Operator::PartialRotary { head: head_dim, rotated: rotary_dim },
-            false => Operator::Rotary,
+        let operator = match self.decoder.positions {
+            Positions::RotaryHalves => Operator::HalvesRotary,
+            _ if packing == Packing::Sliced || rotary_dim < head_dim => {
+                Operator::PartialRotary { head: head_dim, rotated: rotary_dim }
+            }
+            _ => Operator::Rotary,
         };
         self.builder.same(operator, &[value, cosines, sines])
     }
@@ -306,21 +401,23 @@ impl Building<'_> {
         }
     }
 
-    pub(super) fn attend(&mut self, shape: AttentionShape, inputs: [ValueId; 3]) -> ValueId {
+    pub(super) fn attend(&mut self, shape: AttentionShape, inputs: &[ValueId]) -> ValueId {
         let width = shape.heads * shape.value_dim;
-        self.builder.push(Operator::Attention(shape), &inputs, self.shape.rows(), width)
+        self.builder.push(Operator::Attention(shape), inputs, self.shape.rows(), width)
     }
 
     pub(super) fn dense(&mut self, dense: &Dense, input: ValueId) -> ValueId {
         let Dense { intermediate, gated, bias, packed } = *dense;
         let activation = Operator::Activation(self.decoder.activation);
         let builder = &mut self.builder;
+        let mut variable = None;
         let inside = match (gated, packed) {
             (true, true) => {
                 let both = builder.linear(input, 2 * intermediate, bias, Projection::Up);
                 let half = Value { rows: builder.of(both).rows, width: intermediate };
                 let parts = builder.push_all(Operator::Split, &[both], &[half, half]);
                 let gate = builder.same(activation, &[parts[0]]);
+                variable = Some(both);
                 builder.same(Operator::Multiply, &[parts[1], gate])
             }
             (true, false) => {
@@ -331,10 +428,14 @@ impl Building<'_> {
             }
             (false, _) => {
                 let up = builder.linear(input, intermediate, bias, Projection::Up);
-                builder.same(activation, &[up])
+                let inside = builder.same(activation, &[up]);
+                builder.hold(&[up]);
+                inside
             }
         };
-        self.builder.linear(inside, self.decoder.hidden, bias, Projection::Down)
+        let output = self.builder.linear(inside, self.decoder.hidden, bias, Projection::Down);
+        self.builder.hold(&variable.into_iter().collect::<Vec<_>>());
+        output
     }
 
     fn output(&mut self, normed: ValueId) {
@@ -348,7 +449,10 @@ impl Building<'_> {
             true => Projection::TiedOutput,
             false => Projection::Output,
         };
-        let logits = self.builder.linear(scored, vocabulary, output_bias, role);
+        let mut logits = self.builder.linear(scored, vocabulary, output_bias, role);
+        if self.decoder.scales.logits {
+            logits = self.builder.same(Operator::Scale, &[logits]);
+        }
         if self.decoder.logit_soft_cap {
             self.builder.same(Operator::SoftCap, &[logits]);
         }

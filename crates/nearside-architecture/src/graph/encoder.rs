@@ -16,11 +16,22 @@ impl Graph {
     pub fn of_encoder(encoder: &Encoder, shape: Shape) -> Self {
         let builder = Builder::new(shape.batch, shape.tokens, 1);
         let mut building = Building { builder, shape, encoder };
+        if let EncoderStyle::Modern(local) = encoder.style {
+            return building.modern(local);
+        }
         let embedded = building.embedded();
         let mask = building.mask();
         let mut stream = embedded;
+        if encoder.embedding != encoder.hidden || encoder.style == EncoderStyle::Albert {
+            stream = building.builder.linear(stream, encoder.hidden, true, Projection::Pooler);
+        }
+        // ALBERT's model keeps what it embedded besides.
+        let variable = if encoder.style == EncoderStyle::Albert { embedded } else { stream };
+        let place = building.builder.place();
         for index in 0..usize::try_from(encoder.layers).unwrap_or(0) {
             building.builder.enter_block(Some(index));
+            let shared = encoder.style == EncoderStyle::Albert && index > 0;
+            building.builder.repeat_from(shared.then_some(place));
             let input = stream;
             stream = match encoder.style {
                 EncoderStyle::Clip => building.normed_before(stream, mask),
@@ -29,21 +40,22 @@ impl Graph {
             building.builder.hold(&[input]);
         }
         building.builder.enter_block(None);
-        let loss = building.head(stream, [embedded, mask]);
+        building.builder.repeat_from(None);
+        let loss = building.head(stream, [variable, mask]);
         building.builder.finish(loss)
     }
 }
 
-struct Building<'a> {
-    builder: Builder,
-    shape: Shape,
-    encoder: &'a Encoder,
+pub(super) struct Building<'a> {
+    pub(super) builder: Builder,
+    pub(super) shape: Shape,
+    pub(super) encoder: &'a Encoder,
 }
 
 impl Building<'_> {
     /// Words, types and positions, summed in that order.
     fn embedded(&mut self) -> ValueId {
-        let Encoder { vocabulary, hidden, positions, types, style, .. } = *self.encoder;
+        let Encoder { vocabulary, embedding: hidden, positions, types, style, .. } = *self.encoder;
         let (rows, tokens) = (self.shape.rows(), self.shape.tokens);
         let builder = &mut self.builder;
         let table = |rows| Operator::Lookup { rows, width: hidden };
@@ -83,8 +95,8 @@ impl Building<'_> {
     }
 
     fn norm(&mut self, input: ValueId) -> ValueId {
-        let norm = Operator::Norm { kind: Norm::Layer, width: self.encoder.hidden };
-        self.builder.same(norm, &[input])
+        let width = self.builder.of(input).width;
+        self.builder.same(Operator::Norm { kind: Norm::Layer, width }, &[input])
     }
 
     fn dropped(&mut self, input: ValueId) -> ValueId {
@@ -98,6 +110,9 @@ impl Building<'_> {
     fn normed_after(&mut self, input: ValueId, mask: ValueId) -> ValueId {
         let distilled = self.encoder.style == EncoderStyle::DistilBert;
         let (mixed, heads) = self.attention(input, mask);
+        if self.encoder.style == EncoderStyle::Albert {
+            return self.albert_layer(input, mixed, &heads);
+        }
         if !distilled {
             self.builder.hold(&heads);
         }
@@ -122,6 +137,23 @@ impl Building<'_> {
             self.builder.hold(&[inside]);
         }
         self.builder.hold(&[normed]);
+        output
+    }
+
+    /// The rest of ALBERT's layer, whose attention keeps its heads in variables until it returns.
+    fn albert_layer(&mut self, input: ValueId, mixed: ValueId, heads: &[ValueId]) -> ValueId {
+        let hidden = self.encoder.hidden;
+        let dense = self.builder.linear(mixed, hidden, true, Projection::AttentionOutput);
+        let dropped = self.dropped(dense);
+        let sum = self.builder.same(Operator::Add, &[input, dropped]);
+        let normed = self.norm(sum);
+        self.builder.hold(&[dropped]);
+        self.builder.hold(heads);
+        let [inside, down] = self.feed_forward(normed);
+        self.builder.hold(&[inside]);
+        let sum = self.builder.same(Operator::Add, &[down, normed]);
+        let output = self.norm(sum);
+        self.builder.hold(&[down, normed]);
         output
     }
 
@@ -181,6 +213,7 @@ impl Building<'_> {
         let Encoder { hidden, intermediate, activation, .. } = *self.encoder;
         let up = self.builder.linear(input, intermediate, true, Projection::Up);
         let inside = self.builder.same(Operator::Activation(activation), &[up]);
+        self.builder.hold(&[up]);
         [inside, self.builder.linear(inside, hidden, true, Projection::Down)]
     }
 
@@ -195,9 +228,15 @@ impl Building<'_> {
                 self.builder.hold(&[stream]);
                 Loss::Label
             }
+            EncoderHead::Tokens(labels) => {
+                self.builder.hold(&held);
+                self.classified(stream, labels);
+                self.builder.hold(&[stream]);
+                Loss::Label
+            }
             EncoderHead::Classes(labels) => {
                 match style {
-                    EncoderStyle::Bert => self.pooled_classes(stream, labels, held),
+                    EncoderStyle::Bert | EncoderStyle::Albert => self.pooled_classes(stream, labels, held),
                     _ => self.first_classes(stream, labels, held),
                 }
                 Loss::Label
@@ -207,12 +246,14 @@ impl Building<'_> {
 
     fn vectors(&mut self, stream: ValueId, held: [ValueId; 2]) -> Loss {
         match self.encoder.style {
-            EncoderStyle::Bert | EncoderStyle::Roberta => {
+            EncoderStyle::Bert | EncoderStyle::Roberta | EncoderStyle::Albert => {
                 self.pooled(stream);
                 self.builder.hold(&held);
                 self.builder.hold(&[stream]);
             }
-            EncoderStyle::DistilBert => self.builder.hold(&held),
+            EncoderStyle::DistilBert | EncoderStyle::Electra | EncoderStyle::Modern(_) => {
+                self.builder.hold(&held);
+            }
             EncoderStyle::Clip => {
                 let normed = self.norm(stream);
                 self.builder.hold(&[stream]);
@@ -228,7 +269,7 @@ impl Building<'_> {
     }
 
     /// One token of each sequence.
-    fn first(&mut self, stream: ValueId) -> ValueId {
+    pub(super) fn first(&mut self, stream: ValueId) -> ValueId {
         let (batch, hidden) = (self.shape.batch, self.encoder.hidden);
         self.builder.push(Operator::Last, &[stream], batch, hidden)
     }
@@ -266,6 +307,7 @@ impl Building<'_> {
         let first = self.first(stream);
         let (input, activation) = match self.encoder.style {
             EncoderStyle::Roberta => (self.classifier_dropped(first), Activation::Tanh),
+            EncoderStyle::Electra => (self.classifier_dropped(first), Activation::Gelu),
             _ => (first, Activation::Relu),
         };
         let dense = self.builder.linear(input, hidden, true, Projection::Pooler);
@@ -276,8 +318,12 @@ impl Building<'_> {
 
     /// A layer, a norm, and the embedding table as output layer.
     fn words(&mut self, stream: ValueId) {
-        let Encoder { hidden, vocabulary, activation, .. } = *self.encoder;
-        let dense = self.builder.linear(stream, hidden, true, Projection::Pooler);
+        let Encoder { embedding, vocabulary, style, .. } = *self.encoder;
+        let activation = match style {
+            EncoderStyle::Electra => Activation::Gelu,
+            _ => self.encoder.activation,
+        };
+        let dense = self.builder.linear(stream, embedding, true, Projection::Pooler);
         let active = self.builder.same(Operator::Activation(activation), &[dense]);
         let normed = self.norm(active);
         self.builder.linear(normed, vocabulary, true, Projection::TiedOutput);

@@ -36,7 +36,7 @@ impl Building<'_> {
             value_dim,
             ..self.attention(heads, key_dim, key_value_rank + rotary_dim)
         };
-        let mixed = self.attend(shape, [queries, keys, values]);
+        let mixed = self.attend(shape, &[queries, keys, values]);
         let hidden = self.decoder.hidden;
         let output = self.builder.linear(mixed, hidden, false, Projection::AttentionOutput);
         self.builder.hold(&[query, query_turned, down, turned, queries, keys, values]);

@@ -4,7 +4,7 @@
 
 use super::decoder::Building;
 use super::{Value, ValueId};
-use crate::{Dense, Experts, Linear, Operator, Projection, Scoring};
+use crate::{Dense, Experts, Gating, Linear, Operator, Projection, Scoring};
 
 impl Building<'_> {
     pub(super) fn experts(&mut self, experts: &Experts, input: ValueId) -> ValueId {
@@ -16,7 +16,9 @@ impl Building<'_> {
             Scoring::WideSoftmax | Scoring::WideSigmoid => Projection::WideRouter,
             _ => Projection::Router,
         };
-        let scores = self.builder.linear(input, experts.count, false, role);
+        // gpt-oss adds the bias to the scores; DeepSeek V3 only to what it chooses by.
+        let biased = experts.router_bias && experts.scoring == Scoring::Best;
+        let scores = self.builder.linear(input, experts.count, biased, role);
         let combined = self.routed(experts, input, scores);
         let output = match (&experts.shared, early) {
             (_, Some(shared)) => {
@@ -41,7 +43,8 @@ impl Building<'_> {
         let Experts { count, active, router_bias, scoring, .. } = *experts;
         let hidden = self.decoder.hidden;
         let rows = self.shape.rows();
-        let route = Operator::Route { count, active, bias: router_bias, scoring };
+        let bias = router_bias && scoring != Scoring::Best;
+        let route = Operator::Route { count, active, bias, scoring };
         let choice = Value { rows, width: active };
         let chosen = self.builder.push_all(route, &[scores], &[choice, choice]);
         let [weights, chosen] = [chosen[0], chosen[1]];
@@ -68,6 +71,9 @@ impl Building<'_> {
         }
         let both = self.expert(count, copies, (2 * intermediate, bias, Projection::Up));
         let half = Value { rows: self.builder.of(both).rows, width: intermediate };
+        if experts.gating == Gating::Clamped {
+            return self.builder.push(Operator::ClampedGate, &[both], half.rows, half.width);
+        }
         let parts = self.builder.push_all(Operator::Split, &[both], &[half, half]);
         let gate = self.builder.same(activation, &[parts[0]]);
         self.builder.same(Operator::Multiply, &[gate, parts[1]])

@@ -157,10 +157,18 @@ impl Building<'_> {
             true => (&mut biases.cross, biases.masks[1]),
             false => (&mut biases.own, biases.masks[0]),
         };
-        let bias = *slot.get_or_insert_with(|| self.bias(normed, seen, cross));
+        let own = self.model.own_distances;
+        let bias = match *slot {
+            Some(bias) if !own => bias,
+            _ => self.bias(normed, seen, cross),
+        };
+        *slot = (!own).then_some(bias);
         let mixed = self.mixed(heads, [bias, mask], seen);
         let dense = self.builder.linear(mixed, hidden, false, Projection::AttentionOutput);
         self.builder.hold(&heads);
+        if own {
+            self.builder.hold(&[bias]);
+        }
         let dropped = self.dropped(dense);
         let sum = self.builder.same(Operator::Add, &[stream, dropped]);
         self.builder.hold(&[dense, normed]);

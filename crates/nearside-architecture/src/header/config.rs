@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Position;
 use crate::{
-    Architecture, Attached, Attention, Dense, Dropout, Dtype, Experts, GroupedAttention,
+    Activation, Architecture, Attached, Attention, Dense, Dropout, Dtype, Experts, GroupedAttention,
     HeaderError, LatentAttention, Packing, Positions, Scoring,
 };
 
@@ -26,7 +26,7 @@ pub const MAX_IMAGE: u64 = 1 << 16;
 const HIDDEN: &[&str] = &["hidden_size", "n_embd"];
 const LAYERS: &[&str] = &["num_hidden_layers", "n_layer"];
 const HEADS: &[&str] = &["num_attention_heads", "n_head"];
-const INTERMEDIATE: &[&str] = &["intermediate_size", "n_inner"];
+const INTERMEDIATE: &[&str] = &["intermediate_size", "n_inner", "ffn_dim"];
 const CONTEXT: &[&str] = &["max_position_embeddings", "n_positions", "n_ctx"];
 const EXPERTS: &[&str] = &["num_local_experts", "num_experts", "n_routed_experts"];
 const ACTIVE: &[&str] = &["num_experts_per_tok", "num_experts_per_token"];
@@ -84,9 +84,11 @@ pub(super) fn model(outer: &Object<'_>) -> Result<Architecture, HeaderError> {
     };
     let text = outer.object("text_config")?;
     let config = Config { family, fields: text.as_ref().unwrap_or(outer), outer };
-    match config.windows()? {
-        Some(windows) => config.decoder(windows),
-        None => Ok(Architecture::Other { family: name, parameters: None }),
+    match (config.windows()?, config.activation()?) {
+        (Some(windows), Some(activation)) if !config.is_foreign()? => {
+            config.decoder(windows, activation)
+        }
+        _ => Ok(Architecture::Other { family: name, parameters: None }),
     }
 }
 
@@ -116,7 +118,47 @@ struct Config<'a> {
 }
 
 impl Config<'_> {
-    fn decoder(&self, windows: Vec<Option<u64>>) -> Result<Architecture, HeaderError> {
+    /// The nonlinearity: the family's, or what a field of the file names; `None` if that is not
+    /// modelled.
+    fn activation(&self) -> Result<Option<Activation>, HeaderError> {
+        let named = self.family.activation_field.map(|name| self.fields.string(name)).transpose()?;
+        Ok(match named.flatten() {
+            Some(name) => super::encoder::activation(&name),
+            None => Some(self.family.activation),
+        })
+    }
+
+    /// Whether the file asks for what the family's row does not describe.
+    fn is_foreign(&self) -> Result<bool, HeaderError> {
+        let fields = self.fields;
+        let asked = |name: &str, foreign: bool| fields.flag(name).map(|flag| flag == Some(foreign));
+        let is = |name: &str| self.family.model_types.contains(&name);
+        Ok(match () {
+            () if is("gpt_neox") => asked("use_parallel_residual", false)?,
+            () if is("cohere") => asked("use_qk_norm", true)?,
+            () if is("olmo") => fields.raw("clip_qkv").is_some(),
+            () if is("seed_oss") => asked("attention_out_bias", true)?,
+            () if is("phi") => asked("qk_layernorm", true)?,
+            () if is("stablelm") => {
+                asked("qk_layernorm", true)? || asked("use_parallel_residual", true)?
+            }
+            () if is("opt") => {
+                let projected = fields.number("word_embed_proj_dim", 1..=MAX_HIDDEN)?;
+                let hidden = fields.first(HIDDEN, 1..=MAX_HIDDEN)?;
+                asked("do_layer_norm_before", false)?
+                    || asked("_remove_final_layer_norm", true)?
+                    || asked("layer_norm_elementwise_affine", false)?
+                    || projected.is_some_and(|width| Some(width) != hidden)
+            }
+            () => false,
+        })
+    }
+
+    fn decoder(
+        &self,
+        windows: Vec<Option<u64>>,
+        activation: Activation,
+    ) -> Result<Architecture, HeaderError> {
         let Self { family, fields, outer } = self;
         let hidden = fields.required(HIDDEN, 1..=MAX_HIDDEN)?;
         let vocabulary = match fields.number("vocab_size", 1..=MAX_VOCABULARY)? {
@@ -126,8 +168,18 @@ impl Config<'_> {
         };
         let context = fields.first(CONTEXT, 1..=MAX_CONTEXT)?;
         let positions = match (family.learned_positions, context) {
+            // A model without windows rotates everywhere.
+            (false, _) if windows.iter().all(Option::is_none) => match family.rotary {
+                Positions::RotaryNear => Positions::Rotary,
+                rotary => rotary,
+            },
             (false, _) => family.rotary,
-            (true, Some(rows)) if rows <= MAX_VOCABULARY => Positions::Learned(rows),
+            (true, Some(rows)) if rows <= MAX_VOCABULARY => {
+                match family.position_offset {
+                    0 => Positions::Learned(rows),
+                    offset => Positions::LearnedByToken(rows + offset),
+                }
+            }
             (true, _) => return Err(fields.missing(CONTEXT)),
         };
         let tied = match fields.flag("tie_word_embeddings")? {
@@ -154,6 +206,7 @@ impl Config<'_> {
             experts,
             tied: tied.unwrap_or(family.tied),
             logit_soft_cap: self.capped("final_logit_softcapping")?,
+            activation,
             dropout: self.dropout()?,
             dtype: self.dtype()?,
             attached,
@@ -190,6 +243,7 @@ impl Config<'_> {
         let configured = fields.flag("attention_bias")?;
         let (input_bias, output_bias) = match family.biases {
             Biases::Configured => (configured == Some(true), configured == Some(true)),
+            Biases::Asked(name) => (fields.flag(name)? == Some(true), false),
             Biases::Inputs => (fields.flag("qkv_bias")?.or(configured) != Some(false), false),
             Biases::All => self.all_biased().map(|biased| (biased, biased))?,
         };
@@ -204,16 +258,22 @@ impl Config<'_> {
             soft_cap: self.capped("attn_logit_softcapping")?,
             packing: family.packing,
             rotary_dim: self.rotary_dim(head_dim)?,
+            turning: family.turning,
             wide_softmax: family.wide_softmax,
+            sinks: family.sinks,
         })
     }
 
     /// Elements of a head that are rotated: all, or a stated share of them.
     fn rotary_dim(&self, head_dim: u64) -> Result<u64, HeaderError> {
         const NAME: &str = "partial_rotary_factor";
-        let Some(share) = self.fields.read::<f64>(NAME, "a share")? else {
-            return Ok(head_dim);
+        let nested = self.fields.object("rope_parameters")?;
+        let nested = nested.map(|nested| nested.read::<f64>(NAME, "a share")).transpose()?;
+        let stated = match self.fields.read::<f64>(NAME, "a share")?.or(nested.flatten()) {
+            Some(share) => Some(share),
+            None => self.fields.read::<f64>("rotary_pct", "a share")?,
         };
+        let share = stated.unwrap_or(self.family.rotary_share);
         // As transformers does: `int(head_dim * partial_rotary_factor)`.
         let rotated = (head_dim as f64 * share) as u64;
         match (1..=head_dim).contains(&rotated) {
@@ -233,7 +293,10 @@ impl Config<'_> {
         Ok(Dropout {
             embeddings: drops(["embd_pdrop", "embedding_dropout"], habit.embeddings)?,
             attention: drops(["attn_pdrop", "attention_dropout"], habit.attention)?,
-            residual: drops(["resid_pdrop", "residual_dropout"], habit.residual)?,
+            residual: match self.family.residual_dropout {
+                Some((name, habit)) => drops([name, name], habit)?,
+                None => drops(["resid_pdrop", "residual_dropout"], habit.residual)?,
+            },
         })
     }
 
@@ -287,7 +350,7 @@ impl Config<'_> {
         Ok(Dense {
             intermediate,
             gated: family.gated,
-            packed: family.packing == Packing::Sliced,
+            packed: family.packed_gate || family.packing == Packing::Sliced,
             bias: self.feed_forward_bias()?,
         })
     }
@@ -314,7 +377,7 @@ impl Config<'_> {
         let expert = Dense {
             intermediate: width,
             gated: family.gated,
-            packed: family.packing == Packing::Sliced,
+            packed: family.packed_gate || family.packing == Packing::Sliced,
             bias: self.feed_forward_bias()?,
         };
         let shared = fields.number("n_shared_experts", 0..=MAX_EXPERTS)?.filter(|count| *count > 0);
@@ -335,6 +398,7 @@ impl Config<'_> {
             shared_gate: family.shared_gate && shared.is_some(),
             expert,
             router_bias,
+            gating: family.gating,
             scoring: self.scoring()?,
         }))
     }

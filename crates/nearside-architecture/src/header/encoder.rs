@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 
-use crate::{Activation, Architecture, Dropouts, Encoder, EncoderHead, EncoderStyle, HeaderError};
+use crate::{
+    Activation, Architecture, Dropouts, Encoder, EncoderHead, EncoderStyle, HeaderError, Local,
+};
 
 use super::config::stored;
 use super::family::{
@@ -36,6 +38,8 @@ struct Spelling {
     tables: [u64; 3],
     /// Width, layers, heads and inner width where the file is silent.
     sizes: [u64; 4],
+    /// Width of the tables where the file is silent; `None` is that of the stream.
+    embedding: Option<u64>,
 }
 
 const BERT: Spelling = Spelling {
@@ -51,6 +55,7 @@ const BERT: Spelling = Spelling {
     classifier_dropout: ("classifier_dropout", None),
     tables: [30_522, 512, 2],
     sizes: [768, 12, 12, 3072],
+    embedding: None,
 };
 
 const SPELLINGS: &[Spelling] = &[
@@ -59,6 +64,25 @@ const SPELLINGS: &[Spelling] = &[
         model_types: &["roberta", "xlm-roberta", "camembert"],
         style: EncoderStyle::Roberta,
         tables: [50_265, 512, 2],
+        ..BERT
+    },
+    Spelling {
+        model_types: &["electra"],
+        style: EncoderStyle::Electra,
+        sizes: [256, 12, 4, 1024],
+        embedding: Some(128),
+        ..BERT
+    },
+    Spelling {
+        model_types: &["albert"],
+        style: EncoderStyle::Albert,
+        activation: ("hidden_act", "gelu_new"),
+        dropout: ("hidden_dropout_prob", 0.0),
+        attention_dropout: ("attention_probs_dropout_prob", 0.0),
+        classifier_dropout: ("classifier_dropout_prob", Some(0.1)),
+        tables: [30_000, 512, 2],
+        sizes: [4096, 12, 64, 16_384],
+        embedding: Some(128),
         ..BERT
     },
     Spelling {
@@ -74,6 +98,7 @@ const SPELLINGS: &[Spelling] = &[
         classifier_dropout: ("seq_classif_dropout", Some(0.2)),
         tables: [30_522, 512, 0],
         sizes: [768, 6, 12, 3072],
+        embedding: None,
     },
     Spelling {
         model_types: &["clip_text_model"],
@@ -90,13 +115,20 @@ const SPELLINGS: &[Spelling] = &[
 /// The encoder that a file describes, if it is one that we know.
 pub(super) fn parse(outer: &Object<'_>) -> Result<Option<Architecture>, HeaderError> {
     let Some(name) = outer.string("model_type")? else { return Ok(None) };
+    if name == "modernbert" {
+        return Ok(modern(outer)?.map(Architecture::Encoder));
+    }
     let Some(spelling) = SPELLINGS.iter().find(|row| row.model_types.contains(&name.as_str()))
     else {
         return Ok(None);
     };
     let decodes = outer.flag("is_decoder")? == Some(true);
     let placed = outer.string("position_embedding_type")?;
-    if decodes || placed.is_some_and(|placed| placed != "absolute") {
+    // ALBERT's groups of layers: no published model has more than one.
+    let grouped = ["num_hidden_groups", "inner_group_num"].into_iter().try_fold(1, |most, name| {
+        outer.number(name, 1..=MAX_LAYERS).map(|found| found.unwrap_or(1).max(most))
+    })?;
+    if decodes || grouped > 1 || placed.is_some_and(|placed| placed != "absolute") {
         return Ok(None);
     }
     let reading = Reading { spelling, fields: outer };
@@ -119,9 +151,14 @@ impl Reading<'_> {
         let (Some(activation), Some(head)) = (self.activation()?, self.head()?) else {
             return Ok(None);
         };
+        let hidden = size(spelling.hidden, MAX_HIDDEN, hidden)?;
         let encoder = Encoder {
             style: spelling.style,
-            hidden: size(spelling.hidden, MAX_HIDDEN, hidden)?,
+            hidden,
+            embedding: match spelling.embedding {
+                Some(width) => size("embedding_size", MAX_HIDDEN, width)?,
+                None => hidden,
+            },
             vocabulary: size("vocab_size", MAX_VOCABULARY, vocabulary)?,
             positions: size("max_position_embeddings", MAX_VOCABULARY, positions)?,
             types: match types {
@@ -184,8 +221,9 @@ impl Reading<'_> {
         let class = class(self.fields)?;
         let Some(class) = class else { return Ok(Some(EncoderHead::Vectors)) };
         Ok(match class.split_once("For").map(|(_, head)| head) {
-            Some("SequenceClassification") => Some(EncoderHead::Classes(self.labels()?)),
+            Some("SequenceClassification") => Some(EncoderHead::Classes(labels(self.fields)?)),
             Some("MaskedLM") => Some(EncoderHead::Words),
+            Some("TokenClassification") => Some(EncoderHead::Tokens(labels(self.fields)?)),
             None if class.ends_with("WithProjection") => {
                 let width = self.fields.number("projection_dim", 1..=MAX_HIDDEN)?;
                 Some(EncoderHead::Projection(width.unwrap_or(512)))
@@ -194,15 +232,81 @@ impl Reading<'_> {
             _ => None,
         })
     }
+}
 
-    fn labels(&self) -> Result<u64, HeaderError> {
-        if let Some(count) = self.fields.number("num_labels", 1..=MAX_LABELS)? {
-            return Ok(count);
-        }
-        let named: Option<BTreeMap<String, IgnoredAny>> =
-            self.fields.read("id2label", "an object of names")?;
-        Ok(named.map_or(2, |named| named.len().max(1) as u64))
+/// How many labels there are; two where the file is silent.
+fn labels(fields: &Object<'_>) -> Result<u64, HeaderError> {
+    if let Some(count) = fields.number("num_labels", 1..=MAX_LABELS)? {
+        return Ok(count);
     }
+    let named: Option<BTreeMap<String, IgnoredAny>> =
+        fields.read("id2label", "an object of names")?;
+    Ok(named.map_or(2, |named| named.len().max(1) as u64))
+}
+
+const MODERN: Spelling = Spelling { model_types: &["modernbert"], ..BERT };
+
+/// ModernBERT without biases and dropouts, which no published model has.
+fn modern(fields: &Object<'_>) -> Result<Option<Encoder>, HeaderError> {
+    let size = |name: &str, most: u64, default: u64| {
+        fields.number(name, 1..=most).map(|found| found.unwrap_or(default))
+    };
+    for name in ["attention_bias", "mlp_bias", "norm_bias", "classifier_bias"] {
+        if fields.flag(name)? == Some(true) {
+            return Ok(None);
+        }
+    }
+    for name in ["attention_dropout", "embedding_dropout", "mlp_dropout", "classifier_dropout"] {
+        let dropout: Option<f64> = fields.read(name, "a probability")?;
+        if dropout.is_some_and(|dropout| dropout > 0.0) {
+            return Ok(None);
+        }
+    }
+    let named = fields.string("hidden_activation")?;
+    let scored = fields.string("classifier_activation")?;
+    let same = scored.as_deref().unwrap_or("gelu") == named.as_deref().unwrap_or("gelu");
+    let activation = activation(named.as_deref().unwrap_or("gelu")).filter(|_| same);
+    let untied = fields.flag("tie_word_embeddings")? == Some(false)
+        || fields.flag("decoder_bias")? == Some(false);
+    let reading = Reading { spelling: &MODERN, fields };
+    let (Some(activation), Some(head)) = (activation, reading.head()?) else { return Ok(None) };
+    let layers = size("num_hidden_layers", MAX_LAYERS, 22)?;
+    let types: Option<Vec<String>> = fields.read("layer_types", "a list of names")?;
+    let every = match &types {
+        None => Some(size("global_attn_every_n_layers", MAX_LAYERS, 3)?),
+        Some(types) => (1..=layers).find(|every| alternates(types, *every)),
+    };
+    let Some(every) = every.filter(|_| !(untied && head == EncoderHead::Words)) else {
+        return Ok(None);
+    };
+    let reach = size("local_attention", MAX_VOCABULARY, 128)? / 2;
+    let mean = fields.string("classifier_pooling")?.as_deref() == Some("mean");
+    let hidden = size("hidden_size", MAX_HIDDEN, 768)?;
+    let encoder = Encoder {
+        style: EncoderStyle::Modern(Local { reach, every, mean }),
+        hidden,
+        embedding: hidden,
+        vocabulary: size("vocab_size", MAX_VOCABULARY, 50_368)?,
+        positions: 0,
+        types: 0,
+        layers,
+        heads: size("num_attention_heads", MAX_HEADS, 12)?,
+        intermediate: size("intermediate_size", MAX_INTERMEDIATE, 1152)?,
+        activation,
+        dropouts: Dropouts { hidden: false, attention: false, classifier: false },
+        head,
+        dtype: stored(fields)?,
+    };
+    reading.checked(encoder).map(Some)
+}
+
+/// Whether each so many layers one sees everything.
+fn alternates(types: &[String], every: u64) -> bool {
+    let expected = |index: u64| match index.is_multiple_of(every) {
+        true => "full_attention",
+        false => "sliding_attention",
+    };
+    (0..).zip(types).all(|(index, name)| name == expected(index))
 }
 
 /// The class that a file names first.
@@ -215,6 +319,7 @@ pub(super) fn class(fields: &Object<'_>) -> Result<Option<String>, HeaderError> 
 pub(super) fn activation(name: &str) -> Option<Activation> {
     Some(match name {
         "relu" => Activation::Relu,
+        "relu2" => Activation::ReluSquared,
         "silu" | "swish" => Activation::Silu,
         "gelu" => Activation::Gelu,
         "gelu_new" => Activation::GeluWritten,

@@ -23,7 +23,7 @@ const MAX_BANDS: u64 = 1 << 16;
 /// The encoder-decoder that a file describes, if it is one that we know.
 pub(super) fn parse(outer: &Object<'_>) -> Result<Option<Architecture>, HeaderError> {
     Ok(match outer.string("model_type")?.as_deref() {
-        Some("t5") => text_to_text(outer)?.map(Architecture::TextToText),
+        Some("t5" | "mt5" | "umt5") => text_to_text(outer)?.map(Architecture::TextToText),
         Some("whisper") => speech(outer)?.map(Architecture::Speech),
         _ => None,
     })
@@ -38,8 +38,9 @@ fn size(fields: &Object<'_>, name: &str, most: u64, default: u64) -> Result<u64,
 fn text_to_text(fields: &Object<'_>) -> Result<Option<TextToText>, HeaderError> {
     let class = class(fields)?;
     let alone = match class.as_deref() {
-        None | Some("T5ForConditionalGeneration" | "T5WithLMHeadModel") => false,
-        Some("T5EncoderModel") => true,
+        None | Some("T5WithLMHeadModel") => false,
+        Some(class) if class.ends_with("T5ForConditionalGeneration") => false,
+        Some(class) if class.ends_with("T5EncoderModel") => true,
         Some(_) => return Ok(None),
     };
     let projection = fields.string("feed_forward_proj")?;
@@ -65,6 +66,7 @@ fn text_to_text(fields: &Object<'_>) -> Result<Option<TextToText>, HeaderError> 
         gated,
         activation,
         buckets: size(fields, "relative_attention_num_buckets", MAX_BUCKETS, 32)?,
+        own_distances: fields.string("model_type")?.as_deref() == Some("umt5"),
         dropout: dropout.unwrap_or(0.1) > 0.0,
         scaled_output: fields.flag("tie_word_embeddings")? != Some(false)
             && fields.flag("scale_decoder_outputs")? != Some(false),

@@ -6,8 +6,8 @@
 use crate::error::Position;
 use crate::{
     Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
-    FeedForward, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
-    Rotation, Scoring,
+    FeedForward, Gating, HeaderError, Layer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm,
+    Rotation, Scales, Scoring, Turning,
 };
 
 /// The widest residual stream that is read, in elements.
@@ -36,6 +36,8 @@ pub(super) enum Biases {
     Configured,
     /// Queries, keys and values.
     Inputs,
+    /// Queries, keys and values where that field says so.
+    Asked(&'static str),
     /// All.
     All,
 }
@@ -100,6 +102,22 @@ pub(super) struct Family {
     pub(super) activation: Activation,
     /// Whether embeddings are multiplied by the root of their width.
     pub(super) scaled_embeddings: bool,
+    /// How heads are rotated.
+    pub(super) turning: Turning,
+    /// Whether gate and up come out of one product though queries, keys and values do not.
+    pub(super) packed_gate: bool,
+    /// What is multiplied by a number.
+    pub(super) scales: Scales,
+    /// The field that names the nonlinearity, where that is read.
+    pub(super) activation_field: Option<&'static str>,
+    /// The share of a head that is rotated where the file is silent.
+    pub(super) rotary_share: f64,
+    /// The field of the probability of dropping what is added to the stream, and its habit.
+    pub(super) residual_dropout: Option<(&'static str, bool)>,
+    /// Whether the output layer has a bias.
+    pub(super) output_bias: bool,
+    /// Rows of a table of positions before that of the first token.
+    pub(super) position_offset: u64,
     /// Whether positions are a learned table.
     pub(super) learned_positions: bool,
     /// How positions enter where they are not a learned table.
@@ -122,6 +140,8 @@ pub(super) struct Family {
     pub(super) latent: bool,
     /// Whether each head has a learned sink.
     pub(super) sinks: bool,
+    /// How experts are gated.
+    pub(super) gating: Gating,
     /// Whether the shared expert has a gate.
     pub(super) shared_gate: bool,
     /// How router scores become weights where the file is silent.
@@ -134,9 +154,11 @@ pub(super) struct Family {
     pub(super) vocabulary: u64,
 }
 
+const NO_SCALES: Scales = Scales { branches: false, logits: false, queries: false };
+
 const LLAMA: Family = Family {
-    model_types: &["llama", "smollm", "tinyllama", "yi", "Yi", "granite"],
-    gguf: &["llama", "granite"],
+    model_types: &["llama", "smollm", "tinyllama", "yi", "Yi"],
+    gguf: &["llama"],
     tied: false,
     norm: Norm::Rms,
     norms: NormPlacement::Before,
@@ -145,6 +167,14 @@ const LLAMA: Family = Family {
     gated: true,
     activation: Activation::Silu,
     scaled_embeddings: false,
+    turning: Turning::Each,
+    packed_gate: false,
+    scales: NO_SCALES,
+    activation_field: None,
+    rotary_share: 1.0,
+    residual_dropout: None,
+    output_bias: false,
+    position_offset: 0,
     learned_positions: false,
     rotary: Positions::Rotary,
     rotation: Rotation::Complex,
@@ -156,11 +186,52 @@ const LLAMA: Family = Family {
     soft_caps: false,
     latent: false,
     sinks: false,
+    gating: Gating::Plain,
     shared_gate: false,
     scoring: Scoring::Renormalised,
     router_bias: false,
     heads: (0, 0, 0),
     vocabulary: 0,
+};
+
+const NEOX: Family = Family {
+    model_types: &["gpt_neox"],
+    gguf: &[],
+    norm: Norm::Layer,
+    norms: NormPlacement::Apart,
+    biases: Biases::All,
+    gated: false,
+    activation: Activation::Gelu,
+    activation_field: Some("hidden_act"),
+    rotary_share: 0.25,
+    turning: Turning::Parts,
+    residual_dropout: Some(("hidden_dropout", false)),
+    packing: Packing::ByHead,
+    ..LLAMA
+};
+
+const COHERE: Family = Family {
+    model_types: &["cohere"],
+    gguf: &[],
+    tied: true,
+    norm: Norm::WideLayer,
+    norms: NormPlacement::Shared,
+    turning: Turning::Wide,
+    scales: Scales { branches: false, logits: true, queries: false },
+    activation_field: Some("hidden_act"),
+    ..LLAMA
+};
+
+const GLM: Family = Family {
+    model_types: &["glm"],
+    gguf: &[],
+    biases: Biases::Inputs,
+    packed_gate: true,
+    rotary_share: 0.5,
+    turning: Turning::Turns,
+    activation_field: Some("hidden_act"),
+    heads: (0, 0, 128),
+    ..LLAMA
 };
 
 const QWEN2: Family = Family {
@@ -213,6 +284,104 @@ const DEEPSEEK_V2: Family = Family {
 /// Every family, by difference from one before it.
 const TABLE: &[Family] = &[
     LLAMA,
+    Family {
+        model_types: &["granite"],
+        gguf: &["granite"],
+        scaled_embeddings: true,
+        scales: Scales { branches: true, logits: true, queries: false },
+        ..LLAMA
+    },
+    NEOX,
+    Family {
+        model_types: &["phi"],
+        norms: NormPlacement::Shared,
+        activation: Activation::GeluWritten,
+        rotary_share: 0.5,
+        turning: Turning::KeptParts,
+        residual_dropout: Some(("resid_pdrop", false)),
+        packing: Packing::Apart,
+        output_bias: true,
+        ..NEOX
+    },
+    Family {
+        model_types: &["stablelm"],
+        gguf: &[],
+        norm: Norm::Layer,
+        norms: NormPlacement::BeforeKept,
+        biases: Biases::Asked("use_qkv_bias"),
+        activation_field: Some("hidden_act"),
+        rotary_share: 0.25,
+        turning: Turning::KeptParts,
+        residual_dropout: Some(("hidden_dropout", false)),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["opt"],
+        gguf: &[],
+        tied: true,
+        norm: Norm::Layer,
+        biases: Biases::All,
+        gated: false,
+        activation: Activation::Relu,
+        activation_field: Some("activation_function"),
+        residual_dropout: Some(("dropout", true)),
+        scales: Scales { branches: false, logits: false, queries: true },
+        learned_positions: true,
+        position_offset: 2,
+        wide_softmax: true,
+        ..LLAMA
+    },
+    Family {
+        model_types: &["olmo"],
+        gguf: &[],
+        norm: Norm::PlainWide,
+        rotary: Positions::RotaryWide,
+        activation_field: Some("hidden_act"),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["arcee"],
+        gguf: &[],
+        gated: false,
+        activation: Activation::ReluSquared,
+        activation_field: Some("hidden_act"),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["seed_oss"],
+        gguf: &[],
+        biases: Biases::Inputs,
+        residual_dropout: Some(("residual_dropout", true)),
+        activation_field: Some("hidden_act"),
+        heads: (0, 0, 128),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["exaone4"],
+        gguf: &[],
+        norms: NormPlacement::After,
+        query_key_norm: Some(QueryKeyNorm::Head),
+        rotary: Positions::RotaryNear,
+        window: WindowRule::AllButLast { group: 4, window: 4096 },
+        activation_field: Some("hidden_act"),
+        ..LLAMA
+    },
+    Family {
+        model_types: &["ministral"],
+        gguf: &[],
+        window: WindowRule::Everywhere(Some(4096)),
+        activation_field: Some("hidden_act"),
+        ..LLAMA
+    },
+    COHERE,
+    Family {
+        model_types: &["cohere2"],
+        rotary: Positions::RotaryNear,
+        window: WindowRule::AllButLast { group: 4, window: 4096 },
+        ..COHERE
+    },
+    GLM,
+    Family { model_types: &["glm4"], norms: NormPlacement::Sandwich, ..GLM },
     Family {
         model_types: &["mistral"],
         gguf: &[],
@@ -268,6 +437,9 @@ const TABLE: &[Family] = &[
         window: WindowRule::AllButLast { group: 2, window: 128 },
         mixture: Mixture::Everywhere,
         sinks: true,
+        gating: Gating::Clamped,
+        rotary: Positions::RotaryHalves,
+        wide_softmax: false,
         router_bias: true,
         heads: (0, 0, 64),
         ..LLAMA
@@ -401,6 +573,8 @@ pub(super) struct Parts {
     pub(super) tied: bool,
     /// Whether logits are capped.
     pub(super) logit_soft_cap: bool,
+    /// The nonlinearity of feed-forward networks.
+    pub(super) activation: Activation,
     /// Where elements are dropped in training.
     pub(super) dropout: Dropout,
     /// The type of the weights.
@@ -411,8 +585,7 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Puts the decoder together; `position` is where a complaint about its total size points.
-    pub(super) fn assemble(mut self, position: Position) -> Result<Architecture, HeaderError> {
-        self.attach_small_parts();
+    pub(super) fn assemble(self, position: Position) -> Result<Architecture, HeaderError> {
         let parameters = self.parameters();
         if parameters > u128::from(MAX_PARAMETERS) {
             return Err(HeaderError::Field {
@@ -430,10 +603,11 @@ impl Parts {
             context: self.context,
             positions: self.positions,
             tied_embeddings: self.tied,
-            output_bias: false,
+            output_bias: self.family.output_bias,
             logit_soft_cap: self.logit_soft_cap,
             norm: self.family.norm,
-            activation: self.family.activation,
+            activation: self.activation,
+            scales: self.family.scales,
             scaled_embeddings: self.family.scaled_embeddings,
             dropout: self.dropout,
             layers,
@@ -454,21 +628,6 @@ impl Parts {
             _ => FeedForward::Dense(self.dense.clone()),
         };
         Layer { attention, feed_forward, norms: self.family.norms }
-    }
-
-    /// Parameters too few to be operators of their own, so that totals are still exact.
-    fn attach_small_parts(&mut self) {
-        let layers = self.sparse.len() as u64;
-        let heads = match &self.attention {
-            Attention::Grouped(grouped) => grouped.heads,
-            Attention::Latent(latent) => latent.heads,
-        };
-        let mut attach = |name: &str, parameters: u64| {
-            if parameters > 0 {
-                self.attached.push(Attached { name: name.to_owned(), parameters });
-            }
-        };
-        attach("attention sinks", if self.family.sinks { layers * heads } else { 0 });
     }
 
     /// At least as many parameters as there are, norms aside.

@@ -17,12 +17,12 @@ impl Operator {
                 vec![Parameter::dense(rows * width, true)]
             }
             Self::Norm {
-                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms,
+                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms | Norm::LayerScale | Norm::WideLayer,
                 width,
             } => {
                 vec![Parameter::dense(*width, false)]
             }
-            Self::Norm { kind: Norm::Plain, .. } => Vec::new(),
+            Self::Norm { kind: Norm::Plain | Norm::PlainWide, .. } => Vec::new(),
             Self::Norm { kind: Norm::Layer | Norm::Group(_) | Norm::Batch, width } => {
                 vec![Parameter::dense(*width, false); 2]
             }
@@ -34,7 +34,6 @@ impl Operator {
                 let experts = |one: Parameter| vec![one; usize::try_from(*count).unwrap_or(0)];
                 linear.parameters().into_iter().flat_map(experts).collect()
             }
-            Self::Route { count, bias: true, .. } => vec![Parameter::dense(*count, false)],
             Self::Idle(parameters) => {
                 parameters.iter().map(|elements| Parameter::dense(*elements, true)).collect()
             }
@@ -43,10 +42,13 @@ impl Operator {
             }
             Self::LearnedPositions { rows, width } => vec![Parameter::dense(rows * width, false)],
             Self::MultiheadAttention(attention) => attention.parameters(),
+            Self::Sinks { heads } => vec![Parameter::dense(*heads, false)],
             // What computes with what it reads.
             #[rustfmt::skip]
-            Self::Route { bias: false, .. } | Self::RotaryTable | Self::Mask | Self::PaddingMask
-            | Self::Dispatch | Self::Combine | Self::Heads | Self::Rotary | Self::Attention(_) |
+            Self::RotaryTable | Self::Mask | Self::PaddingMask
+            | Self::Dispatch | Self::Combine | Self::Heads | Self::Rotary | Self::HalvesRotary |
+            Self::WideningRotary | Self::Widen | Self::Alike | Self::NearMask | Self::TokenMean |
+            Self::HalfRotaryTable | Self::ClampedGate | Self::Attention(_) | Self::Route { .. } |
             Self::Activation(_) | Self::Multiply | Self::Add | Self::Scale | Self::Last |
             Self::Dropout | Self::Concatenate | Self::Split | Self::Copy | Self::MaxPool |
             Self::Mean | Self::Resample | Self::Slices | Self::Gate | Self::Cached |
@@ -80,13 +82,17 @@ impl Operator {
             | Self::PartialRotary { .. }
             | Self::PairRotary
             | Self::ComplexRotary
+            | Self::HalvesRotary
+            | Self::WideningRotary
             | Self::InterleavedRotary => 3.0 * elements,
+            Self::ClampedGate => 6.0 * elements,
             Self::Activation(_)
             | Self::Gate
             | Self::SoftCap
             | Self::RotaryTable
             | Self::AxisTable
             | Self::WideRotaryTable
+            | Self::HalfRotaryTable
             | Self::Waves => 4.0 * elements,
             Self::Multiply
             | Self::Add
@@ -97,6 +103,7 @@ impl Operator {
             | Self::FixedPositions { .. }
             | Self::Resample
             | Self::Mean
+            | Self::TokenMean
             | Self::MaxPool
             | Self::Combine
             | Self::AddInPlace
@@ -117,7 +124,7 @@ impl Operator {
             Self::Counting { .. } | Self::Indices | Self::Lookup { .. } | Self::SharedEmbedding
             | Self::FixedTable { .. } | Self::DistanceBias(_) | Self::NoBias | Self::AsWeights |
             Self::Recall | Self::Copy | Self::Transpose | Self::LearnedTokens { .. } |
-            Self::Slice | Self::Idle(_) | Self::Cached | Self::JoinHeads | Self::FillHeads |
+            Self::Widen | Self::Alike | Self::NearMask | Self::Sinks { .. } | Self::Slice | Self::Idle(_) | Self::Cached | Self::JoinHeads | Self::FillHeads |
             Self::Pad => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)

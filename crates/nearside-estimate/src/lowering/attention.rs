@@ -56,7 +56,10 @@ impl Lowering<'_> {
             values = self.repeated(attention, rows * attention.value_dim, values);
         }
         match kernel {
-            AttentionKernel::Eager => self.eager(attention, [query, key, values], value),
+            AttentionKernel::Eager => {
+                let sinks = inputs.get(3).copied();
+                self.eager(attention, [query, key, values], sinks, value)
+            }
             kernel => self.fused(kernel, node, attention, [query, key, values]),
         }
     }
@@ -211,7 +214,7 @@ impl Lowering<'_> {
             .fold(Op::new("attention"), |op, input| op.read(*input, Flow::Fresh).save(*input));
         let op = match (kernel, self.mask(attention)) {
             (AttentionKernel::Masked, Some(flags)) => {
-                let elements = self.tape.of(flags).elements;
+                let elements = attention.sequences * attention.queries * attention.keys;
                 let numbers = self.mask_numbers(flags, elements, dtype);
                 op.read(numbers, Flow::Stop).save(numbers)
             }
@@ -262,6 +265,32 @@ impl Lowering<'_> {
         self.run_op(op.make(elements, result))
     }
 
+    /// Weights beside that of a learned score per head, which is left out again; the largest score
+    /// is taken off first; and the variable that holds what is left of them
+    /// (`eager_attention_forward` of gpt-oss).
+    fn sunk_weights(
+        &mut self,
+        attention: &AttentionShape,
+        scores: TensorId,
+        sinks: TensorId,
+    ) -> (TensorId, Option<TensorId>) {
+        let Tensor { elements, dtype, .. } = self.tape.of(scores);
+        let rows = attention.rows() * attention.heads;
+        let all = elements + rows;
+        let sunk = Op::new("sinks").read(scores, Flow::Pass).read(sinks, Flow::Sum);
+        let sunk = self.run_op(sunk.make(all, dtype));
+        let most = Op::new("sinks").read(sunk, Flow::Fresh).save_output(1);
+        let most = most.backward_temporary(dtype.bytes(all));
+        let most = self.run_all(most.make(rows, dtype).make(rows, Dtype::I64));
+        let less = Op::new("sinks").read(sunk, Flow::Pass).read(most[0], Flow::SumOfProduct);
+        let less = self.run_op(less.make(all, dtype));
+        let softmax = Op::new("softmax").read(less, Flow::Fresh).save_output(0);
+        let softmax = self.run_op(softmax.backward_spike(dtype.bytes(all)).make(all, dtype));
+        let storage = self.tape.of(softmax).storage;
+        let seen = Op::new("sinks").read(softmax, Flow::Fresh).make_in(storage, elements, dtype);
+        (self.run_op(seen), Some(less))
+    }
+
     /// A view whose gradient has to be copied into one stretch of memory.
     fn gathered(&mut self, input: TensorId) -> TensorId {
         let tensor = self.tape.of(input);
@@ -275,6 +304,7 @@ impl Lowering<'_> {
         &mut self,
         attention: &AttentionShape,
         inputs: [TensorId; 3],
+        sinks: Option<TensorId>,
         value: Value,
     ) -> TensorId {
         let scores = attention.scores();
@@ -300,8 +330,13 @@ impl Lowering<'_> {
             let op = Op::new("mask").read(masked, Flow::Pass).read(mask, Flow::Stop);
             masked = self.run_op(op.make(scores, dtype));
         }
-        let softmax = self.softmax(attention, masked);
-        let mut weights = self.cast(softmax, dtype);
+        let (mut weights, variable) = match sinks {
+            Some(sinks) => self.sunk_weights(attention, masked, sinks),
+            None => {
+                let softmax = self.softmax(attention, masked);
+                (self.cast(softmax, dtype), None)
+            }
+        };
         self.tape.hold(&[masked]);
         if attention.dropout {
             weights = self.dropout(weights);
@@ -313,6 +348,7 @@ impl Lowering<'_> {
         let mixed = if attention.sequences > 1 { self.gathered(mixed) } else { mixed };
         let copy = self.copy(mixed);
         self.tape.hold(&[key, values]);
+        self.tape.hold(&variable.into_iter().collect::<Vec<_>>());
         self.returned_late.push(weights);
         copy
     }

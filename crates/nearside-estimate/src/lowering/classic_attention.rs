@@ -53,6 +53,30 @@ impl Lowering<'_> {
         }
     }
 
+    /// Which keys are near each query: flags, or numbers to add for every sequence where the scores
+    /// are in memory (`create_bidirectional_sliding_window_mask`).
+    pub(super) fn near_mask(&mut self, value: Value) -> TensorId {
+        let all = value.elements();
+        let pairs = match self.recipe.attention {
+            AttentionKernel::Masked => all,
+            _ => all / self.graph.batch.max(1),
+        };
+        let op = |name, elements: u64, dtype| Op::new(name).make(elements, dtype);
+        let distance = self.run_op(op("distance", pairs, Dtype::I64));
+        let absolute =
+            self.run_op(op("distance", pairs, Dtype::I64).read(distance, Flow::Stop));
+        let near = self.run_op(op("mask", pairs, Dtype::Bool).read(absolute, Flow::Stop));
+        let both = self.run_op(op("mask", pairs, Dtype::Bool).read(near, Flow::Stop));
+        let flags = self.run_op(op("mask", pairs, Dtype::Bool).read(both, Flow::Stop));
+        match self.recipe.attention {
+            AttentionKernel::Eager => {
+                let numbers = op("mask", all, self.numbers.stream).read(flags, Flow::Stop);
+                self.run_op(numbers)
+            }
+            _ => flags,
+        }
+    }
+
     pub(super) fn classic_attention(
         &mut self,
         node: &Node,
@@ -145,7 +169,8 @@ impl Lowering<'_> {
     ) -> (Option<TensorId>, Option<TensorId>) {
         let Extras { bias, mask } = extras;
         let Some((bias, order)) = bias else {
-            return (mask.map(|mask| self.as_numbers(mask, dtype)), None);
+            let all = shape.sequences * shape.queries * shape.keys;
+            return (mask.map(|mask| self.as_numbers(mask, dtype, all)), None);
         };
         let all = shape.scores();
         let masked = self.masked_bias(shape, bias, mask);
@@ -180,12 +205,12 @@ impl Lowering<'_> {
     }
 
     /// A mask as numbers to add.
-    fn as_numbers(&mut self, mask: TensorId, dtype: Dtype) -> TensorId {
+    fn as_numbers(&mut self, mask: TensorId, dtype: Dtype, elements: u64) -> TensorId {
         let tensor = self.tape.of(mask);
         match tensor.dtype {
             Dtype::Bool => {
                 let op = Op::new("mask").read(mask, Flow::Stop);
-                self.run_op(op.make(tensor.elements, dtype))
+                self.run_op(op.make(elements, dtype))
             }
             _ => self.cast(mask, dtype),
         }
@@ -214,6 +239,9 @@ impl Lowering<'_> {
         let mut biased = self.run_op(scaled);
         if let Some((bias, _)) = extras.bias {
             biased = self.sum(&[biased, bias], Value { rows: 1, width: scores });
+        }
+        if let Some(mask) = extras.mask {
+            biased = self.sum(&[biased, mask], Value { rows: 1, width: scores });
         }
         if shape.sight != Sight::All {
             biased = self.causal(shape, biased);

@@ -2,7 +2,7 @@
 //! product for each projection of all experts (`grouped_mm_experts_forward` in transformers). How
 //! many tokens an expert gets changes no size.
 
-use nearside_architecture::{Dtype, Linear, Node, Scoring, Value};
+use nearside_architecture::{Dtype, Linear, Node, Operator, Scoring, Value};
 use nearside_units::Bytes;
 
 use super::{Lowering, Op, Trained};
@@ -20,13 +20,15 @@ pub(super) struct Routing {
     counted: [TensorId; 2],
     /// Where each expert's tokens end.
     offsets: TensorId,
+    /// The biases of a projection, once for every copy.
+    biases: Option<TensorId>,
 }
 
 impl Lowering<'_> {
     /// Scores become weights and numbers of the chosen experts.
     pub(super) fn route(&mut self, node: &Node, scoring: Scoring, scores: TensorId) {
-        for parameter in node.parameters() {
-            self.weight(parameter.elements, self.numbers.parameters);
+        if let Operator::Route { count, bias: true, .. } = &node.operator {
+            self.buffer(*count, Dtype::F32);
         }
         let choice = self.graph.output(node).elements();
         let narrow = self.tape.of(scores).dtype;
@@ -79,6 +81,7 @@ impl Lowering<'_> {
         let dtype = self.tape.of(scores).dtype;
         let [best, chosen] = self.best(scores, choice);
         let softmax = Op::new("route").read(best, Flow::Fresh).save_output(0);
+        let softmax = softmax.backward_spike(dtype.bytes(choice));
         [self.run_op(softmax.make(choice, dtype)), chosen]
     }
 
@@ -152,6 +155,7 @@ impl Lowering<'_> {
             weights,
             counted: [floats, counted],
             offsets,
+            biases: None,
         });
         for (output, tensor) in node.outputs.iter().zip([copies, weights]) {
             self.tensors[output.0] = Some(tensor);
@@ -193,6 +197,7 @@ impl Lowering<'_> {
             let first = [numbers, order, routing.copies, routing.weights];
             let then = [floats, counted, routing.offsets, outputs, restored, inverse];
             self.tape.hold(&first);
+            self.tape.hold(&routing.biases.into_iter().collect::<Vec<_>>());
             self.tape.hold(&then);
         }
         self.tape.hold(&[sum]);
@@ -228,17 +233,62 @@ impl Lowering<'_> {
         let op = self.saved_for(self.saved_for(op, input, weight), weight, input);
         let op = op.kernel(Kernel::Matrix, self.graph.flops(node));
         let op = if value.rows < Self::experts(node) { op.reads_part() } else { op };
-        let op = match linear.bias {
-            true => op.read(self.weight(biases, self.numbers.parameters), Flow::Sum),
-            false => op,
-        };
+        let bias = linear.bias.then(|| self.expert_bias(biases, value));
         let dtype = self.tape.of(input).dtype;
-        self.run_op(op.make(value.elements(), dtype))
+        let product = self.run_op(op.make(value.elements(), dtype));
+        let Some(bias) = bias else { return product };
+        let tensor = self.tape.of(product);
+        let sum = Op::new("expert bias").read(bias, Flow::Pass).read(product, Flow::Pass);
+        self.run_op(sum.make_in(tensor.storage, tensor.elements, tensor.dtype))
+    }
+
+    /// The bias of its expert is copied for every token, to be added in place.
+    fn expert_bias(&mut self, biases: u64, value: Value) -> TensorId {
+        let weight = self.weight(biases, self.numbers.parameters);
+        let dtype = self.tape.of(weight).dtype;
+        let op = Op::new("expert bias").read(weight, Flow::Fresh).reads_part();
+        let op = match &self.routing {
+            Some(routing) => {
+                let [numbers, _] = routing.sorted;
+                op.read(numbers, Flow::Stop).save(numbers)
+            }
+            None => op,
+        };
+        // The gradient is summed up into zeros that are made first.
+        let op = op.backward_temporary(dtype.bytes(biases));
+        let copied = self.run_op(op.make(value.elements(), dtype));
+        let earlier = self.routing.as_mut().and_then(|routing| routing.biases.replace(copied));
+        self.tape.hold(&earlier.into_iter().collect::<Vec<_>>());
+        copied
+    }
+
+    /// `(up + 1) gate sigmoid(1.702 gate)` of every other column, clamped (`GptOssExperts._apply_gate`).
+    pub(super) fn clamped_gate(&mut self, both: TensorId, value: Value) -> TensorId {
+        let tensor = self.tape.of(both);
+        let (elements, dtype) = (value.elements(), tensor.dtype);
+        let cut = || Op::new("slice").read(both, Flow::Fresh);
+        let [gate, up] =
+            [(); 2].map(|()| self.run_op(cut().make_in(tensor.storage, elements, dtype)));
+        let flags = Dtype::Bool.bytes(elements);
+        let clamp = |part, flags: &[Bytes]| {
+            let op = Op::new("clamp").read(part, Flow::Fresh).save(part).make(elements, dtype);
+            flags.iter().fold(op, |op, flags| op.backward_temporary(*flags))
+        };
+        let gate = self.run_op(clamp(gate, &[flags]));
+        let up = self.run_op(clamp(up, &[flags, flags]));
+        let scaled = self.scaled(gate, value);
+        let sigmoid = self.logistic(scaled, value);
+        let gated = self.product(&[gate, sigmoid], value);
+        let more = Op::new("add").read(up, Flow::Pass).make(elements, dtype);
+        let more = self.run_op(more);
+        let product = self.product(&[more, gated], value);
+        self.tape.hold(&[gate, up, gated, both]);
+        product
     }
 
     fn experts(node: &Node) -> u64 {
         match &node.operator {
-            nearside_architecture::Operator::ExpertLinear { count, .. } => *count,
+            Operator::ExpertLinear { count, .. } => *count,
             _ => 1,
         }
     }

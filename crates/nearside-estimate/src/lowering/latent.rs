@@ -44,19 +44,47 @@ impl Lowering<'_> {
     /// `cat(even * cos - odd * sin, odd * cos + even * sin)` (`apply_rotary_pos_emb_interleave` of
     /// DeepSeek V3).
     pub(super) fn interleaved_rotary(&mut self, inputs: &[TensorId], value: Value) -> TensorId {
-        let [input, cosines, sines] = [inputs[0], inputs[1], inputs[2]];
+        let input = inputs[0];
         let (half, tensor) = (value.elements() / 2, self.tape.of(input));
         let cut = || {
             Op::new("slice").read(input, Flow::Fresh).make_in(tensor.storage, half, tensor.dtype)
         };
-        let [even, odd] = [(); 2].map(|()| self.run_op(cut()));
+        let parts = [(); 2].map(|()| self.run_op(cut()));
+        self.crossed(parts, [inputs[1], inputs[2]], value)
+    }
+
+    /// The same of both halves of every head, which are views of one split (`_apply_rotary_emb` of
+    /// gpt-oss).
+    pub(super) fn halves_rotary(&mut self, inputs: &[TensorId], value: Value) -> TensorId {
+        let input = inputs[0];
+        let (half, tensor) = (value.elements() / 2, self.tape.of(input));
+        let split = Op::new("split").read(input, Flow::Fresh);
+        let split = split.make_in(tensor.storage, half, tensor.dtype);
+        let halves = self.run_all(split.make_in(tensor.storage, half, tensor.dtype));
+        let turned = self.crossed([halves[0], halves[1]], [inputs[1], inputs[2]], value);
+        self.heads_first.push(turned);
+        turned
+    }
+
+    /// `cat(one * cos - other * sin, other * cos + one * sin)`.
+    fn crossed(
+        &mut self,
+        [even, odd]: [TensorId; 2],
+        [cosines, sines]: [TensorId; 2],
+        value: Value,
+    ) -> TensorId {
+        let (half, tensor) = (value.elements() / 2, self.tape.of(even));
         let mut turned = [even; 2];
-        for (turned, [one, other]) in turned.iter_mut().zip([[even, odd], [odd, even]]) {
+        // A difference's gradient is turned around for what is taken off.
+        let flows = [Flow::Fresh, Flow::Pass];
+        for ((turned, [one, other]), flow) in
+            turned.iter_mut().zip([[even, odd], [odd, even]]).zip(flows)
+        {
             let products = [(one, cosines), (other, sines)].map(|(part, table)| {
                 let op = Op::new("rotary").read(part, Flow::Fresh).read(table, Flow::Stop);
                 self.run_op(op.save(table).make(half, tensor.dtype))
             });
-            let op = products.iter().fold(Op::new("rotary"), |op, one| op.read(*one, Flow::Pass));
+            let op = Op::new("rotary").read(products[0], Flow::Pass).read(products[1], flow);
             *turned = self.run_op(op.make(half, tensor.dtype));
         }
         let op = turned.iter().fold(Op::new("rotary"), |op, part| op.read(*part, Flow::Pass));

@@ -23,8 +23,15 @@ impl Lowering<'_> {
             (Norm::Rms, [scale]) => self.root_mean_square(*scale, input, value),
             (Norm::RmsOffset, [scale]) => self.offset_root_mean_square(*scale, input, value),
             (Norm::RmsWide, [scale]) => self.wide_root_mean_square(*scale, input, value),
+            (Norm::WideLayer, [scale]) => self.wide_layer_norm(*scale, input, value),
             (Norm::NarrowRms, [scale]) => self.narrow_root_mean_square(*scale, input, value),
             (Norm::MixedRms, [scale]) => self.mixed_root_mean_square(*scale, input, value),
+            (Norm::PlainWide, _) => {
+                let narrow = self.tape.of(input).dtype;
+                let wide = self.cast(input, Dtype::F32);
+                let normed = self.kernel_norm(&parameters, wide, value, value.rows);
+                self.cast(normed, narrow)
+            }
             (Norm::Batch, _) => self.batch_norm(&parameters, input, value),
             (Norm::Group(groups), _) => {
                 self.kernel_norm(&parameters, input, value, self.graph.batch * groups)
@@ -123,6 +130,47 @@ impl Lowering<'_> {
         narrowed
     }
 
+    /// `narrow(wide(scale) * (wide(x) - mean) / sqrt(variance + eps))`, the difference twice
+    /// (`CohereLayerNorm.forward`).
+    fn wide_layer_norm(&mut self, scale: TensorId, input: TensorId, value: Value) -> TensorId {
+        let (elements, rows) = (value.elements(), value.rows);
+        let narrow = self.tape.of(input).dtype;
+        let wide = self.cast(input, Dtype::F32);
+        let mean = Op::new("norm mean").read(wide, Flow::Fresh).make(rows, Dtype::F32);
+        let mean = self.run_op(mean);
+        let less = |lowering: &mut Self| {
+            let op = Op::new("norm").read(wide, Flow::Pass).read(mean, Flow::SumOfProduct);
+            lowering.run_op(op.make(elements, Dtype::F32))
+        };
+        let first = less(self);
+        let full = Dtype::F32.bytes(elements);
+        let square = Op::new("norm square").read(first, Flow::Fresh).save(first);
+        let square = square.backward_temporary(full).backward_temporary(full);
+        let square = self.run_op(square.make(elements, Dtype::F32));
+        let variance = Op::new("norm mean").read(square, Flow::Fresh).make(rows, Dtype::F32);
+        let variance = self.run_op(variance);
+        let second = less(self);
+        let root = self.root_of_rows(variance, rows);
+        let normed = Op::new("norm").read(root, Flow::SumOfProduct).read(second, Flow::Fresh);
+        let normed = self.run_op(normed.save(root).save(second).make(elements, Dtype::F32));
+        self.tape.hold(&[wide]);
+        let scale = self.cast(scale, Dtype::F32);
+        let scaled = self.times_scale(scale, normed, value);
+        let narrowed = self.cast(scaled, narrow);
+        self.tape.hold(&[scaled, mean, variance]);
+        narrowed
+    }
+
+    /// `1 / sqrt(x + eps)` per row.
+    fn root_of_rows(&mut self, mean: TensorId, rows: u64) -> TensorId {
+        let shifted = Op::new("norm mean").read(mean, Flow::Pass).make(rows, Dtype::F32);
+        let shifted = self.run_op(shifted);
+        let small = Dtype::F32.bytes(rows);
+        let root = Op::new("norm root").read(shifted, Flow::Fresh).save_output(0);
+        let root = root.backward_temporary(small).backward_temporary(small);
+        self.run_op(root.make(rows, Dtype::F32))
+    }
+
     fn times_scale(&mut self, scale: TensorId, input: TensorId, value: Value) -> TensorId {
         let dtype = self.wider(input, scale);
         let scaled = Op::new("norm scale").read(input, Flow::Fresh);
@@ -142,13 +190,7 @@ impl Lowering<'_> {
         let square = self.run_op(square);
         let mean = Op::new("norm mean").read(square, Flow::Fresh).make(rows, Dtype::F32);
         let mean = self.run_op(mean);
-        let shifted = Op::new("norm mean").read(mean, Flow::Pass).make(rows, Dtype::F32);
-        let shifted = self.run_op(shifted);
-        let root = Op::new("norm root").read(shifted, Flow::Fresh).save_output(0);
-        let small = Dtype::F32.bytes(rows);
-        let root = root.backward_temporary(small).backward_temporary(small);
-        let root = root.make(rows, Dtype::F32);
-        let root = self.run_op(root);
+        let root = self.root_of_rows(mean, rows);
         let normed = Op::new("norm").read(root, Flow::SumOfProduct).read(wide, Flow::Fresh);
         let normed = self.run_op(normed.save(root).save(wide).make(elements, Dtype::F32));
         (normed, mean)

@@ -76,6 +76,16 @@ impl Lowering<'_> {
                 let op = Op::new("activation").read(input, Flow::Fresh).save(input);
                 self.run_op(op.make(elements, dtype))
             }
+            Activation::ReluSquared => {
+                let op = Op::new("relu").read(input, Flow::Fresh).save_output(0);
+                let relu = self.run_op(op.make(elements, dtype));
+                let square = Op::new("square").read(relu, Flow::Fresh).save(relu);
+                let bytes = dtype.bytes(elements);
+                let square = square.backward_temporary(bytes).backward_temporary(bytes);
+                let square = self.run_op(square.make(elements, dtype));
+                self.tape.hold(&[relu]);
+                square
+            }
             Activation::GeluWritten => self.written_gelu(input, value),
             Activation::Tanh => {
                 let op = Op::new("tanh").read(input, Flow::Fresh).save_output(0);

@@ -1,6 +1,6 @@
 //! Where a token stands: tables of sines and cosines, learned tables, rotation.
 
-use nearside_architecture::{Dtype, Node, Value};
+use nearside_architecture::{Dtype, Node, Operator, Value};
 
 use super::{Lowering, Op};
 use crate::tape::{Category, Flow, Origin, Tensor, TensorId};
@@ -25,7 +25,9 @@ impl Lowering<'_> {
     /// (`LlamaRotaryEmbedding.forward` in transformers).
     pub(super) fn rotary_table(&mut self, node: &Node, dtype: Dtype) {
         let table = self.graph.output(node);
-        let Value { rows: tokens, width } = table;
+        let half = node.operator == Operator::HalfRotaryTable;
+        let tokens = table.rows;
+        let width = if half { 2 * table.width } else { table.width };
         for _ in 0..2 {
             self.buffer(width / 2, Dtype::F32);
         }
@@ -36,7 +38,10 @@ impl Lowering<'_> {
         let positions = self.count_positions();
         let floats = self.run_op(wide("positions", &[positions], tokens));
         let angles = self.run_op(wide("angles", &[floats], tokens * width / 2));
-        let doubled = self.run_op(wide("angles", &[angles], table.elements()));
+        let doubled = match half {
+            true => angles,
+            false => self.run_op(wide("angles", &[angles], table.elements())),
+        };
         let mut scaled = Vec::new();
         for _ in 0..2 {
             let raw = self.run_op(wide("angles", &[doubled], table.elements()));
@@ -105,7 +110,33 @@ impl Lowering<'_> {
         let turning = self.wider(input, cosines);
         let straight = Op::new("rotary").read(input, Flow::Fresh).read(cosines, Flow::Stop);
         let straight = self.run_op(straight.save(cosines).make(elements, turning));
-        let storage = self.tape.of(input).storage;
+        let turned = self.half_turned(input, elements);
+        let crossed = Op::new("rotary").read(turned, Flow::Fresh).read(sines, Flow::Stop);
+        let crossed = self.run_op(crossed.save(sines).make(elements, turning));
+        let sum = Op::new("rotary").read(straight, Flow::Pass).read(crossed, Flow::Pass);
+        let sum = self.run_op(sum.make(elements, turning));
+        self.cast(sum, dtype)
+    }
+
+    /// The same in 32 bits: the value is widened once for either product (`apply_rotary_pos_emb` of
+    /// ModernBERT).
+    pub(super) fn widening_rotary(&mut self, inputs: &[TensorId], value: Value) -> TensorId {
+        let elements = value.elements();
+        let [input, cosines, sines] = [inputs[0], inputs[1], inputs[2]];
+        let wide = self.cast(input, Dtype::F32);
+        let straight = Op::new("rotary").read(wide, Flow::Fresh).read(cosines, Flow::Stop);
+        let straight = self.run_op(straight.save(cosines).make(elements, Dtype::F32));
+        let wide = self.cast(input, Dtype::F32);
+        let turned = self.half_turned(wide, elements);
+        let crossed = Op::new("rotary").read(turned, Flow::Fresh).read(sines, Flow::Stop);
+        let crossed = self.run_op(crossed.save(sines).make(elements, Dtype::F32));
+        let sum = Op::new("rotary").read(straight, Flow::Pass).read(crossed, Flow::Pass);
+        self.run_op(sum.make(elements, Dtype::F32))
+    }
+
+    /// `cat(-x2, x1)` for the halves of every head.
+    fn half_turned(&mut self, input: TensorId, elements: u64) -> TensorId {
+        let Tensor { dtype, storage, .. } = self.tape.of(input);
         let half = |input| {
             Op::new("rotary half").read(input, Flow::Fresh).make_in(storage, elements / 2, dtype)
         };
@@ -113,12 +144,7 @@ impl Lowering<'_> {
         let negative = Op::new("rotary").read(second, Flow::Fresh).make(elements / 2, dtype);
         let negative = self.run_op(negative);
         let turned = Op::new("rotary").read(negative, Flow::Pass).read(first, Flow::Pass);
-        let turned = self.run_op(turned.make(elements, dtype));
-        let crossed = Op::new("rotary").read(turned, Flow::Fresh).read(sines, Flow::Stop);
-        let crossed = self.run_op(crossed.save(sines).make(elements, turning));
-        let sum = Op::new("rotary").read(straight, Flow::Pass).read(crossed, Flow::Pass);
-        let sum = self.run_op(sum.make(elements, turning));
-        self.cast(sum, dtype)
+        self.run_op(turned.make(elements, dtype))
     }
 
     /// The first elements of every head rotated, the others beside them: views are cut, and one

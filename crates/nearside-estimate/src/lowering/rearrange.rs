@@ -83,6 +83,24 @@ impl Lowering<'_> {
         self.run_op(op.make(value.elements(), dtype).make(value.elements(), Dtype::I64))
     }
 
+    /// The mean of the tokens of each sequence that are not padding: those are multiplied by one and
+    /// summed up, and their number divides (`ModernBertForSequenceClassification`).
+    pub(super) fn token_mean(&mut self, input: TensorId, value: Value) -> TensorId {
+        let tensor = self.tape.of(input);
+        let rows = tensor.elements / value.width.max(1);
+        let flags = self.run_op(Op::new("mean").make(rows, Dtype::Bool));
+        let kept = Op::new("mean").read(input, Flow::Fresh).read(flags, Flow::Stop).save(flags);
+        let kept = self.run_op(kept.make(tensor.elements, tensor.dtype));
+        let sum = Op::new("mean").read(kept, Flow::Pass).make(value.elements(), tensor.dtype);
+        let sum = self.run_op(sum);
+        let count = Op::new("mean").read(flags, Flow::Stop).make(value.rows, Dtype::I64);
+        let count = self.run_op(count);
+        let mean = Op::new("mean").read(sum, Flow::Fresh).read(count, Flow::Stop).save(count);
+        let mean = self.run_op(mean.make(value.elements(), tensor.dtype));
+        self.tape.hold(&[flags]);
+        mean
+    }
+
     /// The mean of all places.
     pub(super) fn mean(&mut self, input: TensorId, value: Value) -> TensorId {
         let dtype = self.tape.of(input).dtype;

@@ -78,6 +78,7 @@ impl Keys<'_> {
             experts,
             tied: self.tied(),
             logit_soft_cap: self.capped("final_logit_softcapping"),
+            activation: self.family.activation,
             dropout: self.family.dropouts(),
             dtype: self.dtype(),
             attached: Vec::new(),
@@ -123,7 +124,9 @@ impl Keys<'_> {
             soft_cap: self.capped("attn_logit_softcapping"),
             packing: self.family.packing,
             rotary_dim: self.rotary_dim(head_dim)?,
+            turning: self.family.turning,
             wide_softmax: self.family.wide_softmax,
+            sinks: self.family.sinks,
         })
     }
 
@@ -228,6 +231,7 @@ impl Keys<'_> {
             shared_gate: self.family.shared_gate && shared.is_some(),
             shared,
             router_bias,
+            gating: self.family.gating,
             scoring: self.family.scoring,
         }))
     }
