@@ -19,6 +19,7 @@ mod speech;
 mod text_to_text;
 mod unet;
 mod vae;
+mod window_transformer;
 
 use nearside_units::Flops;
 

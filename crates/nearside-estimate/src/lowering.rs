@@ -32,6 +32,7 @@ mod op;
 mod pointwise;
 mod position;
 mod rearrange;
+mod window;
 
 use std::collections::VecDeque;
 
@@ -79,6 +80,7 @@ pub fn lower(graph: &Graph, recipe: &Recipe, trained: Trained) -> Tape {
         repeated: VecDeque::new(),
         casts: Vec::new(),
         returned_late: Vec::new(),
+        function_variables: Vec::new(),
     };
     lowering.run();
     lowering.tape
@@ -147,6 +149,8 @@ struct Lowering<'graph> {
     casts: Vec<(TensorId, TensorId)>,
     /// What an attention returned besides its output: the caller holds it until the block ends.
     returned_late: Vec<TensorId>,
+    /// Variables of a function that its graph writes in several operators, until it returns.
+    function_variables: Vec<TensorId>,
 }
 
 impl Lowering<'_> {
@@ -306,6 +310,11 @@ impl Lowering<'_> {
             Operator::FixedTable { .. } => self.fixed_table(node, value),
             Operator::DistanceBias(bias) => self.distance_bias(*bias, value),
             Operator::NoBias => self.no_bias(value),
+            Operator::WindowBias(bias) => self.window_bias(*bias),
+            Operator::Return => {
+                let variables = std::mem::take(&mut self.function_variables);
+                return self.tape.hold(&variables);
+            }
             Operator::Recall => self.recalled(value),
             Operator::Waves => self.waves(node, value),
             Operator::AxisTable => return self.axis_table(node),
@@ -385,6 +394,11 @@ impl Lowering<'_> {
                 self.sum(&[inputs[0], learned], value)
             }
             Operator::MultiheadAttention(attention) => self.multihead(attention, inputs[0]),
+            Operator::WindowAttention(attention) => {
+                self.window_attention(attention, inputs[0], inputs[1])
+            }
+            Operator::Windows | Operator::Roll => self.resampled(inputs[0], value),
+            Operator::MergePlaces => self.merged_places(inputs[0], value),
             Operator::Shift => self.shifted(inputs[0], value),
             Operator::Slice => self.last_rows(inputs[0], value),
             Operator::FixedPositions { rows } => self.fixed_positions(*rows, inputs[0], value),
@@ -395,7 +409,8 @@ impl Lowering<'_> {
             | Operator::WideRotaryTable | Operator::Heads | Operator::Split | Operator::Slices |
             Operator::Route { .. } | Operator::Dispatch | Operator::ClassicAttention(_) |
             Operator::Counting { .. } | Operator::Indices | Operator::FixedTable { .. } |
-            Operator::DistanceBias(_) | Operator::NoBias | Operator::Recall |
+            Operator::DistanceBias(_) | Operator::NoBias | Operator::Recall | Operator::WindowBias(_) |
+            Operator::Return |
             Operator::PaddingMask | Operator::Waves | Operator::AxisTable | Operator::Idle(_) |
             Operator::Mask => inputs[0],
         }

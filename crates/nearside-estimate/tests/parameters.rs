@@ -84,7 +84,9 @@ fn image_classifiers_have_exactly_the_published_number_of_parameters() {
         let architecture = model.architecture().expect("a readable config");
         let classifier = matches!(
             architecture,
-            Architecture::Convolutional(_) | Architecture::ImageTransformer(_)
+            Architecture::Convolutional(_)
+                | Architecture::ImageTransformer(_)
+                | Architecture::WindowTransformer(_)
         );
         let (true, Some(published)) = (classifier, model.published_parameters) else { continue };
         let graph = architecture.graph(Shape::images(1, None)).expect("a graph");

@@ -18,6 +18,7 @@ mod json;
 pub mod pipeline;
 pub mod safetensors;
 mod vision;
+mod window_transformer;
 
 pub use crate::error::Position;
 pub use family::{

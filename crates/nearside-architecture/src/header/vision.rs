@@ -33,6 +33,8 @@ const FAMILIES: &[&str] = &[
     "efficientnet_v2",
     "vit",
     "deit",
+    "swin",
+    "swinv2",
 ];
 
 /// Reads an image classifier; `None` where the family is none, or says something that is not built.
@@ -54,6 +56,10 @@ pub(super) fn parse(fields: &Object<'_>) -> Result<Option<Architecture>, HeaderE
         "mobilenet_v3" => vision.mobilenet_v3()?,
         "efficientnet" => vision.efficientnet()?,
         "efficientnet_v2" => vision.efficientnet_v2()?,
+        "swin" | "swinv2" => {
+            let model = vision.window_transformer()?;
+            return Ok(model.map(Architecture::WindowTransformer));
+        }
         _ => {
             let model = vision.image_transformer()?;
             return Ok(model.map(Architecture::ImageTransformer));
