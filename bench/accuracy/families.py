@@ -13,6 +13,7 @@ from typing import Callable
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch.utils._python_dispatch import _disable_current_modes
 
 from transformers.initialization import no_init_weights
 
@@ -217,8 +218,19 @@ def images(settings, channels=3):
                        dtype=getattr(torch, settings.dtype), device=device())
 
 
+def with_numbers(function):
+    """The same function on tensors that have bytes: RegNet works out its widths on tensors."""
+    def computed(*args, **kwargs):
+        with _disable_current_modes(), torch.device("cpu"):
+            return function(*args, **kwargs)
+    return computed
+
+
 def torchvision_model(settings):
     import torchvision.models as zoo
+    from torchvision.models.regnet import BlockParams
+    if settings.model.startswith("regnet"):
+        BlockParams.from_init_params = with_numbers(BlockParams.from_init_params)
     torch.set_default_dtype(getattr(torch, settings.dtype))
     with torch.device(device()), no_init_weights():
         model = zoo.get_model(settings.model, weights=None)

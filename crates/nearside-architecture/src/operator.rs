@@ -189,6 +189,13 @@ pub enum Operator {
     Roll,
     /// Four neighbouring places side by side.
     MergePlaces,
+    /// Channels of two halves by turns.
+    Shuffle,
+    /// Weighs every channel by its length over the image against the others'.
+    Response {
+        /// Channels.
+        width: u64,
+    },
     /// A function that is written in several operators returns: its variables are let go.
     Return,
     /// Attention of a value to itself with its projections, queries, keys and values in one
@@ -538,7 +545,11 @@ impl Operator {
     pub const fn is_module(&self) -> bool {
         matches!(
             self,
-            Self::Linear(_) | Self::ExpertLinear { .. } | Self::Norm { .. } | Self::Convolution(_)
+            Self::Linear(_)
+                | Self::ExpertLinear { .. }
+                | Self::Norm { .. }
+                | Self::Convolution(_)
+                | Self::Response { .. }
         )
     }
 }

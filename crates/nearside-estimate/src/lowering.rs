@@ -397,7 +397,10 @@ impl Lowering<'_> {
             Operator::WindowAttention(attention) => {
                 self.window_attention(attention, inputs[0], inputs[1])
             }
-            Operator::Windows | Operator::Roll => self.resampled(inputs[0], value),
+            Operator::Windows | Operator::Roll | Operator::Shuffle => {
+                self.resampled(inputs[0], value)
+            }
+            Operator::Response { width } => self.response(*width, inputs[0], value),
             Operator::MergePlaces => self.merged_places(inputs[0], value),
             Operator::Shift => self.shifted(inputs[0], value),
             Operator::Slice => self.last_rows(inputs[0], value),

@@ -2,8 +2,8 @@
 
 use super::{Builder, Graph, Loss, Shape, ValueId};
 use crate::{
-    AttentionShape, Convolution, Likeness, Neighbours, Norm, NormOrder, Operator, Projection, Sight,
-    WindowAttention, WindowBias, WindowBiasForm, WindowTransformer,
+    AttentionShape, Convolution, Likeness, Neighbours, Norm, NormOrder, Operator, Projection,
+    Sight, WindowAttention, WindowBias, WindowBiasForm, WindowTransformer,
 };
 
 /// Channels inside the network that reads distances.

@@ -6,6 +6,7 @@
 
 pub mod config;
 mod diffusion;
+mod earlier;
 mod encoder;
 mod encoder_decoder;
 mod family;

@@ -29,6 +29,7 @@ impl Operator {
             Self::Convolution(convolution) => convolution.parameters(),
             Self::DistanceBias(bias) => vec![Parameter::dense(bias.buckets * bias.heads, true)],
             Self::LearnedScale { width } => vec![Parameter::dense(*width, false)],
+            Self::Response { width } => vec![Parameter::dense(*width, false); 2],
             Self::Linear(linear) => linear.parameters(),
             Self::ExpertLinear { count, linear } => {
                 let experts = |one: Parameter| vec![one; usize::try_from(*count).unwrap_or(0)];
@@ -59,7 +60,7 @@ impl Operator {
             Self::StochasticDepth(_) | Self::Transpose | Self::Pad | Self::Waves | Self::Shift |
             Self::Slice | Self::FixedPositions { .. } | Self::AxisTable | Self::PairRotary |
             Self::AveragePool | Self::Windows | Self::Roll |
-            Self::MergePlaces | Self::Return => Vec::new(),
+            Self::MergePlaces | Self::Return | Self::Shuffle => Vec::new(),
         }
     }
 
@@ -79,7 +80,7 @@ impl Operator {
             Self::Attention(attention) => attention.operations(),
             Self::WindowAttention(attention) => attention.shape.operations(),
             Self::ClassicAttention(attention) => attention.shape.operations(),
-            Self::Norm { .. } => 5.0 * elements,
+            Self::Norm { .. } | Self::Response { .. } => 5.0 * elements,
             Self::Rotary
             | Self::PartialRotary { .. }
             | Self::PairRotary
@@ -123,7 +124,7 @@ impl Operator {
             Self::Recall | Self::Copy | Self::Transpose | Self::LearnedTokens { .. } |
             Self::Slice | Self::Idle(_) | Self::Cached | Self::JoinHeads | Self::FillHeads |
             Self::Pad | Self::WindowBias(_) | Self::Windows | Self::Roll |
-            Self::MergePlaces | Self::Return => 0.0,
+            Self::MergePlaces | Self::Return | Self::Shuffle => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
     }

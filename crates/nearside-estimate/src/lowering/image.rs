@@ -1,7 +1,7 @@
 //! What image models do besides: sums and nonlinearities written over their input, channels with
 //! learned scales, whole images dropped, places in another order.
 
-use nearside_architecture::{Library, Value};
+use nearside_architecture::{Dtype, Library, Value};
 
 use super::{Lowering, Op};
 use crate::tape::{Flow, TensorId};
@@ -91,5 +91,38 @@ impl Lowering<'_> {
         }
         parts.push(input);
         self.concatenated(&parts, value)
+    }
+
+    /// The roots of sums of squares of so many groups of elements (`linalg.vector_norm`), which
+    /// autocast has in 32 bits.
+    pub(super) fn length(&mut self, input: TensorId, [groups, elements]: [u64; 2]) -> TensorId {
+        let dtype = if self.numbers.autocast { Dtype::F32 } else { self.tape.of(input).dtype };
+        let op = Op::new("length").read(input, Flow::Fresh).save(input).save_output(0);
+        let op = op.backward_temporary(dtype.bytes(elements));
+        let op = op.backward_temporary(Dtype::Bool.bytes(groups));
+        self.run_op(op.make(groups, dtype))
+    }
+
+    /// `scale (x n) + offset + x`, where `n` is the length of a channel over the image by the mean
+    /// of all channels' lengths (`ConvNextV2GRN.forward` in transformers).
+    pub(super) fn response(&mut self, width: u64, input: TensorId, value: Value) -> TensorId {
+        let parameters = self.numbers.parameters;
+        let [scale, offset] = [(); 2].map(|()| self.weight(width, parameters));
+        let batch = self.graph.batch;
+        let lengths = Value { rows: batch, width };
+        let length = self.length(input, [lengths.elements(), value.elements()]);
+        let dtype = self.tape.of(length).dtype;
+        let mean = Op::new("mean").read(length, Flow::Fresh).make(batch, dtype);
+        let mean = self.run_op(mean);
+        let shifted = self.run_op(Op::new("add").read(mean, Flow::Pass).make(batch, dtype));
+        let op = Op::new("divide").read(shifted, Flow::SumOfProduct).read(length, Flow::Fresh);
+        let op = op.save(length).save(shifted);
+        let shares = self.run_op(op.make(lengths.elements(), dtype));
+        let weighed = self.product(&[input, shares], value);
+        let scaled = self.product(&[scale, weighed], value);
+        let moved = self.sum(&[scaled, offset], value);
+        let output = self.sum(&[moved, input], value);
+        self.tape.hold(&[length, shares]);
+        output
     }
 }

@@ -43,8 +43,8 @@ impl Lowering<'_> {
     /// Two layers that read how far apart places are.
     fn distance_network(&mut self, bias: WindowBias, inner: u64, read: TensorId) -> TensorId {
         let (rows, parameters) = (bias.distances(), self.numbers.parameters);
-        let [first, offset, second] =
-            [2 * inner, inner, inner * bias.heads].map(|elements| self.weight(elements, parameters));
+        let [first, offset, second] = [2 * inner, inner, inner * bias.heads]
+            .map(|elements| self.weight(elements, parameters));
         let [offset, first] = [offset, first].map(|weight| self.in_product(weight));
         let read = match self.numbers.autocast {
             true => self.cast(read, self.numbers.products),
@@ -52,7 +52,8 @@ impl Lowering<'_> {
         };
         let dtype = self.tape.of(read).dtype;
         let op = Op::new("linear").read(read, Flow::Stop).read(first, Flow::Fresh);
-        let op = op.read(offset, Flow::Sum).save(read).kernel(Kernel::Matrix, flops(rows, 2, inner));
+        let op =
+            op.read(offset, Flow::Sum).save(read).kernel(Kernel::Matrix, flops(rows, 2, inner));
         let inside = self.run_op(op.make(rows * inner, dtype));
         let storage = self.tape.of(inside).storage;
         let op = Op::new("relu").read(inside, Flow::Fresh).save_output(0);
@@ -164,14 +165,11 @@ impl Lowering<'_> {
     fn normalised(&mut self, input: TensorId, shape: &AttentionShape) -> TensorId {
         let rows = shape.rows() * shape.heads;
         let elements = rows * shape.key_dim;
-        // Autocast takes norms in 32 bits.
+        // Autocast has norms in 32 bits, from what is there.
         let dtype = if self.numbers.autocast { Dtype::F32 } else { self.tape.of(input).dtype };
         let whole = dtype.bytes(elements);
-        let read = self.cast(input, dtype);
         let flags = Dtype::Bool.bytes(rows);
-        let op = Op::new("length").read(read, Flow::Fresh).save(read).save_output(0);
-        let op = op.backward_temporary(whole).backward_temporary(flags);
-        let length = self.run_op(op.make(rows, dtype));
+        let length = self.length(input, [rows, elements]);
         let op = Op::new("clamp").read(length, Flow::Fresh).save(length);
         let clamped = self.run_op(op.backward_temporary(flags).make(rows, dtype));
         let storage = self.tape.of(clamped).storage;
