@@ -24,6 +24,7 @@ CATALOG = HERE.parent.parent / "crates/nearside-catalog/data/models.json"
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 ATTENTION = {"eager": "eager", "masked": "sdpa", "fused": "nearside"}
 TRAINED = ("full", "lora", "qlora")
+VISION_TOWERS = {"clip_vision_model": "CLIPVisionModel", "siglip_vision_model": "SiglipVisionModel", "dinov2": "Dinov2Model"}
 ENCODERS = ("bert", "roberta", "distilbert")
 LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "encoder_layers",
               "decoder_layers", "num_single_layers")
@@ -71,7 +72,9 @@ def build(settings):
         return encoder_decoder(settings, config)
     if kind == "clip_text_model":
         return clip_text(settings, config)
-    if kind in ("vit", "swin"):
+    if kind in VISION_TOWERS:
+        return vision_tower(settings, config)
+    if kind in ("vit", "deit", "swin", "convnextv2", "beit"):
         return vision_transformer(settings, config)
     return decoder(settings, config)
 
@@ -203,6 +206,17 @@ def clip_text(settings, config):
     return Program(model, [tokens], run, lambda: run().float().square().mean())
 
 
+def vision_tower(settings, config):
+    """An encoder of images without classes; its pooled output is scored."""
+    import transformers
+    made = transformers_config(config, settings)
+    model = checkpoint(transformers_model(
+        getattr(transformers, VISION_TOWERS[config["model_type"]]), made, settings), settings)
+    pixels = images(settings)
+    run = lambda: model(pixel_values=pixels).pooler_output
+    return Program(model, [pixels], run, lambda: run().float().square().mean())
+
+
 def vision_transformer(settings, config):
     from transformers import AutoModelForImageClassification
     made = transformers_config({"num_labels": 1000, **config}, settings)
@@ -269,7 +283,9 @@ def unet_inputs(settings, config):
                      timestep=torch.empty(batch, dtype=torch.long),
                      encoder_hidden_states=torch.empty(batch, settings.sequence or 77, config.cross_attention_dim))
     if config.addition_embed_type == "text_time":
-        arguments["added_cond_kwargs"] = dict(text_embeds=torch.empty(batch, 1280), time_ids=torch.empty(batch, 6))
+        # Six numbers of sizes and crops; the refiner has five.
+        sizes = (config.projection_class_embeddings_input_dim - 1280) // config.addition_time_embed_dim
+        arguments["added_cond_kwargs"] = dict(text_embeds=torch.empty(batch, 1280), time_ids=torch.empty(batch, sizes))
     return arguments
 
 

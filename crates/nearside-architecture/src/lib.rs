@@ -35,7 +35,7 @@ pub use dtype::Dtype;
 pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
-pub use image_transformer::ImageTransformer;
+pub use image_transformer::{ImageHead, ImagePositions, ImageTransformer};
 pub use operator::{
     Activation, AttentionShape, ClassicAttention, Convolution, DistanceBias, Likeness, Linear,
     Neighbours, Operator, Parameter, Projection, Sight, Softmax, WindowAttention, WindowBias,

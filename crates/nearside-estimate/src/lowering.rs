@@ -390,8 +390,7 @@ impl Lowering<'_> {
                 self.learned_tokens(*count, *width, inputs[0], value)
             }
             Operator::LearnedPositions { rows, width } => {
-                let learned = self.weight(rows * width, self.numbers.parameters);
-                self.sum(&[inputs[0], learned], value)
+                self.learned_positions([*rows, *width], inputs[0], value)
             }
             Operator::MultiheadAttention(attention) => self.multihead(attention, inputs[0]),
             Operator::WindowAttention(attention) => {

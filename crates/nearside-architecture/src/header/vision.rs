@@ -41,6 +41,8 @@ const FAMILIES: &[&str] = &[
     "efficientnet_v2",
     "vit",
     "deit",
+    "clip_vision_model",
+    "dinov2",
     "swin",
     "swinv2",
 ];
@@ -171,6 +173,7 @@ impl Vision<'_> {
             ("silu" | "swish", Library::Transformers) => Some(Activation::Silu),
             ("relu6", Library::Torchvision) => Some(Activation::Relu6InPlace),
             ("relu6", Library::Transformers) => Some(Activation::Relu6),
+            ("quick_gelu", _) => Some(Activation::QuickGelu),
             ("gelu", _) => Some(Activation::Gelu),
             ("gelu_pytorch_tanh", _) => Some(Activation::GeluTanh),
             _ => None,

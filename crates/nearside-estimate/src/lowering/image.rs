@@ -125,4 +125,32 @@ impl Lowering<'_> {
         self.tape.hold(&[length, shares]);
         output
     }
+
+    /// Adds learned rows. For images of another size all but the first are interpolated in 32 bits,
+    /// as an image (`interpolate_pos_encoding` in transformers).
+    pub(super) fn learned_positions(
+        &mut self,
+        [rows, width]: [u64; 2],
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
+        let learned = self.weight(rows * width, self.numbers.parameters);
+        let tokens = value.rows / self.graph.batch.max(1);
+        if tokens == rows {
+            return self.sum(&[input, learned], value);
+        }
+        let tensor = self.tape.of(learned);
+        let cut = |elements| {
+            let op = Op::new("slice").read(learned, Flow::Fresh);
+            op.make_in(tensor.storage, elements, tensor.dtype)
+        };
+        let first = self.run_op(cut(width));
+        let others = self.run_op(cut(rows.saturating_sub(1) * width));
+        let wide = self.cast(others, Dtype::F32);
+        let places = Value { rows: tokens.saturating_sub(1), width };
+        let resized = self.resampled(wide, places);
+        let resized = self.cast(resized, tensor.dtype);
+        let positions = self.concatenated(&[first, resized], Value { rows: tokens, width });
+        self.sum(&[input, positions], value)
+    }
 }
