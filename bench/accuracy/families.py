@@ -24,7 +24,7 @@ CATALOG = HERE.parent.parent / "crates/nearside-catalog/data/models.json"
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 ATTENTION = {"eager": "eager", "masked": "sdpa", "fused": "nearside"}
 TRAINED = ("full", "lora", "qlora")
-VISION_TOWERS = {"clip_vision_model": "CLIPVisionModel", "siglip_vision_model": "SiglipVisionModel", "dinov2": "Dinov2Model"}
+VISION_TOWERS = {"clip_vision_model": "CLIPVisionModel", "dinov2": "Dinov2Model"}
 ENCODERS = ("bert", "roberta", "distilbert")
 LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "encoder_layers",
               "decoder_layers", "num_single_layers")

@@ -459,8 +459,8 @@ impl Lowering<'_> {
     /// Weights that this pass does not use; no gradient reaches them.
     fn idle(&mut self, parameters: &[u64]) {
         let dtype = match self.training() {
-            true => self.numbers.products,
-            false => self.numbers.parameters,
+            true if !self.numbers.autocast => self.numbers.products,
+            _ => self.numbers.parameters,
         };
         for elements in parameters {
             self.leaf(*elements, dtype, false);

@@ -170,6 +170,14 @@ impl Building<'_> {
         normed
     }
 
+    /// In the type of the queries, which their norm may have widened.
+    fn as_queries(&mut self, mixed: ValueId) -> ValueId {
+        match self.model.head_norms {
+            true => self.builder.same(Operator::AsWeights, &[mixed]),
+            false => mixed,
+        }
+    }
+
     /// The image looks at itself.
     fn alone(&mut self, input: ValueId) -> ValueId {
         let inputs = self.by_heads(input);
@@ -178,6 +186,8 @@ impl Building<'_> {
         let heads = [self.model.heads, self.model.head_dim];
         let shape = modulated::attention(batch, rows / batch.max(1), heads);
         let mixed = builder.push(Operator::Attention(shape), &inputs, rows, self.width);
+        let mixed = self.as_queries(mixed);
+        let builder = &mut self.builder;
         let output = builder.linear(mixed, self.width, true, Projection::AttentionOutput);
         builder.hold(&inputs);
         output
@@ -198,6 +208,8 @@ impl Building<'_> {
         let shape = modulated::attention(batch, all / batch.max(1), heads);
         let mixed = builder.push(Operator::Attention(shape), &joined, all, self.width);
         let mixed = builder.same(Operator::Copy, &[mixed]);
+        let mixed = self.as_queries(mixed);
+        let builder = &mut self.builder;
         let [image_part, text_part] =
             rows.map(|rows| builder.push(Operator::Slice, &[mixed], rows, self.width));
         let role = Projection::AttentionOutput;
