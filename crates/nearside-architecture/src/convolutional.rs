@@ -180,14 +180,14 @@ pub enum Step {
     /// The mean of neighbouring places.
     AveragePool(Pooling),
     /// Several rows of steps that read the same, their results side by side.
-    Branches(Vec<Vec<Step>>),
+    Branches(Vec<Vec<Self>>),
     /// Half of the channels, and the other half after these steps, side by side.
-    Halves(Vec<Step>),
+    Halves(Vec<Self>),
     /// Channels of two halves by turns.
     Shuffle,
     /// Rows of steps, each of which reads the input and all results before it side by side; all of
     /// them side by side in the end (DenseNet, arXiv 1608.06993).
-    Dense(Vec<Vec<Step>>),
+    Dense(Vec<Vec<Self>>),
     /// Some elements are dropped in training.
     Dropout,
 }

@@ -336,6 +336,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_as_it_is_written_comes_before_one_without_punctuation() {
+        let catalog = Catalog::builtin().unwrap();
+        for name in ["regnet_y_1_6gf", "regnet_y_16gf", "regnet_x_3_2gf", "regnet_x_32gf"] {
+            assert_eq!(&*catalog.model(name).unwrap().name, name);
+        }
+    }
+
+    #[test]
     fn a_wrong_name_suggests_the_right_one() {
         let catalog = catalog();
         for (wrong, right) in [("rtx-409", "rtx-4090"), ("h100 sxn", "h100-sxm"), ("l40x", "l40s")]

@@ -382,25 +382,14 @@ impl Lowering<'_> {
             },
             Operator::AsWeights => self.cast(inputs[0], self.numbers.parameters),
             Operator::AddInPlace => self.sum_in_place(inputs),
-            Operator::StochasticDepth(library) => self.stochastic_depth(*library, inputs[0], value),
             Operator::Transpose => self.transposed(inputs[0]),
             Operator::Pad => self.resampled(inputs[0], value),
-            Operator::AveragePool => self.average(inputs[0], value),
-            Operator::LearnedTokens { count, width } => {
-                self.learned_tokens(*count, *width, inputs[0], value)
-            }
-            Operator::LearnedPositions { rows, width } => {
-                self.learned_positions([*rows, *width], inputs[0], value)
-            }
             Operator::MultiheadAttention(attention) => self.multihead(attention, inputs[0]),
-            Operator::WindowAttention(attention) => {
-                self.window_attention(attention, inputs[0], inputs[1])
-            }
-            Operator::Windows | Operator::Roll | Operator::Shuffle => {
-                self.resampled(inputs[0], value)
-            }
-            Operator::Response { width } => self.response(*width, inputs[0], value),
-            Operator::MergePlaces => self.merged_places(inputs[0], value),
+            #[rustfmt::skip]
+            Operator::WindowAttention(_) | Operator::Windows | Operator::Roll |
+            Operator::Shuffle | Operator::Response { .. } | Operator::MergePlaces |
+            Operator::StochasticDepth(_) | Operator::AveragePool | Operator::LearnedTokens { .. }
+            | Operator::LearnedPositions { .. } => self.of_images(&node.operator, inputs, value),
             Operator::Shift => self.shifted(inputs[0], value),
             Operator::Slice => self.last_rows(inputs[0], value),
             Operator::FixedPositions { rows } => self.fixed_positions(*rows, inputs[0], value),

@@ -51,7 +51,7 @@ fn denoisers_have_the_published_number_of_parameters() {
         assert_eq!(graph.parameter_count(), published, "{}", model.name);
         counted += 1;
     }
-    assert_eq!(counted, 4, "pipelines of the catalog");
+    assert_eq!(counted, 8, "pipelines of the catalog");
 }
 
 #[test]

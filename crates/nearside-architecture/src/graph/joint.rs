@@ -32,8 +32,7 @@ pub(super) fn graph(model: &JointTransformer, shape: Shape) -> Graph {
     for index in 0..model.layers {
         building.builder.enter_block(Some(usize::try_from(index).unwrap_or(usize::MAX)));
         let before = streams;
-        let last = index + 1 == model.layers;
-        streams = building.block(before, last, model.dual.contains(&index));
+        streams = building.block(before, index);
         building.builder.enter_block(None);
         building.builder.hold(&before.values());
     }
@@ -79,8 +78,10 @@ struct Building<'a> {
 }
 
 impl Building<'_> {
-    fn block(&mut self, streams: Streams, last: bool, dual: bool) -> Streams {
+    fn block(&mut self, streams: Streams, index: u64) -> Streams {
         let Some(text) = streams.text else { return streams };
+        let last = index + 1 == self.model.layers;
+        let dual = self.model.dual.contains(&index);
         let image = self.lane(streams.image, [0, 1], if dual { 9 } else { 6 });
         let text = match last {
             true => {

@@ -20,15 +20,13 @@ impl WindowTransformer {
             Building { builder, model: self, batch: shape.batch, side: places, index: 0, heads: 1 };
         let mut stream = building.stem();
         let stages = self.stages.len();
-        let blocks: u64 = self.stages.iter().map(|[depth, _]| depth).sum();
         for (number, [depth, heads]) in self.stages.iter().enumerate() {
             let entered = stream;
             building.heads = *heads;
             for layer in 0..*depth {
                 building.builder.enter_block(usize::try_from(building.index).ok());
                 let input = stream;
-                let last = building.index + 1 == blocks;
-                stream = building.block(stream, layer % 2 == 1, last);
+                stream = building.block(stream, layer);
                 building.builder.hold(&[input]);
                 building.index += 1;
             }
@@ -79,10 +77,12 @@ impl Building<'_> {
         self.builder.same(Operator::Norm { kind: Norm::Layer, width }, &[input])
     }
 
-    fn block(&mut self, stream: ValueId, moved: bool, last: bool) -> ValueId {
-        let seen = self.branch(stream, last, |building, input| building.attention(input, moved));
+    /// Every other block of a stage moves the windows.
+    fn block(&mut self, stream: ValueId, layer: u64) -> ValueId {
+        let moved = layer % 2 == 1;
+        let seen = self.branch(stream, |building, input| building.attention(input, moved));
         let stream = self.builder.same(Operator::Add, &[stream, seen]);
-        let thought = self.branch(stream, last, Self::feed_forward);
+        let thought = self.branch(stream, Self::feed_forward);
         self.builder.same(Operator::Add, &[stream, thought])
     }
 
@@ -90,10 +90,11 @@ impl Building<'_> {
     fn branch(
         &mut self,
         stream: ValueId,
-        last: bool,
         inside: impl FnOnce(&mut Self, ValueId) -> ValueId,
     ) -> ValueId {
         let before = self.model.order == NormOrder::Before;
+        let blocks: u64 = self.model.stages.iter().map(|[depth, _]| depth).sum();
+        let last = self.index + 1 == blocks;
         let input = if before { self.norm(stream) } else { stream };
         let mut output = inside(self, input);
         self.builder.hold(&[input]);

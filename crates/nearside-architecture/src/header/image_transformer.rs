@@ -57,7 +57,7 @@ impl Vision<'_> {
             _ => number("intermediate_size", MAX_INTERMEDIATE, usual)?,
         };
         // A gated network keeps two thirds of the width, as a multiple of eight.
-        let intermediate = if gated { (inner * 2 / 3 + 7) / 8 * 8 } else { inner };
+        let intermediate = if gated { (inner * 2 / 3).next_multiple_of(8) } else { inner };
         Ok(Some(ImageTransformer {
             patch_bias: !clip,
             positions: match self.family.as_str() {

@@ -65,3 +65,40 @@ impl Vision<'_> {
         Ok(depths.into_iter().zip(heads).map(|(depth, heads)| [depth, heads]).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::header::config;
+    use crate::{Architecture, Neighbours, Operator, Shape};
+
+    fn parsed(more: &str) -> Architecture {
+        let text = format!("{{\"model_type\": \"swin\", \"num_labels\": 1000{more}}}");
+        config::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn every_other_block_moves_its_windows_where_there_are_several() {
+        let model = parsed(", \"library\": \"torchvision\"");
+        let graph = model.graph(Shape::images(1, None)).unwrap();
+        let moved: Vec<_> = graph
+            .nodes
+            .iter()
+            .filter_map(|node| match &node.operator {
+                Operator::WindowAttention(attention) => Some(attention.neighbours),
+                _ => None,
+            })
+            .collect();
+        let [all, some] = [Neighbours::All, Neighbours::Some];
+        assert_eq!(moved, [all, some, all, some, all, some, all, some, all, some, all, all]);
+        // torchvision's own count.
+        assert_eq!(graph.parameter_count(), 28_288_354);
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused() {
+        let refused = |more| matches!(parsed(more), Architecture::Other { .. });
+        assert!(refused(""), "transformers' Swin");
+        assert!(refused(", \"library\": \"torchvision\", \"mlp_ratio\": 3.5"));
+        assert!(refused(", \"library\": \"torchvision\", \"hidden_dropout_prob\": 0.1"));
+    }
+}

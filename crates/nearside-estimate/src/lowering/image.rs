@@ -1,12 +1,38 @@
 //! What image models do besides: sums and nonlinearities written over their input, channels with
 //! learned scales, whole images dropped, places in another order.
 
-use nearside_architecture::{Dtype, Library, Value};
+use nearside_architecture::{Dtype, Library, Operator, Value};
 
 use super::{Lowering, Op};
 use crate::tape::{Flow, TensorId};
 
 impl Lowering<'_> {
+    /// Operators that only models of images have.
+    pub(super) fn of_images(
+        &mut self,
+        operator: &Operator,
+        inputs: &[TensorId],
+        value: Value,
+    ) -> TensorId {
+        match operator {
+            Operator::WindowAttention(attention) => {
+                self.window_attention(attention, inputs[0], inputs[1])
+            }
+            Operator::Response { width } => self.response(*width, inputs[0], value),
+            Operator::MergePlaces => self.merged_places(inputs[0], value),
+            Operator::StochasticDepth(library) => self.stochastic_depth(*library, inputs[0], value),
+            Operator::AveragePool => self.average(inputs[0], value),
+            Operator::LearnedTokens { count, width } => {
+                self.learned_tokens(*count, *width, inputs[0], value)
+            }
+            Operator::LearnedPositions { rows, width } => {
+                self.learned_positions([*rows, *width], inputs[0], value)
+            }
+            // Places or channels in another order: a copy whose gradient is copied back.
+            _ => self.resampled(inputs[0], value),
+        }
+    }
+
     /// A sum written over its first operand, whose type it keeps.
     pub(super) fn sum_in_place(&mut self, inputs: &[TensorId]) -> TensorId {
         let [one, other] = [inputs[0], inputs[1]];
