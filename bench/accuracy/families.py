@@ -13,6 +13,7 @@ from typing import Callable
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch.utils._python_dispatch import _disable_current_modes
 
 from transformers.initialization import no_init_weights
 
@@ -26,6 +27,7 @@ TRAINED = ("full", "lora", "qlora")
 ENCODERS = ("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "electra", "albert", "mpnet", "modernbert",
             "deberta-v2")
 TEXT_TO_TEXT = ("t5", "mt5", "umt5", "bart", "mbart", "pegasus", "marian")
+VISION_TOWERS = {"clip_vision_model": "CLIPVisionModel", "dinov2": "Dinov2Model"}
 LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "encoder_layers",
               "decoder_layers", "num_single_layers")
 
@@ -72,7 +74,9 @@ def build(settings):
         return encoder_decoder(settings, config)
     if kind == "clip_text_model":
         return clip_text(settings, config)
-    if kind in ("vit", "swin"):
+    if kind in VISION_TOWERS:
+        return vision_tower(settings, config)
+    if kind in ("vit", "deit", "swin", "convnextv2", "beit"):
         return vision_transformer(settings, config)
     return decoder(settings, config)
 
@@ -204,6 +208,17 @@ def clip_text(settings, config):
     return Program(model, [tokens], run, lambda: run().float().square().mean())
 
 
+def vision_tower(settings, config):
+    """An encoder of images without classes; its pooled output is scored."""
+    import transformers
+    made = transformers_config(config, settings)
+    model = checkpoint(transformers_model(
+        getattr(transformers, VISION_TOWERS[config["model_type"]]), made, settings), settings)
+    pixels = images(settings)
+    run = lambda: model(pixel_values=pixels).pooler_output
+    return Program(model, [pixels], run, lambda: run().float().square().mean())
+
+
 def vision_transformer(settings, config):
     from transformers import AutoModelForImageClassification
     made = transformers_config({"num_labels": 1000, **config}, settings)
@@ -219,8 +234,19 @@ def images(settings, channels=3):
                        dtype=getattr(torch, settings.dtype), device=device())
 
 
+def with_numbers(function):
+    """The same function on tensors that have bytes: RegNet works out its widths on tensors."""
+    def computed(*args, **kwargs):
+        with _disable_current_modes(), torch.device("cpu"):
+            return function(*args, **kwargs)
+    return computed
+
+
 def torchvision_model(settings):
     import torchvision.models as zoo
+    from torchvision.models.regnet import BlockParams
+    if settings.model.startswith("regnet"):
+        BlockParams.from_init_params = with_numbers(BlockParams.from_init_params)
     torch.set_default_dtype(getattr(torch, settings.dtype))
     with torch.device(device()), no_init_weights():
         model = zoo.get_model(settings.model, weights=None)
@@ -259,7 +285,9 @@ def unet_inputs(settings, config):
                      timestep=torch.empty(batch, dtype=torch.long),
                      encoder_hidden_states=torch.empty(batch, settings.sequence or 77, config.cross_attention_dim))
     if config.addition_embed_type == "text_time":
-        arguments["added_cond_kwargs"] = dict(text_embeds=torch.empty(batch, 1280), time_ids=torch.empty(batch, 6))
+        # Six numbers of sizes and crops; the refiner has five.
+        sizes = (config.projection_class_embeddings_input_dim - 1280) // config.addition_time_embed_dim
+        arguments["added_cond_kwargs"] = dict(text_embeds=torch.empty(batch, 1280), time_ids=torch.empty(batch, sizes))
     return arguments
 
 

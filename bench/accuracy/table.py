@@ -25,7 +25,8 @@ REPLAY = ("allocated", "reserved")
 METRICS = (("parameters", "parameters", "count"), ("weights", "weights", "bytes"), ("optimizer", "optimizer", "bytes"),
            ("saved_activations", "saved_activations", "bytes"), ("peak", "live_peak", "bytes"),
            ("allocated", "allocated", "bytes"), ("reserved", "reserved", "bytes"))
-CONVOLUTIONAL = ("resnet", "mobilenet", "efficientnet", "convnext", "regnet", "densenet", "vgg")
+CONVOLUTIONAL = ("resnet", "mobilenet", "efficientnet", "convnext", "regnet", "densenet", "vgg", "wide_resnet", "resnext",
+                 "shufflenet", "mnasnet", "squeezenet", "alexnet")
 VERSIONS = " ".join(f"{p} {version(p)}" for p in ("torch", "torchvision", "transformers", "peft", "diffusers"))
 SOURCE = f"bench/accuracy/trace.py; {VERSIONS.replace('+cu128', '')}"
 

@@ -1,4 +1,4 @@
-//! Image classifiers made of convolutions: ResNet, MobileNet, EfficientNet, ConvNeXt.
+//! Image classifiers made of convolutions, from AlexNet to ConvNeXt.
 //!
 //! One mechanism for all of them: a stem, stages of blocks, a last convolution, a mean over all
 //! places, a classifier. A block is a row of steps beside a shortcut. The same family of torchvision
@@ -18,16 +18,14 @@ pub struct ConvolutionalNetwork {
     pub image: u64,
     /// Channels of an image.
     pub channels: u64,
-    /// The first convolutions.
-    pub stem: Vec<Unit>,
-    /// Whether the stem ends with the largest of neighbouring places, every other one.
-    pub stem_pool: bool,
+    /// The first steps, before anything that a block's variables would keep.
+    pub stem: Vec<Step>,
     /// Whether a caller's variable keeps what the stem made until the model returns.
     pub stem_held: bool,
     /// Blocks, stage by stage.
     pub stages: Vec<Vec<Block>>,
-    /// The last convolution.
-    pub tail: Option<Unit>,
+    /// The last steps, after all blocks.
+    pub tail: Vec<Step>,
     /// How the mean of all places is taken.
     pub pool: Pool,
     /// From that mean to classes.
@@ -67,14 +65,67 @@ pub struct Unit {
     pub stride: u64,
     /// How places beyond the border come to be.
     pub padding: Padding,
-    /// Whether every channel is by itself.
-    pub depthwise: bool,
+    /// Which channels see each other.
+    pub groups: Groups,
     /// Whether the convolution adds a bias.
     pub bias: bool,
     /// The norm after it.
     pub norm: Option<Norm>,
     /// The nonlinearity after that.
     pub activation: Option<Activation>,
+}
+
+/// Which channels a convolution lets see each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// All of them.
+    One,
+    /// Those of so many groups.
+    Many(u64),
+    /// Every channel only itself.
+    Channels,
+}
+
+/// A window over neighbouring places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pooling {
+    /// Side of the window.
+    pub kernel: u64,
+    /// Places from one to the next.
+    pub stride: u64,
+    /// Places beyond the border on each side.
+    pub padding: u64,
+    /// What becomes of a window that ends beyond the border.
+    pub border: Border,
+}
+
+/// What becomes of a window that ends beyond the border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// It is left out.
+    Dropped,
+    /// It is kept.
+    Kept,
+}
+
+impl Pooling {
+    /// Side of what goes out, for a side of what comes in.
+    ///
+    /// ```
+    /// # use nearside_architecture::convolutional::{Border, Pooling};
+    /// let window = Pooling { kernel: 3, stride: 2, padding: 0, border: Border::Dropped };
+    /// assert_eq!(window.side(54), 26);
+    /// assert_eq!(Pooling { border: Border::Kept, ..window }.side(54), 27);
+    /// ```
+    #[must_use]
+    pub const fn side(&self, side: u64) -> u64 {
+        let rest = (side + 2 * self.padding).saturating_sub(self.kernel);
+        let stride = if self.stride == 0 { 1 } else { self.stride };
+        match self.border {
+            Border::Dropped => rest / stride + 1,
+            Border::Kept => rest.div_ceil(stride) + 1,
+        }
+    }
 }
 
 /// How places beyond the border come to be.
@@ -122,6 +173,23 @@ pub enum Step {
     Norm(Norm),
     /// A feed-forward network at every place.
     Mixing(Mixing),
+    /// A nonlinearity by itself.
+    Activation(Activation),
+    /// The largest of neighbouring places.
+    MaxPool(Pooling),
+    /// The mean of neighbouring places.
+    AveragePool(Pooling),
+    /// Several rows of steps that read the same, their results side by side.
+    Branches(Vec<Vec<Self>>),
+    /// Half of the channels, and the other half after these steps, side by side.
+    Halves(Vec<Self>),
+    /// Channels of two halves by turns.
+    Shuffle,
+    /// Rows of steps, each of which reads the input and all results before it side by side; all of
+    /// them side by side in the end (DenseNet, arXiv 1608.06993).
+    Dense(Vec<Vec<Self>>),
+    /// Some elements are dropped in training.
+    Dropout,
 }
 
 /// Weighs channels by what their means say (arXiv 1709.01507).
@@ -142,6 +210,9 @@ pub struct Mixing {
     pub inner: u64,
     /// The nonlinearity inside.
     pub activation: Activation,
+    /// Whether every channel inside is weighed by its length over the image against the others'
+    /// (global response normalisation, arXiv 2301.00808).
+    pub responsive: bool,
     /// Whether every channel of its result has a learned scale.
     pub scaled: bool,
 }
@@ -155,6 +226,9 @@ pub enum Shortcut {
     Identity(Sum),
     /// The block's input through a convolution, added over the steps' result.
     Projection(Unit),
+    /// The block's input through a convolution that runs before the steps, added into memory of
+    /// its own.
+    EarlyProjection(Unit),
 }
 
 /// How a sum is written.
@@ -175,28 +249,48 @@ pub enum Pool {
     Mean,
     /// As an average over one window.
     Average,
+    /// As averages over so many windows along each side, which then stand side by side.
+    Grid(u64),
 }
 
 /// From the mean of all places to classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classifier {
     /// A norm of the mean.
     pub norm: Option<Norm>,
-    /// A layer before the last one: its width and its nonlinearity.
-    pub hidden: Option<(u64, Activation)>,
-    /// Whether some elements are dropped before the last layer in training.
-    pub dropout: bool,
+    /// Layers before the last one.
+    pub layers: Vec<ClassifierLayer>,
+    /// The last one.
+    pub last: LastLayer,
     /// Classes to choose from.
     pub classes: u64,
+}
+
+/// A layer before the last one of a [`Classifier`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassifierLayer {
+    /// Some elements are dropped in training.
+    Dropout,
+    /// A matrix product to that width, and its nonlinearity.
+    Linear(u64, Activation),
+}
+
+/// The last layer of a [`Classifier`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastLayer {
+    /// A matrix product.
+    Linear,
+    /// None: the channels of the last steps are the classes.
+    Channels,
 }
 
 impl Unit {
     /// Side of what goes out, for a side of what comes in.
     ///
     /// ```
-    /// # use nearside_architecture::convolutional::{Padding, Unit};
+    /// # use nearside_architecture::convolutional::{Groups, Padding, Unit};
     /// let unit = Unit { output: 64, kernel: 7, stride: 2, padding: Padding::Inside(3),
-    ///     depthwise: false, bias: false, norm: None, activation: None };
+    ///     groups: Groups::One, bias: false, norm: None, activation: None };
     /// assert_eq!(unit.side(224), 112);
     /// assert_eq!(Unit { padding: Padding::Same, ..unit }.side(225), 113);
     /// ```

@@ -60,6 +60,10 @@ pub struct JointTransformer {
     pub text: u64,
     /// Width of the pooled text.
     pub pooled: u64,
+    /// Whether queries and keys are normalised head by head (3.5).
+    pub head_norms: bool,
+    /// The blocks in which the image looks at itself once more (3.5 Medium).
+    pub dual: Vec<u64>,
     /// The type its weights are published in.
     pub dtype: Option<Dtype>,
 }

@@ -21,6 +21,7 @@ mod text_to_text;
 mod turning;
 mod unet;
 mod vae;
+mod window_transformer;
 
 use nearside_units::Flops;
 

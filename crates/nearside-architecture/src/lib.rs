@@ -20,6 +20,7 @@ mod speech;
 mod text_to_text;
 mod unet;
 mod vae;
+mod window_transformer;
 
 pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
@@ -34,16 +35,18 @@ pub use dtype::Dtype;
 pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle, Local};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
-pub use image_transformer::ImageTransformer;
+pub use image_transformer::{ImageHead, ImagePositions, ImageTransformer};
 pub use operator::{
-    Activation, AttentionShape, ClassicAttention, Convolution, DistanceBias, Linear, Operator,
-    Parameter, Projection, Sight, Softmax,
+    Activation, AttentionShape, ClassicAttention, Convolution, DistanceBias, Likeness, Linear,
+    Neighbours, Operator, Parameter, Projection, Sight, Softmax, WindowAttention, WindowBias,
+    WindowBiasForm,
 };
 pub use pipeline::{Component, PicturePass, Pipeline};
 pub use speech::Speech;
 pub use text_to_text::TextToText;
 pub use unet::{AddedCondition, SpatialTransformer, Unet, UnetBlock};
 pub use vae::{Coding, Vae};
+pub use window_transformer::{NormOrder, WindowTransformer};
 
 /// What a model is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +63,8 @@ pub enum Architecture {
     Convolutional(ConvolutionalNetwork),
     /// An image classifier made of attention.
     ImageTransformer(ImageTransformer),
+    /// An image classifier made of attention inside windows.
+    WindowTransformer(WindowTransformer),
     /// A U-Net that predicts noise in a latent image.
     Unet(Unet),
     /// A transformer that predicts noise in a latent image.
@@ -93,9 +98,10 @@ impl Architecture {
     #[must_use]
     pub const fn answers(&self) -> Answers {
         match self {
-            Self::Encoder(_) | Self::Convolutional(_) | Self::ImageTransformer(_) => {
-                Answers::AtOnce
-            }
+            Self::Encoder(_)
+            | Self::Convolutional(_)
+            | Self::ImageTransformer(_)
+            | Self::WindowTransformer(_) => Answers::AtOnce,
             Self::TextToText(model) if model.decoder_layers.is_none() => Answers::AtOnce,
             Self::TextToText(_) | Self::Speech(_) => Answers::Written,
             _ => Answers::Continued,
@@ -112,6 +118,7 @@ impl Architecture {
             Self::Speech(model) => Some(Graph::of_speech(model, shape)),
             Self::Convolutional(network) => Some(network.graph(shape)),
             Self::ImageTransformer(model) => Some(model.graph(shape)),
+            Self::WindowTransformer(model) => Some(model.graph(shape)),
             Self::Unet(unet) => Some(Graph::of_unet(unet, shape)),
             Self::DenoisingTransformer(transformer) => {
                 Some(Graph::of_denoising_transformer(transformer, shape))

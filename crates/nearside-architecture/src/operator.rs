@@ -199,6 +199,26 @@ pub enum Operator {
     AsWeights,
     /// Keys or values that the cache keeps already.
     Recall,
+    /// A learned number per head and distance of two places of a window, for every pair of them.
+    WindowBias(WindowBias),
+    /// Attention inside windows of an image: queries, keys and values side by side, and a bias.
+    WindowAttention(WindowAttention),
+    /// The places of every window side by side, or places of an image again: a copy whose gradient
+    /// is copied back.
+    Windows,
+    /// The places of an image moved around its borders.
+    Roll,
+    /// Four neighbouring places side by side.
+    MergePlaces,
+    /// Channels of two halves by turns.
+    Shuffle,
+    /// Weighs every channel by its length over the image against the others'.
+    Response {
+        /// Channels.
+        width: u64,
+    },
+    /// A function that is written in several operators returns: its variables are let go.
+    Return,
     /// Attention of a value to itself with its projections, queries, keys and values in one
     /// product (`torch.nn.MultiheadAttention`).
     MultiheadAttention(AttentionShape),
@@ -356,6 +376,57 @@ pub struct AttentionShape {
     pub cached: u64,
 }
 
+/// A learned number per head and distance of two places of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowBias {
+    /// Places along the side of a window.
+    pub side: u64,
+    /// Heads.
+    pub heads: u64,
+    /// How the numbers are learned.
+    pub form: WindowBiasForm,
+}
+
+/// How the numbers of a [`WindowBias`] are learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowBiasForm {
+    /// As a table (Swin, arXiv 2103.14030).
+    Table,
+    /// By a network of so many channels that reads distances (Swin V2, arXiv 2111.09883).
+    Network(u64),
+}
+
+/// Attention inside windows of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowAttention {
+    /// Its shape; a window is a sequence.
+    pub shape: AttentionShape,
+    /// Windows of one image.
+    pub windows: u64,
+    /// Whether windows hold places that were no neighbours before they were moved.
+    pub neighbours: Neighbours,
+    /// How queries and keys are compared.
+    pub likeness: Likeness,
+}
+
+/// Whether all places of a window are neighbours in the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Neighbours {
+    /// They are.
+    All,
+    /// Some are not: a mask keeps them apart.
+    Some,
+}
+
+/// How queries and keys are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// By their product over the root of their width.
+    Product,
+    /// By their angle, times a learned number per head.
+    Angle,
+}
+
 /// Attention as encoders write it: queries, keys, values, and perhaps a mask of padding and a bias of
 /// the scores.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -497,7 +568,11 @@ impl Operator {
     pub const fn is_module(&self) -> bool {
         matches!(
             self,
-            Self::Linear(_) | Self::ExpertLinear { .. } | Self::Norm { .. } | Self::Convolution(_)
+            Self::Linear(_)
+                | Self::ExpertLinear { .. }
+                | Self::Norm { .. }
+                | Self::Convolution(_)
+                | Self::Response { .. }
         )
     }
 }

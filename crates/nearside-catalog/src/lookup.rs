@@ -108,8 +108,10 @@ impl Catalog {
     /// When no model is called so; the error names the nearest ones.
     pub fn model(&self, name: &str) -> Result<&Model, CatalogError> {
         let wanted = plain(name);
+        // Punctuation tells `regnet_y_1_6gf` from `regnet_y_16gf`: a name as it is written comes first.
+        let is_exactly = |model: &&Model| model.names().any(|known| known == name);
         let is_called = |model: &&Model| model.names().any(|known| plain(known) == wanted);
-        self.models().find(is_called).ok_or_else(|| {
+        self.models().find(is_exactly).or_else(|| self.models().find(is_called)).ok_or_else(|| {
             let near = nearest(name, self.models().map(|model| &*model.name));
             CatalogError::NotFound { what: "model", name: name.to_owned(), near }
         })
@@ -330,6 +332,14 @@ mod tests {
                 "{}",
                 device.title
             );
+        }
+    }
+
+    #[test]
+    fn a_name_as_it_is_written_comes_before_one_without_punctuation() {
+        let catalog = Catalog::builtin().unwrap();
+        for name in ["regnet_y_1_6gf", "regnet_y_16gf", "regnet_x_3_2gf", "regnet_x_32gf"] {
+            assert_eq!(&*catalog.model(name).unwrap().name, name);
         }
     }
 

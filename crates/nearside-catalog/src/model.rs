@@ -193,7 +193,8 @@ mod tests {
             NormPlacement::Shared => 1,
             NormPlacement::Before
             | NormPlacement::BeforeKept
-            | NormPlacement::After | NormPlacement::Apart => 2,
+            | NormPlacement::After
+            | NormPlacement::Apart => 2,
         };
         norms * norm(decoder, decoder.hidden)
             + count_attention(decoder.hidden, &layer.attention)

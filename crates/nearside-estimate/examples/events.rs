@@ -43,7 +43,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         checkpointing: word(3).parse()?,
         loss: match word(10).parse() {
             // Of other models it is how many tokens they write.
-            Ok(tokens) if matches!(architecture, Architecture::Decoder(_)) => VocabularyLoss::Chunked { tokens },
+            Ok(tokens) if matches!(architecture, Architecture::Decoder(_)) => {
+                VocabularyLoss::Chunked { tokens }
+            }
             _ => VocabularyLoss::Whole,
         },
         parallelism: Parallelism::default(),

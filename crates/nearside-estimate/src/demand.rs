@@ -321,6 +321,7 @@ pub(crate) fn not_built(architecture: &Architecture) -> NotEstimated {
         Architecture::Speech(_) => "speech".to_owned(),
         Architecture::Convolutional(network) => network.family.clone(),
         Architecture::ImageTransformer(model) => model.family.clone(),
+        Architecture::WindowTransformer(model) => model.family.clone(),
         Architecture::Unet(_) => "U-Net".to_owned(),
         Architecture::DenoisingTransformer(_) => "image transformer".to_owned(),
         Architecture::Vae(_) => "autoencoder".to_owned(),

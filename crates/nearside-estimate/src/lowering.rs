@@ -32,6 +32,7 @@ mod op;
 mod pointwise;
 mod position;
 mod rearrange;
+mod window;
 
 use std::collections::VecDeque;
 
@@ -79,6 +80,7 @@ pub fn lower(graph: &Graph, recipe: &Recipe, trained: Trained) -> Tape {
         repeated: VecDeque::new(),
         casts: Vec::new(),
         returned_late: Vec::new(),
+        function_variables: Vec::new(),
     };
     lowering.run();
     lowering.tape
@@ -147,6 +149,8 @@ struct Lowering<'graph> {
     casts: Vec<(TensorId, TensorId)>,
     /// What an attention returned besides its output: the caller holds it until the block ends.
     returned_late: Vec<TensorId>,
+    /// Variables of a function that its graph writes in several operators, until it returns.
+    function_variables: Vec<TensorId>,
 }
 
 impl Lowering<'_> {
@@ -309,6 +313,11 @@ impl Lowering<'_> {
             Operator::FixedTable { .. } => self.fixed_table(node, value),
             Operator::DistanceBias(bias) => self.distance_bias(*bias, value),
             Operator::NoBias => self.no_bias(value),
+            Operator::WindowBias(bias) => self.window_bias(*bias),
+            Operator::Return => {
+                let variables = std::mem::take(&mut self.function_variables);
+                return self.tape.hold(&variables);
+            }
             Operator::Recall => self.recalled(value),
             Operator::Waves => self.waves(node, value),
             Operator::AxisTable => return self.axis_table(node),
@@ -338,26 +347,22 @@ impl Lowering<'_> {
                 self.expert_linear(node, linear, inputs[0], value)
             }
             Operator::Attention(attention) => self.attention(node, attention, inputs, value),
-            Operator::Rotary => self.rotary(inputs, value),
+            #[rustfmt::skip]
+            Operator::Rotary | Operator::ComplexRotary | Operator::InterleavedRotary |
+            Operator::WideningRotary | Operator::HalvesRotary | Operator::PairRotary |
+            Operator::PartialRotary { .. } => self.rotated(&node.operator, inputs, value),
             Operator::Gate => self.logistic(inputs[0], value),
             Operator::Cached if self.training() => inputs[0],
             Operator::Cached => self.cached(value.elements(), inputs[0]),
             Operator::JoinHeads => self.joined_heads(inputs, value),
             Operator::FillHeads => self.filled_heads(inputs, value),
-            Operator::ComplexRotary => self.complex_rotary(inputs, value),
-            Operator::InterleavedRotary => self.interleaved_rotary(inputs, value),
-            Operator::WideningRotary => self.widening_rotary(inputs, value),
             Operator::Widen => self.cast(inputs[0], Dtype::F32),
             Operator::Alike => {
                 let dtype = self.tape.of(inputs[1]).dtype;
                 self.cast(inputs[0], dtype)
             }
             Operator::TokenMean => self.token_mean(inputs[0], value),
-            Operator::HalvesRotary => self.halves_rotary(inputs, value),
             Operator::ClampedGate => self.clamped_gate(inputs[0], value),
-            Operator::PartialRotary { head, rotated } => {
-                self.partial_rotary(inputs, value, [*head, *rotated])
-            }
             Operator::Activation(kind) => self.activation(*kind, inputs[0], value),
             Operator::Multiply => self.product(inputs, value),
             Operator::Add => self.sum(inputs, value),
@@ -385,22 +390,17 @@ impl Lowering<'_> {
             },
             Operator::AsWeights => self.cast(inputs[0], self.numbers.parameters),
             Operator::AddInPlace => self.sum_in_place(inputs),
-            Operator::StochasticDepth(library) => self.stochastic_depth(*library, inputs[0], value),
             Operator::Transpose => self.transposed(inputs[0]),
             Operator::Pad => self.resampled(inputs[0], value),
-            Operator::AveragePool => self.average(inputs[0], value),
-            Operator::LearnedTokens { count, width } => {
-                self.learned_tokens(*count, *width, inputs[0], value)
-            }
-            Operator::LearnedPositions { rows, width } => {
-                let learned = self.weight(rows * width, self.numbers.parameters);
-                self.sum(&[inputs[0], learned], value)
-            }
             Operator::MultiheadAttention(attention) => self.multihead(attention, inputs[0]),
+            #[rustfmt::skip]
+            Operator::WindowAttention(_) | Operator::Windows | Operator::Roll |
+            Operator::Shuffle | Operator::Response { .. } | Operator::MergePlaces |
+            Operator::StochasticDepth(_) | Operator::AveragePool | Operator::LearnedTokens { .. }
+            | Operator::LearnedPositions { .. } => self.of_images(&node.operator, inputs, value),
             Operator::Shift => self.shifted(inputs[0], value),
             Operator::Slice => self.last_rows(inputs[0], value),
             Operator::FixedPositions { rows } => self.fixed_positions(*rows, inputs[0], value),
-            Operator::PairRotary => self.pair_rotary(inputs, value),
             // What `node` lowers before its inputs are looked up.
             #[rustfmt::skip]
             Operator::Embedding { .. } | Operator::PositionTable { .. } | Operator::RotaryTable
@@ -409,6 +409,7 @@ impl Lowering<'_> {
             Operator::Counting { .. } | Operator::Indices | Operator::FixedTable { .. } |
             Operator::DistanceBias(_) | Operator::NoBias | Operator::Recall |
             Operator::Sinks { .. } | Operator::HalfRotaryTable | Operator::NearMask |
+            Operator::WindowBias(_) | Operator::Return |
             Operator::PaddingMask | Operator::Waves | Operator::AxisTable | Operator::Idle(_) |
             Operator::Mask => inputs[0],
         }
@@ -455,8 +456,8 @@ impl Lowering<'_> {
     /// Weights that this pass does not use; no gradient reaches them.
     fn idle(&mut self, parameters: &[u64]) {
         let dtype = match self.training() {
-            true => self.numbers.products,
-            false => self.numbers.parameters,
+            true if !self.numbers.autocast => self.numbers.products,
+            _ => self.numbers.parameters,
         };
         for elements in parameters {
             self.leaf(*elements, dtype, false);

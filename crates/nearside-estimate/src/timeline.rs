@@ -324,6 +324,12 @@ impl<'tape, R: Requests> Replay<'tape, R> {
         if self.keep == Keep::Saved {
             self.expect_gradients();
         }
+        // The caller's variable keeps the loss until its backward is over.
+        if self.keep == Keep::Saved
+            && let Some(loss) = loss(tape)
+        {
+            self.retain(*loss);
+        }
         if outputs == Outputs::Held {
             self.drop_outputs();
             self.held = tape.returned.into_iter().collect();

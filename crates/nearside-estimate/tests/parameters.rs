@@ -51,7 +51,7 @@ fn denoisers_have_the_published_number_of_parameters() {
         assert_eq!(graph.parameter_count(), published, "{}", model.name);
         counted += 1;
     }
-    assert_eq!(counted, 4, "pipelines of the catalog");
+    assert_eq!(counted, 8, "pipelines of the catalog");
 }
 
 #[test]
@@ -84,12 +84,14 @@ fn image_classifiers_have_exactly_the_published_number_of_parameters() {
         let architecture = model.architecture().expect("a readable config");
         let classifier = matches!(
             architecture,
-            Architecture::Convolutional(_) | Architecture::ImageTransformer(_)
+            Architecture::Convolutional(_)
+                | Architecture::ImageTransformer(_)
+                | Architecture::WindowTransformer(_)
         );
         let (true, Some(published)) = (classifier, model.published_parameters) else { continue };
         let graph = architecture.graph(Shape::images(1, None)).expect("a graph");
         assert_eq!(graph.parameter_count(), published, "{}", model.name);
         counted += 1;
     }
-    assert!(counted >= 32, "only {counted} image classifiers were counted");
+    assert!(counted >= 80, "only {counted} image classifiers were counted");
 }

@@ -95,7 +95,7 @@ fn error(estimate: u64, truth: u64) -> f64 {
 #[test]
 fn weights_states_saved_activations_and_peaks_are_those_of_the_traces() {
     let rows = rows();
-    assert_eq!(rows.len(), 29, "rows that are scored");
+    assert_eq!(rows.len(), 56, "rows that are scored");
     for row in rows {
         let (weights, replayed) = estimated(&row);
         let label = label(&row);

@@ -2,8 +2,8 @@
 
 use super::{Builder, Graph, Loss, Shape, Value, ValueId};
 use crate::convolutional::{
-    Block, Calls, ConvolutionalNetwork, Dropped, Mixing, Padding, Pool, Shortcut, Squeeze, Step,
-    Sum, Unit,
+    Block, Calls, ClassifierLayer, ConvolutionalNetwork, Dropped, Groups, LastLayer, Mixing,
+    Padding, Pool, Pooling, Shortcut, Squeeze, Step, Sum, Unit,
 };
 use crate::{Convolution, Library, Norm, Operator, Projection};
 
@@ -49,17 +49,13 @@ struct Building<'a> {
 
 impl Building<'_> {
     fn stem(&mut self) -> ValueId {
-        let mut stream = self.builder.input();
-        for unit in &self.network.stem {
-            stream = self.unit(unit, stream);
-        }
-        if !self.network.stem_pool {
-            return stream;
-        }
-        // A window of three, one place beyond the border, every other place.
-        self.side = self.side.div_ceil(2);
-        let width = self.builder.of(stream).width;
-        self.builder.push(Operator::MaxPool, &[stream], self.rows(), width)
+        let input = self.builder.input();
+        self.row(&self.network.stem, input)
+    }
+
+    /// Steps one after the other.
+    fn row(&mut self, steps: &[Step], input: ValueId) -> ValueId {
+        steps.iter().fold(input, |output, step| self.step(step, output))
     }
 
     /// Places of all images.
@@ -75,7 +71,11 @@ impl Building<'_> {
             input: width,
             output: unit.output,
             window: unit.kernel * unit.kernel,
-            groups: if unit.depthwise { width } else { 1 },
+            groups: match unit.groups {
+                Groups::One => 1,
+                Groups::Many(groups) => groups,
+                Groups::Channels => width,
+            },
             bias: unit.bias,
         });
         let mut output = self.builder.push(convolution, &[read], self.rows(), unit.output);
@@ -108,9 +108,17 @@ impl Building<'_> {
 
     fn block(&mut self, block: &Block, input: ValueId) -> ValueId {
         let side = self.side;
-        let output = self.steps(block, input);
         let mut added = None;
+        if let Shortcut::EarlyProjection(unit) = &block.shortcut {
+            added = Some(self.unit(unit, input));
+            self.side = side;
+        }
+        let output = self.steps(block, input);
         let output = match &block.shortcut {
+            Shortcut::EarlyProjection(_) => {
+                let projected = added.unwrap_or(input);
+                self.builder.same(Operator::Add, &[projected, output])
+            }
             Shortcut::None => output,
             Shortcut::Identity(Sum::InPlace) => {
                 self.builder.same(Operator::AddInPlace, &[output, input])
@@ -136,15 +144,7 @@ impl Building<'_> {
 
     /// The steps beside the shortcut, and what is dropped of their result.
     fn steps(&mut self, block: &Block, input: ValueId) -> ValueId {
-        let mut output = input;
-        for step in &block.steps {
-            output = match step {
-                Step::Unit(unit) => self.unit(unit, output),
-                Step::Squeeze(squeeze) => self.squeeze(squeeze, output),
-                Step::Norm(norm) => self.norm(*norm, output),
-                Step::Mixing(mixing) => self.mixing(mixing, output),
-            };
-        }
+        let mut output = self.row(&block.steps, input);
         let drop = match block.dropped {
             Dropped::Nothing => None,
             Dropped::Images => Some(Operator::StochasticDepth(self.network.library)),
@@ -153,6 +153,73 @@ impl Building<'_> {
         if let Some(drop) = drop {
             output = self.builder.same(drop, &[output]);
         }
+        output
+    }
+
+    fn step(&mut self, step: &Step, input: ValueId) -> ValueId {
+        match step {
+            Step::Unit(unit) => self.unit(unit, input),
+            Step::Squeeze(squeeze) => self.squeeze(squeeze, input),
+            Step::Norm(norm) => self.norm(*norm, input),
+            Step::Mixing(mixing) => self.mixing(mixing, input),
+            Step::Activation(kind) => self.builder.same(Operator::Activation(*kind), &[input]),
+            Step::MaxPool(pooling) => self.pooled(Operator::MaxPool, *pooling, input),
+            Step::AveragePool(pooling) => self.pooled(Operator::AveragePool, *pooling, input),
+            Step::Branches(branches) => self.branches(branches, input),
+            Step::Halves(steps) => self.halves(steps, input),
+            Step::Shuffle => self.builder.same(Operator::Shuffle, &[input]),
+            Step::Dense(layers) => self.dense(layers, input),
+            Step::Dropout => self.builder.same(Operator::Dropout, &[input]),
+        }
+    }
+
+    fn pooled(&mut self, operator: Operator, pooling: Pooling, input: ValueId) -> ValueId {
+        self.side = pooling.side(self.side);
+        let width = self.builder.of(input).width;
+        self.builder.push(operator, &[input], self.rows(), width)
+    }
+
+    /// Results of several rows of steps side by side.
+    fn branches(&mut self, branches: &[Vec<Step>], input: ValueId) -> ValueId {
+        let side = self.side;
+        let mut results = Vec::new();
+        for branch in branches {
+            self.side = side;
+            results.push(self.row(branch, input));
+        }
+        self.beside(&results)
+    }
+
+    /// Values side by side along their channels.
+    fn beside(&mut self, values: &[ValueId]) -> ValueId {
+        let width = values.iter().map(|value| self.builder.of(*value).width).sum();
+        self.builder.push(Operator::Concatenate, values, self.rows(), width)
+    }
+
+    fn halves(&mut self, steps: &[Step], input: ValueId) -> ValueId {
+        let Value { rows, width } = self.builder.of(input);
+        let half = Value { rows, width: width / 2 };
+        let parts = self.builder.push_all(Operator::Split, &[input], &[half, half]);
+        let changed = self.row(steps, parts[1]);
+        let joined = self.beside(&[parts[0], changed]);
+        self.builder.hold(&parts);
+        joined
+    }
+
+    /// A layer's variables are what it read side by side, and what its first half made.
+    fn dense(&mut self, layers: &[Vec<Step>], input: ValueId) -> ValueId {
+        let mut values = vec![input];
+        for layer in layers {
+            let read = self.beside(&values);
+            let (first, second) = layer.split_at(layer.len() / 2);
+            let narrow = self.row(first, read);
+            self.builder.hold(&[read]);
+            let made = self.row(second, narrow);
+            self.builder.hold(&[narrow]);
+            values.push(made);
+        }
+        let output = self.beside(&values);
+        self.builder.hold(&values);
         output
     }
 
@@ -181,7 +248,10 @@ impl Building<'_> {
         let normed = self.norm(Norm::Layer, input);
         let up = self.builder.linear(normed, mixing.inner, true, Projection::Up);
         self.builder.hold(&[normed]);
-        let inside = self.builder.same(Operator::Activation(mixing.activation), &[up]);
+        let mut inside = self.builder.same(Operator::Activation(mixing.activation), &[up]);
+        if mixing.responsive {
+            inside = self.builder.same(Operator::Response { width: mixing.inner }, &[inside]);
+        }
         let mut output = self.builder.linear(inside, width, true, Projection::Down);
         self.builder.hold(&[inside]);
         let first = self.network.library == Library::Transformers;
@@ -199,33 +269,36 @@ impl Building<'_> {
     }
 
     fn head(&mut self, stem: ValueId, stream: ValueId) {
-        let last = match &self.network.tail {
-            Some(unit) => self.unit(unit, stream),
-            None => stream,
-        };
+        let network = self.network;
+        let last = self.row(&network.tail, stream);
         let width = self.builder.of(last).width;
-        let pool = match self.network.pool {
-            Pool::Mean => Operator::Mean,
-            Pool::Average => Operator::AveragePool,
+        let (pool, width) = match network.pool {
+            Pool::Mean => (Operator::Mean, width),
+            Pool::Average => (Operator::AveragePool, width),
+            Pool::Grid(side) => (Operator::AveragePool, side * side * width),
         };
         let mut pooled = self.builder.push(pool, &[last], self.batch, width);
         let outputs = self.network.library == Library::Transformers;
         if self.network.stem_held {
             self.builder.hold(&[stem]);
         }
-        let classifier = self.network.classifier;
+        let classifier = &network.classifier;
         if let Some(norm) = classifier.norm {
             pooled = self.builder.same(Operator::Transpose, &[pooled]);
             pooled = self.norm(norm, pooled);
         }
-        if let Some((hidden, activation)) = classifier.hidden {
-            let inside = self.builder.linear(pooled, hidden, true, Projection::Up);
-            pooled = self.builder.same(Operator::Activation(activation), &[inside]);
+        for layer in &classifier.layers {
+            pooled = match layer {
+                ClassifierLayer::Dropout => self.builder.same(Operator::Dropout, &[pooled]),
+                ClassifierLayer::Linear(width, activation) => {
+                    let inside = self.builder.linear(pooled, *width, true, Projection::Up);
+                    self.builder.same(Operator::Activation(*activation), &[inside])
+                }
+            };
         }
-        if classifier.dropout {
-            pooled = self.builder.same(Operator::Dropout, &[pooled]);
+        if classifier.last == LastLayer::Linear {
+            self.builder.linear(pooled, classifier.classes, true, Projection::Output);
         }
-        self.builder.linear(pooled, classifier.classes, true, Projection::Output);
         // The object that the inner model returned lives until the loss has been computed.
         if outputs {
             self.builder.hold(&[last]);

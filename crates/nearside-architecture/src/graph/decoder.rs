@@ -12,8 +12,14 @@ impl Graph {
     #[must_use]
     pub fn of(decoder: &Decoder, shape: Shape) -> Self {
         let builder = Builder::new(shape.batch, shape.tokens, 1);
-        let mut building =
-            Building { builder, shape, decoder, tables: Vec::new(), variables: Vec::new(), kept: None };
+        let mut building = Building {
+            builder,
+            shape,
+            decoder,
+            tables: Vec::new(),
+            variables: Vec::new(),
+            kept: None,
+        };
         let embedded = building.embedded();
         let mut stream = building.positioned(embedded);
         for (index, layer) in decoder.layers.iter().enumerate() {
@@ -94,7 +100,10 @@ impl Building<'_> {
     fn rotary_tables(&mut self) {
         let by_sight = match self.decoder.positions {
             Positions::Learned(_) | Positions::LearnedByToken(_) => return,
-            Positions::Rotary | Positions::RotaryNear | Positions::RotaryWide | Positions::RotaryHalves => false,
+            Positions::Rotary
+            | Positions::RotaryNear
+            | Positions::RotaryWide
+            | Positions::RotaryHalves => false,
             Positions::RotaryBySight => true,
         };
         for layer in &self.decoder.layers {

@@ -236,7 +236,9 @@ impl Building<'_> {
             }
             EncoderHead::Classes(labels) => {
                 match style {
-                    EncoderStyle::Bert | EncoderStyle::Albert => self.pooled_classes(stream, labels, held),
+                    EncoderStyle::Bert | EncoderStyle::Albert => {
+                        self.pooled_classes(stream, labels, held);
+                    }
                     _ => self.first_classes(stream, labels, held),
                 }
                 Loss::Label

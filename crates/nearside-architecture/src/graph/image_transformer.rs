@@ -2,7 +2,8 @@
 
 use super::{Builder, Graph, Loss, Shape, ValueId};
 use crate::{
-    AttentionShape, Convolution, ImageTransformer, Library, Norm, Operator, Projection, Sight,
+    AttentionShape, Convolution, ImageHead, ImagePositions, ImageTransformer, Library, Norm,
+    Operator, Projection, Sight,
 };
 
 impl ImageTransformer {
@@ -23,8 +24,16 @@ impl ImageTransformer {
             building.builder.hold(&[input]);
         }
         building.builder.enter_block(None);
-        building.head([joined, embedded, stream]);
-        building.builder.finish(Loss::Class)
+        match self.head {
+            ImageHead::Classes(classes) => {
+                building.head([joined, embedded, stream], classes);
+                building.builder.finish(Loss::Class)
+            }
+            ImageHead::First | ImageHead::FirstOfAll => {
+                building.first([embedded, stream]);
+                building.builder.finish(Loss::MeanSquare)
+            }
+        }
     }
 }
 
@@ -41,13 +50,13 @@ struct Building<'a> {
 impl Building<'_> {
     /// Patches behind the learned tokens, without and with their positions.
     fn embedded(&mut self) -> (ValueId, ValueId) {
-        let ImageTransformer { hidden, patch, channels, tokens, .. } = *self.model;
+        let ImageTransformer { hidden, patch, channels, tokens, patch_bias, .. } = *self.model;
         let convolution = Operator::Convolution(Convolution {
             input: channels,
             output: hidden,
             window: patch * patch,
             groups: 1,
-            bias: true,
+            bias: patch_bias,
         });
         let input = self.builder.input();
         let rows = self.batch * self.patches;
@@ -56,9 +65,40 @@ impl Building<'_> {
         let rows = self.batch * self.tokens;
         let joined = self.builder.push(learned, &[patches], rows, hidden);
         self.builder.hold(&[patches]);
-        let positions = Operator::LearnedPositions { rows: self.tokens, width: hidden };
-        let embedded = self.builder.same(positions, &[joined]);
-        (joined, self.dropout(embedded))
+        let embedded = self.positioned(joined);
+        let embedded = self.dropout(embedded);
+        match self.model.first_norm {
+            true => (joined, self.norm(embedded)),
+            false => (joined, embedded),
+        }
+    }
+
+    fn positioned(&mut self, joined: ValueId) -> ValueId {
+        let (tokens, width) = (self.tokens, self.model.hidden);
+        let builder = &mut self.builder;
+        let rows = match self.model.positions {
+            ImagePositions::Learned => tokens,
+            ImagePositions::Interpolated(rows) => rows,
+            ImagePositions::Table => {
+                let numbers = builder.push(Operator::Counting { rows: tokens }, &[], tokens, 1);
+                let table = Operator::Lookup { rows: tokens, width };
+                let found = builder.push(table, &[numbers], tokens, width);
+                return builder.same(Operator::Add, &[joined, found]);
+            }
+        };
+        if !self.model.idle.is_empty() {
+            builder.push_all(Operator::Idle(self.model.idle.clone()), &[], &[]);
+        }
+        builder.same(Operator::LearnedPositions { rows, width }, &[joined])
+    }
+
+    /// A learned scale per channel of a branch, where there is one.
+    fn scaled(&mut self, branch: ValueId) -> ValueId {
+        let width = self.model.hidden;
+        match self.model.scaled {
+            true => self.builder.same(Operator::LearnedScale { width }, &[branch]),
+            false => branch,
+        }
     }
 
     fn dropout(&mut self, input: ValueId) -> ValueId {
@@ -83,11 +123,13 @@ impl Building<'_> {
         };
         self.builder.hold(&[normed]);
         let mixed = self.dropout(mixed);
+        let mixed = self.scaled(mixed);
         let stream = self.builder.same(Operator::Add, &[mixed, stream]);
         let normed = self.norm(stream);
         let forward = self.feed_forward(normed);
         self.builder.hold(&[normed]);
         let forward = self.dropout(forward);
+        let forward = self.scaled(forward);
         let operands = match self.model.library {
             Library::Torchvision => [stream, forward],
             Library::Transformers => [forward, stream],
@@ -136,14 +178,40 @@ impl Building<'_> {
 
     fn feed_forward(&mut self, input: ValueId) -> ValueId {
         let ImageTransformer { hidden, intermediate, activation, .. } = *self.model;
-        let up = self.builder.linear(input, intermediate, true, Projection::Up);
-        let inside = self.builder.same(Operator::Activation(activation), &[up]);
+        let inside = match self.model.gated {
+            true => {
+                let gate = self.builder.linear(input, intermediate, true, Projection::Gate);
+                let gate = self.builder.same(Operator::Activation(activation), &[gate]);
+                let up = self.builder.linear(input, intermediate, true, Projection::Up);
+                self.builder.same(Operator::Multiply, &[gate, up])
+            }
+            false => {
+                let up = self.builder.linear(input, intermediate, true, Projection::Up);
+                self.builder.same(Operator::Activation(activation), &[up])
+            }
+        };
         let down = self.builder.linear(inside, hidden, true, Projection::Down);
         self.builder.hold(&[inside]);
         down
     }
 
-    fn head(&mut self, [joined, embedded, stream]: [ValueId; 3]) {
+    /// The first token, and what the model's variables hold meanwhile.
+    fn first(&mut self, [embedded, stream]: [ValueId; 2]) {
+        let width = self.model.hidden;
+        let first = |building: &mut Self, input| {
+            building.builder.push(Operator::Last, &[input], building.batch, width)
+        };
+        if self.model.head == ImageHead::First {
+            let first = first(self, stream);
+            self.norm(first);
+        } else {
+            let normed = self.norm(stream);
+            first(self, normed);
+        }
+        self.builder.hold(&[embedded, stream]);
+    }
+
+    fn head(&mut self, [joined, embedded, stream]: [ValueId; 3], classes: u64) {
         let normed = self.norm(stream);
         match self.model.library {
             Library::Torchvision => self.builder.hold(&[joined, embedded, stream]),
@@ -151,7 +219,7 @@ impl Building<'_> {
         }
         let hidden = self.model.hidden;
         let first = self.builder.push(Operator::Last, &[normed], self.batch, hidden);
-        self.builder.linear(first, self.model.classes, true, Projection::Output);
+        self.builder.linear(first, classes, true, Projection::Output);
         // The object that the inner model returned lives until the loss has been computed.
         if self.model.library == Library::Transformers {
             self.builder.hold(&[normed]);

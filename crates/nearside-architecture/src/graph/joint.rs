@@ -3,7 +3,7 @@
 
 use super::unet::PIXELS_PER_PLACE;
 use super::{Builder, Graph, Loss, Shape, Value, ValueId, image, modulated};
-use crate::{JointTransformer, Operator, Projection};
+use crate::{JointTransformer, Norm, Operator, Projection};
 
 /// Frequencies of a time step.
 const FREQUENCIES: u64 = 256;
@@ -32,7 +32,7 @@ pub(super) fn graph(model: &JointTransformer, shape: Shape) -> Graph {
     for index in 0..model.layers {
         building.builder.enter_block(Some(usize::try_from(index).unwrap_or(usize::MAX)));
         let before = streams;
-        streams = building.block(before, index + 1 == model.layers);
+        streams = building.block(before, index);
         building.builder.enter_block(None);
         building.builder.hold(&before.values());
     }
@@ -64,6 +64,8 @@ struct Lane {
     stream: ValueId,
     /// What goes into attention.
     input: ValueId,
+    /// What the image looks at itself with once more.
+    again: Option<ValueId>,
     /// Shift, scale and gate of both branches.
     parts: Vec<ValueId>,
 }
@@ -76,9 +78,11 @@ struct Building<'a> {
 }
 
 impl Building<'_> {
-    fn block(&mut self, streams: Streams, last: bool) -> Streams {
+    fn block(&mut self, streams: Streams, index: u64) -> Streams {
         let Some(text) = streams.text else { return streams };
-        let image = self.lane(streams.image, [0, 1], 6);
+        let last = index + 1 == self.model.layers;
+        let dual = self.model.dual.contains(&index);
+        let image = self.lane(streams.image, [0, 1], if dual { 9 } else { 6 });
         let text = match last {
             true => {
                 let lane = self.lane(text, [1, 0], 2);
@@ -111,29 +115,89 @@ impl Building<'_> {
         let parts = modulated::modulation(builder, self.condition, self.width, parts);
         let normed = modulated::layer_norm(builder, stream);
         let input = modulated::modulated(builder, normed, parts[shift], parts[scale]);
-        Lane { stream, input, parts }
+        // Nine parts are shift, scale and gate of a third branch as well.
+        let again = match parts.len() > 6 {
+            true => {
+                builder.hold(&[stream]);
+                let again = modulated::modulated(builder, normed, parts[6], parts[7]);
+                builder.hold(&[normed]);
+                Some(again)
+            }
+            false => None,
+        };
+        Lane { stream, input, again, parts }
     }
 
     /// What comes after attention; answers also what the block's variables hold.
     fn branches(&mut self, lane: &Lane, seen: ValueId) -> (ValueId, Vec<ValueId>) {
         let builder = &mut self.builder;
         let seen = modulated::gated(builder, lane.parts[2], seen);
-        let stream = builder.same(Operator::Add, &[lane.stream, seen]);
+        let mut stream = builder.same(Operator::Add, &[lane.stream, seen]);
+        let mut more = Vec::new();
+        if let Some(again) = lane.again {
+            let output = self.alone(again);
+            let builder = &mut self.builder;
+            let output = modulated::gated(builder, lane.parts[8], output);
+            stream = builder.same(Operator::Add, &[stream, output]);
+            more = vec![again, output];
+        }
+        let builder = &mut self.builder;
         let steering = [lane.parts[3], lane.parts[4], lane.parts[5]];
         let (thought, mut held) = modulated::thought(builder, stream, steering, lane.input);
         let output = builder.same(Operator::Add, &[stream, thought]);
         builder.hold(&[stream]);
         held.push(seen);
+        held.extend(more);
         (output, held)
+    }
+
+    /// Queries, keys and values by heads, the former two perhaps normalised.
+    fn by_heads(&mut self, input: ValueId) -> [ValueId; 3] {
+        let projected = modulated::projections(&mut self.builder, input);
+        let [query, key, value] =
+            projected.map(|value| self.builder.same(Operator::Heads, &[value]));
+        match self.model.head_norms {
+            true => [self.normalised(query), self.normalised(key), value],
+            false => [query, key, value],
+        }
+    }
+
+    fn normalised(&mut self, input: ValueId) -> ValueId {
+        let Value { rows, width } = self.builder.of(input);
+        let head = self.model.head_dim;
+        let norm = Operator::Norm { kind: Norm::NarrowRms, width: head };
+        let normed = self.builder.push(norm, &[input], rows * (width / head.max(1)), head);
+        self.builder.hold(&[input]);
+        normed
+    }
+
+    /// In the type of the queries, which their norm may have widened.
+    fn as_queries(&mut self, mixed: ValueId) -> ValueId {
+        match self.model.head_norms {
+            true => self.builder.same(Operator::AsWeights, &[mixed]),
+            false => mixed,
+        }
+    }
+
+    /// The image looks at itself.
+    fn alone(&mut self, input: ValueId) -> ValueId {
+        let inputs = self.by_heads(input);
+        let builder = &mut self.builder;
+        let (batch, rows) = (builder.batch(), builder.of(input).rows);
+        let heads = [self.model.heads, self.model.head_dim];
+        let shape = modulated::attention(batch, rows / batch.max(1), heads);
+        let mixed = builder.push(Operator::Attention(shape), &inputs, rows, self.width);
+        let mixed = self.as_queries(mixed);
+        let builder = &mut self.builder;
+        let output = builder.linear(mixed, self.width, true, Projection::AttentionOutput);
+        builder.hold(&inputs);
+        output
     }
 
     /// Image and text as one sequence; the last block has no use for what the text has seen.
     fn attention(&mut self, inputs: [ValueId; 2], last: bool) -> [ValueId; 2] {
+        let [image, text] = inputs.map(|input| self.by_heads(input));
         let builder = &mut self.builder;
-        let [image, text] = inputs.map(|input| {
-            let projected = modulated::projections(builder, input);
-            projected.map(|value| builder.same(Operator::Heads, &[value]))
-        });
         let batch = builder.batch();
         let rows = inputs.map(|input| builder.of(input).rows);
         let all = rows[0] + rows[1];
@@ -145,6 +209,8 @@ impl Building<'_> {
         let shape = modulated::attention(batch, all / batch.max(1), heads);
         let mixed = builder.push(Operator::Attention(shape), &joined, all, self.width);
         let mixed = builder.same(Operator::Copy, &[mixed]);
+        let mixed = self.as_queries(mixed);
+        let builder = &mut self.builder;
         let [image_part, text_part] =
             rows.map(|rows| builder.push(Operator::Slice, &[mixed], rows, self.width));
         let role = Projection::AttentionOutput;

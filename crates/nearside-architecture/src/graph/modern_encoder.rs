@@ -4,7 +4,8 @@
 use super::encoder::Building;
 use super::{Graph, Loss, Value, ValueId};
 use crate::{
-    AttentionShape, ClassicAttention, Encoder, EncoderHead, Local, Norm, Operator, Projection, Sight, Softmax,
+    AttentionShape, ClassicAttention, Encoder, EncoderHead, Local, Norm, Operator, Projection,
+    Sight, Softmax,
 };
 
 /// What all layers share: masks and tables of cosines and sines, for layers that see everything and

@@ -53,14 +53,13 @@ impl Building<'_> {
         let cut = plain.map(|value| {
             let Value { rows, width } = self.builder.of(value);
             let heads = width / head_dim.max(1);
-            let parts = [rotary_dim, head_dim - rotary_dim]
-                .map(|part| Value { rows, width: heads * part });
+            let parts =
+                [rotary_dim, head_dim - rotary_dim].map(|part| Value { rows, width: heads * part });
             let parts = self.builder.push_all(Operator::Slices, &[value], &parts);
             [parts[0], parts[1]]
         });
-        let turned = cut.map(|[part, _]| {
-            self.builder.same(Operator::Rotary, &[part, tables[0], tables[1]])
-        });
+        let turned =
+            cut.map(|[part, _]| self.builder.same(Operator::Rotary, &[part, tables[0], tables[1]]));
         let mut whole = plain;
         for ((whole, [_, passed]), turned) in whole.iter_mut().zip(cut).zip(turned) {
             let Value { rows, width } = self.builder.of(*whole);

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::error::Position;
 use crate::{
-    Activation, Architecture, Attached, Attention, Dense, Dropout, Dtype, Experts, GroupedAttention,
-    HeaderError, LatentAttention, Packing, Positions, Scoring,
+    Activation, Architecture, Attached, Attention, Dense, Dropout, Dtype, Experts,
+    GroupedAttention, HeaderError, LatentAttention, Packing, Positions, Scoring,
 };
 
 use super::family::{
@@ -121,7 +121,8 @@ impl Config<'_> {
     /// The nonlinearity: the family's, or what a field of the file names; `None` if that is not
     /// modelled.
     fn activation(&self) -> Result<Option<Activation>, HeaderError> {
-        let named = self.family.activation_field.map(|name| self.fields.string(name)).transpose()?;
+        let named =
+            self.family.activation_field.map(|name| self.fields.string(name)).transpose()?;
         Ok(match named.flatten() {
             Some(name) => super::encoder::activation(&name),
             None => Some(self.family.activation),
@@ -174,12 +175,10 @@ impl Config<'_> {
                 rotary => rotary,
             },
             (false, _) => family.rotary,
-            (true, Some(rows)) if rows <= MAX_VOCABULARY => {
-                match family.position_offset {
-                    0 => Positions::Learned(rows),
-                    offset => Positions::LearnedByToken(rows + offset),
-                }
-            }
+            (true, Some(rows)) if rows <= MAX_VOCABULARY => match family.position_offset {
+                0 => Positions::Learned(rows),
+                offset => Positions::LearnedByToken(rows + offset),
+            },
             (true, _) => return Err(fields.missing(CONTEXT)),
         };
         let tied = match fields.flag("tie_word_embeddings")? {

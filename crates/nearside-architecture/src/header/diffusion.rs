@@ -233,8 +233,19 @@ impl Reader<'_> {
     fn joint(&self) -> Result<Architecture, HeaderError> {
         let [heads, head_dim] = self.heads(18, 64)?;
         let caption = self.number("caption_projection_dim", 1152, MAX_HIDDEN)?;
-        if !self.plain(JOINT_PLAIN) || caption != heads * head_dim {
+        let head_norms = match self.fields.string("qk_norm")?.as_deref() {
+            None | Some("") => false,
+            Some("rms_norm") => true,
+            Some(_) => return Ok(self.other()),
+        };
+        if caption != heads * head_dim {
             return Ok(self.other());
+        }
+        let expected = format!("a list of at most {MAX_LAYERS} numbers of blocks");
+        let dual: Vec<u64> =
+            self.fields.read("dual_attention_layers", &expected)?.unwrap_or_default();
+        if dual.len() as u64 > MAX_LAYERS {
+            return Err(self.fields.wrong("dual_attention_layers", &expected));
         }
         let input = self.number("in_channels", 16, MAX_HIDDEN)?;
         Ok(Architecture::DenoisingTransformer(DenoisingTransformer::Joint(JointTransformer {
@@ -248,6 +259,8 @@ impl Reader<'_> {
             positions: self.number("pos_embed_max_size", 96, MAX_SIDE)?,
             text: self.number("joint_attention_dim", 4096, MAX_HIDDEN)?,
             pooled: self.number("pooled_projection_dim", 2048, MAX_HIDDEN)?,
+            head_norms,
+            dual,
             dtype: self.dtype()?,
         })))
     }
@@ -286,8 +299,6 @@ const DIT_PLAIN: &[(&str, &str)] = &[
     ("norm_elementwise_affine", "false"),
     ("upcast_attention", "false"),
 ];
-
-const JOINT_PLAIN: &[(&str, &str)] = &[("dual_attention_layers", "[]"), ("qk_norm", "")];
 
 const UNET_BLOCKS: &[&str] =
     &["CrossAttnDownBlock2D", "DownBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"];
@@ -364,8 +375,8 @@ mod tests {
             let found = unet(&format!(", {field}"));
             assert!(matches!(found, Architecture::Other { .. }), "{field}");
         }
-        let dual = "{ \"_class_name\": \"SD3Transformer2DModel\", \"dual_attention_layers\": [0] }";
-        assert!(matches!(parsed(dual), Architecture::Other { .. }));
+        let other = "{ \"_class_name\": \"SD3Transformer2DModel\", \"qk_norm\": \"layer_norm\" }";
+        assert!(matches!(parsed(other), Architecture::Other { .. }));
     }
 
     #[test]

@@ -125,9 +125,10 @@ pub(super) fn parse(outer: &Object<'_>) -> Result<Option<Architecture>, HeaderEr
     let decodes = outer.flag("is_decoder")? == Some(true);
     let placed = outer.string("position_embedding_type")?;
     // ALBERT's groups of layers: no published model has more than one.
-    let grouped = ["num_hidden_groups", "inner_group_num"].into_iter().try_fold(1, |most, name| {
-        outer.number(name, 1..=MAX_LAYERS).map(|found| found.unwrap_or(1).max(most))
-    })?;
+    let grouped =
+        ["num_hidden_groups", "inner_group_num"].into_iter().try_fold(1, |most, name| {
+            outer.number(name, 1..=MAX_LAYERS).map(|found| found.unwrap_or(1).max(most))
+        })?;
     if decodes || grouped > 1 || placed.is_some_and(|placed| placed != "absolute") {
         return Ok(None);
     }

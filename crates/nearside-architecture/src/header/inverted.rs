@@ -8,8 +8,8 @@
 use serde::Deserialize;
 
 use crate::convolutional::{
-    Block, Classifier, ConvolutionalNetwork, Dropped, Padding, Pool, Shortcut, Squeeze, Step, Sum,
-    Unit,
+    Block, Classifier, ClassifierLayer, ConvolutionalNetwork, Dropped, Groups, Padding, Pool,
+    Shortcut, Squeeze, Step, Sum, Unit,
 };
 use crate::{Activation, HeaderError, Library};
 
@@ -51,22 +51,22 @@ const fn once() -> u64 {
 }
 
 /// A block as its family's rules make it.
-struct Inverted {
-    input: u64,
-    inner: u64,
-    output: u64,
-    kernel: u64,
-    stride: u64,
-    activation: Activation,
-    squeeze: Option<Squeeze>,
+pub(super) struct Inverted {
+    pub(super) input: u64,
+    pub(super) inner: u64,
+    pub(super) output: u64,
+    pub(super) kernel: u64,
+    pub(super) stride: u64,
+    pub(super) activation: Activation,
+    pub(super) squeeze: Option<Squeeze>,
 }
 
 impl Inverted {
     /// Wider, across places, perhaps weighed, narrow again.
-    fn steps(&self, padding: impl Fn(Unit) -> Unit) -> Vec<Step> {
+    pub(super) fn steps(&self, padding: impl Fn(Unit) -> Unit) -> Vec<Step> {
         let active = Some(self.activation);
         let depthwise = normed(
-            Unit { depthwise: true, ..convolution(self.inner, self.kernel, self.stride) },
+            Unit { groups: Groups::Channels, ..convolution(self.inner, self.kernel, self.stride) },
             active,
         );
         let wider = (self.inner != self.input)
@@ -79,14 +79,14 @@ impl Inverted {
             .collect()
     }
 
-    const fn keeps_shape(&self) -> bool {
+    pub(super) const fn keeps_shape(&self) -> bool {
         self.stride == 1 && self.input == self.output
     }
 }
 
 /// A number of channels that eight (or another divisor) divides, never a tenth less than asked for
 /// (`_make_divisible` in torchvision, `make_divisible` and `round_filters` in transformers).
-fn rounded(channels: f64, divisor: u64) -> u64 {
+pub(super) fn rounded(channels: f64, divisor: u64) -> u64 {
     let divisor = divisor.max(1);
     let half = (channels + divisor as f64 / 2.0).clamp(0.0, MOST) as u64;
     let rounded = (half / divisor * divisor).max(divisor);
@@ -94,7 +94,7 @@ fn rounded(channels: f64, divisor: u64) -> u64 {
 }
 
 impl Vision<'_> {
-    fn rate(&self, name: &str, default: f64) -> Result<f64, HeaderError> {
+    pub(super) fn rate(&self, name: &str, default: f64) -> Result<f64, HeaderError> {
         let expected = format!("a number above 0, at most {MAX_RATE}");
         let found: f64 = self.fields.read(name, &expected)?.unwrap_or(default);
         let known = found > 0.0 && found <= MAX_RATE;
@@ -173,11 +173,12 @@ impl Vision<'_> {
         let last = if fine { width(1280) } else { 1280 };
         let tail = padding(normed(convolution(last, 1, 1), Some(activation)));
         let network = self.network()?;
-        let classifier = Classifier { dropout: true, ..network.classifier };
+        let layers = vec![ClassifierLayer::Dropout];
+        let classifier = Classifier { layers, ..network.classifier.clone() };
         Ok(Some(ConvolutionalNetwork {
-            stem: vec![stem],
+            stem: vec![Step::Unit(stem)],
             stages,
-            tail: Some(tail),
+            tail: vec![Step::Unit(tail)],
             classifier,
             ..network
         }))
@@ -212,12 +213,12 @@ impl Vision<'_> {
         let tail = normed(convolution(6 * input, 1, 1), Some(hardswish));
         let width = self.fields.required(&["classifier_width"], 1..=MAX_HIDDEN)?;
         let network = self.network()?;
-        let hidden = Some((width, hardswish));
-        let classifier = Classifier { hidden, dropout: true, ..network.classifier };
+        let layers = vec![ClassifierLayer::Linear(width, hardswish), ClassifierLayer::Dropout];
+        let classifier = Classifier { layers, ..network.classifier.clone() };
         Ok(Some(ConvolutionalNetwork {
-            stem: vec![stem],
+            stem: vec![Step::Unit(stem)],
             stages,
-            tail: Some(tail),
+            tail: vec![Step::Unit(tail)],
             classifier,
             ..network
         }))
@@ -323,11 +324,14 @@ impl Vision<'_> {
         let tail = normed(convolution(last, 1, 1), Some(activation));
         let network = self.network()?;
         Ok(ConvolutionalNetwork {
-            stem: vec![padding(normed(convolution(first, 3, 2), Some(activation)))],
+            stem: vec![Step::Unit(padding(normed(convolution(first, 3, 2), Some(activation))))],
             stages,
-            tail: Some(tail),
+            tail: vec![Step::Unit(tail)],
             pool: if same { Pool::Average } else { Pool::Mean },
-            classifier: Classifier { dropout: true, ..network.classifier },
+            classifier: Classifier {
+                layers: vec![ClassifierLayer::Dropout],
+                ..network.classifier.clone()
+            },
             ..network
         })
     }
@@ -374,7 +378,7 @@ const MOBILENET_V2: [(u64, u64, u64); 7] =
     [(16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1)];
 
 /// The norm of the last convolution as a step of its own.
-fn apart(mut steps: Vec<Step>) -> Vec<Step> {
+pub(super) fn apart(mut steps: Vec<Step>) -> Vec<Step> {
     if let Some(Step::Unit(Unit { norm: norm @ Some(_), .. })) = steps.last_mut()
         && let Some(norm) = norm.take()
     {
@@ -383,6 +387,6 @@ fn apart(mut steps: Vec<Step>) -> Vec<Step> {
     steps
 }
 
-const fn bare(steps: Vec<Step>, shortcut: Shortcut) -> Block {
+pub(super) const fn bare(steps: Vec<Step>, shortcut: Shortcut) -> Block {
     Block { steps, shortcut, dropped: Dropped::Nothing, activation: None }
 }

@@ -6,6 +6,7 @@
 
 pub mod config;
 mod diffusion;
+mod earlier;
 mod encoder;
 mod encoder_decoder;
 mod family;
@@ -18,6 +19,7 @@ mod json;
 pub mod pipeline;
 pub mod safetensors;
 mod vision;
+mod window_transformer;
 
 pub use crate::error::Position;
 pub use family::{

@@ -7,8 +7,8 @@
 use std::ops::RangeInclusive;
 
 use crate::convolutional::{
-    Block, Calls, Classifier, ConvolutionalNetwork, Dropped, Mixing, Padding, Pool, Shortcut, Step,
-    Sum, Unit,
+    Block, Border, Calls, Classifier, ConvolutionalNetwork, Dropped, Groups, LastLayer, Mixing,
+    Padding, Pool, Pooling, Shortcut, Step, Sum, Unit,
 };
 use crate::{Activation, Architecture, Dtype, HeaderError, Library, Norm};
 
@@ -27,12 +27,24 @@ pub(super) const MAX_KERNEL: u64 = 1 << 10;
 const FAMILIES: &[&str] = &[
     "resnet",
     "convnext",
+    "convnextv2",
+    "regnet",
+    "vgg",
+    "alexnet",
+    "densenet",
+    "squeezenet",
+    "mnasnet",
+    "shufflenet_v2",
     "mobilenet_v2",
     "mobilenet_v3",
     "efficientnet",
     "efficientnet_v2",
     "vit",
     "deit",
+    "clip_vision_model",
+    "dinov2",
+    "swin",
+    "swinv2",
 ];
 
 /// Reads an image classifier; `None` where the family is none, or says something that is not built.
@@ -50,10 +62,23 @@ pub(super) fn parse(fields: &Object<'_>) -> Result<Option<Architecture>, HeaderE
     let network = match vision.family.as_str() {
         "resnet" => vision.resnet()?,
         "convnext" => vision.convnext()?,
+        "convnextv2" if vision.library == Library::Transformers => vision.convnext()?,
+        "convnextv2" => None,
+        "regnet" => vision.regnet()?,
+        "vgg" => vision.vgg()?,
+        "alexnet" => vision.alexnet()?,
+        "densenet" => vision.densenet()?,
+        "squeezenet" => vision.squeezenet()?,
+        "mnasnet" => vision.mnasnet()?,
+        "shufflenet_v2" => vision.shufflenet()?,
         "mobilenet_v2" => vision.mobilenet_v2()?,
         "mobilenet_v3" => vision.mobilenet_v3()?,
         "efficientnet" => vision.efficientnet()?,
         "efficientnet_v2" => vision.efficientnet_v2()?,
+        "swin" | "swinv2" => {
+            let model = vision.window_transformer()?;
+            return Ok(model.map(Architecture::WindowTransformer));
+        }
         _ => {
             let model = vision.image_transformer()?;
             return Ok(model.map(Architecture::ImageTransformer));
@@ -119,7 +144,11 @@ impl Vision<'_> {
     }
 
     /// Widths and depths of the stages.
-    fn stages(&self, widths: [u64; 4], depths: [u64; 4]) -> Result<Vec<(u64, u64)>, HeaderError> {
+    pub(super) fn stages(
+        &self,
+        widths: [u64; 4],
+        depths: [u64; 4],
+    ) -> Result<Vec<(u64, u64)>, HeaderError> {
         let widths = self.numbers("hidden_sizes", 1..=MAX_HIDDEN)?.unwrap_or(widths.to_vec());
         let depths = self.numbers("depths", 1..=MAX_LAYERS)?.unwrap_or(depths.to_vec());
         if widths.len() != depths.len() {
@@ -144,6 +173,7 @@ impl Vision<'_> {
             ("silu" | "swish", Library::Transformers) => Some(Activation::Silu),
             ("relu6", Library::Torchvision) => Some(Activation::Relu6InPlace),
             ("relu6", Library::Transformers) => Some(Activation::Relu6),
+            ("quick_gelu", _) => Some(Activation::QuickGelu),
             ("gelu", _) => Some(Activation::Gelu),
             ("gelu_pytorch_tanh", _) => Some(Activation::GeluTanh),
             _ => None,
@@ -163,6 +193,7 @@ impl Vision<'_> {
         let first = fields.number("embedding_size", 1..=MAX_HIDDEN)?.unwrap_or(64);
         let halved_first = fields.flag("downsample_in_first_stage")? == Some(true);
         let kind = self.residual_kind()?;
+        let cardinality = self.cardinality()?;
         let mut stages = Vec::new();
         let mut input = first;
         let depths = self.stages([256, 512, 1024, 2048], [3, 4, 6, 3])?;
@@ -171,18 +202,29 @@ impl Vision<'_> {
             let mut blocks = Vec::new();
             for layer in 0..depth {
                 let stride = if halved && layer == 0 { 2 } else { 1 };
-                blocks.push(self.residual(kind, activation, (input, output, stride)));
+                blocks.push(self.residual(kind, activation, cardinality, (input, output, stride)));
                 input = output;
             }
             stages.push(blocks);
         }
         let stem = normed(convolution(first, 7, 2), Some(activation));
         Ok(Some(ConvolutionalNetwork {
-            stem: vec![stem],
-            stem_pool: true,
+            stem: vec![Step::Unit(stem), Step::MaxPool(HALVED)],
             stages,
             ..self.network()?
         }))
+    }
+
+    /// Groups of channels in the middle of a bottleneck, and their width at the first stage
+    /// (`groups` and `width_per_group` of torchvision's ResNet).
+    fn cardinality(&self) -> Result<[u64; 2], HeaderError> {
+        match self.library {
+            Library::Torchvision => Ok([
+                self.fields.number("groups", 1..=MAX_CHANNELS)?.unwrap_or(1),
+                self.fields.number("width_per_group", 1..=MAX_CHANNELS)?.unwrap_or(64),
+            ]),
+            Library::Transformers => Ok([1, 64]),
+        }
     }
 
     fn residual_kind(&self) -> Result<Residual, HeaderError> {
@@ -199,14 +241,16 @@ impl Vision<'_> {
         &self,
         kind: Residual,
         activation: Activation,
+        [groups, per_group]: [u64; 2],
         (input, output, stride): (u64, u64, u64),
     ) -> Block {
         let active = Some(activation);
-        let inner = output / 4;
+        let inner = output / 4 * per_group / 64 * groups;
+        let grouped = if groups == 1 { Groups::One } else { Groups::Many(groups) };
         let bottleneck = |first, second| {
             vec![
                 normed(convolution(inner, 1, first), active),
-                normed(convolution(inner, 3, second), active),
+                normed(Unit { groups: grouped, ..convolution(inner, 3, second) }, active),
                 normed(convolution(output, 1, 1), None),
             ]
         };
@@ -234,12 +278,13 @@ impl Vision<'_> {
         }
     }
 
-    /// ConvNeXt (arXiv 2201.03545).
+    /// ConvNeXt (arXiv 2201.03545) and its second version (arXiv 2301.00808).
     fn convnext(&self) -> Result<Option<ConvolutionalNetwork>, HeaderError> {
         let fields = self.fields;
         let Some(activation) = self.activation("gelu")? else { return Ok(None) };
         let patch = fields.number("patch_size", 1..=MAX_KERNEL)?.unwrap_or(4);
-        let scaled = self.positive("layer_scale_init_value", 1e-6)?;
+        let responsive = self.family == "convnextv2";
+        let scaled = !responsive && self.positive("layer_scale_init_value", 1e-6)?;
         let dropped = self.positive("drop_path_rate", 0.0)?;
         let sum = match self.library {
             Library::Torchvision => Sum::InPlace,
@@ -256,8 +301,9 @@ impl Vision<'_> {
                 blocks.push(plain(vec![Step::Norm(Norm::Layer), halved]));
             }
             for _ in 0..depth {
-                let depthwise = Unit { depthwise: true, bias: true, ..convolution(width, 7, 1) };
-                let mixing = Mixing { inner: 4 * width, activation, scaled };
+                let depthwise =
+                    Unit { groups: Groups::Channels, bias: true, ..convolution(width, 7, 1) };
+                let mixing = Mixing { inner: 4 * width, activation, responsive, scaled };
                 blocks.push(Block {
                     steps: vec![Step::Unit(depthwise), Step::Mixing(mixing)],
                     shortcut: Shortcut::Identity(sum),
@@ -274,14 +320,23 @@ impl Vision<'_> {
         }
         let stem = Unit { norm: Some(Norm::Layer), ..whole(first, patch) };
         let network = self.network()?;
-        let classifier = Classifier { norm: Some(Norm::Layer), ..network.classifier };
-        Ok(Some(ConvolutionalNetwork { stem: vec![stem], stages, classifier, ..network }))
+        let classifier = Classifier { norm: Some(Norm::Layer), ..network.classifier.clone() };
+        Ok(Some(ConvolutionalNetwork {
+            stem: vec![Step::Unit(stem)],
+            stages,
+            classifier,
+            ..network
+        }))
     }
 
     /// What all families say in the same words.
     pub(super) fn network(&self) -> Result<ConvolutionalNetwork, HeaderError> {
         let calls = match (self.library, self.family.as_str()) {
-            (Library::Torchvision, "resnet") => Calls::Apart,
+            (
+                Library::Torchvision,
+                "resnet" | "vgg" | "alexnet" | "densenet" | "squeezenet" | "mnasnet"
+                | "shufflenet_v2",
+            ) => Calls::Apart,
             _ => Calls::Together,
         };
         Ok(ConvolutionalNetwork {
@@ -290,14 +345,13 @@ impl Vision<'_> {
             image: self.image()?,
             channels: self.channels()?,
             stem: Vec::new(),
-            stem_pool: false,
             stem_held: self.library == Library::Transformers && self.family != "mobilenet_v2",
             stages: Vec::new(),
-            tail: None,
+            tail: Vec::new(),
             classifier: Classifier {
                 norm: None,
-                hidden: None,
-                dropout: false,
+                layers: Vec::new(),
+                last: LastLayer::Linear,
                 classes: self.classes()?,
             },
             calls,
@@ -318,6 +372,10 @@ impl Vision<'_> {
     }
 }
 
+/// The largest of three neighbours, every other one.
+pub(super) const HALVED: Pooling =
+    Pooling { kernel: 3, stride: 2, padding: 1, border: Border::Dropped };
+
 /// A convolution alone, with as many zeros around as keep the side.
 pub(super) const fn convolution(output: u64, kernel: u64, stride: u64) -> Unit {
     Unit {
@@ -325,7 +383,7 @@ pub(super) const fn convolution(output: u64, kernel: u64, stride: u64) -> Unit {
         kernel,
         stride,
         padding: Padding::Inside((kernel - 1) / 2),
-        depthwise: false,
+        groups: Groups::One,
         bias: false,
         norm: None,
         activation: None,
@@ -338,12 +396,12 @@ pub(super) const fn normed(unit: Unit, activation: Option<Activation>) -> Unit {
 }
 
 /// A convolution of neighbouring patches.
-const fn whole(output: u64, patch: u64) -> Unit {
+pub(super) const fn whole(output: u64, patch: u64) -> Unit {
     Unit { padding: Padding::Inside(0), bias: true, ..convolution(output, patch, patch) }
 }
 
 /// Steps without a shortcut.
-const fn plain(steps: Vec<Step>) -> Block {
+pub(super) const fn plain(steps: Vec<Step>) -> Block {
     Block { steps, shortcut: Shortcut::None, dropped: Dropped::Nothing, activation: None }
 }
 

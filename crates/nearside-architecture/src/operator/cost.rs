@@ -2,7 +2,7 @@
 
 use nearside_units::Flops;
 
-use super::{Operator, Parameter};
+use super::{Likeness, Operator, Parameter, WindowAttention, WindowBias, WindowBiasForm};
 use crate::Norm;
 
 impl Operator {
@@ -17,7 +17,14 @@ impl Operator {
                 vec![Parameter::dense(rows * width, true)]
             }
             Self::Norm {
-                kind: Norm::Rms | Norm::RmsOffset | Norm::RmsWide | Norm::NarrowRms | Norm::MixedRms | Norm::LayerScale | Norm::WideLayer,
+                kind:
+                    Norm::Rms
+                    | Norm::RmsOffset
+                    | Norm::RmsWide
+                    | Norm::NarrowRms
+                    | Norm::MixedRms
+                    | Norm::LayerScale
+                    | Norm::WideLayer,
                 width,
             } => {
                 vec![Parameter::dense(*width, false)]
@@ -29,6 +36,7 @@ impl Operator {
             Self::Convolution(convolution) => convolution.parameters(),
             Self::DistanceBias(bias) => vec![Parameter::dense(bias.buckets * bias.heads, true)],
             Self::LearnedScale { width } => vec![Parameter::dense(*width, false)],
+            Self::Response { width } => vec![Parameter::dense(*width, false); 2],
             Self::Linear(linear) => linear.parameters(),
             Self::ExpertLinear { count, linear } => {
                 let experts = |one: Parameter| vec![one; usize::try_from(*count).unwrap_or(0)];
@@ -43,6 +51,8 @@ impl Operator {
             Self::LearnedPositions { rows, width } => vec![Parameter::dense(rows * width, false)],
             Self::MultiheadAttention(attention) => attention.parameters(),
             Self::Sinks { heads } => vec![Parameter::dense(*heads, false)],
+            Self::WindowBias(bias) => bias.parameters(),
+            Self::WindowAttention(attention) => attention.parameters(),
             // What computes with what it reads.
             #[rustfmt::skip]
             Self::RotaryTable | Self::Mask | Self::PaddingMask
@@ -58,7 +68,8 @@ impl Operator {
             Self::AsWeights | Self::Recall | Self::SoftCap | Self::AddInPlace |
             Self::StochasticDepth(_) | Self::Transpose | Self::Pad | Self::Waves | Self::Shift |
             Self::Slice | Self::FixedPositions { .. } | Self::AxisTable | Self::PairRotary |
-            Self::AveragePool => Vec::new(),
+            Self::AveragePool | Self::Windows | Self::Roll |
+            Self::MergePlaces | Self::Return | Self::Shuffle => Vec::new(),
         }
     }
 
@@ -76,8 +87,9 @@ impl Operator {
                 2.0 * elements * seen as f64
             }
             Self::Attention(attention) => attention.operations(),
+            Self::WindowAttention(attention) => attention.shape.operations(),
             Self::ClassicAttention(attention) => attention.shape.operations(),
-            Self::Norm { .. } => 5.0 * elements,
+            Self::Norm { .. } | Self::Response { .. } => 5.0 * elements,
             Self::Rotary
             | Self::PartialRotary { .. }
             | Self::PairRotary
@@ -124,9 +136,45 @@ impl Operator {
             Self::Counting { .. } | Self::Indices | Self::Lookup { .. } | Self::SharedEmbedding
             | Self::FixedTable { .. } | Self::DistanceBias(_) | Self::NoBias | Self::AsWeights |
             Self::Recall | Self::Copy | Self::Transpose | Self::LearnedTokens { .. } |
-            Self::Widen | Self::Alike | Self::NearMask | Self::Sinks { .. } | Self::Slice | Self::Idle(_) | Self::Cached | Self::JoinHeads | Self::FillHeads |
-            Self::Pad => 0.0,
+            Self::Widen | Self::Alike | Self::NearMask | Self::Sinks { .. } |
+            Self::Slice | Self::Idle(_) | Self::Cached | Self::JoinHeads | Self::FillHeads |
+            Self::Pad | Self::WindowBias(_) | Self::Windows | Self::Roll |
+            Self::MergePlaces | Self::Return | Self::Shuffle => 0.0,
         };
         Flops::from_flops(operations).unwrap_or(Flops::ZERO)
+    }
+}
+
+impl WindowBias {
+    /// Distances of two places of a window.
+    #[must_use]
+    pub const fn distances(&self) -> u64 {
+        (2 * self.side).saturating_sub(1) * (2 * self.side).saturating_sub(1)
+    }
+
+    /// Pairs of places of a window.
+    #[must_use]
+    pub const fn pairs(&self) -> u64 {
+        self.side * self.side * self.side * self.side
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        match self.form {
+            WindowBiasForm::Table => vec![Parameter::dense(self.distances() * self.heads, true)],
+            WindowBiasForm::Network(inner) => vec![
+                Parameter::dense(2 * inner, true),
+                Parameter::dense(inner, false),
+                Parameter::dense(inner * self.heads, true),
+            ],
+        }
+    }
+}
+
+impl WindowAttention {
+    fn parameters(&self) -> Vec<Parameter> {
+        match self.likeness {
+            Likeness::Product => Vec::new(),
+            Likeness::Angle => vec![Parameter::dense(self.shape.heads, false)],
+        }
     }
 }

@@ -250,7 +250,7 @@ impl Lowering<'_> {
     }
 
     /// Softmax over scores in memory. Only 16-bit IEEE floats have a kernel that widens on the way.
-    fn softmax(&mut self, attention: &AttentionShape, scores: TensorId) -> TensorId {
+    pub(super) fn softmax(&mut self, attention: &AttentionShape, scores: TensorId) -> TensorId {
         let Tensor { elements, dtype, .. } = self.tape.of(scores);
         let result = match attention.wide_softmax || self.numbers.autocast {
             true => Dtype::F32,

@@ -63,8 +63,7 @@ impl Lowering<'_> {
         };
         let op = |name, elements: u64, dtype| Op::new(name).make(elements, dtype);
         let distance = self.run_op(op("distance", pairs, Dtype::I64));
-        let absolute =
-            self.run_op(op("distance", pairs, Dtype::I64).read(distance, Flow::Stop));
+        let absolute = self.run_op(op("distance", pairs, Dtype::I64).read(distance, Flow::Stop));
         let near = self.run_op(op("mask", pairs, Dtype::Bool).read(absolute, Flow::Stop));
         let both = self.run_op(op("mask", pairs, Dtype::Bool).read(near, Flow::Stop));
         let flags = self.run_op(op("mask", pairs, Dtype::Bool).read(both, Flow::Stop));

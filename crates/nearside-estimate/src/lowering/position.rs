@@ -6,6 +6,26 @@ use super::{Lowering, Op};
 use crate::tape::{Category, Flow, Origin, Tensor, TensorId};
 
 impl Lowering<'_> {
+    /// Queries or keys turned by their places, as each family writes it.
+    pub(super) fn rotated(
+        &mut self,
+        operator: &Operator,
+        inputs: &[TensorId],
+        value: Value,
+    ) -> TensorId {
+        match operator {
+            Operator::ComplexRotary => self.complex_rotary(inputs, value),
+            Operator::InterleavedRotary => self.interleaved_rotary(inputs, value),
+            Operator::WideningRotary => self.widening_rotary(inputs, value),
+            Operator::HalvesRotary => self.halves_rotary(inputs, value),
+            Operator::PairRotary => self.pair_rotary(inputs, value),
+            Operator::PartialRotary { head, rotated } => {
+                self.partial_rotary(inputs, value, [*head, *rotated])
+            }
+            _ => self.rotary(inputs, value),
+        }
+    }
+
     /// Adds a learned row per position.
     pub(super) fn position_table(&mut self, node: &Node, value: Value) -> TensorId {
         let table = self.table_weight(node);

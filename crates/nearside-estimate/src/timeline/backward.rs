@@ -59,11 +59,14 @@ impl<'tape, R: Requests> Replay<'tape, R> {
         self.live.enter("backward");
         let tape = self.tape;
         self.shared.before_backward(&mut self.live, Place::Root);
-        if let Some(loss) = loss(tape) {
+        // The gradient of the loss is the caller's as well (`_make_grads` in torch/autograd).
+        let root = loss(tape).map(|loss| {
             let bytes = tape.gradient_bytes(*loss);
             let piece = self.live.take(bytes, tape.storage_of(*loss).category, "loss");
+            self.live.share(piece);
             self.gradients[loss.index()] = Some(piece);
-        }
+            (*loss, piece)
+        });
         for (index, segment) in tape.segments.iter().enumerate().rev() {
             if self.live.is_full() {
                 return;
@@ -82,6 +85,10 @@ impl<'tape, R: Requests> Replay<'tape, R> {
         }
         self.shared.after_backward(&mut self.live, Place::Root, &mut self.complete);
         self.shared.end_backward(&mut self.live);
+        if let Some((loss, piece)) = root {
+            self.live.give(piece);
+            self.release(loss);
+        }
     }
 
     /// A stretch that runs again when its first saved tensor is asked for, and lets go of its inputs

@@ -363,6 +363,7 @@ fn makes_or_reads_images(model: &ModelRef) -> bool {
         model.architecture.as_ref(),
         Architecture::Convolutional(_)
             | Architecture::ImageTransformer(_)
+            | Architecture::WindowTransformer(_)
             | Architecture::Unet(_)
             | Architecture::DenoisingTransformer(_)
             | Architecture::Vae(_)
