@@ -173,7 +173,8 @@ impl Lowering<'_> {
             if vocabulary {
                 self.leave_model();
             }
-            match (vocabulary, self.recipe.loss, self.training()) {
+            let scored = vocabulary && self.graph.loss == Loss::NextToken;
+            match (scored, self.recipe.loss, self.training()) {
                 (true, VocabularyLoss::Chunked { tokens }, true) => {
                     self.chunked_loss(node, index, tokens);
                     chunked = true;

@@ -7,7 +7,7 @@ use nearside_workload::{Offload, Optimizer, Sharding};
 
 use super::{Groups, NotShared, of_data, pipeline, tensor::Share};
 use crate::communication::{Collective, Exchange, Overlap};
-use crate::demand::{Memory, held};
+use crate::demand::{Memory, Pass, held};
 use crate::optimizer;
 use crate::tape::{Category, Tape};
 use crate::timeline::{Program, TrainingStep, training_shared};
@@ -44,12 +44,14 @@ pub(crate) struct DeviceTraining {
 }
 
 /// What waits in the machine's memory and is worked on there.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostShare {
     /// How much memory that takes, for all devices together.
     pub memory: Bytes,
     /// What processors read and write of it in one run.
     pub traffic: Bytes,
+    /// Passes over processors, each so many times in one run.
+    pub passes: Vec<Pass>,
 }
 
 /// Training on the device that needs most.
@@ -145,7 +147,7 @@ fn host(tape: &Tape, optimized: &Tape, groups: &Groups, run: &Run) -> HostShare 
         Offload::Parameters => states + gradients + shard,
     };
     let traffic = optimizer::work(optimized, optimizer).bytes.scaled(run.steps) * devices;
-    HostShare { memory: each * devices, traffic }
+    HostShare { memory: each * devices, traffic, passes: Vec::new() }
 }
 
 /// Gradients to the machine's memory and new weights back.
