@@ -6,6 +6,7 @@ catalog; torchvision models are named by their torchvision name. Every builder r
 runs. `--layers` shortens a model for reading its events.
 """
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -114,7 +115,37 @@ def transformers_model(auto, config, settings):
 def checkpoint(model, settings):
     if settings.checkpointing == "full":
         model.gradient_checkpointing_enable({"use_reentrant": False})
+    if settings.checkpointing == "attention":
+        recompute_attention(model)
     return model
+
+
+def recompute_attention(model):
+    """Attention between its projections under a checkpoint of its own, not reentrant: what Megatron-LM
+    calls selective (arXiv 2205.05198, section 5), around the attention functions of transformers."""
+    from torch.utils.checkpoint import checkpoint as under_checkpoint
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    def recomputed(function):
+        def forward(module, query, key, value, mask, **rest):
+            if not getattr(module.config, "recomputes_attention", False):
+                return function(module, query, key, value, mask, **rest)
+            return under_checkpoint(function, module, query, key, value, mask, use_reentrant=False, **rest)
+        forward.recomputes = True
+        return forward
+
+    modules = [m for m in model.modules() if hasattr(m, "config") and type(m).__name__.endswith("Attention")]
+    if not modules:
+        raise SystemExit("no attention function to recompute")
+    name = model.config._attn_implementation
+    if name == "eager":
+        home = sys.modules[type(modules[0]).__module__]
+        if not hasattr(home.eager_attention_forward, "recomputes"):
+            home.eager_attention_forward = recomputed(home.eager_attention_forward)
+    elif not hasattr(ALL_ATTENTION_FUNCTIONS[name], "recomputes"):
+        ALL_ATTENTION_FUNCTIONS[name] = recomputed(ALL_ATTENTION_FUNCTIONS[name])
+    for module in modules:
+        module.config.recomputes_attention = True
 
 
 def ids(batch, length):
@@ -159,6 +190,8 @@ def adapters(model, settings):
     if settings.checkpointing == "full":
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
+    if settings.checkpointing == "attention":
+        recompute_attention(model)
     for parameter in model.parameters():
         if parameter.requires_grad and parameter.dtype != torch.float32:
             parameter.data = parameter.data.float()

@@ -45,7 +45,7 @@ def parser():
     p.add_argument("--dtype", default="bfloat16", choices=DTYPES)
     p.add_argument("--autocast", default="", choices=("", "bfloat16", "float16"))
     p.add_argument("--attention", default="fused", choices=("eager", "masked", "fused"))
-    p.add_argument("--checkpointing", default="none", choices=("none", "full"))
+    p.add_argument("--checkpointing", default="none", choices=("none", "full", "attention"))
     p.add_argument("--optimizer", default="adamw-foreach", choices=tuple(OPTIMIZERS))
     p.add_argument("--batch", type=int, default=1)
     p.add_argument("--sequence", type=int, default=0, help="tokens (2048 for a decoder, 77 for text)")

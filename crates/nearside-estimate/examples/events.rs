@@ -127,5 +127,5 @@ fn print(replayed: &Replayed) {
     let taken = replay(&replayed.requests, Segments::Fixed);
     println!("# allocated {} reserved {}", taken.allocated.get(), taken.reserved.get());
     println!("# saved {} optimizer {}", replayed.saved.get(), replayed.optimizer.get());
-    println!("# steady {}", replayed.steady);
+    println!("# steady {}", replayed.requests.steady);
 }

@@ -2,6 +2,8 @@
 //! that does it. Weights in blocks are llama.cpp's, whose buffers are known exactly
 //! ([`crate::engine::llama_cpp`]); others are served by a PyTorch pass with a cache.
 
+mod host_layers;
+
 use nearside_architecture::{Answers, Architecture, Dtype, Graph, Shape};
 use nearside_units::Bytes;
 use nearside_workload::{AttentionKernel, Batch, Recipe, Serving, Workload};
@@ -17,7 +19,7 @@ use crate::engine::llama_cpp::{
 use crate::estimate::Device;
 use crate::lowering::{Trained, lower};
 use crate::parallel::training::HostShare;
-use crate::parallel::{Groups, tensor};
+use crate::parallel::{Groups, NotShared, tensor};
 use crate::pictures;
 use crate::tape::{Category, Kernel, Tape, Work};
 use crate::timeline;
@@ -115,6 +117,11 @@ fn answer(
     let graph = &prompts.graph;
     let tape = lower(graph, recipe, Trained::Nothing);
     let answers = architecture.answers();
+    let packed = packed(architecture, recipe).filter(|_| ways == 1);
+    if recipe.parallelism.host_layers > 0 && packed.is_none() {
+        let what = "layers with the processor";
+        return Err(NotShared::Operator { what }.into());
+    }
     if answers == Answers::AtOnce {
         return Ok(at_once(workload, &tape, answering.rounds));
     }
@@ -134,20 +141,20 @@ fn answer(
     let forward = |tape: &Tape| counted(tape.steps.iter().map(|step| step.forward));
     let read = recipe.cache.bytes(next_graph.cached_elements(next.past));
     let cached = Work { bytes: read, ..Work::NONE };
-    let (memory, mut writing) = match packed(architecture, recipe).filter(|_| ways == 1) {
+    let (memory, host, mut writing) = match &packed {
         Some(model) => {
-            let memory = engine_memory(&model, workload, request, answering, place, &tape)?;
+            let (memory, host) = engine_memory(model, workload, request, answering, place, &tape)?;
             let read = model.traffic().bytes;
-            (memory, unpacked_once(forward(&next_tape), read))
+            (memory, host, unpacked_once(forward(&next_tape), read))
         }
         None => {
             let memory = pass_memory(workload, [&tape, &next_tape], graph, request, answering)?;
-            (memory, forward(&next_tape))
+            (memory, Buffers::default(), forward(&next_tape))
         }
     };
     writing.push((cached, 1));
     let written = answering.decoded * request.output as f64;
-    Ok(Demand {
+    let mut demand = Demand {
         load: memory.by_category.get(&Category::Weights).copied().unwrap_or(Bytes::ZERO),
         memory,
         passes: vec![
@@ -160,7 +167,14 @@ fn answer(
         host: HostShare::default(),
         sharing: recipe.parallelism.words(),
         core_seconds: 0.0,
-    })
+    };
+    let layers = recipe.parallelism.host_layers;
+    if let (Some(model), 1.., Device::Accelerator) = (&packed, layers, place) {
+        let Answering { prompts, rounds, .. } = *answering;
+        let reading = host_layers::Reading { tokens: prompts.batch * prompts.tokens, rounds };
+        host_layers::leave(&mut demand, model, layers, host, reading);
+    }
+    Ok(demand)
 }
 
 /// What devices that share a model send each other in so many passes.
@@ -207,10 +221,12 @@ fn replace_weights(memory: &mut Memory, stored: Option<Bytes>) {
     }
 }
 
-/// The model as llama.cpp would load it, where its weights are in blocks and its graph is known.
+/// The model as llama.cpp would load it, where its weights are in blocks or it is told to leave layers
+/// to the processor, and its graph is known.
 fn packed(architecture: &Architecture, recipe: &Recipe) -> Option<Model> {
     let Architecture::Decoder(decoder) = architecture else { return None };
-    let mix = Mix::of(recipe.weights).filter(|mix| !mix.dtype().is_float())?;
+    let asked = recipe.parallelism.host_layers > 0;
+    let mix = Mix::of(recipe.weights).filter(|mix| asked || !mix.dtype().is_float())?;
     Model::from_decoder(decoder, Family::of(decoder), mix).ok()
 }
 
@@ -225,7 +241,8 @@ fn unpacked_once(kernels: Vec<(Work, u32)>, weights: Bytes) -> Vec<(Work, u32)> 
     kernels
 }
 
-/// llama.cpp's buffers on the accelerator, or all of them where there is none.
+/// llama.cpp's buffers on the accelerator, or all of them where there is none; and those in main
+/// memory.
 fn engine_memory(
     model: &Model,
     workload: &Workload,
@@ -233,7 +250,7 @@ fn engine_memory(
     answering: &Answering,
     place: Device,
     tape: &Tape,
-) -> Result<Memory, NotEstimated> {
+) -> Result<(Memory, Buffers), NotEstimated> {
     let context = request.prompt + request.output;
     let tokens = u128::from(context) * u128::from(answering.together);
     let too_large = || NotEstimated::TooLarge { tokens };
@@ -248,21 +265,28 @@ fn engine_memory(
         outputs: Outputs::AtMost(answering.together),
         offload: match place {
             Device::Accelerator => {
-                Some(Offload { accelerator: Accelerator::Cuda, layers: u64::MAX })
+                // The output layer is one more.
+                let layers = model.layers() + 1;
+                let layers = layers.saturating_sub(workload.recipe.parallelism.host_layers);
+                Some(Offload { accelerator: Accelerator::Cuda, layers })
             }
             Device::Processor => None,
         },
         ..Settings::default()
     };
     let reservation = reserve(model, &settings)?;
-    let Buffers { weights, cache, compute, output } = match place {
-        Device::Accelerator => reservation.device,
-        Device::Processor => reservation.host,
-    };
     let all = model.bytes().get().max(1);
     // A file of its own mix: the same share of its bytes lies here.
-    let weights =
-        stored(workload).map_or(weights, |stored| stored.scaled(weights.get() as f64 / all as f64));
+    let as_stored = |buffers: Buffers| {
+        let share = buffers.weights.get() as f64 / all as f64;
+        let weights = stored(workload).map_or(buffers.weights, |stored| stored.scaled(share));
+        Buffers { weights, ..buffers }
+    };
+    let host = as_stored(reservation.host);
+    let Buffers { weights, cache, compute, output } = match place {
+        Device::Accelerator => as_stored(reservation.device),
+        Device::Processor => host,
+    };
     let by_category = [
         (Category::Weights, weights),
         (Category::Cache, cache),
@@ -272,14 +296,15 @@ fn engine_memory(
     let by_category: std::collections::BTreeMap<_, _> =
         by_category.into_iter().filter(|(_, bytes)| *bytes > Bytes::ZERO).collect();
     let parameters = tape.weights().map(|weight| tape.of(weight).elements).sum();
-    Ok(Memory {
+    let memory = Memory {
         reserved: by_category.values().copied().sum(),
         by_category,
         holder: Holder::Engine,
         place: "loading".to_owned(),
         parameters,
         trained: 0,
-    })
+    };
+    Ok((memory, host))
 }
 
 /// All tensors of the model's file, where it is of the type that is asked for.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use nearside_architecture::{Architecture, Component, Dtype, Graph, Operator, Shape};
 use nearside_units::{Bytes, Flops};
-use nearside_workload::{AttentionKernel, Custom, Preparation, Recipe, Task, Training, Workload};
+use nearside_workload::{
+    AttentionKernel, Custom, Preparation, Recipe, Task, Training, VocabularyLoss, Workload,
+};
 use thiserror::Error;
 
 use crate::allocator::caching::{Caching, Segments};
@@ -284,6 +286,9 @@ pub const CUBLAS_WORKSPACE: Bytes = Bytes::new(8_519_680);
 /// Largest number of bytes that a pass may come to: sums of them stay within 64 bits.
 pub(crate) const MOST_BYTES: u128 = 1 << 62;
 
+/// Most chunks of a loss: each is replayed by itself.
+const MOST_CHUNKS: u128 = 2048;
+
 /// The graph of a pass whose sizes can be counted.
 pub(crate) fn bounded(
     architecture: &Architecture,
@@ -306,7 +311,11 @@ pub(crate) fn bounded(
     let scores = (heads.sum::<u128>() + 1) * context;
     // A value is kept in at most four copies of at most eight bytes.
     let bytes = tokens.checked_mul(widths + scores).and_then(|elements| elements.checked_mul(64));
-    if bytes.is_none_or(|bytes| bytes > MOST_BYTES) {
+    let chunks = match recipe.loss {
+        VocabularyLoss::Chunked { tokens: chunk } => tokens / u128::from(chunk.max(1)),
+        VocabularyLoss::Whole => 1,
+    };
+    if chunks > MOST_CHUNKS || bytes.is_none_or(|bytes| bytes > MOST_BYTES) {
         return Err(NotEstimated::TooLarge { tokens });
     }
     architecture.graph(shape).ok_or_else(|| not_built(architecture))

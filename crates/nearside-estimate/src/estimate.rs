@@ -1,12 +1,14 @@
 //! Workload x Site -> Estimate: does it fit, what limits it, how long, how much energy, what does
 //! it cost, what does it emit. Every figure is a span with a basis.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nearside_catalog::Site;
 use nearside_units::{Bytes, Duration, Joules, Known, Money, Span};
-use nearside_workload::{CustomDevice, Parallelism, Task, Workload};
+use nearside_workload::{AttentionKernel, CustomDevice, Parallelism, Recipe, Task, Workload};
 
+use crate::attention_kernel::on_site;
 use crate::calibration::Calibration;
 use crate::carbon::Carbon;
 use crate::demand::{Asked, Demand, Memory, NotEstimated, demand_as_asked, usable_devices};
@@ -137,8 +139,7 @@ pub struct Demands<'workload> {
     workload: &'workload Workload,
     asks: Asks,
     lowerings: Lowerings,
-    by_devices:
-        std::collections::BTreeMap<(u64, Device, Parallelism), Result<Arc<Demand>, NotEstimated>>,
+    by_devices: BTreeMap<Shared, Result<Arc<Demand>, NotEstimated>>,
 }
 
 /// What somebody wants to know.
@@ -152,6 +153,9 @@ enum Asks {
     Chance,
 }
 
+/// What a demand depends on besides the workload.
+type Shared = (u64, Device, Parallelism, AttentionKernel);
+
 impl<'workload> Demands<'workload> {
     /// Nothing computed yet.
     #[must_use]
@@ -160,7 +164,7 @@ impl<'workload> Demands<'workload> {
     }
 
     const fn of_one_model(workload: &'workload Workload, asks: Asks, lowerings: Lowerings) -> Self {
-        Self { workload, asks, lowerings, by_devices: std::collections::BTreeMap::new() }
+        Self { workload, asks, lowerings, by_devices: BTreeMap::new() }
     }
 
     /// What asks.
@@ -169,21 +173,21 @@ impl<'workload> Demands<'workload> {
         self.workload
     }
 
+    /// Of the workload with the recipe that a site makes of its own.
     fn on(
         &mut self,
         devices: u64,
         place: Device,
-        parallelism: Parallelism,
+        shared: &Workload,
         asked: Asked,
     ) -> Result<Arc<Demand>, NotEstimated> {
-        let workload = self.workload;
+        let Recipe { parallelism, attention, .. } = shared.recipe;
         let lowerings = &mut self.lowerings;
-        let shared = || {
-            let mut shared = workload.clone();
-            shared.recipe.parallelism = parallelism;
-            demand_as_asked(&shared, devices, place, (asked, lowerings)).map(Arc::new)
-        };
-        self.by_devices.entry((devices, place, parallelism)).or_insert_with(shared).clone()
+        let computed = || demand_as_asked(shared, devices, place, (asked, lowerings)).map(Arc::new);
+        self.by_devices
+            .entry((devices, place, parallelism, attention))
+            .or_insert_with(computed)
+            .clone()
     }
 }
 
@@ -235,15 +239,20 @@ pub fn estimate_demands(
     calibration: &Calibration,
 ) -> Estimate {
     match placed(demands, site, calibration) {
-        Ok(Placed { working, workload, demand, fit }) => {
-            let mut estimate = working.estimate(&workload, &demand);
-            // Work that takes too long does not fit either, whatever the memory.
-            if estimate.fit.verdict == fit.verdict {
-                estimate.fit = fit;
-            }
-            estimate
-        }
+        Ok(placed) => placed.estimate(),
         Err(refused) => *refused,
+    }
+}
+
+/// The same, and the workload with the way of sharing that was found.
+pub(crate) fn estimate_shared(
+    workload: &Workload,
+    site: &Site,
+    calibration: &Calibration,
+) -> (Estimate, Workload) {
+    match placed(&mut Demands::of(workload), site, calibration) {
+        Ok(placed) => (placed.estimate(), placed.workload),
+        Err(refused) => (*refused, workload.clone()),
     }
 }
 
@@ -266,6 +275,17 @@ struct Placed<'a> {
     fit: Fit,
 }
 
+impl Placed<'_> {
+    fn estimate(&self) -> Estimate {
+        let mut estimate = self.working.estimate(&self.workload, &self.demand);
+        // Work that takes too long does not fit either, whatever the memory.
+        if estimate.fit.verdict == self.fit.verdict {
+            estimate.fit = self.fit.clone();
+        }
+        estimate
+    }
+}
+
 /// Where and how a workload would run on a site.
 fn placed<'a>(
     demands: &mut Demands<'_>,
@@ -281,6 +301,7 @@ fn placed<'a>(
         (Some(accelerators), Device::Accelerator) => u64::from(accelerators.count),
         _ => 1,
     };
+    let workload = &on_site(workload, site);
     let mut on = |parallelism: Parallelism| {
         let mut shared = workload.clone();
         shared.recipe.parallelism = parallelism;
@@ -291,7 +312,7 @@ fn placed<'a>(
             (Asks::Verdict, Some(room)) => Asked::Within(room),
             (Asks::Chance, Some(room)) => Asked::AtLeast(room),
         };
-        let demand = demands.on(devices, device, parallelism, asked)?;
+        let demand = demands.on(devices, device, &shared, asked)?;
         let fit = working.fit(&demand, &mut Vec::new());
         Ok::<_, NotEstimated>(Placed { working, workload: shared, demand, fit })
     };

@@ -10,6 +10,7 @@
 
 pub mod allocator;
 mod answering;
+pub mod attention_kernel;
 pub mod calibration;
 pub mod carbon;
 pub mod choice;

@@ -177,7 +177,8 @@ impl Lowering<'_> {
             if vocabulary {
                 self.leave_model();
             }
-            match (vocabulary, self.recipe.loss, self.training()) {
+            let scored = vocabulary && self.graph.loss == Loss::NextToken;
+            match (scored, self.recipe.loss, self.training()) {
                 (true, VocabularyLoss::Chunked { tokens }, true) => {
                     self.chunked_loss(node, index, tokens);
                     chunked = true;
@@ -357,10 +358,7 @@ impl Lowering<'_> {
             Operator::JoinHeads => self.joined_heads(inputs, value),
             Operator::FillHeads => self.filled_heads(inputs, value),
             Operator::Widen => self.cast(inputs[0], Dtype::F32),
-            Operator::Alike => {
-                let dtype = self.tape.of(inputs[1]).dtype;
-                self.cast(inputs[0], dtype)
-            }
+            Operator::Alike => self.cast(inputs[0], self.tape.of(inputs[1]).dtype),
             Operator::TokenMean => self.token_mean(inputs[0], value),
             Operator::ClampedGate => self.clamped_gate(inputs[0], value),
             Operator::Activation(kind) => self.activation(*kind, inputs[0], value),

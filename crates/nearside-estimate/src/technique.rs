@@ -4,18 +4,24 @@
 //! A change is a row of [`CHANGES`]: a function from a workload to the changed one. A new technique
 //! is one more row.
 
-use nearside_architecture::Dtype;
+use std::borrow::Cow;
+
+use nearside_architecture::{Architecture, Dtype};
 use nearside_catalog::Site;
 use nearside_workload::{
     Adapter, AdapterMethod, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
-    Task, Training, Workload,
+    Task, Training, VocabularyLoss, Workload,
 };
 
+use crate::attention_kernel::on_site;
 use crate::calibration::Calibration;
 use crate::estimate::{Estimate, Verdict, chance, estimate, verdict_and_time};
 use crate::lowered::Lowerings;
 
 mod search;
+mod site;
+
+use site::Found;
 
 use search::{Choice, Judge, Judged, METHOD, TOGETHER, cheapest};
 
@@ -33,22 +39,24 @@ pub struct Technique {
     pub estimate: Estimate,
     /// Its likely time over the likely time without the change, where both are known.
     pub time_ratio: Option<f64>,
+    /// How many devices of the same kind it takes, where the site has fewer.
+    pub devices: Option<u32>,
 }
 
 /// One thing to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
     /// What, as in `gradient checkpointing`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What it costs besides time.
-    pub price: &'static str,
+    pub price: Cow<'static, str>,
 }
 
 impl Technique {
     /// All steps, as in `fused attention + gradient checkpointing`.
     #[must_use]
     pub fn name(&self) -> String {
-        self.steps.iter().map(|step| step.name).collect::<Vec<_>>().join(" + ")
+        self.steps.iter().map(|step| &*step.name).collect::<Vec<_>>().join(" + ")
     }
 }
 
@@ -63,6 +71,7 @@ enum Part {
     Rank,
     Weights,
     Cache,
+    Loss,
 }
 
 /// One change.
@@ -76,6 +85,12 @@ struct Change {
     apply: fn(&Workload) -> Option<Workload>,
 }
 
+impl Change {
+    const fn advice(&self) -> Advice {
+        Advice { name: Cow::Borrowed(self.name), price: Cow::Borrowed(self.price) }
+    }
+}
+
 const FEWER: &str = "smaller kernels";
 
 /// Every change, within a part the mildest first. Methods stand before what changes adapters.
@@ -83,8 +98,12 @@ const FEWER: &str = "smaller kernels";
 const CHANGES: &[Change] = &[
     Change { name: "fused attention", price: "no padding mask", part: Part::Attention, loss: 0,
         apply: fused },
+    Change { name: "attention recomputed", price: "scores computed twice", part: Part::Checkpointing, loss: 0,
+        apply: attention_recomputed },
     Change { name: "gradient checkpointing", price: "a second forward pass", part: Part::Checkpointing, loss: 0,
         apply: checkpointed },
+    Change { name: "chunked loss", price: "vocabulary scores computed twice", part: Part::Loss, loss: 0,
+        apply: chunked },
     Change { name: "batch / 2, accumulated", price: FEWER, part: Part::Together, loss: 0,
         apply: |from| batch_over(from, 2) },
     Change { name: "batch / 4, accumulated", price: FEWER, part: Part::Together, loss: 0,
@@ -130,8 +149,8 @@ const CHANGES: &[Change] = &[
 ];
 
 /// The cheapest changes with which a workload surely fits a site: the least loss of quality first,
-/// then the shortest time. Single changes and combinations; none contains another that fits as
-/// well. When nothing fits, what comes nearest.
+/// then the shortest time; last what takes devices that the site does not have. Single changes and
+/// combinations; none contains another that fits as well. When nothing fits, what comes nearest.
 #[must_use]
 pub fn techniques(
     workload: &Workload,
@@ -141,20 +160,45 @@ pub fn techniques(
 ) -> Vec<Technique> {
     let choice = |change: &Change| Choice { part: change.part as usize, loss: change.loss };
     let choices: Vec<_> = CHANGES.iter().map(choice).collect();
+    let workload = &on_site(workload, site);
     let had = likely(before);
     let lowerings = Lowerings::default();
     let mut trying = Trying { workload, had, site, calibration, lowerings };
-    let technique = |(chosen, judged): (Vec<usize>, Judged<Tried>)| {
+    let of_recipe = |(chosen, judged): (Vec<usize>, Judged<Tried>)| {
         let (workload, estimate) = judged.found;
-        let advice = |at: &usize| Advice { name: CHANGES[*at].name, price: CHANGES[*at].price };
-        Technique {
-            steps: chosen.iter().map(advice).collect(),
+        Found {
+            steps: chosen.iter().map(|at| CHANGES[*at].advice()).collect(),
+            loss: chosen.iter().map(|at| CHANGES[*at].loss).sum(),
             workload,
-            time_ratio: ratio(had, &estimate),
             estimate,
+            devices: None,
         }
     };
-    cheapest(&choices, WANTED, &mut trying).into_iter().map(technique).collect()
+    let mut found: Vec<_> =
+        cheapest(&choices, WANTED, &mut trying).into_iter().map(of_recipe).collect();
+    found.extend(site::layers_in_main_memory(workload, site, calibration));
+    found.extend(site::more_devices(workload, site, calibration));
+    in_order(found, had)
+}
+
+/// Cheapest first; what does not fit only where nothing does.
+fn in_order(mut found: Vec<Found>, had: Option<f64>) -> Vec<Technique> {
+    let fits = |found: &Found| found.estimate.fit.verdict == Verdict::Fits;
+    if found.iter().any(fits) {
+        // What nobody knows may fit.
+        found.retain(|found| fits(found) || found.estimate.fit.verdict == Verdict::Unknown);
+    }
+    let technique = |found: Found| {
+        let Found { steps, workload, estimate, devices, .. } = found;
+        let time_ratio = ratio(had, &estimate);
+        Technique { steps, workload, estimate, time_ratio, devices }
+    };
+    let time = |found: &Found| ratio(had, &found.estimate).unwrap_or(f64::INFINITY);
+    found.sort_by(|left, right| {
+        let price = |found: &Found| (found.devices, found.loss);
+        price(left).cmp(&price(right)).then(time(left).total_cmp(&time(right)))
+    });
+    found.into_iter().map(technique).collect()
 }
 
 /// A changed workload and what it will need.
@@ -171,7 +215,11 @@ struct Trying<'a> {
 
 impl Trying<'_> {
     fn changed(&self, chosen: &[usize]) -> Option<Workload> {
-        chosen.iter().try_fold(self.workload.clone(), |from, at| (CHANGES[*at].apply)(&from))
+        chosen.iter().try_fold(self.workload.clone(), |from, at| {
+            let changed = on_site(&(CHANGES[*at].apply)(&from)?, self.site);
+            // A kernel that the site does not have changes nothing.
+            (changed.task != from.task || changed.recipe != from.recipe).then_some(changed)
+        })
     }
 
     /// What comes of a combination that makes sense.
@@ -236,6 +284,24 @@ fn with_recipe(from: &Workload, change: impl FnOnce(&mut Recipe)) -> Option<Work
 
 fn fused(from: &Workload) -> Option<Workload> {
     with_recipe(from, |recipe| recipe.attention = AttentionKernel::Fused)
+}
+
+/// Kernels that keep scores or repeated heads: a fused one keeps nothing that is not kept anyway.
+fn attention_recomputed(from: &Workload) -> Option<Workload> {
+    from.task.training()?;
+    let keeps = from.recipe.attention != AttentionKernel::Fused
+        && from.recipe.checkpointing == Checkpointing::None;
+    keeps.then(|| with_recipe(from, |recipe| recipe.checkpointing = Checkpointing::Attention))?
+}
+
+/// Models of the next token have scores over a vocabulary for every token.
+fn chunked(from: &Workload) -> Option<Workload> {
+    let training = from.task.training()?;
+    let writes = matches!(from.model.as_ref()?.architecture.as_ref(), Architecture::Decoder(_));
+    let VocabularyLoss::Chunked { tokens } = VocabularyLoss::CHUNKED else { return None };
+    let more = from.recipe.loss == VocabularyLoss::Whole
+        && training.batch.saturating_mul(training.sequence) > tokens;
+    (writes && more).then(|| with_recipe(from, |recipe| recipe.loss = VocabularyLoss::CHUNKED))?
 }
 
 fn checkpointed(from: &Workload) -> Option<Workload> {

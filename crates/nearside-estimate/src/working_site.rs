@@ -80,7 +80,10 @@ impl WorkingSite<'_> {
         };
         let (verdict, why) = self.with_host(demand, verdict, why);
         let why = match &demand.sharing {
-            Some(sharing) => format!("{sharing}, each of {} devices: {why}", self.devices).into(),
+            Some(sharing) if self.devices > 1 => {
+                format!("{sharing}, each of {} devices: {why}", self.devices).into()
+            }
+            Some(sharing) => format!("{sharing}: {why}").into(),
             None => why,
         };
         let memory = Some(demand.memory.clone());
@@ -176,7 +179,7 @@ impl WorkingSite<'_> {
             Device::Accelerator => self.device_ceilings(workload, inputs),
             Device::Processor => self.processor_ceilings(workload, inputs),
         };
-        ceilings.map(|ceilings| {
+        let timed = ceilings.map(|ceilings| {
             let timed = run(&demand.passes, &ceilings);
             if demand.exchanges.is_empty() {
                 return timed;
@@ -192,6 +195,15 @@ impl WorkingSite<'_> {
                 false => timed.bottleneck,
             };
             Timed { time, bottleneck }
+        });
+        if demand.host.passes.is_empty() {
+            return timed;
+        }
+        // Layers follow each other, wherever they are.
+        timed.zip(self.processor_ceilings(workload, inputs)).map(|(timed, ceilings)| {
+            let host = run(&demand.host.passes, &ceilings);
+            let slower = if host.time.likely() > timed.time.likely() { host } else { timed };
+            Timed { time: timed.time + host.time, bottleneck: slower.bottleneck }
         })
     }
 

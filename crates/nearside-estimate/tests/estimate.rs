@@ -338,17 +338,17 @@ fn larger_batches_never_need_less_and_larger_cards_never_fit_worse() {
         Verdict::DoesNotFit | Verdict::Unknown => 0,
     };
     let cards = ["rtx-3060-12gb", "t4", "rtx-4090", "l40s", "a100-sxm-80gb", "h200-sxm"];
-    let mut needed_before = Bytes::ZERO;
+    let mut needed_before = [Bytes::ZERO; 6];
     for batch in [1, 2, 3, 4, 8, 16, 32] {
         let mut verdict_before = 0;
-        for card in cards {
+        for (card, needed_before) in cards.into_iter().zip(&mut needed_before) {
             let estimate = on(&lora(batch), &rented(Some((card, 1))));
             let verdict = order(estimate.fit.verdict);
             assert!(verdict >= verdict_before, "batch {batch} on {card}");
             verdict_before = verdict;
             let needed = estimate.fit.needed.expect("a need").high();
-            assert!(needed >= needed_before, "batch {batch} on {card}");
-            needed_before = needed;
+            assert!(needed >= *needed_before, "batch {batch} on {card}");
+            *needed_before = needed;
         }
     }
 }
@@ -362,9 +362,52 @@ fn every_technique_needs_less_memory() {
     for technique in found {
         let after = technique.estimate.fit.needed.map(Span::high);
         assert!(after < before.fit.needed.map(Span::high), "{}", technique.name());
+        if technique.devices.is_some() {
+            continue;
+        }
         let again = on(&technique.workload, &site);
         assert_eq!(again, technique.estimate, "{}", technique.name());
     }
+}
+
+/// A model that is too large for one card: its layers are left to the processor, or it takes more cards.
+#[test]
+fn what_one_card_cannot_hold_is_left_to_the_processor_or_to_more_cards() {
+    let site = rented(Some(("rtx-4090", 1)));
+    let task = Task::Evaluation(Batch { requests: 1, prompt: 1024, output: 1024, batch: 1 });
+    let recipe = Recipe { weights: Dtype::Q4K, ..Recipe::default() };
+    let model = model("llama-3.1-70b");
+    let asked = Workload { task, model, recipe };
+    let before = on(&asked, &site);
+    assert_eq!(before.fit.verdict, Verdict::DoesNotFit);
+    let found = techniques(&asked, &before, &site, &Calibration::default());
+    let with_host = |layers: u64| {
+        let mut changed = asked.clone();
+        changed.recipe.parallelism =
+            Parallelism { choice: Choice::Stated, host_layers: layers, ..Parallelism::default() };
+        on(&changed, &site)
+    };
+    let host = found.iter().find(|technique| technique.workload.recipe.parallelism.host_layers > 0);
+    let host = host.expect("layers in main memory");
+    let fewest = host.workload.recipe.parallelism.host_layers;
+    assert_eq!(host.steps.last().unwrap().name, format!("{fewest} of 80 layers in main memory"));
+    assert_eq!(with_host(fewest).fit.verdict, Verdict::Fits);
+    assert_ne!(with_host(fewest - 1).fit.verdict, Verdict::Fits);
+    assert!(host.time_ratio.unwrap() > 1.0);
+    // Every further layer takes its time.
+    assert!(likely(&with_host(fewest + 20).work) > likely(&with_host(fewest).work));
+    let more = found.last().unwrap();
+    assert_eq!(more.devices, Some(2));
+    assert_eq!(more.estimate, on(&more.workload, &rented(Some(("rtx-4090", 2)))));
+    let refused = Workload { recipe: Recipe { weights: Dtype::Nf4, ..recipe }, ..asked.clone() };
+    let refused = Workload {
+        recipe: Recipe {
+            parallelism: Parallelism { host_layers: 3, ..Parallelism::default() },
+            ..refused.recipe
+        },
+        ..refused
+    };
+    assert_eq!(on(&refused, &site).fit.verdict, Verdict::Unknown);
 }
 
 #[test]

@@ -172,6 +172,7 @@ fn megatron_22b(layers: usize) -> Decoder {
         rotary_dim: 96,
         turning: Turning::Each,
         wide_softmax: false,
+        sinks: false,
     };
     let dense = Dense { intermediate: 4 * 6144, gated: false, bias: true, packed: false };
     let layer = Layer {

@@ -120,7 +120,11 @@ proptest! {
         let checkpointed = Recipe { checkpointing: Checkpointing::Full, ..recipe };
         let recomputed = step(&architecture, Shape::training(batch, sequence), &checkpointed);
         holds(&recomputed);
-        prop_assert!(recomputed.saved <= one.saved);
+        let selective = Recipe { checkpointing: Checkpointing::Attention, ..recipe };
+        let selective = step(&architecture, Shape::training(batch, sequence), &selective);
+        holds(&selective);
+        prop_assert!(selective.saved <= one.saved);
+        prop_assert!(recomputed.saved <= selective.saved);
         let read = answer(&architecture, Shape::prompt(batch, sequence), &recipe);
         holds(&read);
         let more_read = answer(&architecture, Shape::prompt(batch + more, sequence), &recipe);

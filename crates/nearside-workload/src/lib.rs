@@ -46,6 +46,7 @@ pub use folder::{DataFile, FolderFacts, MachineFacts};
 pub use graph::{Edge, StageGraph};
 pub use located::Located;
 pub use money::{Rates, Team};
+pub use named::UnknownName;
 pub use objective::{Goal, Objective};
 pub use parallelism::{Choice, Offload, Parallelism, Sharding, Stream};
 pub use policy::ProjectPolicy;

@@ -22,6 +22,9 @@ pub struct Parallelism {
     pub stream: Stream,
     /// What waits in the machine's memory instead of the device's.
     pub offload: Offload,
+    /// The first layers of a model that answers which stay in the machine's memory, with their cache,
+    /// and are computed there (what llama.cpp's `--n-gpu-layers` leaves).
+    pub host_layers: u64,
 }
 
 impl Default for Parallelism {
@@ -33,6 +36,7 @@ impl Default for Parallelism {
             pipeline: 1,
             stream: Stream::Whole,
             offload: Offload::None,
+            host_layers: 0,
         }
     }
 }
@@ -72,6 +76,11 @@ impl Parallelism {
             Offload::None => {}
             Offload::Optimizer => words.push("optimizer states in main memory".to_owned()),
             Offload::Parameters => words.push("parameters in main memory".to_owned()),
+        }
+        match self.host_layers {
+            0 => {}
+            1 => words.push("1 layer in main memory".to_owned()),
+            layers => words.push(format!("{layers} layers in main memory")),
         }
         (!words.is_empty()).then(|| words.join(", "))
     }
@@ -155,7 +164,10 @@ mod tests {
             assert_eq!(name.parse::<Sharding>().unwrap().name(), name);
         }
         let error = "zero4".parse::<Sharding>().unwrap_err();
-        assert_eq!(error, "unknown sharding \"zero4\": use none, zero1, zero2, zero3, fsdp");
+        assert_eq!(
+            error.to_string(),
+            "unknown sharding \"zero4\": use none, zero1, zero2, zero3, fsdp"
+        );
     }
 
     #[test]

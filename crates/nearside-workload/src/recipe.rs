@@ -77,9 +77,10 @@ impl Optimizer {
 }
 
 /// How attention is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AttentionKernel {
-    /// One kernel that never stores the scores and does not repeat key-value heads.
+    /// One kernel that never stores the scores and does not repeat key-value heads; a device that
+    /// has none runs the next one.
     Fused,
     /// One kernel that never stores the scores but wants key-value heads repeated: what devices
     /// without flash attention have (before compute capability 8.0).
@@ -124,17 +125,38 @@ pub enum VocabularyLoss {
 }
 
 impl Checkpointing {
-    const NAMES: [(Self, &'static str); 3] =
-        [(Self::None, "none"), (Self::Full, "full"), (Self::Attention, "attention")];
+    /// Megatron-LM calls the recomputation of attention selective.
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::None, "none"),
+        (Self::Full, "full"),
+        (Self::Attention, "attention"),
+        (Self::Attention, "selective"),
+    ];
+}
+
+impl VocabularyLoss {
+    /// In chunks of a size that libraries do not agree on: 1024 tokens keep the scores of today's
+    /// vocabularies below a gigabyte, and the products large.
+    pub const CHUNKED: Self = Self::Chunked { tokens: 1024 };
+
+    const NAMES: [(Self, &'static str); 2] = [(Self::Whole, "whole"), (Self::CHUNKED, "chunked")];
 }
 
 named!(Optimizer, "optimizer");
 named!(AttentionKernel, "attention kernel");
 named!(Checkpointing, "checkpointing");
+named!(VocabularyLoss, "loss");
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loss_is_named_whatever_its_chunks() {
+        assert_eq!(VocabularyLoss::Chunked { tokens: 7 }.name(), "chunked");
+        assert_eq!("chunked".parse(), Ok(VocabularyLoss::CHUNKED));
+        assert_eq!("selective".parse::<Checkpointing>().unwrap().name(), "attention");
+    }
 
     #[test]
     fn names_read_back() {
@@ -143,7 +165,7 @@ mod tests {
         }
         let error = "flash".parse::<AttentionKernel>().unwrap_err();
         assert_eq!(
-            error,
+            error.to_string(),
             "unknown attention kernel \"flash\": use fused, efficient, masked, eager"
         );
     }

@@ -144,6 +144,11 @@ impl AdapterTargets {
 }
 named!(AdapterTargets, "adapter targets");
 
+impl AdapterMethod {
+    const NAMES: [(Self, &'static str); 2] = [(Self::Lora, "lora"), (Self::Dora, "dora")];
+}
+named!(AdapterMethod, "adapter");
+
 /// Requests answered as they come, by a service that is up for so many hours a month.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Serving {

@@ -10,88 +10,69 @@ use serde_json::{Map, Value, json};
 
 use crate::Located;
 use crate::parallelism::{Offload, Sharding, Stream};
-use crate::recipe::{AttentionKernel, Checkpointing, Optimizer};
+use crate::recipe::{AttentionKernel, Checkpointing, Optimizer, VocabularyLoss};
 use crate::scalar::Field;
-use crate::task::{AdapterTargets, CustomDevice};
+use crate::task::{AdapterMethod, AdapterTargets, CustomDevice};
 
 /// A workload as it is written; which keys it may have depends on its task.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct WorkloadTable(pub(crate) BTreeMap<Located<String>, Field>);
 
-/// The keys that one task takes.
+/// The keys that one task takes, in groups that tasks share.
 pub(crate) struct Takes {
     /// The task's name.
     pub(crate) task: &'static str,
     /// Keys it cannot do without.
-    pub(crate) required: &'static [&'static str],
+    required: &'static [&'static [&'static str]],
     /// Keys with a default.
-    pub(crate) optional: &'static [&'static str],
+    optional: &'static [&'static [&'static str]],
 }
 
-const TRAINING: &[&str] = &[
-    "accumulation",
+const TRAINING: &[&str] = &["model", "tokens", "sequence", "batch"];
+const ANSWERING: &[&str] = &["model", "requests", "prompt", "output"];
+const ACCUMULATION: &[&str] = &["accumulation"];
+const ADAPTER: &[&str] = &["targets", "adapter"];
+const RECIPE: &[&str] = &[
     "precision",
     "optimizer",
     "attention",
     "checkpointing",
+    "loss",
+    "chunk",
     "sharding",
     "tensor",
     "pipeline",
     "stream",
     "offload",
 ];
-const ADAPTER: &[&str] = &[
-    "accumulation",
-    "targets",
-    "precision",
-    "optimizer",
-    "attention",
-    "checkpointing",
-    "sharding",
-    "tensor",
-    "pipeline",
-    "stream",
-    "offload",
-];
+const STORAGE: &[&str] = &["weights", "cache", "tensor", "host_layers"];
 
 /// Every task with its keys, `task` itself aside.
 pub(crate) const TASKS: [Takes; 8] = [
-    Takes {
-        task: "pretrain",
-        required: &["model", "tokens", "sequence", "batch"],
-        optional: TRAINING,
-    },
-    Takes {
-        task: "fine-tune",
-        required: &["model", "tokens", "sequence", "batch"],
-        optional: TRAINING,
-    },
+    Takes { task: "pretrain", required: &[TRAINING], optional: &[ACCUMULATION, RECIPE] },
+    Takes { task: "fine-tune", required: &[TRAINING], optional: &[ACCUMULATION, RECIPE] },
     Takes {
         task: "lora",
-        required: &["model", "tokens", "sequence", "batch", "rank"],
-        optional: ADAPTER,
+        required: &[TRAINING, &["rank"]],
+        optional: &[ACCUMULATION, ADAPTER, RECIPE],
     },
     Takes {
         task: "qlora",
-        required: &["model", "tokens", "sequence", "batch", "rank"],
-        optional: ADAPTER,
+        required: &[TRAINING, &["rank"]],
+        optional: &[ACCUMULATION, ADAPTER, RECIPE],
     },
     Takes {
         task: "inference",
-        required: &["model", "requests", "prompt", "output"],
-        optional: &["concurrency", "hours", "weights", "cache", "tensor"],
+        required: &[ANSWERING],
+        optional: &[&["concurrency", "hours"], STORAGE],
     },
-    Takes {
-        task: "evaluation",
-        required: &["model", "requests", "prompt", "output"],
-        optional: &["batch", "weights", "cache", "tensor"],
-    },
+    Takes { task: "evaluation", required: &[ANSWERING], optional: &[&["batch"], STORAGE] },
     Takes {
         task: "preparation",
-        required: &["core_seconds_per_gb"],
-        optional: &["bytes", "memory"],
+        required: &[&["core_seconds_per_gb"]],
+        optional: &[&["bytes", "memory"]],
     },
-    Takes { task: "custom", required: &["flops", "bytes", "memory", "device"], optional: &[] },
+    Takes { task: "custom", required: &[&["flops", "bytes", "memory", "device"]], optional: &[] },
 ];
 
 impl Takes {
@@ -100,9 +81,19 @@ impl Takes {
         TASKS.iter().find(|takes| takes.task == task)
     }
 
+    /// Keys it cannot do without.
+    pub(crate) fn required(&self) -> impl Iterator<Item = &'static str> {
+        self.required.iter().copied().flatten().copied()
+    }
+
     /// Every key it takes.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> {
-        self.required.iter().chain(self.optional).copied()
+        self.required().chain(self.optional.iter().copied().flatten().copied())
+    }
+
+    /// Whether it takes a key.
+    pub(crate) fn takes(&self, key: &str) -> bool {
+        self.keys().any(|known| known == key)
     }
 
     /// Every key in a sentence.
@@ -147,8 +138,7 @@ fn task_schema(takes: &Takes) -> Value {
     for key in takes.keys() {
         properties.insert(key.to_owned(), key_schema(key));
     }
-    let required: Vec<&str> =
-        std::iter::once("task").chain(takes.required.iter().copied()).collect();
+    let required: Vec<&str> = std::iter::once("task").chain(takes.required()).collect();
     json!({
         "type": "object",
         "properties": properties,
@@ -168,6 +158,10 @@ fn key_schema(key: &str) -> Value {
         "optimizer" => (one_of(Optimizer::names().collect()), "the optimizer"),
         "attention" => (one_of(AttentionKernel::names().collect()), "how attention is computed"),
         "checkpointing" => (one_of(Checkpointing::names().collect()), "what is recomputed"),
+        "loss" => (one_of(VocabularyLoss::names().collect()), "how the loss is computed"),
+        "adapter" => {
+            (one_of(AdapterMethod::names().collect()), "how adapters change what they stand beside")
+        }
         "sharding" => {
             (one_of(Sharding::names().collect()), "what data-parallel devices do not keep twice")
         }
@@ -198,6 +192,8 @@ fn count_meaning(key: &str) -> &'static str {
         "accumulation" => "forward passes per optimizer step",
         "tensor" => "devices that share every matrix product",
         "pipeline" => "stages of consecutive blocks",
+        "chunk" => "tokens whose loss is computed together, where the loss is chunked",
+        "host_layers" => "first layers that stay in main memory, as llama.cpp computes them there",
         "rank" => "rank of the update",
         "requests" => "requests: per month of a service, in one run of an evaluation",
         "prompt" => "tokens read per request",

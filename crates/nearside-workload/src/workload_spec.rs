@@ -9,7 +9,7 @@ use nearside_units::{Bytes, Duration, Flops, Known};
 use crate::Located;
 use crate::parallelism::{Choice, Offload, Parallelism, Sharding, Stream};
 use crate::reader::{Reader, Section};
-use crate::recipe::{AttentionKernel, Checkpointing, Optimizer, Recipe};
+use crate::recipe::{AttentionKernel, Checkpointing, Optimizer, Recipe, VocabularyLoss};
 use crate::scalar::Field;
 use crate::suggest;
 use crate::task::{
@@ -63,7 +63,7 @@ pub(crate) struct Source<'a> {
 pub(crate) fn read(reader: &mut Reader, source: &Source<'_>) -> Option<WorkloadSpec> {
     let takes = task_of(reader, source)?;
     check_keys(reader, source, takes);
-    let model = source.fields.get("model").filter(|_| takes.required.contains(&"model"));
+    let model = source.fields.get("model").filter(|_| takes.takes("model"));
     let model = model.map(|field| Located::new(field.value.to_string(), field.span.clone()));
     if let Some(model) = model.as_ref().filter(|name| !source.models.contains(&name.value.as_str()))
     {
@@ -104,7 +104,7 @@ fn task_of(reader: &mut Reader, source: &Source<'_>) -> Option<&'static Takes> {
 fn check_keys(reader: &mut Reader, source: &Source<'_>, takes: &Takes) {
     for key in source.fields.keys() {
         let name = key.value.as_str();
-        if name == "task" || takes.keys().any(|known| known == name) {
+        if name == "task" || takes.takes(name) {
             continue;
         }
         let hint = match suggest::nearest(name, takes.keys()) {
@@ -114,8 +114,8 @@ fn check_keys(reader: &mut Reader, source: &Source<'_>, takes: &Takes) {
         let message = format!("unknown key \"{name}\" for task {}", takes.task);
         reader.report(&key.span, message, Some(hint));
     }
-    let lacking = takes.required.iter().filter(|key| !source.fields.contains_key(**key));
-    let lacking: Vec<&str> = lacking.copied().collect();
+    let lacking: Vec<&str> =
+        takes.required().filter(|key| !source.fields.contains_key(*key)).collect();
     if !lacking.is_empty() {
         let message = format!("task {} needs {}", takes.task, lacking.join(", "));
         reader.report(&source.span, message, Some(takes.sentence()));
@@ -127,6 +127,7 @@ const MOST_TOKENS: u64 = 1_000_000_000_000_000;
 const MOST_AT_ONCE: u64 = 1_000_000;
 const LONGEST_SEQUENCE: u64 = 100_000_000;
 const MOST_DEVICES: u64 = 1024;
+const MOST_LAYERS: u64 = 65_536;
 const HIGHEST_RANK: u64 = 65_536;
 const HOURS_PER_MONTH: f64 = nearside_units::HOURS_PER_MONTH;
 
@@ -168,12 +169,11 @@ impl Keys<'_, '_> {
     }
 
     fn recipe(&mut self, takes: &Takes) -> Recipe {
-        let takes_key = |key: &str| takes.optional.contains(&key);
-        if takes_key("precision") {
+        if takes.takes("precision") {
             let parallelism = self.parallelism(takes);
             return Recipe { parallelism, ..self.training_recipe(takes.task) };
         }
-        if !takes_key("weights") {
+        if !takes.takes("weights") {
             return Recipe::default();
         }
         let weights = self.dtype("weights", &weight_types(), "what most models are published in");
@@ -186,9 +186,8 @@ impl Keys<'_, '_> {
 
     /// Stated as soon as one of its keys is; otherwise what fits is chosen.
     fn parallelism(&mut self, takes: &Takes) -> Parallelism {
-        let keys = ["sharding", "tensor", "pipeline", "stream", "offload"];
-        let stated =
-            keys.iter().any(|key| takes.optional.contains(key) && self.fields.contains_key(*key));
+        let keys = ["sharding", "tensor", "pipeline", "stream", "offload", "host_layers"];
+        let stated = keys.iter().any(|key| takes.takes(key) && self.fields.contains_key(*key));
         if !stated {
             return Parallelism::default();
         }
@@ -198,6 +197,9 @@ impl Keys<'_, '_> {
         let stream = self.section.choice("stream", stream.as_ref(), Stream::names());
         let offload = self.text("offload");
         let offload = self.section.choice("offload", offload.as_ref(), Offload::names());
+        let host_layers = self.fields.get("host_layers");
+        let host_layers = self.section.count("host_layers", host_layers, 0..=MOST_LAYERS);
+        let host_layers = host_layers.unwrap_or(0);
         let mut devices = |key: &str| {
             self.section.count(key, self.fields.get(key), 1..=MOST_DEVICES).unwrap_or(1)
         };
@@ -208,6 +210,7 @@ impl Keys<'_, '_> {
             sharding: sharding.unwrap_or(Sharding::None),
             stream: stream.unwrap_or(Stream::Whole),
             offload: offload.unwrap_or(Offload::None),
+            host_layers,
         }
     }
 
@@ -234,8 +237,30 @@ impl Keys<'_, '_> {
             optimizer,
             attention,
             checkpointing: keeps,
+            loss: self.loss(),
             parallelism: Parallelism::default(),
-            ..Recipe::default()
+        }
+    }
+
+    fn loss(&mut self) -> VocabularyLoss {
+        let word = self.text("loss");
+        let loss = self.section.choice("loss", word.as_ref(), VocabularyLoss::names());
+        let misread = word.is_some() && loss.is_none();
+        let why = "the scores of all tokens at once, as libraries do unless told otherwise";
+        let loss = self.section.or_assume("loss", loss, VocabularyLoss::Whole, why);
+        let chunk = self.section.count("chunk", self.fields.get("chunk"), 1..=LONGEST_SEQUENCE);
+        match (loss, self.fields.get("chunk")) {
+            (VocabularyLoss::Chunked { tokens }, _) => {
+                let why = "scores stay below a gigabyte, products stay large";
+                let tokens = self.section.or_assume("chunk", chunk, tokens, why);
+                VocabularyLoss::Chunked { tokens }
+            }
+            (VocabularyLoss::Whole, Some(field)) if !misread => {
+                let fact = "only a chunked loss has chunks";
+                self.section.error(&field.span, "chunk", fact, "add loss = \"chunked\"");
+                VocabularyLoss::Whole
+            }
+            (VocabularyLoss::Whole, _) => VocabularyLoss::Whole,
         }
     }
 
@@ -273,11 +298,18 @@ impl Keys<'_, '_> {
     fn adapter(&mut self) -> Adapter {
         let targets = self.text("targets");
         let targets = self.section.choice("targets", targets.as_ref(), AdapterTargets::names());
+        let method = self.text("adapter");
+        let method = self.section.choice("adapter", method.as_ref(), AdapterMethod::names());
         let why = "adapters on every linear layer match full fine-tuning best (QLoRA, section 4)";
         Adapter {
             rank: self.count("rank", 1..=HIGHEST_RANK),
             targets: self.section.or_assume("targets", targets, AdapterTargets::Linear, why),
-            method: AdapterMethod::Lora,
+            method: self.section.or_assume(
+                "adapter",
+                method,
+                AdapterMethod::Lora,
+                "what peft does unless told otherwise",
+            ),
         }
     }
 

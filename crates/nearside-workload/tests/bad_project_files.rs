@@ -339,10 +339,10 @@ phase = "train"
 workload = { task = "lora", model = "bas", tokens = "20M", sequence = 0, batch = 8, rnk = 16 }
 "#,
         &[
-            r#"6:12 task lora needs rank | lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
+            r#"6:12 task lora needs rank | lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
             r#"6:37 unknown model "bas" | did you mean "base"?"#,
             r#"6:71 stage.tune.workload.sequence: must be at least 1, not 0 | -"#,
-            r#"6:85 unknown key "rnk" for task lora | did you mean "rank"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
+            r#"6:85 unknown key "rnk" for task lora | did you mean "rank"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
         ],
     );
     check(
@@ -396,7 +396,25 @@ workload = { task = "fine-tune", model = "base", tokens = "20 M tokens", sequenc
             r#"6:114 stage.tune.workload.precision: "q4_k" cannot be used here | number types: bf16, f16, f32, f64"#,
             r#"6:134 stage.tune.workload.optimizer: unknown optimizer "adam": use adamw, adamw-plain, adamw-foreach, adamw-8bit, paged-adamw-8bit, adafactor, sgd, sgd-momentum | did you mean "adamw"?"#,
             r#"6:154 stage.tune.workload.attention: unknown attention kernel "flash": use fused, efficient, masked, eager | -"#,
-            r#"6:179 stage.tune.workload.checkpointing: unknown checkpointing "ful": use none, full, attention | did you mean "full"?"#,
+            r#"6:179 stage.tune.workload.checkpointing: unknown checkpointing "ful": use none, full, attention, selective | did you mean "full"?"#,
+        ],
+    );
+    check(
+        r#"[model.base]
+source = "x"
+[stage.tune]
+phase = "train"
+workload = { task = "lora", model = "base", tokens = "20M", sequence = 512, batch = 1, rank = 8, loss = "chunkd", chunk = 0, adapter = "dorra" }
+[stage.more]
+phase = "train"
+workload = { task = "pretrain", model = "base", tokens = "20M", sequence = 512, batch = 1, chunk = 64, adapter = "dora" }
+"#,
+        &[
+            r#"6:105 stage.tune.workload.loss: unknown loss "chunkd": use whole, chunked | did you mean "chunked"?"#,
+            r#"6:123 stage.tune.workload.chunk: must be at least 1, not 0 | -"#,
+            r#"6:136 stage.tune.workload.adapter: unknown adapter "dorra": use lora, dora | did you mean "dora"?"#,
+            r#"9:100 stage.more.workload.chunk: only a chunked loss has chunks | add loss = "chunked""#,
+            r#"9:104 unknown key "adapter" for task pretrain | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
         ],
     );
     check(
@@ -448,7 +466,7 @@ phase = "train"
 workload = { task = "pretrain", tokens = 1, sequence = 1, batch = 1 }
 "#,
         &[
-            r#"4:12 task pretrain needs model | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
+            r#"4:12 task pretrain needs model | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
         ],
     );
     check(
@@ -710,8 +728,8 @@ batch = 1
 rank = 1
 "#,
         &[
-            r#"6:1 task lora needs model | lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
-            r#"8:1 unknown key "modle" for task lora | did you mean "model"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, precision, optimizer, attention, checkpointing, sharding, tensor, pipeline, stream, offload"#,
+            r#"6:1 task lora needs model | lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
+            r#"8:1 unknown key "modle" for task lora | did you mean "model"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
             r#"10:12 stage.a.workload.sequence: must be at least 1, not 0 | -"#,
         ],
     );

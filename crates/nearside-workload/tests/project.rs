@@ -3,7 +3,8 @@
 use nearside_policy::{Class, Clearance};
 use nearside_units::{Known, Money};
 use nearside_workload::{
-    Edge, Input, Launcher, MachineSource, Ownership, Project, ProjectError, Reliance, Task, Tenure,
+    AdapterMethod, Checkpointing, Edge, Input, Launcher, MachineSource, Ownership, Project,
+    ProjectError, Reliance, Task, Tenure, VocabularyLoss,
 };
 use proptest::prelude::*;
 
@@ -91,10 +92,39 @@ fn every_default_of_the_example_is_recorded() {
             "stage.tune.workload.optimizer = adamw",
             "stage.tune.workload.attention = fused",
             "stage.tune.workload.checkpointing = none",
+            "stage.tune.workload.loss = whole",
             "stage.tune.workload.accumulation = 1",
             "stage.tune.workload.targets = linear",
+            "stage.tune.workload.adapter = lora",
         ]
     );
+}
+
+#[test]
+fn a_recipe_names_its_loss_its_recomputation_and_its_adapter() {
+    let recipe = |keys: &str| {
+        let file = format!(
+            r#"
+            [model.base]
+            source = "x"
+            [stage.tune]
+            phase = "train"
+            workload = {{ task = "lora", model = "base", tokens = "1M", sequence = 512, batch = 1, rank = 8{keys} }}
+            "#
+        );
+        let project = parse(&file).unwrap();
+        let spec = project.stages[0].trials[0].workload.clone().expect("a workload");
+        let Known::Value(Task::Lora(_, adapter)) = spec.task else { panic!("a LoRA task") };
+        (spec.recipe.loss, spec.recipe.checkpointing, adapter.method)
+    };
+    let plain = (VocabularyLoss::Whole, Checkpointing::None, AdapterMethod::Lora);
+    assert_eq!(recipe(""), plain);
+    assert_eq!(
+        recipe(r#", loss = "chunked", checkpointing = "selective", adapter = "dora""#),
+        (VocabularyLoss::CHUNKED, Checkpointing::Attention, AdapterMethod::Dora)
+    );
+    let chunked = VocabularyLoss::Chunked { tokens: 256 };
+    assert_eq!(recipe(r#", loss = "chunked", chunk = 256"#).0, chunked);
 }
 
 #[test]

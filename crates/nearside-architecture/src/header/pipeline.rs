@@ -37,25 +37,56 @@ pub fn parse(
     let class = fields.string("_class_name")?.ok_or_else(|| fields.missing(&["_class_name"]))?;
     let mut components = Vec::new();
     for name in names(&fields) {
-        let Some(raw) = fields.raw(name) else { continue };
-        if raw.get().starts_with('{') {
-            components.push(component(name, raw.get().as_bytes())?);
-            continue;
-        }
-        let Ok([_, Some(class)]) = serde_json::from_str::<[Option<String>; 2]>(raw.get()) else {
-            continue;
-        };
-        match folder(name) {
-            Some(bytes) => components.push(component(name, &bytes)?),
-            None => components.push(Component {
-                name: name.to_owned(),
-                architecture: Architecture::Other { family: class, parameters: None },
-            }),
+        match place(&fields, name) {
+            None => {}
+            Some(Place::Here(text)) => components.push(component(name, text.as_bytes())?),
+            Some(Place::Folder { class }) => match folder(name) {
+                Some(bytes) => components.push(component(name, &bytes)?),
+                None => components.push(Component {
+                    name: name.to_owned(),
+                    architecture: Architecture::Other { family: class, parameters: None },
+                }),
+            },
         }
     }
     match components.len() <= MAX_COMPONENTS {
         true => Ok(Pipeline { class, components }),
         false => Err(fields.wrong("_class_name", &format!("at most {MAX_COMPONENTS} models"))),
+    }
+}
+
+/// The models of a `model_index.json` that have a folder of their own with a `config.json`.
+///
+/// # Errors
+/// When it is not JSON, or names too many.
+pub fn components(index: &[u8]) -> Result<Vec<String>, HeaderError> {
+    config::bounded(index)?;
+    let fields = Object::parse(index)?;
+    let apart = |name: &&str| matches!(place(&fields, name), Some(Place::Folder { .. }));
+    let found: Vec<_> = names(&fields).filter(apart).map(str::to_owned).collect();
+    match found.len() <= MAX_COMPONENTS {
+        true => Ok(found),
+        false => Err(fields.wrong("_class_name", &format!("at most {MAX_COMPONENTS} models"))),
+    }
+}
+
+/// Where a model of a pipeline is described.
+enum Place<'a> {
+    /// In the same file.
+    Here(&'a str),
+    /// In a folder of its name.
+    Folder { class: String },
+}
+
+/// `None` for what is no model, or not there.
+fn place<'a>(fields: &'a Object<'_>, name: &str) -> Option<Place<'a>> {
+    let raw = fields.raw(name)?.get();
+    if raw.starts_with('{') {
+        return Some(Place::Here(raw));
+    }
+    match serde_json::from_str::<[Option<String>; 2]>(raw) {
+        Ok([_, Some(class)]) => Some(Place::Folder { class }),
+        _ => None,
     }
 }
 

@@ -41,7 +41,7 @@ impl Run {
     pub(crate) fn of(row: &Row, catalog: &Catalog) -> Result<Self, Reason> {
         let device = place::device(row, catalog)?;
         let architecture = Subject::of(row, catalog)?.architecture()?;
-        let recipe = row.recipe(place::flash(device))?;
+        let recipe = row.recipe(device)?;
         let task = row.task()?;
         let shape = shape(row, task)?;
         let graph = match (&architecture, task) {

@@ -1,13 +1,9 @@
 //! The device that a row names.
 
-use nearside_catalog::{Catalog, ComputeCapability, Device};
+use nearside_catalog::{Catalog, Device};
 use nearside_units::Bytes;
 
 use crate::row::{Reason, Row};
-use crate::words::FlashAttention;
-
-/// From here on, devices of NVIDIA have flash attention (FlashAttention-2's requirement).
-const FLASH: ComputeCapability = ComputeCapability { major: 8, minor: 0 };
 
 /// The device of a row; nothing where it names none.
 pub(crate) fn device<'catalog>(
@@ -35,14 +31,5 @@ pub(crate) fn device<'catalog>(
             // The error speaks of the name as it was written.
             found.map(Some).map_err(|_shortened| error.to_string())
         }
-    }
-}
-
-/// Whether a device has flash attention; where none is named it is taken to.
-pub(crate) fn flash(device: Option<&Device>) -> FlashAttention {
-    let capability = device.and_then(|device| device.compute_capability);
-    match capability {
-        Some(capability) if capability < FLASH => FlashAttention::Missing,
-        _ => FlashAttention::There,
     }
 }

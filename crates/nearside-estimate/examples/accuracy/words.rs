@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use nearside_architecture::Dtype;
+use nearside_catalog::Device;
+use nearside_estimate::attention_kernel::on_device;
 use nearside_estimate::lowering::Trained;
 use nearside_workload::{
     Adapter, AdapterMethod, AdapterTargets, AttentionKernel, Checkpointing, Optimizer, Recipe,
@@ -142,8 +144,8 @@ impl Row {
         })
     }
 
-    /// Precision, optimizer, kernels, checkpointing. `has_flash` tells whether the device does.
-    pub(crate) fn recipe(&self, flash: FlashAttention) -> Result<Recipe, Reason> {
+    /// Precision, optimizer, kernels of that device, checkpointing.
+    pub(crate) fn recipe(&self, device: Option<&Device>) -> Result<Recipe, Reason> {
         let stored = dtype(self.cell("dtype"))?.unwrap_or(Dtype::Bf16);
         let compute = autocast(self.cell("autocast"))?.unwrap_or(stored);
         let weights = packed(self.cell("quant"), &word(self.cell("task")))?.unwrap_or(stored);
@@ -156,23 +158,11 @@ impl Row {
             compute,
             cache,
             optimizer: optimizer(self.cell("optimizer"))?,
-            attention: match (attention(self.cell("attention"))?, flash) {
-                (AttentionKernel::Fused, FlashAttention::Missing) => AttentionKernel::Efficient,
-                (kernel, _) => kernel,
-            },
+            attention: on_device(attention(self.cell("attention"))?, device),
             checkpointing: checkpointing(self.cell("checkpointing"))?,
             ..Recipe::default()
         })
     }
-}
-
-/// Whether a device has flash attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FlashAttention {
-    /// It has, or no device is named.
-    There,
-    /// It came out before compute capability 8.0.
-    Missing,
 }
 
 /// A number type; nothing for an empty cell.
@@ -237,6 +227,7 @@ fn checkpointing(text: &str) -> Result<Checkpointing, Reason> {
     Ok(match word(text).as_str() {
         "" | "-" | "none" | "0" | "false" | "no" | "off" => Checkpointing::None,
         "full" | "1" | "true" | "yes" | "on" | "block" | "blocks" => Checkpointing::Full,
+        "attention" | "selective" => Checkpointing::Attention,
         _ => return Err(format!("checkpointing {text:?} is not known")),
     })
 }

@@ -13,6 +13,7 @@ pub(crate) fn candidates(workload: &Workload, devices: u64) -> Vec<Parallelism> 
         pipeline: 1,
         stream: Stream::Whole,
         offload: Offload::None,
+        host_layers: 0,
     };
     if devices < 2 || workload.recipe.parallelism.choice == Choice::Stated {
         return Vec::new();

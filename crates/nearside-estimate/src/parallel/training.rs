@@ -10,7 +10,7 @@ use nearside_workload::{Offload, Optimizer, Sharding};
 
 use super::{Groups, NotShared, of_data, pipeline, sharding::DataGroup, tensor::Share};
 use crate::communication::{Collective, Exchange, Overlap};
-use crate::demand::{Asked, Memory, counted, held, live, reserving, training_kernels};
+use crate::demand::{Asked, Memory, Pass, counted, held, live, reserving, training_kernels};
 use crate::live::Peak;
 use crate::lowered::Lowered;
 use crate::optimizer;
@@ -53,12 +53,14 @@ pub(crate) struct DeviceTraining {
 }
 
 /// What waits in the machine's memory and is worked on there.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostShare {
     /// How much memory that takes, for all devices together.
     pub memory: Bytes,
     /// What processors read and write of it in one run.
     pub traffic: Bytes,
+    /// Passes over processors, each so many times in one run.
+    pub passes: Vec<Pass>,
 }
 
 /// Training on the device that needs most.
@@ -195,7 +197,7 @@ fn host(tape: &Tape, optimized: &Tape, groups: &Groups, run: &Run) -> HostShare 
         Offload::Parameters => states + gradients + shard,
     };
     let traffic = optimizer::work(optimized, optimizer).bytes.scaled(run.steps) * devices;
-    HostShare { memory: each * devices, traffic }
+    HostShare { memory: each * devices, traffic, passes: Vec::new() }
 }
 
 /// Gradients to the machine's memory and new weights back.

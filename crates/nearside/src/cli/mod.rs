@@ -159,12 +159,22 @@ pub(crate) struct Fit {
     /// adamw, adamw-8bit, paged-adamw-8bit, adafactor, sgd and others
     #[arg(long)]
     pub(crate) optimizer: Option<String>,
-    /// fused, masked, eager
-    #[arg(long)]
+    /// fused, efficient, masked, eager
+    #[arg(long, value_name = "KERNEL")]
     pub(crate) attention: Option<String>,
-    /// Recompute every block in the backward pass
-    #[arg(long)]
-    pub(crate) checkpointing: bool,
+    /// What the backward pass recomputes: full (every block; what the bare option means), attention
+    /// (Megatron's selective), none
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "full")]
+    pub(crate) checkpointing: Option<String>,
+    /// whole, or chunked: the scores over the vocabulary of some tokens at a time
+    #[arg(long, value_name = "HOW")]
+    pub(crate) loss: Option<String>,
+    /// Tokens at a time of a chunked loss
+    #[arg(long, value_name = "TOKENS", requires = "loss", value_parser = tokens)]
+    pub(crate) chunk: Option<u64>,
+    /// lora, dora
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) adapter: Option<String>,
     /// What data-parallel devices do not keep twice: none, zero1, zero2, zero3, fsdp
     #[arg(long, value_name = "WAY", help_heading = "Several devices")]
     pub(crate) sharding: Option<String>,
@@ -180,6 +190,10 @@ pub(crate) struct Fit {
     /// What waits in main memory: none, optimizer, parameters
     #[arg(long, value_name = "WHAT", help_heading = "Several devices")]
     pub(crate) offload: Option<String>,
+    /// Inference: the first layers that stay in main memory, with the processor (what llama.cpp's
+    /// --n-gpu-layers leaves)
+    #[arg(long, value_name = "LAYERS", value_parser = clap::value_parser!(u64).range(0..=65_536))]
+    pub(crate) host_layers: Option<u64>,
     /// Take UNCERTAIN for an answer: exit 0
     #[arg(long)]
     pub(crate) accept_uncertain: bool,

@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::str::FromStr;
 
 use nearside_architecture::{Architecture, Dtype, Graph, Shape};
 use nearside_catalog::{Catalog, Site};
+use nearside_estimate::attention_kernel::on_site;
 use nearside_estimate::choice::speed;
 use nearside_estimate::limits::limits;
 use nearside_estimate::{Advice, Calibration, Estimate, Technique, Verdict, estimate, techniques};
 use nearside_units::{Bytes, Known, Span};
 use nearside_workload::{
     Adapter, AdapterMethod, AdapterTargets, Batch, Checkpointing, Choice, ModelRef, Parallelism,
-    Recipe, Task, Training, Workload,
+    Recipe, Task, Training, UnknownName, VocabularyLoss, Workload,
 };
 
 mod list;
@@ -91,6 +93,7 @@ fn one(
     let (site, calibration) = (&place.site, &place.calibration);
     let estimates: Vec<_> = workloads
         .into_iter()
+        .map(|workload| on_site(&workload, site))
         .map(|workload| (estimate(&workload, site, calibration), workload))
         .collect();
     let mut answer = answer(arguments, model, &place, &estimates);
@@ -163,19 +166,18 @@ fn workload(
         let names: Vec<_> = Dtype::all().map(Dtype::name).collect();
         usage(message).hint(format!("the types are {}", names.join(", ")))
     };
-    let mut recipe = Recipe::default();
-    if let Some(optimizer) = &arguments.optimizer {
-        recipe.optimizer = optimizer.parse().map_err(usage)?;
-    }
-    if let Some(attention) = &arguments.attention {
-        recipe.attention = attention.parse().map_err(usage)?;
-    }
-    recipe.parallelism = parallelism(arguments).map_err(usage)?;
     // Who tunes an adapter or a whole model on one card usually checkpoints it.
     let overview = arguments.task.is_none() && task != FitTask::Inference;
-    if arguments.checkpointing || overview {
-        recipe.checkpointing = Checkpointing::Full;
-    }
+    let usual = if overview { Checkpointing::Full } else { Checkpointing::None };
+    let plain = Recipe::default();
+    let mut recipe = Recipe {
+        optimizer: named(arguments.optimizer.as_deref(), plain.optimizer)?,
+        attention: named(arguments.attention.as_deref(), plain.attention)?,
+        checkpointing: named(arguments.checkpointing.as_deref(), usual)?,
+        loss: loss(arguments)?,
+        parallelism: parallelism(arguments)?,
+        ..plain
+    };
     let stated =
         arguments.weights.as_deref().map(str::parse::<Dtype>).transpose().map_err(weights_hint)?;
     if let Some(weights) = stated.or(weights).or((task == FitTask::Qlora).then_some(Dtype::Nf4)) {
@@ -193,7 +195,7 @@ fn workload(
     let adapter = Adapter {
         rank: arguments.rank,
         targets: AdapterTargets::Linear,
-        method: AdapterMethod::Lora,
+        method: named(arguments.adapter.as_deref(), AdapterMethod::Lora)?,
     };
     let task = match task {
         FitTask::Inference => Task::Evaluation(Batch {
@@ -210,35 +212,60 @@ fn workload(
     Ok(Workload { task, model: Some(model.clone()), recipe })
 }
 
+/// What a word names, or what is usual where none is said.
+fn named<T>(word: Option<&str>, usual: T) -> Result<T, CommandError>
+where
+    T: FromStr<Err = UnknownName>,
+{
+    let unknown = |error: UnknownName| {
+        let near = error.nearest().map(|near| format!("did you mean {near}?"));
+        let error = CommandError::new(Fault::Usage, error.to_string());
+        near.into_iter().fold(error, CommandError::hint)
+    };
+    word.map_or(Ok(usual), |word| word.parse().map_err(unknown))
+}
+
+fn loss(arguments: &Fit) -> Result<VocabularyLoss, CommandError> {
+    match (named(arguments.loss.as_deref(), VocabularyLoss::Whole)?, arguments.chunk) {
+        (VocabularyLoss::Chunked { .. }, Some(tokens)) => Ok(VocabularyLoss::Chunked { tokens }),
+        (VocabularyLoss::Whole, Some(_)) => {
+            let message = "--chunk: only a chunked loss has chunks".to_owned();
+            Err(CommandError::new(Fault::Usage, message).hint("add --loss chunked"))
+        }
+        (loss, None) => Ok(loss),
+    }
+}
+
 /// How devices share the work: as stated, or left to choose.
-fn parallelism(arguments: &Fit) -> Result<Parallelism, String> {
-    let Fit { sharding, tensor, pipeline, stream, offload, .. } = arguments;
+fn parallelism(arguments: &Fit) -> Result<Parallelism, CommandError> {
+    let Fit { sharding, tensor, pipeline, stream, offload, host_layers, .. } = arguments;
     let stated = [sharding, stream, offload].into_iter().any(Option::is_some)
-        || tensor.is_some()
-        || pipeline.is_some();
+        || [tensor, pipeline, host_layers].into_iter().any(Option::is_some);
     if !stated {
         return Ok(Parallelism::default());
     }
     let plain = Parallelism::default();
     Ok(Parallelism {
         choice: Choice::Stated,
-        sharding: sharding.as_deref().map_or(Ok(plain.sharding), str::parse)?,
+        sharding: named(sharding.as_deref(), plain.sharding)?,
         tensor: tensor.unwrap_or(1),
         pipeline: pipeline.unwrap_or(1),
-        stream: stream.as_deref().map_or(Ok(plain.stream), str::parse)?,
-        offload: offload.as_deref().map_or(Ok(plain.offload), str::parse)?,
+        stream: named(stream.as_deref(), plain.stream)?,
+        offload: named(offload.as_deref(), plain.offload)?,
+        host_layers: host_layers.unwrap_or(0),
     })
 }
 
 fn technique_fit(technique: &Technique) -> TechniqueFit {
     let step =
-        |step: &Advice| StepView { name: step.name.to_owned(), price: step.price.to_owned() };
+        |step: &Advice| StepView { name: step.name.to_string(), price: step.price.to_string() };
     TechniqueFit {
         technique: technique.name(),
         steps: technique.steps.iter().map(step).collect(),
         verdict: name(technique.estimate.fit.verdict).to_owned(),
         needed_bytes: technique.estimate.fit.needed.map(byte_range),
         time_ratio: technique.time_ratio,
+        devices: technique.devices,
     }
 }
 
@@ -393,6 +420,8 @@ fn recipe(workload: &Workload) -> String {
     let mut words = vec![format!("{} weights", recipe.weights)];
     match &workload.task {
         Task::Lora(_, adapter) | Task::Qlora(_, adapter) => {
+            let dora = adapter.method == AdapterMethod::Dora;
+            words.extend(dora.then(|| "DoRA".to_owned()));
             words.push(format!("rank {}", adapter.rank));
             words.push(recipe.optimizer.name().to_owned());
         }
@@ -400,8 +429,13 @@ fn recipe(workload: &Workload) -> String {
         _ => {}
     }
     words.push(format!("{} attention", recipe.attention.name()));
-    if recipe.checkpointing == Checkpointing::Full {
-        words.push("checkpointing".to_owned());
+    match recipe.checkpointing {
+        Checkpointing::None => {}
+        Checkpointing::Full => words.push("checkpointing".to_owned()),
+        Checkpointing::Attention => words.push("attention recomputed".to_owned()),
+    }
+    if matches!(recipe.loss, VocabularyLoss::Chunked { .. }) {
+        words.push("chunked loss".to_owned());
     }
     words.join(", ")
 }

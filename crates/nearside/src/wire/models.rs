@@ -16,6 +16,8 @@ use crate::error::{CommandError, Fault, Problem};
 
 /// First bytes of a file that are read for its header, growing as the reader asks for more.
 const FIRST_READ: u64 = 1 << 20;
+/// The file of a diffusers folder that names its models.
+const PIPELINE: &str = "model_index.json";
 /// Longest header that is read.
 const LONGEST_HEADER: u64 = 256 << 20;
 
@@ -33,8 +35,9 @@ pub(crate) fn resolve(
         of_file(&path)?
     } else if looks_like_a_path(source) {
         let message = format!("no model at {}", path.display());
-        return Err(CommandError::new(Fault::Input, message)
-            .hint("name a folder, or a config.json, .gguf or .safetensors file"));
+        return Err(CommandError::new(Fault::Input, message).hint(
+            "name a folder, or a config.json, model_index.json, .gguf or .safetensors file",
+        ));
     } else {
         let model = catalog.model(source)?;
         let architecture = model.architecture().map_err(|error| {
@@ -80,8 +83,13 @@ fn stored(by_type: BTreeMap<Dtype, Bytes>) -> Option<Stored> {
     Some(Stored { dtype, bytes })
 }
 
-/// A Hugging Face folder by its `config.json`, or the only GGUF file in it.
+/// A Hugging Face folder by its `config.json`, a diffusers folder by its `model_index.json`, or the
+/// first GGUF file in it.
 fn of_folder(folder: &Path) -> Result<Found, CommandError> {
+    let index = folder.join(PIPELINE);
+    if index.is_file() {
+        return of_file(&index);
+    }
     let config = folder.join("config.json");
     if config.is_file() {
         return of_file(&config);
@@ -95,7 +103,8 @@ fn of_folder(folder: &Path) -> Result<Found, CommandError> {
     match files.first() {
         Some(file) => of_file(file),
         None => {
-            let message = format!("no config.json and no .gguf file in {}", folder.display());
+            let message =
+                format!("no config.json, {PIPELINE} or .gguf file in {}", folder.display());
             Err(CommandError::new(Fault::Input, message))
         }
     }
@@ -125,14 +134,45 @@ fn of_file(path: &Path) -> Result<Found, CommandError> {
         }
         _ => {
             let text = read_text(path)?;
-            let architecture = header::config::parse(text.as_bytes()).map_err(|error| {
-                let problem =
-                    Problem { message: error.to_string(), span: span(&error, &text), hint: None };
-                CommandError::in_file(path.display().to_string(), &text, vec![problem])
-            })?;
+            let is_pipeline = path.file_name().is_some_and(|name| name == PIPELINE);
+            let architecture = match is_pipeline {
+                true => of_pipeline(path, &text)?,
+                false => header::config::parse(text.as_bytes())
+                    .map_err(|error| in_text(path, &text, &error))?,
+            };
             Ok((architecture, None))
         }
     }
+}
+
+/// A pipeline of diffusers with the `config.json` of every model in it.
+fn of_pipeline(path: &Path, text: &str) -> Result<Architecture, CommandError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut files = BTreeMap::new();
+    for name in header::pipeline::components(text.as_bytes())
+        .map_err(|error| in_text(path, text, &error))?
+    {
+        let file = folder.join(&name).join("config.json");
+        if !file.is_file() {
+            let message = format!("{} names {name}: no file {}", path.display(), file.display());
+            return Err(CommandError::new(Fault::Input, message)
+                .hint("fetch the config.json of every component; weights are not needed"));
+        }
+        files.insert(name, (read_text(&file)?, file));
+    }
+    let read = |name: &str| files.get(name).map(|(text, _)| text.as_bytes().to_vec());
+    for (text, file) in files.values() {
+        header::config::parse(text.as_bytes()).map_err(|error| in_text(file, text, &error))?;
+    }
+    let pipeline = header::pipeline::parse(text.as_bytes(), read)
+        .map_err(|error| in_text(path, text, &error))?;
+    Ok(Architecture::Pipeline(pipeline))
+}
+
+/// An error in a text file, shown where it is.
+fn in_text(path: &Path, text: &str, error: &HeaderError) -> CommandError {
+    let problem = Problem { message: error.to_string(), span: span(error, text), hint: None };
+    CommandError::in_file(path.display().to_string(), text, vec![problem])
 }
 
 /// Where in a text file an error is.

@@ -29,6 +29,55 @@ fn the_cheapest_changes_that_fit_are_told_with_their_price() {
 }
 
 #[test]
+fn what_a_project_can_say_of_a_recipe_flags_can_say() {
+    let recipe = |rest: &[&str]| {
+        let task = &one("llama-3.2-1b", &[&["--task", "lora"], rest].concat())["tasks"][0];
+        (text(&task["recipe"]).to_owned(), number(&task["needed_bytes"]["likely"]))
+    };
+    let (plain, needed) = recipe(&[]);
+    assert_eq!(plain, "bf16 weights, rank 16, adamw, fused attention");
+    let (chunked, less) = recipe(&["--loss", "chunked", "--chunk", "256"]);
+    assert_eq!(chunked, format!("{plain}, chunked loss"));
+    assert!(less < needed);
+    let (dora, more) = recipe(&["--adapter", "dora"]);
+    assert!(dora.contains("DoRA, rank 16") && more > needed, "{dora}");
+    let (eager, kept) = recipe(&["--attention", "eager"]);
+    let (selective, fewer) = recipe(&["--attention", "eager", "--checkpointing", "selective"]);
+    assert_eq!(selective, format!("{eager}, attention recomputed"));
+    let (full, fewest) = recipe(&["--attention", "eager", "--checkpointing"]);
+    assert_eq!(full, format!("{eager}, checkpointing"));
+    assert!(kept > fewer && fewer > fewest);
+    for (flags, message, hint) in [
+        (["--loss", "chunkd"], "unknown loss \"chunkd\"", "did you mean chunked?"),
+        (["--adapter", "dorra"], "unknown adapter \"dorra\"", "did you mean dora?"),
+        (["--attention", "eagre"], "unknown attention kernel", "did you mean eager?"),
+        (["--checkpointing", "ful"], "unknown checkpointing \"ful\"", "did you mean full?"),
+        (["--optimizer", "adamv"], "unknown optimizer \"adamv\"", "did you mean adamw?"),
+    ] {
+        let arguments = [&["fit", "llama-3.2-1b", "--on", "t4", "--task", "lora"], &flags[..]];
+        let run = nearside(&arguments.concat()).exits(2);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
+        assert!(run.stderr.contains(hint), "{}", run.stderr);
+    }
+    let chunks = ["fit", "llama-3.2-1b", "--on", "t4", "--loss", "whole", "--chunk", "64"];
+    assert!(nearside(&chunks).exits(2).stderr.contains("add --loss chunked"));
+}
+
+#[test]
+fn devices_without_flash_attention_repeat_key_heads() {
+    let needed = |device: &str| {
+        let asked =
+            ["fit", "llama-3.2-1b", "--on", device, "--task", "lora", "--batch", "4", "--json"];
+        let task = nearside(&asked).data()["tasks"][0].clone();
+        (text(&task["recipe"]).to_owned(), number(&task["needed_bytes"]["likely"]))
+    };
+    let (old, more) = needed("t4");
+    let (new, less) = needed("a10");
+    assert!(old.contains("efficient attention") && new.contains("fused attention"));
+    assert!(more > less);
+}
+
+#[test]
 fn the_limits_are_the_last_that_fit() {
     let inference = ["--task", "inference"];
     let limits = one("llama-3.1-8b", &inference)["limits"].clone();

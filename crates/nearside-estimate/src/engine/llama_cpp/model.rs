@@ -146,6 +146,12 @@ pub struct Model {
 }
 
 impl Model {
+    /// Its blocks.
+    #[must_use]
+    pub const fn layers(&self) -> u64 {
+        self.decoder.layers.len() as u64
+    }
+
     /// From the header of a GGUF file.
     ///
     /// # Errors

@@ -27,6 +27,19 @@ impl Model {
     /// Weights that are read to write one token.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
+        self.traffic_of(|_| true)
+    }
+
+    /// Those of the first `layers` blocks.
+    #[must_use]
+    pub fn traffic_of_first(&self, layers: u64) -> Traffic {
+        self.traffic_of(|name| {
+            let number = name.strip_prefix("blk.").and_then(|rest| rest.split('.').next());
+            number.and_then(|number| number.parse().ok()).is_some_and(|block: u64| block < layers)
+        })
+    }
+
+    fn traffic_of(&self, counts: impl Fn(&str) -> bool) -> Traffic {
         let tied = !self.tensors.contains_key("output.weight");
         let (active, count) = self
             .decoder
@@ -38,7 +51,7 @@ impl Model {
             })
             .unwrap_or((1, 1));
         let mut traffic = Traffic { bytes: Bytes::ZERO, elements: 0 };
-        for (name, tensor) in &self.tensors {
+        for (name, tensor) in self.tensors.iter().filter(|(name, _)| counts(name)) {
             if name == "token_embd.weight" && !tied {
                 continue;
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nearside_architecture::Architecture;
 use nearside_catalog::{Catalog, Model};
+use nearside_estimate::attention_kernel::on_site;
 use nearside_estimate::choice::{Choice, Chosen, alternatives, choose, fast_enough, rank};
 use nearside_estimate::limits::{Most, longest};
 use nearside_estimate::{Demands, Verdict, techniques};
@@ -53,7 +54,7 @@ pub(super) fn run(
             found.untold.push(Untold { model: reference.name, why });
             continue;
         }
-        let asked = workload(arguments, &reference, task, None)?;
+        let asked = on_site(&workload(arguments, &reference, task, None)?, &place.site);
         found.add(Candidate { model, size, asked }, arguments, &place);
     }
     if found.is_empty() {

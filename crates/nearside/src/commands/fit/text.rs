@@ -153,10 +153,11 @@ pub(super) fn one_task(text: &mut String, answer: &FitAnswer, task: &TaskFit) {
     if let Some(limits) = &answer.limits {
         text.push_str(&limits_line(limits));
     }
-    if let Some(technique) = answer.techniques.first() {
-        text.push_str(match technique.verdict.as_str() {
-            "fits" => "\n\ncheapest changes that make it fit\n",
-            _ => "\n\nno change makes it surely fit; what comes nearest\n",
+    if !answer.techniques.is_empty() {
+        let fit = answer.techniques.iter().any(|technique| technique.verdict == "fits");
+        text.push_str(match fit {
+            true => "\n\ncheapest changes that make it fit\n",
+            false => "\n\nno change makes it surely fit; what comes nearest\n",
         });
         text.push_str(&techniques_table(&answer.techniques));
     }

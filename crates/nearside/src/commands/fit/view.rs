@@ -142,6 +142,8 @@ pub(crate) struct TechniqueFit {
     pub(super) needed_bytes: Option<Range>,
     /// Its time over the time without the change.
     pub(super) time_ratio: Option<f64>,
+    /// How many devices of the same kind it takes, where there are fewer.
+    pub(super) devices: Option<u32>,
 }
 
 /// One thing to do.
