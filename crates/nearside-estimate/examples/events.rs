@@ -50,23 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         },
         parallelism: Parallelism::default(),
     };
-    let trained = match word(1) {
-        "full" => Trained::Everything,
-        "lora" => Trained::Adapters(Adapter {
-            rank: 16,
-            targets: AdapterTargets::Linear,
-            method: AdapterMethod::Lora,
-        }),
-        "dora" => {
-            let targets = AdapterTargets::Linear;
-            Trained::Adapters(Adapter { rank: 16, targets, method: AdapterMethod::Dora })
-        }
-        "lora-attention" | "qlora-attention" => {
-            let targets = AdapterTargets::Attention;
-            Trained::Adapters(Adapter { rank: 32, targets, method: AdapterMethod::Lora })
-        }
-        _ => Trained::Nothing,
-    };
+    let trained = trained(word(1));
     let (batch, sequence) = (word(5).parse()?, word(6).parse()?);
     let written = word(10).parse().ok();
     let parameters = |graph: &Graph| {
@@ -96,6 +80,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     print(&replayed);
     Ok(())
+}
+
+/// What a task trains.
+fn trained(task: &str) -> Trained {
+    match task {
+        "full" => Trained::Everything,
+        "lora" => Trained::Adapters(Adapter {
+            rank: 16,
+            targets: AdapterTargets::Linear,
+            method: AdapterMethod::Lora,
+        }),
+        "dora" => {
+            let targets = AdapterTargets::Linear;
+            Trained::Adapters(Adapter { rank: 16, targets, method: AdapterMethod::Dora })
+        }
+        "lora-attention" | "qlora-attention" => {
+            let targets = AdapterTargets::Attention;
+            Trained::Adapters(Adapter { rank: 32, targets, method: AdapterMethod::Lora })
+        }
+        _ => Trained::Nothing,
+    }
 }
 
 /// A pass that keeps no keys and values (`infer`), as encoder-decoders are traced.
