@@ -417,6 +417,10 @@ workload = { task = "pretrain", model = "base", tokens = "20M", sequence = 512, 
             r#"9:104 unknown key "adapter" for task pretrain | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
         ],
     );
+}
+
+#[test]
+fn values_of_other_work() {
     check(
         r#"[model.base]
 source = "x"
