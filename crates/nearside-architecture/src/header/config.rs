@@ -14,9 +14,10 @@ use crate::{
 
 use super::family::{
     Biases, Family, MAX_CONTEXT, MAX_EXPERTS, MAX_HEAD_DIM, MAX_HEADS, MAX_HIDDEN,
-    MAX_INTERMEDIATE, MAX_LAYERS, MAX_VOCABULARY, Mixture, Parts, WindowRule,
+    MAX_INTERMEDIATE, MAX_LAYERS, MAX_VOCABULARY, Mixture, WindowRule,
 };
 use super::json::Object;
+use super::parts::Parts;
 
 /// The longest `config.json` that is read, in bytes; real ones have a few thousand.
 pub const MAX_BYTES: usize = 4 << 20;

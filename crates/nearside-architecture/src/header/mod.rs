@@ -16,6 +16,7 @@ mod hostile;
 mod image_transformer;
 mod inverted;
 mod json;
+mod parts;
 pub mod pipeline;
 pub mod safetensors;
 mod vision;

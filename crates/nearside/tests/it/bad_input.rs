@@ -487,7 +487,7 @@ fn unknown_and_ambiguous_names_are_answered_with_the_near_ones() {
         (&["fit", "llama-3.1-8bb"][..], &["\"llama-3.1-8bb\"", "llama-3.1-8b"][..]),
         (&["fit", "./llama-3.1-8b"], &["no model at", "hint: name a folder"]),
         (&["fit", "tests"], &["\"tests\""]),
-        (&["fit", "examples"], &["no config.json and no .gguf file in"]),
+        (&["fit", "examples"], &["no config.json, model_index.json or .gguf file in"]),
         (&["fit", "llama-3.1-8b", "--on", "rtx-4900"], &["\"rtx-4900\"", "rtx-4090"]),
         (&["fit", "llama-3.1-8b", "--on", "RTX 5060 Ti"], &["rtx-5060-ti-16gb or rtx-5060-ti-8gb"]),
         (&["fit", "llama-3.1-8b", "--on", ""], &["no device is called"]),
@@ -498,6 +498,18 @@ fn unknown_and_ambiguous_names_are_answered_with_the_near_ones() {
     ] {
         check(nearside(arguments), INPUT, says);
     }
+}
+
+#[test]
+fn a_pipeline_without_a_component_names_the_file() {
+    let folder = Folder::cleared("pipeline");
+    let index =
+        r#"{"_class_name": "StableDiffusionPipeline", "vae": ["diffusers", "AutoencoderKL"]}"#;
+    let file = folder.write("model_index.json", index);
+    let missing = file.replace("model_index.json", "vae/config.json");
+    let says = ["names vae: no file", &missing, "hint: fetch the config.json"];
+    check(nearside(&["fit", &file]), INPUT, &says);
+    check(nearside(&["fit", file.trim_end_matches("/model_index.json")]), INPUT, &says);
 }
 
 #[test]

@@ -11,8 +11,9 @@ use crate::{
 
 use super::super::family::{
     Biases, Family, MAX_CONTEXT, MAX_EXPERTS, MAX_HEAD_DIM, MAX_HEADS, MAX_HIDDEN,
-    MAX_INTERMEDIATE, MAX_LAYERS, MAX_VOCABULARY, Mixture, Parts, WindowRule,
+    MAX_INTERMEDIATE, MAX_LAYERS, MAX_VOCABULARY, Mixture, WindowRule,
 };
+use super::super::parts::Parts;
 use super::{GgufHeader, Value};
 
 const ARCHITECTURE: &str = "general.architecture";

@@ -42,7 +42,7 @@ pub(super) fn list(answer: &FitList, detail: Detail) -> String {
 
 /// How many cannot be told; every reason where there is room for it.
 fn not_known(answer: &FitList, detail: Detail) -> String {
-    let line = |untold: &Untold| format!("\nnot compared: {} ({})", untold.model, untold.why);
+    let line = |untold: &Untold| format!("\nnot compared: {}\n  {}", untold.model, untold.why);
     match answer.not_known.as_slice() {
         few if few.len() <= 2 || detail == Detail::Explained => few.iter().map(line).collect(),
         several => format!("\nnot compared: {} models (--json says why)", several.len()),

@@ -1,0 +1,124 @@
+//! How what a reader found out about a decoder becomes a [`Decoder`], once its size is believable.
+
+use super::family::{Family, MAX_PARAMETERS};
+use crate::error::Position;
+use crate::{
+    Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
+    FeedForward, HeaderError, Layer, Positions,
+};
+
+/// What a reader found out about a decoder.
+pub(super) struct Parts {
+    /// Its family.
+    pub(super) family: &'static Family,
+    /// Width of the residual stream.
+    pub(super) hidden: u64,
+    /// Rows of the embedding table.
+    pub(super) vocabulary: u64,
+    /// Longest sequence, in tokens.
+    pub(super) context: Option<u64>,
+    /// Rows of a learned position table.
+    pub(super) positions: Positions,
+    /// Attention; its window is set per layer.
+    pub(super) attention: Attention,
+    /// The window of each layer; as many as there are layers.
+    pub(super) windows: Vec<Option<u64>>,
+    /// The feed-forward network of layers without experts.
+    pub(super) dense: Dense,
+    /// The experts of the others.
+    pub(super) experts: Option<Experts>,
+    /// Which layers have experts.
+    pub(super) sparse: Vec<bool>,
+    /// Whether the output layer shares the embedding table.
+    pub(super) tied: bool,
+    /// Whether logits are capped.
+    pub(super) logit_soft_cap: bool,
+    /// The nonlinearity of feed-forward networks.
+    pub(super) activation: Activation,
+    /// Where elements are dropped in training.
+    pub(super) dropout: Dropout,
+    /// The type of the weights.
+    pub(super) dtype: Option<Dtype>,
+    /// Other parts.
+    pub(super) attached: Vec<Attached>,
+}
+
+impl Parts {
+    /// Puts the decoder together; `position` is where a complaint about its total size points.
+    pub(super) fn assemble(self, position: Position) -> Result<Architecture, HeaderError> {
+        let parameters = self.parameters();
+        if parameters > u128::from(MAX_PARAMETERS) {
+            return Err(HeaderError::Field {
+                field: "all sizes together".to_owned(),
+                expected: format!("at most {MAX_PARAMETERS} parameters"),
+                found: parameters.to_string(),
+                position,
+            });
+        }
+        let layers = self.windows.iter().zip(&self.sparse);
+        let layers = layers.map(|(window, sparse)| self.layer(*window, *sparse)).collect();
+        Ok(Architecture::Decoder(Decoder {
+            hidden: self.hidden,
+            vocabulary: self.vocabulary,
+            context: self.context,
+            positions: self.positions,
+            tied_embeddings: self.tied,
+            output_bias: self.family.output_bias,
+            logit_soft_cap: self.logit_soft_cap,
+            norm: self.family.norm,
+            activation: self.activation,
+            scales: self.family.scales,
+            scaled_embeddings: self.family.scaled_embeddings,
+            dropout: self.dropout,
+            layers,
+            dtype: self.dtype,
+            attached: self.attached,
+        }))
+    }
+
+    fn layer(&self, window: Option<u64>, sparse: bool) -> Layer {
+        let attention = match self.attention.clone() {
+            Attention::Grouped(grouped) => {
+                Attention::Grouped(crate::GroupedAttention { window, ..grouped })
+            }
+            latent => latent,
+        };
+        let feed_forward = match &self.experts {
+            Some(experts) if sparse => FeedForward::Experts(experts.clone()),
+            _ => FeedForward::Dense(self.dense.clone()),
+        };
+        Layer { attention, feed_forward, norms: self.family.norms }
+    }
+
+    /// At least as many parameters as there are, norms aside.
+    fn parameters(&self) -> u128 {
+        let wide = |number: u64| u128::from(number);
+        let hidden = wide(self.hidden);
+        let attention = match &self.attention {
+            Attention::Grouped(grouped) => {
+                2 * hidden * wide(grouped.heads + grouped.key_value_heads) * wide(grouped.head_dim)
+            }
+            Attention::Latent(latent) => {
+                let key = wide(latent.plain_dim + latent.rotary_dim);
+                let inner = latent.query_rank.map_or(hidden, |rank| wide(rank) + hidden);
+                let rank = wide(latent.key_value_rank);
+                (inner + hidden) * wide(latent.heads) * (key + wide(latent.value_dim))
+                    + (hidden + wide(latent.heads) * (key + wide(latent.value_dim)))
+                        * (rank + inner + wide(latent.rotary_dim))
+            }
+        };
+        let dense = |dense: &Dense| 3 * (hidden + 1) * wide(dense.intermediate);
+        let experts = self.experts.as_ref().map_or(0, |experts| {
+            wide(experts.count) * (dense(&experts.expert) + hidden)
+                + experts.shared.as_ref().map_or(0, dense)
+        });
+        let layers = self.sparse.len() as u128;
+        let sparse = self.sparse.iter().filter(|sparse| **sparse).count() as u128;
+        let attached: u128 = self.attached.iter().map(|part| wide(part.parameters)).sum();
+        2 * hidden * wide(self.vocabulary)
+            + layers * attention
+            + (layers - sparse) * dense(&self.dense)
+            + sparse * experts
+            + attached
+    }
+}
