@@ -13,6 +13,7 @@ mod encoder;
 mod error;
 mod graph;
 pub mod header;
+mod image_size;
 mod image_transformer;
 mod operator;
 mod pipeline;
@@ -34,6 +35,7 @@ pub use dtype::Dtype;
 pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
+pub use image_size::NoSuchImage;
 pub use image_transformer::ImageTransformer;
 pub use operator::{
     Activation, AttentionShape, ClassicAttention, Convolution, DistanceBias, Linear, Operator,

@@ -222,7 +222,8 @@ fn of_training(
     }
     let groups = Groups::of(&recipe.parallelism, devices.max(1))?;
     let batch = training.batch.div_ceil(groups.data.devices);
-    let graph = bounded(architecture, Shape::training(batch, training.sequence), recipe)?;
+    let shape = Shape { image: workload.image, ..Shape::training(batch, training.sequence) };
+    let graph = bounded(architecture, shape, recipe)?;
     let share = tensor::share(&graph, groups.tensor, recipe.parallelism.stream)?;
     let tape = lower(&share.graph, recipe, trained);
     let passes = if training.accumulation > 1 { Passes::Accumulated } else { Passes::One };

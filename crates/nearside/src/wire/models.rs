@@ -35,8 +35,9 @@ pub(crate) fn resolve(
         of_file(&path)?
     } else if looks_like_a_path(source) {
         let message = format!("no model at {}", path.display());
-        return Err(CommandError::new(Fault::Input, message)
-            .hint("name a folder, or a config.json, model_index.json, .gguf or .safetensors file"));
+        return Err(CommandError::new(Fault::Input, message).hint(
+            "name a folder, or a config.json, model_index.json, .gguf or .safetensors file",
+        ));
     } else {
         let model = catalog.model(source)?;
         let architecture = model.architecture().map_err(|error| {
@@ -102,7 +103,8 @@ fn of_folder(folder: &Path) -> Result<Found, CommandError> {
     match files.first() {
         Some(file) => of_file(file),
         None => {
-            let message = format!("no config.json, {PIPELINE} or .gguf file in {}", folder.display());
+            let message =
+                format!("no config.json, {PIPELINE} or .gguf file in {}", folder.display());
             Err(CommandError::new(Fault::Input, message))
         }
     }
