@@ -13,6 +13,7 @@ mod encoder;
 mod error;
 mod graph;
 pub mod header;
+mod image_size;
 mod image_transformer;
 mod operator;
 mod pipeline;
@@ -35,6 +36,7 @@ pub use dtype::Dtype;
 pub use encoder::{Dropouts, Encoder, EncoderHead, EncoderStyle, Local};
 pub use error::{HeaderError, Position};
 pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
+pub use image_size::NoSuchImage;
 pub use image_transformer::{ImageHead, ImagePositions, ImageTransformer};
 pub use operator::{
     Activation, AttentionShape, ClassicAttention, Convolution, DistanceBias, Likeness, Linear,

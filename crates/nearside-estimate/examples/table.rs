@@ -83,7 +83,7 @@ fn row(
     calibration: &Calibration,
 ) -> (usize, usize) {
     let recipe = Recipe { weights, ..Recipe::default() };
-    let workload = Workload { task, model: Some(model.clone()), recipe };
+    let workload = Workload { task, model: Some(model.clone()), recipe, image: None };
     let ways = alternatives(&workload);
     let mut demands: Vec<_> = ways.iter().map(Demands::of).collect();
     let enough = fast_enough(&workload.task);
@@ -157,7 +157,7 @@ fn named(
     let architecture = Arc::new(model.architecture()?);
     let model = ModelRef { name: model.name.to_string(), architecture, stored: None };
     let task = Task::FineTune(training);
-    Ok(Workload { task, model: Some(model), recipe: Recipe::default() })
+    Ok(Workload { task, model: Some(model), recipe: Recipe::default(), image: None })
 }
 
 fn sites(catalog: &Catalog) -> Vec<Site> {

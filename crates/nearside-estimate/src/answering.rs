@@ -34,7 +34,7 @@ pub(crate) fn of_evaluation(
 ) -> Result<Demand, NotEstimated> {
     let rounds = batch.requests.div_ceil(batch.batch) as f64;
     if pictures::are_made(architecture(workload)?) {
-        return pictures::demand(workload, Shape::images(batch.batch, None), rounds);
+        return pictures::demand(workload, Shape::images(batch.batch, workload.image), rounds);
     }
     let request = Request { prompt: batch.prompt, output: batch.output };
     let shape = match architecture(workload)?.answers() {
@@ -53,7 +53,11 @@ pub(crate) fn of_serving(
 ) -> Result<Demand, NotEstimated> {
     if pictures::are_made(architecture(workload)?) {
         let rounds = serving.requests as f64 / serving.concurrency.max(1) as f64;
-        return pictures::demand(workload, Shape::images(serving.concurrency, None), rounds);
+        return pictures::demand(
+            workload,
+            Shape::images(serving.concurrency, workload.image),
+            rounds,
+        );
     }
     let request = Request { prompt: serving.prompt, output: serving.output };
     let (together, requests) = (serving.concurrency, serving.requests as f64);
@@ -110,6 +114,7 @@ fn answer(
     let recipe = &workload.recipe;
     let Groups { tensor: ways, .. } = Groups::of(&recipe.parallelism, answering.devices.max(1))?;
     let share = |shape| -> Result<tensor::Share, NotEstimated> {
+        let shape = Shape { image: workload.image, ..shape };
         let graph = bounded(architecture, shape, recipe)?;
         Ok(tensor::share(&graph, ways, recipe.parallelism.stream)?)
     };

@@ -245,7 +245,7 @@ fn of_training(
     }
     let groups = Groups::of(&recipe.parallelism, devices.max(1))?;
     let batch = training.batch.div_ceil(groups.data.devices);
-    let shape = Shape::training(batch, training.sequence);
+    let shape = Shape { image: workload.image, ..Shape::training(batch, training.sequence) };
     let lowered = lowerings.of(architecture, shape, recipe, (trained, groups.tensor))?;
     let passes = if training.accumulation > 1 { Passes::Accumulated } else { Passes::One };
     let step = TrainingStep { optimizer: recipe.optimizer, passes };

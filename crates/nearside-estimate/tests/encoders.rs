@@ -18,7 +18,7 @@ fn asked(model: &str, task: Task) -> Demand {
     let recipe =
         Recipe { weights: Dtype::F16, compute: Dtype::F16, cache: Dtype::F16, ..Recipe::default() };
     demand(
-        &Workload { task, model: Some(model), recipe },
+        &Workload { task, model: Some(model), recipe, image: None },
         1,
         nearside_estimate::Device::Accelerator,
     )

@@ -87,7 +87,7 @@ fn model(name: &str) -> Option<ModelRef> {
 fn preparation(gigabytes: u64, core_seconds_per_gb: f64, memory: Bytes) -> Workload {
     let bytes = Bytes::new(gigabytes * 1_000_000_000);
     let task = Task::Preparation(Preparation { bytes, core_seconds_per_gb, memory });
-    Workload { task, model: None, recipe: Recipe::default() }
+    Workload { task, model: None, recipe: Recipe::default(), image: None }
 }
 
 fn lora(batch: u64) -> Workload {
@@ -95,7 +95,7 @@ fn lora(batch: u64) -> Workload {
     let adapter =
         Adapter { rank: 16, targets: AdapterTargets::Linear, method: AdapterMethod::Lora };
     let model = model("llama-3.2-1b");
-    Workload { task: Task::Lora(training, adapter), model, recipe: Recipe::default() }
+    Workload { task: Task::Lora(training, adapter), model, recipe: Recipe::default(), image: None }
 }
 
 fn on(workload: &Workload, site: &Site) -> Estimate {
@@ -159,7 +159,8 @@ fn several_devices_share_what_one_cannot_hold_as_mildly_as_they_can() {
     let training = Training { tokens: 1_000_000, sequence: 2048, batch: 8, accumulation: 1 };
     let tune = |name: &str, device: (&str, u32)| {
         let task = Task::FineTune(training);
-        let workload = Workload { task, model: model(name), recipe: Recipe::default() };
+        let workload =
+            Workload { task, model: model(name), recipe: Recipe::default(), image: None };
         on(&workload, &rented(Some(device))).fit
     };
     for (name, device, plan) in [
@@ -179,7 +180,8 @@ fn several_devices_share_what_one_cannot_hold_as_mildly_as_they_can() {
 #[test]
 fn answering_shares_products_where_weights_do_not_fit() {
     let task = Task::Evaluation(Batch { requests: 10, prompt: 512, output: 512, batch: 1 });
-    let workload = Workload { task, model: model("llama-3.1-70b"), recipe: Recipe::default() };
+    let workload =
+        Workload { task, model: model("llama-3.1-70b"), recipe: Recipe::default(), image: None };
     let one = on(&workload, &rented(Some(("h100-sxm", 1)))).fit;
     assert_eq!(one.verdict, Verdict::DoesNotFit);
     let four = on(&workload, &rented(Some(("h100-sxm", 4)))).fit;
@@ -194,7 +196,7 @@ fn a_stated_way_is_taken_as_stated() {
         let parallelism = Parallelism { choice: Choice::Stated, ..parallelism };
         let recipe = Recipe { parallelism, ..Recipe::default() };
         let task = Task::FineTune(training);
-        let workload = Workload { task, model: model("llama-3.1-8b"), recipe };
+        let workload = Workload { task, model: model("llama-3.1-8b"), recipe, image: None };
         on(&workload, &rented(Some(("h100-sxm", 8))))
     };
     let plain = Parallelism::default();
@@ -232,6 +234,7 @@ fn the_bytes_of_a_file_beat_the_type_of_its_weights() {
         }),
         model: model("llama-3.2-1b").map(|model| ModelRef { stored, ..model }),
         recipe: Recipe { weights: Dtype::Q4K, ..Recipe::default() },
+        image: None,
     };
     let weights = |workload: &Workload| {
         let estimate = on(workload, &rented(Some(("t4", 1))));
@@ -282,7 +285,12 @@ fn accelerated_work_needs_an_accelerator() {
         memory: Bytes::gib(1),
         device: CustomDevice::Accelerator,
     };
-    let workload = Workload { task: Task::Custom(custom), model: None, recipe: Recipe::default() };
+    let workload = Workload {
+        task: Task::Custom(custom),
+        model: None,
+        recipe: Recipe::default(),
+        image: None,
+    };
     assert_eq!(on(&workload, &rented(None)).fit.verdict, Verdict::DoesNotFit);
     let estimate = on(&workload, &rented(Some(("rtx-4090", 1))));
     assert_eq!(estimate.fit.verdict, Verdict::Fits);
@@ -313,6 +321,7 @@ fn a_service_that_cannot_keep_up_does_not_fit() {
         }),
         model: model("llama-3.2-1b"),
         recipe: Recipe { weights: Dtype::Q4K, ..Recipe::default() },
+        image: None,
     };
     let site = rented(Some(("t4", 1)));
     assert_eq!(on(&serving(100), &site).fit.verdict, Verdict::Fits);
@@ -377,7 +386,7 @@ fn what_one_card_cannot_hold_is_left_to_the_processor_or_to_more_cards() {
     let task = Task::Evaluation(Batch { requests: 1, prompt: 1024, output: 1024, batch: 1 });
     let recipe = Recipe { weights: Dtype::Q4K, ..Recipe::default() };
     let model = model("llama-3.1-70b");
-    let asked = Workload { task, model, recipe };
+    let asked = Workload { task, model, recipe, image: None };
     let before = on(&asked, &site);
     assert_eq!(before.fit.verdict, Verdict::DoesNotFit);
     let found = techniques(&asked, &before, &site, &Calibration::default());
@@ -399,15 +408,34 @@ fn what_one_card_cannot_hold_is_left_to_the_processor_or_to_more_cards() {
     let more = found.last().unwrap();
     assert_eq!(more.devices, Some(2));
     assert_eq!(more.estimate, on(&more.workload, &rented(Some(("rtx-4090", 2)))));
-    let refused = Workload { recipe: Recipe { weights: Dtype::Nf4, ..recipe }, ..asked.clone() };
-    let refused = Workload {
-        recipe: Recipe {
-            parallelism: Parallelism { host_layers: 3, ..Parallelism::default() },
-            ..refused.recipe
-        },
-        ..refused
-    };
+    // llama.cpp knows no such weights.
+    let parallelism = Parallelism { host_layers: 3, ..Parallelism::default() };
+    let refused = Recipe { weights: Dtype::Nf4, parallelism, ..recipe };
+    let refused = Workload { recipe: refused, ..asked };
     assert_eq!(on(&refused, &site).fit.verdict, Verdict::Unknown);
+}
+
+#[test]
+fn larger_images_need_more() {
+    let answer = Task::Evaluation(Batch { requests: 1, prompt: 1, output: 1, batch: 1 });
+    let sided = |name: &str, image| Workload {
+        task: answer.clone(),
+        model: model(name),
+        recipe: Recipe::default(),
+        image,
+    };
+    let needs = |name: &str, image| {
+        on(&sided(name, image), &rented(Some(("rtx-4090", 1)))).fit.needed.expect("a need").likely()
+    };
+    assert!(needs("resnet50", Some(448)) > needs("resnet50", None));
+    assert_eq!(needs("resnet50", Some(224)), needs("resnet50", None));
+    assert!(needs("stable-diffusion-1.5", Some(1024)) > needs("stable-diffusion-1.5", None));
+    let trained = |image| {
+        let training = Training { tokens: 100, sequence: 1, batch: 8, accumulation: 1 };
+        let workload = Workload { task: Task::FineTune(training), ..sided("resnet50", image) };
+        on(&workload, &rented(Some(("rtx-4090", 1)))).fit.needed.expect("a need").likely()
+    };
+    assert!(trained(Some(448)) > trained(None));
 }
 
 #[test]

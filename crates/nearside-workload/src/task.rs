@@ -17,6 +17,8 @@ pub struct Workload {
     pub model: Option<ModelRef>,
     /// With which precision, optimizer, kernels and engine.
     pub recipe: Recipe,
+    /// The side of its images in pixels, where not the one that the model was made for.
+    pub image: Option<u64>,
 }
 
 /// A model by name, with what it is made of.

@@ -44,8 +44,9 @@ const RECIPE: &[&str] = &[
     "pipeline",
     "stream",
     "offload",
+    "image",
 ];
-const STORAGE: &[&str] = &["weights", "cache", "tensor", "host_layers"];
+const STORAGE: &[&str] = &["weights", "cache", "tensor", "host_layers", "image"];
 
 /// Every task with its keys, `task` itself aside.
 pub(crate) const TASKS: [Takes; 8] = [
@@ -194,6 +195,7 @@ fn count_meaning(key: &str) -> &'static str {
         "pipeline" => "stages of consecutive blocks",
         "chunk" => "tokens whose loss is computed together, where the loss is chunked",
         "host_layers" => "first layers that stay in main memory, as llama.cpp computes them there",
+        "image" => "side of its images in pixels, where not the one that the model was made for",
         "rank" => "rank of the update",
         "requests" => "requests: per month of a service, in one run of an evaluation",
         "prompt" => "tokens read per request",

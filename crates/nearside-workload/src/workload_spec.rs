@@ -29,19 +29,31 @@ pub struct WorkloadSpec {
     pub model: Option<String>,
     /// How it is computed.
     pub recipe: Recipe,
+    /// The side of its images in pixels, where not the one that the model was made for.
+    pub image: Option<u64>,
     /// The keys that the file states; the others are assumed.
     pub stated: BTreeSet<String>,
 }
 
 impl WorkloadSpec {
     /// The workload, once the model's name has been resolved. Unknown where the task is, or where
-    /// it needs a model and there is none.
+    /// it needs a model and there is none, or one that takes no such image.
     #[must_use]
     pub fn resolve(&self, model: Option<ModelRef>) -> Known<Workload> {
+        let image = self.image;
         match (&self.model, &model) {
-            (Some(name), None) => Known::unknown(format!("model \"{name}\" is not known")),
-            _ => self.task.clone().map(|task| Workload { task, model, recipe: self.recipe }),
+            (Some(name), None) => {
+                return Known::unknown(format!("model \"{name}\" is not known"));
+            }
+            (Some(name), Some(found)) => {
+                let taken = image.map_or(Ok(()), |side| found.architecture.takes_image(side));
+                if let Err(error) = taken {
+                    return Known::unknown(format!("image of model \"{name}\": {error}"));
+                }
+            }
+            (None, _) => {}
         }
+        self.task.clone().map(|task| Workload { task, model, recipe: self.recipe, image })
     }
 }
 
@@ -76,11 +88,14 @@ pub(crate) fn read(reader: &mut Reader, source: &Source<'_>) -> Option<WorkloadS
     }
     let mut keys = Keys { section: reader.section(source.path.clone()), fields: source.fields };
     let recipe = keys.recipe(takes);
+    let image = source.fields.get("image").filter(|_| takes.takes("image"));
+    let image = keys.section.count("image", image, 1..=MOST_PIXELS);
     Some(WorkloadSpec {
         task_name: takes.task,
         task: keys.task(takes.task, source.input_bytes),
         model: model.map(|name| name.value),
         recipe,
+        image,
         stated: source.fields.keys().map(|key| key.value.clone()).collect(),
     })
 }
@@ -127,6 +142,8 @@ const MOST_TOKENS: u64 = 1_000_000_000_000_000;
 const MOST_AT_ONCE: u64 = 1_000_000;
 const LONGEST_SEQUENCE: u64 = 100_000_000;
 const MOST_DEVICES: u64 = 1024;
+/// The architecture knows closer bounds.
+const MOST_PIXELS: u64 = 65_536;
 const MOST_LAYERS: u64 = 65_536;
 const HIGHEST_RANK: u64 = 65_536;
 const HOURS_PER_MONTH: f64 = nearside_units::HOURS_PER_MONTH;

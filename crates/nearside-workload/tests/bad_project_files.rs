@@ -339,10 +339,10 @@ phase = "train"
 workload = { task = "lora", model = "bas", tokens = "20M", sequence = 0, batch = 8, rnk = 16 }
 "#,
         &[
-            r#"6:12 task lora needs rank | lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
+            r#"6:12 task lora needs rank | lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload, image"#,
             r#"6:37 unknown model "bas" | did you mean "base"?"#,
             r#"6:71 stage.tune.workload.sequence: must be at least 1, not 0 | -"#,
-            r#"6:85 unknown key "rnk" for task lora | did you mean "rank"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
+            r#"6:85 unknown key "rnk" for task lora | did you mean "rank"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload, image"#,
         ],
     );
     check(
@@ -414,7 +414,7 @@ workload = { task = "pretrain", model = "base", tokens = "20M", sequence = 512, 
             r#"6:123 stage.tune.workload.chunk: must be at least 1, not 0 | -"#,
             r#"6:136 stage.tune.workload.adapter: unknown adapter "dorra": use lora, dora | did you mean "dora"?"#,
             r#"9:100 stage.more.workload.chunk: only a chunked loss has chunks | add loss = "chunked""#,
-            r#"9:104 unknown key "adapter" for task pretrain | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
+            r#"9:104 unknown key "adapter" for task pretrain | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload, image"#,
         ],
     );
 }
@@ -470,7 +470,7 @@ phase = "train"
 workload = { task = "pretrain", tokens = 1, sequence = 1, batch = 1 }
 "#,
         &[
-            r#"4:12 task pretrain needs model | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
+            r#"4:12 task pretrain needs model | pretrain takes model, tokens, sequence, batch, accumulation, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload, image"#,
         ],
     );
     check(
@@ -732,8 +732,8 @@ batch = 1
 rank = 1
 "#,
         &[
-            r#"6:1 task lora needs model | lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
-            r#"8:1 unknown key "modle" for task lora | did you mean "model"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload"#,
+            r#"6:1 task lora needs model | lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload, image"#,
+            r#"8:1 unknown key "modle" for task lora | did you mean "model"? lora takes model, tokens, sequence, batch, rank, accumulation, targets, adapter, precision, optimizer, attention, checkpointing, loss, chunk, sharding, tensor, pipeline, stream, offload, image"#,
             r#"10:12 stage.a.workload.sequence: must be at least 1, not 0 | -"#,
         ],
     );

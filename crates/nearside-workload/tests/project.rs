@@ -3,8 +3,8 @@
 use nearside_policy::{Class, Clearance};
 use nearside_units::{Known, Money};
 use nearside_workload::{
-    AdapterMethod, Checkpointing, Edge, Input, Launcher, MachineSource, Ownership, Project,
-    ProjectError, Reliance, Task, Tenure, VocabularyLoss,
+    AdapterMethod, Checkpointing, Edge, Input, Launcher, MachineSource, ModelRef, Ownership,
+    Project, ProjectError, Reliance, Task, Tenure, VocabularyLoss,
 };
 use proptest::prelude::*;
 
@@ -266,6 +266,30 @@ fn a_rented_box_is_a_site_too() {
     assert_eq!(project.clearance("box", site.ownership()), Clearance(Class::Internal));
     assert_eq!(project.money.exchange.currency().code(), "EUR");
     assert!(project.sites.uses("here") && project.sites.uses("box"));
+}
+
+#[test]
+fn an_image_is_one_that_the_model_takes() {
+    use nearside_architecture::header::config;
+    let file = r#"
+        [model.base]
+        source = "x"
+        [stage.tune]
+        phase = "train"
+        workload = { task = "fine-tune", model = "base", tokens = "1k", sequence = 1, batch = 1, image = 768 }
+        "#;
+    let project = parse(file).unwrap();
+    let spec = project.stages[0].trials[0].workload.clone().expect("a workload");
+    let of = |config: &[u8]| ModelRef {
+        name: "base".to_owned(),
+        architecture: config::parse(config).unwrap().into(),
+        stored: None,
+    };
+    let unet = of(br#"{ "_class_name": "UNet2DConditionModel", "cross_attention_dim": 768 }"#);
+    assert_eq!(spec.resolve(Some(unet)).value().unwrap().image, Some(768));
+    let bert = of(br#"{ "model_type": "bert" }"#);
+    let why = "image of model \"base\": it takes no image";
+    assert_eq!(spec.resolve(Some(bert)), Known::unknown(why));
 }
 
 proptest! {

@@ -129,8 +129,8 @@ Without a model, the open models of the catalog that run well there:
   nearside fit --on rtx-4090 --size 1B..9B --licence apache
   nearside fit --task qlora --site workstation.toml --limit 5")]
 pub(crate) struct Fit {
-    /// A model of the catalog, a folder, or a config.json, .gguf or .safetensors file; without one,
-    /// which models run well
+    /// A model of the catalog, a folder, or a config.json, model_index.json, .gguf or .safetensors
+    /// file; without one, which models run well
     pub(crate) model: Option<String>,
     /// What to do with it
     #[arg(long, value_enum)]
@@ -150,6 +150,9 @@ pub(crate) struct Fit {
     /// Tokens per sequence, or prompt and answer together
     #[arg(long, default_value_t = 2048, value_parser = tokens)]
     pub(crate) sequence: u64,
+    /// Side of images in pixels, instead of the one that the model was made for
+    #[arg(long, value_name = "PIXELS", requires = "model")]
+    pub(crate) image: Option<u64>,
     /// Rank of adapters
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     pub(crate) rank: u64,

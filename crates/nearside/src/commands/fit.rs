@@ -209,7 +209,14 @@ fn workload(
         FitTask::FineTune => Task::FineTune(training),
         FitTask::Pretrain => Task::Pretrain(training),
     };
-    Ok(Workload { task, model: Some(model.clone()), recipe })
+    Ok(Workload { task, model: Some(model.clone()), recipe, image: image(arguments, model)? })
+}
+
+fn image(arguments: &Fit, model: &ModelRef) -> Result<Option<u64>, CommandError> {
+    let taken = arguments.image.map_or(Ok(()), |side| model.architecture.takes_image(side));
+    taken.map(|()| arguments.image).map_err(|error| {
+        CommandError::new(Fault::Usage, format!("--image with {}: {error}", model.name))
+    })
 }
 
 /// What a word names, or what is usual where none is said.
@@ -301,6 +308,7 @@ fn answer(
         context_tokens: context,
         site: place.site.name.to_string(),
         batch: arguments.batch,
+        image: arguments.image,
         sequence: (!images).then_some(arguments.sequence),
         tasks: estimates.iter().map(|(estimate, workload)| task_fit(estimate, workload)).collect(),
         free: place.free.clone(),

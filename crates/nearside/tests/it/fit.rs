@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::command::{list, nearside, number, text};
+use super::command::{Folder, list, nearside, number, root, text};
 
 const WORKSTATION: &str = "examples/support-assistant/workstation.toml";
 
@@ -75,6 +75,66 @@ fn devices_without_flash_attention_repeat_key_heads() {
     let (new, less) = needed("a10");
     assert!(old.contains("efficient attention") && new.contains("fused attention"));
     assert!(more > less);
+}
+
+/// A diffusers folder as it is published, from the catalog's pipeline in one file.
+fn pipeline(name: &str, without: &str) -> String {
+    let folder = Folder::cleared(name);
+    let models = std::fs::read_to_string(root().join("crates/nearside-catalog/data/models.json"));
+    let models: Value = serde_json::from_str(&models.unwrap()).unwrap();
+    let all = models.as_array().or_else(|| models["models"].as_array()).unwrap();
+    let model = all.iter().find(|model| model["name"] == "stable-diffusion-1.5").unwrap();
+    let fields = model.get("config").unwrap_or(model).as_object().unwrap();
+    let mut index = serde_json::json!({ "_class_name": fields["_class_name"] });
+    index["scheduler"] = serde_json::json!(["diffusers", "PNDMScheduler"]);
+    index["safety_checker"] = serde_json::json!([null, null]);
+    for (component, config) in fields.iter().filter(|(_, field)| field.is_object()) {
+        index[component] = serde_json::json!([
+            "diffusers",
+            config["_class_name"].as_str().unwrap_or("CLIPTextModel")
+        ]);
+        if component != without {
+            folder.write(&format!("{component}/config.json"), config.to_string());
+        }
+    }
+    folder.write("model_index.json", index.to_string());
+    folder.path().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_diffusers_folder_is_what_its_components_are() {
+    let needed = |model: &str| {
+        let asked = ["fit", model, "--on", "rtx-4090", "--task", "inference", "--json"];
+        nearside(&asked).exits(0).data()["tasks"][0]["needed_bytes"].clone()
+    };
+    let folder = pipeline("pipeline", "");
+    let known = needed("stable-diffusion-1.5");
+    assert_eq!(needed(&folder), known);
+    assert_eq!(needed(&format!("{folder}/model_index.json")), known);
+    let broken = pipeline("pipeline-without-vae", "vae");
+    let run = nearside(&["fit", &broken, "--on", "rtx-4090"]).exits(3);
+    assert!(run.stderr.contains("vae/config.json"), "{}", run.stderr);
+    Folder::new("pipeline-without-vae").write("vae/config.json", "{ \"sample_size\": \"x\" ");
+    let run = nearside(&["fit", &broken, "--on", "rtx-4090"]).exits(3);
+    assert!(run.stderr.contains("vae/config.json:1:"), "{}", run.stderr);
+}
+
+#[test]
+fn the_size_of_an_image_is_what_was_asked_for() {
+    let asked = |model: &str, side: &str| {
+        nearside(&["fit", model, "--on", "rtx-4090", "--task", "inference", "--image", side])
+    };
+    let shown = asked("stable-diffusion-1.5", "768").exits(0).stdout;
+    assert!(shown.contains("1 image of 768 x 768 pixels"), "{shown}");
+    for (model, side, why) in [
+        ("llama-3.2-1b", "512", "it takes no image"),
+        ("stable-diffusion-1.5", "500", "do not divide by 16"),
+        ("resnet50", "8", "not from 32 to 16384"),
+        ("vit_b_16", "448", "the size that it was made for"),
+    ] {
+        let run = asked(model, side).exits(2);
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+    }
 }
 
 #[test]

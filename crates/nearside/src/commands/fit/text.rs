@@ -17,10 +17,11 @@ pub(super) fn headline(answer: &FitAnswer) -> String {
     words.extend(answer.context_tokens.map(|context| format!("{context} tokens of context")));
     let free = answer.free.as_ref().map(free_text).unwrap_or_default();
     let (site, batch) = (&answer.site, answer.batch);
+    let sides = answer.image.map(|side| format!(" of {side} x {side} pixels")).unwrap_or_default();
     let pass = match (answer.sequence, batch) {
         (Some(sequence), _) => format!("{batch} x {sequence} tokens"),
-        (None, 1) => "1 image".to_owned(),
-        (None, _) => format!("{batch} images"),
+        (None, 1) => format!("1 image{sides}"),
+        (None, _) => format!("{batch} images{sides}"),
     };
     format!("{}\non {site}{free}, {pass}\n", words.join(", "))
 }

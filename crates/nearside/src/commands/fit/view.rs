@@ -22,6 +22,8 @@ pub(crate) struct FitAnswer {
     pub(super) site: String,
     /// Sequences per pass, or requests at once.
     pub(super) batch: u64,
+    /// The side of its images in pixels, where not the one that it was made for.
+    pub(super) image: Option<u64>,
     /// Tokens per sequence; none for images.
     pub(super) sequence: Option<u64>,
     /// Each task that was tried.
