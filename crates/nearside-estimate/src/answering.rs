@@ -124,8 +124,7 @@ fn answer(
     let answers = architecture.answers();
     let packed = packed(architecture, recipe).filter(|_| ways == 1);
     if recipe.parallelism.host_layers > 0 && packed.is_none() {
-        let what = "layers with the processor";
-        return Err(NotShared::Operator { what }.into());
+        return Err(NotShared::HostLayers.into());
     }
     if answers == Answers::AtOnce {
         return Ok(at_once(workload, &tape, answering.rounds));

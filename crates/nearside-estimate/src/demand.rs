@@ -243,6 +243,9 @@ fn of_training(
         let (weights, compute) = (recipe.weights.name(), recipe.compute.name());
         return Err(NotEstimated::MixedPrecision { weights, compute });
     }
+    if recipe.parallelism.host_layers > 0 {
+        return Err(NotShared::HostLayers.into());
+    }
     let groups = Groups::of(&recipe.parallelism, devices.max(1))?;
     let batch = training.batch.div_ceil(groups.data.devices);
     let shape = Shape { image: workload.image, ..Shape::training(batch, training.sequence) };

@@ -55,6 +55,9 @@ pub enum NotShared {
     /// What can only wait in main memory where it is gathered when needed.
     #[error("parameters in main memory need sharding = \"fsdp\" or \"zero3\"")]
     Offload,
+    /// Layers that no engine leaves to the processor here.
+    #[error("layers in main memory are estimated for llama.cpp's answers on one device only")]
+    HostLayers,
 }
 
 /// What each device does in a plan.

@@ -2,7 +2,7 @@
 
 use super::unet::PIXELS_PER_PLACE;
 use super::{Builder, Graph, Loss, Shape, ValueId, image, modulated};
-use crate::{ClassTransformer, Operator, Projection};
+use crate::{AttentionShape, ClassTransformer, Operator, Projection};
 
 /// Frequencies of a time step.
 const FREQUENCIES: u64 = 256;
@@ -84,7 +84,7 @@ impl Building<'_> {
         let projections = modulated::projections(builder, input);
         let (batch, rows) = (builder.batch(), builder.of(input).rows);
         let heads = [self.dit.heads, self.dit.head_dim];
-        let shape = modulated::attention(batch, rows / batch.max(1), heads);
+        let shape = AttentionShape::among(batch, rows / batch.max(1), heads);
         let mixed = builder.push(Operator::Attention(shape), &projections, rows, self.width);
         let output = builder.linear(mixed, self.width, true, Projection::AttentionOutput);
         let output = builder.same(Operator::Scale, &[output]);

@@ -184,18 +184,8 @@ impl Building<'_> {
         });
         let head_dim = hidden / heads;
         let shape = AttentionShape {
-            dropout: false,
-            wide_softmax: false,
-            sequences: self.shape.batch,
-            queries: self.shape.tokens,
-            keys: self.shape.tokens,
             sight: if clip { Sight::Past } else { Sight::All },
-            heads,
-            key_value_heads: heads,
-            key_dim: head_dim,
-            value_dim: head_dim,
-            soft_cap: false,
-            cached: 0,
+            ..AttentionShape::among(self.shape.batch, self.shape.tokens, [heads, head_dim])
         };
         let attention = Operator::ClassicAttention(ClassicAttention {
             shape,

@@ -4,7 +4,7 @@
 
 use super::unet::PIXELS_PER_PLACE;
 use super::{Builder, Graph, Loss, Shape, Value, ValueId, image, modulated};
-use crate::{Activation, FluxTransformer, Norm, Operator, Projection};
+use crate::{Activation, AttentionShape, FluxTransformer, Norm, Operator, Projection};
 
 /// Frequencies of a time step.
 const FREQUENCIES: u64 = 256;
@@ -131,7 +131,7 @@ impl Building<'_> {
         });
         let (batch, rows) = (builder.batch(), builder.of(value).rows);
         let heads = [self.model.heads, self.model.head_dim];
-        let shape = modulated::attention(batch, rows / batch.max(1), heads);
+        let shape = AttentionShape::among(batch, rows / batch.max(1), heads);
         let inputs = [query, key, value];
         let mixed = builder.push(Operator::Attention(shape), &inputs, rows, self.width);
         (mixed, inputs)

@@ -3,7 +3,7 @@
 use super::{Builder, Graph, Loss, Shape, ValueId};
 use crate::{
     AttentionShape, Convolution, ImageHead, ImagePositions, ImageTransformer, Library, Norm,
-    Operator, Projection, Sight,
+    Operator, Projection,
 };
 
 impl ImageTransformer {
@@ -142,20 +142,7 @@ impl Building<'_> {
     const fn attention(&self) -> AttentionShape {
         let ImageTransformer { hidden, heads, .. } = *self.model;
         let head = hidden / if heads == 0 { 1 } else { heads };
-        AttentionShape {
-            dropout: false,
-            wide_softmax: false,
-            sequences: self.batch,
-            queries: self.tokens,
-            keys: self.tokens,
-            sight: Sight::All,
-            heads,
-            key_value_heads: heads,
-            key_dim: head,
-            value_dim: head,
-            soft_cap: false,
-            cached: 0,
-        }
+        AttentionShape::among(self.batch, self.tokens, [heads, head])
     }
 
     /// Queries, keys and values by themselves.

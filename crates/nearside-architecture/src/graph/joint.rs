@@ -3,7 +3,7 @@
 
 use super::unet::PIXELS_PER_PLACE;
 use super::{Builder, Graph, Loss, Shape, Value, ValueId, image, modulated};
-use crate::{JointTransformer, Norm, Operator, Projection};
+use crate::{AttentionShape, JointTransformer, Norm, Operator, Projection};
 
 /// Frequencies of a time step.
 const FREQUENCIES: u64 = 256;
@@ -185,7 +185,7 @@ impl Building<'_> {
         let builder = &mut self.builder;
         let (batch, rows) = (builder.batch(), builder.of(input).rows);
         let heads = [self.model.heads, self.model.head_dim];
-        let shape = modulated::attention(batch, rows / batch.max(1), heads);
+        let shape = AttentionShape::among(batch, rows / batch.max(1), heads);
         let mixed = builder.push(Operator::Attention(shape), &inputs, rows, self.width);
         let mixed = self.as_queries(mixed);
         let builder = &mut self.builder;
@@ -206,7 +206,7 @@ impl Building<'_> {
         };
         let joined = [joined(0), joined(1), joined(2)];
         let heads = [self.model.heads, self.model.head_dim];
-        let shape = modulated::attention(batch, all / batch.max(1), heads);
+        let shape = AttentionShape::among(batch, all / batch.max(1), heads);
         let mixed = builder.push(Operator::Attention(shape), &joined, all, self.width);
         let mixed = builder.same(Operator::Copy, &[mixed]);
         let mixed = self.as_queries(mixed);

@@ -5,7 +5,7 @@ use super::encoder::Building;
 use super::{Graph, Loss, Value, ValueId};
 use crate::{
     AttentionShape, ClassicAttention, Encoder, EncoderHead, Local, Norm, Operator, Projection,
-    Sight, Softmax,
+    Softmax,
 };
 
 /// What all layers share: masks and tables of cosines and sines, for layers that see everything and
@@ -136,18 +136,8 @@ impl Building<'_> {
         let [query, key] = wide.map(|wide| builder.same(Operator::Alike, &[wide, packed]));
         builder.hold(&wide);
         let shape = AttentionShape {
-            dropout: false,
             wide_softmax: true,
-            sequences: self.shape.batch,
-            queries: self.shape.tokens,
-            keys: self.shape.tokens,
-            sight: Sight::All,
-            heads,
-            key_value_heads: heads,
-            key_dim: head_dim,
-            value_dim: head_dim,
-            soft_cap: false,
-            cached: 0,
+            ..AttentionShape::among(self.shape.batch, self.shape.tokens, [heads, head_dim])
         };
         let attention = Operator::ClassicAttention(ClassicAttention {
             shape,

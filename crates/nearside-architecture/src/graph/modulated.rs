@@ -2,7 +2,7 @@
 //! `embeddings.py` and `attention.py` of diffusers).
 
 use super::{Builder, Graph, Shape, Value, ValueId};
-use crate::{Activation, AttentionShape, DenoisingTransformer, Norm, Operator, Projection, Sight};
+use crate::{Activation, DenoisingTransformer, Norm, Operator, Projection};
 
 impl Graph {
     /// A transformer at work on one denoising step of a picture of [`Shape::image`] pixels; the
@@ -93,25 +93,6 @@ pub(super) fn last_norm(builder: &mut Builder, stream: ValueId, condition: Value
 pub(super) fn places(builder: &mut Builder, patches: ValueId) -> ValueId {
     let seen = builder.same(Operator::Transpose, &[patches]);
     builder.same(Operator::Copy, &[seen])
-}
-
-/// Attention of every token of a sequence to every other one.
-pub(super) const fn attention(sequences: u64, tokens: u64, heads: [u64; 2]) -> AttentionShape {
-    let [heads, head_dim] = heads;
-    AttentionShape {
-        dropout: false,
-        wide_softmax: false,
-        sequences,
-        queries: tokens,
-        keys: tokens,
-        sight: Sight::All,
-        heads,
-        key_value_heads: heads,
-        key_dim: head_dim,
-        value_dim: head_dim,
-        soft_cap: false,
-        cached: 0,
-    }
 }
 
 /// Queries, keys and values of a stream.

@@ -163,18 +163,10 @@ impl Building<'_> {
         };
         let cross = !matches!(memory, Memory::Own(_));
         let shape = AttentionShape {
-            dropout: false,
-            wide_softmax: false,
-            sequences: self.shape.batch,
-            queries,
             keys,
             sight,
-            heads,
-            key_value_heads: heads,
-            key_dim: hidden / heads,
-            value_dim: hidden / heads,
-            soft_cap: false,
             cached: if cross || sight == Sight::Past { 2 * hidden } else { 0 },
+            ..AttentionShape::among(self.shape.batch, queries, [heads, hidden / heads])
         };
         let attention = ClassicAttention {
             shape,

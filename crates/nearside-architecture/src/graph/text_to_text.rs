@@ -216,19 +216,12 @@ impl Building<'_> {
         let [query, key, value] = heads;
         let Value { rows, .. } = self.builder.of(query);
         let cross = !matches!(seen.memory, Memory::Own);
+        let sequences = self.shape.batch;
         let shape = AttentionShape {
-            dropout: false,
-            wide_softmax: false,
-            sequences: self.shape.batch,
-            queries: rows / self.shape.batch.max(1),
             keys: seen.keys,
             sight: seen.sight,
-            heads: count,
-            key_value_heads: count,
-            key_dim: head_dim,
-            value_dim: head_dim,
-            soft_cap: false,
             cached: if cross || seen.sight == Sight::Past { 2 * count * head_dim } else { 0 },
+            ..AttentionShape::among(sequences, rows / sequences.max(1), [count, head_dim])
         };
         let attention =
             ClassicAttention { shape, softmax: Softmax::Own, dropout, cross, contiguous: false };

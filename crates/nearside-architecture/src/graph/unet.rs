@@ -9,8 +9,7 @@ use super::image::{self, Window};
 use super::{Builder, Graph, Loss, Shape, Value, ValueId};
 use crate::unet::SIZES;
 use crate::{
-    Activation, AttentionShape, Norm, Operator, Projection, Sight, SpatialTransformer, Unet,
-    UnetBlock,
+    Activation, AttentionShape, Norm, Operator, Projection, SpatialTransformer, Unet, UnetBlock,
 };
 
 /// Pixels of a picture per place of its latent image, along a side.
@@ -243,18 +242,12 @@ impl Building<'_> {
         let value = builder.linear(seen, width, false, Projection::Value);
         let sequences = builder.batch();
         let shape = AttentionShape {
-            dropout: false,
-            wide_softmax: false,
-            sequences,
-            queries: rows / sequences.max(1),
             keys: builder.of(seen).rows / sequences.max(1),
-            sight: Sight::All,
-            heads,
-            key_value_heads: heads,
-            key_dim: width / heads.max(1),
-            value_dim: width / heads.max(1),
-            soft_cap: false,
-            cached: 0,
+            ..AttentionShape::among(
+                sequences,
+                rows / sequences.max(1),
+                [heads, width / heads.max(1)],
+            )
         };
         let mixed = builder.push(Operator::Attention(shape), &[query, key, value], rows, width);
         let output = builder.linear(mixed, width, true, Projection::AttentionOutput);

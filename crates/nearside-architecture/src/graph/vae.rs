@@ -3,7 +3,7 @@
 
 use super::image::{self, Window};
 use super::{Builder, Graph, Loss, Shape, Value, ValueId};
-use crate::{AttentionShape, Coding, Operator, Projection, Sight, Vae};
+use crate::{AttentionShape, Coding, Operator, Projection, Vae};
 
 impl Graph {
     /// An autoencoder at work on pictures of [`Shape::image`] pixels; the weights of the other way
@@ -173,20 +173,7 @@ impl<'a> Building<'a> {
         let query = project(Projection::Query);
         let key = project(Projection::Key);
         let value = project(Projection::Value);
-        let shape = AttentionShape {
-            dropout: false,
-            wide_softmax: false,
-            sequences,
-            queries: places,
-            keys: places,
-            sight: Sight::All,
-            heads: 1,
-            key_value_heads: 1,
-            key_dim: width,
-            value_dim: width,
-            soft_cap: false,
-            cached: 0,
-        };
+        let shape = AttentionShape::among(sequences, places, [1, width]);
         let mixed = builder.push(Operator::Attention(shape), &[query, key, value], rows, width);
         let output = builder.linear(mixed, width, true, Projection::AttentionOutput);
         let output = builder.same(Operator::Transpose, &[output]);

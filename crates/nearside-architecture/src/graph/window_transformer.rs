@@ -3,7 +3,7 @@
 use super::{Builder, Graph, Loss, Shape, ValueId};
 use crate::{
     AttentionShape, Convolution, Likeness, Neighbours, Norm, NormOrder, Operator, Projection,
-    Sight, WindowAttention, WindowBias, WindowBiasForm, WindowTransformer,
+    WindowAttention, WindowBias, WindowBiasForm, WindowTransformer,
 };
 
 /// Channels inside the network that reads distances.
@@ -135,7 +135,11 @@ impl Building<'_> {
         }
         let packed = builder.linear(places, 3 * width, input_bias, Projection::Packed);
         let attention = WindowAttention {
-            shape: shape([batch * across * across, window * window], [heads, width]),
+            shape: AttentionShape::among(
+                batch * across * across,
+                window * window,
+                [heads, width / heads.max(1)],
+            ),
             windows: across * across,
             neighbours: if moved { Neighbours::Some } else { Neighbours::All },
             likeness,
@@ -194,24 +198,5 @@ impl Building<'_> {
         let pooled = self.builder.push(Operator::Mean, &[normed], self.batch, width);
         let pooled = self.builder.same(Operator::Transpose, &[pooled]);
         self.builder.linear(pooled, self.model.classes, true, Projection::Output);
-    }
-}
-
-/// Attention of every place of a window to every other one.
-const fn shape([windows, places]: [u64; 2], [heads, width]: [u64; 2]) -> AttentionShape {
-    let head = width / if heads == 0 { 1 } else { heads };
-    AttentionShape {
-        dropout: false,
-        wide_softmax: false,
-        sequences: windows,
-        queries: places,
-        keys: places,
-        sight: Sight::All,
-        heads,
-        key_value_heads: heads,
-        key_dim: head,
-        value_dim: head,
-        soft_cap: false,
-        cached: 0,
     }
 }

@@ -6,8 +6,6 @@
 //! or more is computed on the accelerator all the same (`GGML_OP_OFFLOAD_MIN_BATCH`), to which the
 //! weights are copied once for every 512 tokens (the default micro-batch).
 
-use nearside_units::Bytes;
-
 use crate::communication::{Collective, Exchange, Overlap};
 use crate::demand::{Demand, Pass};
 use crate::engine::llama_cpp::{Buffers, Model};
@@ -55,5 +53,5 @@ pub(super) fn leave(
         false => demand.host.passes.push(computed(read)),
     }
     demand.host.memory = host.total();
-    demand.load += Bytes::new(host.weights.get());
+    demand.load += host.weights;
 }
