@@ -70,33 +70,55 @@ struct Block {
     after: u32,
 }
 
-/// Free blocks of a pool by size and address. There are some dozens, rarely hundreds: moving them
-/// up in a list takes less than finding them in a tree.
-struct Free(Vec<(u64, u64, u32)>);
+/// Free blocks of one size by address, the lowest last.
+type OfSize = Vec<(u64, u32)>;
+
+/// Free blocks of a pool. Thousands may be free at once, but of some dozens of sizes: what moves up
+/// in a list is then little.
+struct Free {
+    /// By size; none is empty.
+    sizes: Vec<(u64, OfSize)>,
+    /// Lists that became empty, for their room.
+    unused: Vec<OfSize>,
+}
 
 impl Free {
     const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    fn place(&self, wanted: (u64, u64, u32)) -> usize {
-        self.0.partition_point(|found| *found < wanted)
+        Self { sizes: Vec::new(), unused: Vec::new() }
     }
 
     /// The smallest block of at least this size, taken out.
     fn take(&mut self, size: u64) -> Option<u32> {
-        let place = self.place((size, 0, 0));
-        (place < self.0.len()).then(|| self.0.remove(place).2)
+        let place = self.sizes.partition_point(|(found, _)| *found < size);
+        let (_, blocks) = self.sizes.get_mut(place)?;
+        let (_, block) = blocks.pop()?;
+        self.tidy(place);
+        Some(block)
     }
 
-    fn insert(&mut self, block: (u64, u64, u32)) {
-        self.0.insert(self.place(block), block);
+    fn insert(&mut self, size: u64, address: u64, block: u32) {
+        let place = self.sizes.partition_point(|(found, _)| *found < size);
+        if self.sizes.get(place).is_none_or(|(found, _)| *found != size) {
+            self.sizes.insert(place, (size, self.unused.pop().unwrap_or_default()));
+        }
+        let blocks = &mut self.sizes[place].1;
+        let among = blocks.partition_point(|(found, _)| *found > address);
+        blocks.insert(among, (address, block));
     }
 
-    fn remove(&mut self, block: (u64, u64, u32)) {
-        let place = self.place(block);
-        if self.0.get(place) == Some(&block) {
-            self.0.remove(place);
+    fn remove(&mut self, size: u64, address: u64) {
+        let Ok(place) = self.sizes.binary_search_by_key(&size, |(size, _)| *size) else { return };
+        let blocks = &mut self.sizes[place].1;
+        let among = blocks.partition_point(|(found, _)| *found > address);
+        if blocks.get(among).is_some_and(|(found, _)| *found == address) {
+            blocks.remove(among);
+            self.tidy(place);
+        }
+    }
+
+    fn tidy(&mut self, place: usize) {
+        if self.sizes[place].1.is_empty() {
+            self.unused.push(self.sizes.remove(place).1);
         }
     }
 }
@@ -156,7 +178,7 @@ impl Requests for Caching {
             joined = before;
         }
         let Block { size, address, .. } = self.blocks[joined as usize];
-        self.free[usize::from(small)].insert((size, address, joined));
+        self.free[usize::from(small)].insert(size, address, joined);
     }
 
     fn steady(&mut self) {
@@ -269,12 +291,12 @@ impl Caching {
         }
         let kept = &mut self.blocks[block as usize];
         (kept.size, kept.after) = (size, cut);
-        self.free[usize::from(small)].insert((rest, address, cut));
+        self.free[usize::from(small)].insert(rest, address, cut);
     }
 
     fn unlist(&mut self, block: u32) {
         let Block { size, address, small, .. } = self.blocks[block as usize];
-        self.free[usize::from(small)].remove((size, address, block));
+        self.free[usize::from(small)].remove(size, address);
     }
 
     /// Adds a block to the one before it.
