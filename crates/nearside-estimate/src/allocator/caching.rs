@@ -8,6 +8,8 @@
 //! to the driver only when it has nothing left. With expandable segments each pool is one segment
 //! that grows at its end.
 
+use std::collections::VecDeque;
+
 use nearside_units::Bytes;
 
 use super::Taken;
@@ -70,8 +72,8 @@ struct Block {
     after: u32,
 }
 
-/// Free blocks of one size by address, the lowest last.
-type OfSize = Vec<(u64, u32)>;
+/// Free blocks of one size by address. Most come and go at either end.
+type OfSize = VecDeque<(u64, u32)>;
 
 /// Free blocks of a pool. Thousands may be free at once, but of some dozens of sizes: what moves up
 /// in a list is then little.
@@ -91,7 +93,7 @@ impl Free {
     fn take(&mut self, size: u64) -> Option<u32> {
         let place = self.sizes.partition_point(|(found, _)| *found < size);
         let (_, blocks) = self.sizes.get_mut(place)?;
-        let (_, block) = blocks.pop()?;
+        let (_, block) = blocks.pop_front()?;
         self.tidy(place);
         Some(block)
     }
@@ -102,14 +104,14 @@ impl Free {
             self.sizes.insert(place, (size, self.unused.pop().unwrap_or_default()));
         }
         let blocks = &mut self.sizes[place].1;
-        let among = blocks.partition_point(|(found, _)| *found > address);
+        let among = blocks.partition_point(|(found, _)| *found < address);
         blocks.insert(among, (address, block));
     }
 
     fn remove(&mut self, size: u64, address: u64) {
         let Ok(place) = self.sizes.binary_search_by_key(&size, |(size, _)| *size) else { return };
         let blocks = &mut self.sizes[place].1;
-        let among = blocks.partition_point(|(found, _)| *found > address);
+        let among = blocks.partition_point(|(found, _)| *found < address);
         if blocks.get(among).is_some_and(|(found, _)| *found == address) {
             blocks.remove(among);
             self.tidy(place);
