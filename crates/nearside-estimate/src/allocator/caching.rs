@@ -72,55 +72,67 @@ struct Block {
     after: u32,
 }
 
-/// Free blocks of one size by address. Most come and go at either end.
-type OfSize = VecDeque<(u64, u32)>;
-
 /// Free blocks of a pool. Thousands may be free at once, but of some dozens of sizes: what moves up
 /// in a list is then little.
 struct Free {
-    /// By size; none is empty.
-    sizes: Vec<(u64, OfSize)>,
-    /// Lists that became empty, for their room.
-    unused: Vec<OfSize>,
+    /// Sizes of which there are some, and the places of their lists.
+    sizes: Vec<(u64, usize)>,
+    /// Blocks of one size by address. Most come and go at either end.
+    lists: Vec<VecDeque<(u64, u32)>>,
+    /// Places of lists that are empty.
+    unused: Vec<usize>,
 }
 
 impl Free {
     const fn new() -> Self {
-        Self { sizes: Vec::new(), unused: Vec::new() }
+        Self { sizes: Vec::new(), lists: Vec::new(), unused: Vec::new() }
+    }
+
+    fn place(&self, size: u64) -> usize {
+        self.sizes.partition_point(|(found, _)| *found < size)
     }
 
     /// The smallest block of at least this size, taken out.
     fn take(&mut self, size: u64) -> Option<u32> {
-        let place = self.sizes.partition_point(|(found, _)| *found < size);
-        let (_, blocks) = self.sizes.get_mut(place)?;
-        let (_, block) = blocks.pop_front()?;
+        let place = self.place(size);
+        let (_, list) = *self.sizes.get(place)?;
+        let (_, block) = self.lists[list].pop_front()?;
         self.tidy(place);
         Some(block)
     }
 
     fn insert(&mut self, size: u64, address: u64, block: u32) {
-        let place = self.sizes.partition_point(|(found, _)| *found < size);
-        if self.sizes.get(place).is_none_or(|(found, _)| *found != size) {
-            self.sizes.insert(place, (size, self.unused.pop().unwrap_or_default()));
-        }
-        let blocks = &mut self.sizes[place].1;
-        let among = blocks.partition_point(|(found, _)| *found < address);
-        blocks.insert(among, (address, block));
+        let place = self.place(size);
+        let list = match self.sizes.get(place) {
+            Some((found, list)) if *found == size => *list,
+            _ => {
+                let list = self.unused.pop().unwrap_or_else(|| {
+                    self.lists.push(VecDeque::new());
+                    self.lists.len() - 1
+                });
+                self.sizes.insert(place, (size, list));
+                list
+            }
+        };
+        let blocks = &mut self.lists[list];
+        blocks.insert(blocks.partition_point(|(found, _)| *found < address), (address, block));
     }
 
     fn remove(&mut self, size: u64, address: u64) {
-        let Ok(place) = self.sizes.binary_search_by_key(&size, |(size, _)| *size) else { return };
-        let blocks = &mut self.sizes[place].1;
-        let among = blocks.partition_point(|(found, _)| *found < address);
-        if blocks.get(among).is_some_and(|(found, _)| *found == address) {
+        let place = self.place(size);
+        let Some((_, list)) = self.sizes.get(place) else { return };
+        let blocks = &mut self.lists[*list];
+        if let Ok(among) = blocks.binary_search_by_key(&address, |(address, _)| *address) {
             blocks.remove(among);
             self.tidy(place);
         }
     }
 
     fn tidy(&mut self, place: usize) {
-        if self.sizes[place].1.is_empty() {
-            self.unused.push(self.sizes.remove(place).1);
+        let (_, list) = self.sizes[place];
+        if self.lists[list].is_empty() {
+            self.sizes.remove(place);
+            self.unused.push(list);
         }
     }
 }
