@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use nearside_architecture::Dtype;
 use nearside_catalog::{Accelerators, Catalog, Economics, Machine, Place, Reach, Site, Terms};
-use nearside_estimate::choice::{Choice, alternatives, choose, fast_enough};
+use nearside_estimate::choice::{Choice, Ways, alternatives};
 use nearside_estimate::limits::limits;
-use nearside_estimate::{Calibration, Demands, estimate, techniques};
+use nearside_estimate::{Calibration, estimate, techniques};
 use nearside_policy::{Class, Clearance};
 use nearside_units::{Basis, Bytes, BytesPerSecond, Known, Sourced, Span};
 use nearside_workload::{
@@ -85,11 +85,10 @@ fn row(
     let recipe = Recipe { weights, ..Recipe::default() };
     let workload = Workload { task, model: Some(model.clone()), recipe, image: None };
     let ways = alternatives(&workload);
-    let mut demands: Vec<_> = ways.iter().map(Demands::of).collect();
-    let enough = fast_enough(&workload.task);
+    let mut ways = Ways::of(&ways);
     let (mut fitting, mut unknown) = (0, 0);
     for site in sites {
-        match choose(&mut demands, site, calibration, enough) {
+        match ways.choose(site, calibration) {
             Choice::Runs(_) => fitting += 1,
             Choice::OutOfReach(_) => {}
             Choice::NotKnown(_) => unknown += 1,

@@ -5,8 +5,11 @@
 //! `aten/src/ATen/native/transformers/cuda/sdp_utils.cpp`). Before that the memory-efficient kernel
 //! answers, which wants key-value heads repeated.
 
+use nearside_architecture::Architecture;
 use nearside_catalog::{ComputeCapability, Device, Site};
-use nearside_workload::{AttentionKernel, Recipe, Workload};
+use nearside_workload::{AttentionKernel, Recipe, Task, Workload};
+
+use crate::engine::llama_cpp::Mix;
 
 /// From here on, devices of NVIDIA have flash attention.
 const FLASH: ComputeCapability = ComputeCapability { major: 8, minor: 0 };
@@ -38,7 +41,21 @@ pub fn on_device(asked: AttentionKernel, device: Option<&Device>) -> AttentionKe
 /// The workload as the accelerators of a site would run it.
 #[must_use]
 pub fn on_site(workload: &Workload, site: &Site) -> Workload {
+    if !runs_in_pytorch(workload) {
+        return workload.clone();
+    }
     let device = site.machine.accelerators.as_ref().map(|accelerators| &*accelerators.device);
     let attention = on_device(workload.recipe.attention, device);
     Workload { recipe: Recipe { attention, ..workload.recipe }, ..workload.clone() }
+}
+
+/// Whether a model attends, and with kernels of `PyTorch`: llama.cpp, which answers from weights in
+/// blocks, has flash attention of its own for every device.
+fn runs_in_pytorch(workload: &Workload) -> bool {
+    let attends = workload.model.as_ref().is_some_and(|model| {
+        !matches!(*model.architecture, Architecture::Convolutional(_) | Architecture::Other { .. })
+    });
+    let answers = matches!(workload.task, Task::Inference(_) | Task::Evaluation(_));
+    let in_blocks = Mix::of(workload.recipe.weights).is_some_and(|mix| !mix.dtype().is_float());
+    attends && !(answers && in_blocks)
 }

@@ -8,6 +8,7 @@ use nearside_workload::{Checkpointing, Optimizer, Recipe, Task, Workload};
 
 use crate::calibration::Calibration;
 use crate::estimate::{Demands, Estimate, Period, Verdict, estimate_demands};
+use crate::lowered::Lowerings;
 
 /// Tokens per second that people read at: an answer that is written faster keeps nobody waiting.
 pub const READING_SPEED: f64 = 10.0;
@@ -83,37 +84,58 @@ impl Chosen {
     }
 }
 
-/// The best of several ways to do a workload: the first that surely fits and is fast `enough`, else
-/// the fastest that surely fits, else the one that needs least.
-#[must_use]
-pub fn choose(
-    alternatives: &mut [Demands<'_>],
-    site: &Site,
-    calibration: &Calibration,
+/// Several ways to do a workload, best first, and what they ask for, computed once for many sites.
+#[derive(Debug)]
+pub struct Ways<'workload> {
+    demands: Vec<Demands<'workload>>,
+    /// What the ways have in common.
+    lowerings: Lowerings,
+    /// How fast is enough.
     enough: f64,
-) -> Choice {
-    let mut fitting: Option<Chosen> = None;
-    let mut least: Option<Chosen> = None;
-    let mut why = "there is nothing to choose from".to_owned();
-    for (at, demands) in alternatives.iter_mut().enumerate() {
-        let estimate = estimate_demands(demands, site, calibration);
-        let speed = speed(&estimate, demands.workload());
-        let chosen = Chosen { at, estimate, speed };
-        match chosen.estimate.fit.verdict {
-            Verdict::Fits if chosen.likely_speed() >= enough => return Choice::Runs(chosen),
-            Verdict::Fits => {
-                keep(&mut fitting, chosen, |new, old| new.likely_speed() > old.likely_speed());
-            }
-            _ if chosen.estimate.fit.needed.is_none() || chosen.short().is_none() => {
-                why = chosen.estimate.fit.why.to_string();
-            }
-            _ => keep(&mut least, chosen, |new, old| new.short() < old.short()),
+}
+
+impl<'workload> Ways<'workload> {
+    /// Nothing computed yet; all are of one model.
+    #[must_use]
+    pub fn of(workloads: &'workload [Workload]) -> Self {
+        Self {
+            demands: workloads.iter().map(Demands::of).collect(),
+            lowerings: Lowerings::default(),
+            enough: workloads.first().map_or(0.0, |workload| fast_enough(&workload.task)),
         }
     }
-    match (fitting, least) {
-        (Some(fitting), _) => Choice::Runs(fitting),
-        (None, Some(least)) => Choice::OutOfReach(least),
-        (None, None) => Choice::NotKnown(why),
+
+    /// The best on a site: the first that surely fits and is fast enough, else the fastest that
+    /// surely fits, else the one that needs least.
+    #[must_use]
+    pub fn choose(&mut self, site: &Site, calibration: &Calibration) -> Choice {
+        let mut fitting: Option<Chosen> = None;
+        let mut least: Option<Chosen> = None;
+        let mut why = "there is nothing to choose from".to_owned();
+        for (at, demands) in self.demands.iter_mut().enumerate() {
+            demands.share(&mut self.lowerings);
+            let estimate = estimate_demands(demands, site, calibration);
+            demands.share(&mut self.lowerings);
+            let speed = speed(&estimate, demands.workload());
+            let chosen = Chosen { at, estimate, speed };
+            match chosen.estimate.fit.verdict {
+                Verdict::Fits if chosen.likely_speed() >= self.enough => {
+                    return Choice::Runs(chosen);
+                }
+                Verdict::Fits => {
+                    keep(&mut fitting, chosen, |new, old| new.likely_speed() > old.likely_speed());
+                }
+                _ if chosen.estimate.fit.needed.is_none() || chosen.short().is_none() => {
+                    why = chosen.estimate.fit.why.to_string();
+                }
+                _ => keep(&mut least, chosen, |new, old| new.short() < old.short()),
+            }
+        }
+        match (fitting, least) {
+            (Some(fitting), _) => Choice::Runs(fitting),
+            (None, Some(least)) => Choice::OutOfReach(least),
+            (None, None) => Choice::NotKnown(why),
+        }
     }
 }
 

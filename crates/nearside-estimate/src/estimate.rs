@@ -167,6 +167,11 @@ impl<'workload> Demands<'workload> {
         Self { workload, asks, lowerings, by_devices: BTreeMap::new() }
     }
 
+    /// Changes what is lowered with somebody who has more of the same model.
+    pub(crate) const fn share(&mut self, lowerings: &mut Lowerings) {
+        std::mem::swap(&mut self.lowerings, lowerings);
+    }
+
     /// What asks.
     #[must_use]
     pub const fn workload(&self) -> &'workload Workload {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use nearside_architecture::Architecture;
 use nearside_catalog::{Catalog, Model};
 use nearside_estimate::attention_kernel::on_site;
-use nearside_estimate::choice::{Choice, Chosen, alternatives, choose, fast_enough, rank};
+use nearside_estimate::choice::{Choice, Chosen, Ways, alternatives, fast_enough, rank};
 use nearside_estimate::limits::{Most, longest};
-use nearside_estimate::{Demands, Verdict, techniques};
+use nearside_estimate::{Verdict, techniques};
 use nearside_workload::{Checkpointing, ModelRef, Optimizer, Task, Workload};
 
 mod text;
@@ -119,9 +119,7 @@ impl<'catalog> Found<'catalog> {
             true => vec![candidate.asked.clone()],
             false => alternatives(&candidate.asked),
         };
-        let mut demands: Vec<_> = ways.iter().map(Demands::of).collect();
-        let enough = fast_enough(&candidate.asked.task);
-        let choice = choose(&mut demands, &place.site, &place.calibration, enough);
+        let choice = Ways::of(&ways).choose(&place.site, &place.calibration);
         let placed = |candidate, chosen: Chosen| {
             let workload = ways[chosen.at].clone();
             Placed { candidate, workload, chosen }
