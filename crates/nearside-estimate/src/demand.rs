@@ -18,7 +18,9 @@ use crate::estimate::Device;
 use crate::live::Peak;
 use crate::lowered::Lowerings;
 use crate::lowering::Trained;
+use crate::parallel::sharding::DataGroup;
 use crate::parallel::{Groups, NotShared, training, used_devices};
+use crate::shallow;
 use crate::tape::{Category, Flow, Input, Kernel, Step, Tape, Work};
 use crate::timeline::{Outputs, Passes, Program, Replayed, TrainingStep};
 
@@ -39,6 +41,21 @@ pub struct Demand {
     pub sharing: Option<String>,
     /// Work for processors alone, in core-seconds.
     pub core_seconds: f64,
+}
+
+impl Demand {
+    /// Memory and no work.
+    fn of_memory(memory: Memory) -> Self {
+        Self {
+            memory,
+            passes: Vec::new(),
+            load: Bytes::ZERO,
+            exchanges: Vec::new(),
+            host: training::HostShare::default(),
+            sharing: None,
+            core_seconds: 0.0,
+        }
+    }
 }
 
 /// Device memory at its peak.
@@ -79,6 +96,11 @@ impl Memory {
             parameters: 0,
             trained: 0,
         }
+    }
+
+    /// So much is live, whatever it is.
+    fn at_least(live: Bytes) -> Self {
+        Self { holder: Holder::Caching, place: "at least".to_owned(), ..Self::stated(live) }
     }
 
     /// All categories together.
@@ -196,28 +218,14 @@ pub fn usable_devices(workload: &Workload, devices: u64) -> u64 {
 }
 
 fn of_preparation(preparation: &Preparation) -> Demand {
-    Demand {
-        memory: Memory::stated(preparation.memory),
-        passes: Vec::new(),
-        load: Bytes::ZERO,
-        exchanges: Vec::new(),
-        host: training::HostShare::default(),
-        sharing: None,
-        core_seconds: preparation.bytes.as_gb() * preparation.core_seconds_per_gb,
-    }
+    let core_seconds = preparation.bytes.as_gb() * preparation.core_seconds_per_gb;
+    Demand { core_seconds, ..Demand::of_memory(Memory::stated(preparation.memory)) }
 }
 
 fn of_custom(custom: &Custom, dtype: Dtype) -> Demand {
     let work = Work { kernel: Kernel::Matrix, dtype, flops: custom.flops, bytes: custom.bytes };
-    Demand {
-        memory: Memory::stated(custom.memory),
-        passes: vec![Pass { name: "run", repeats: 1.0, kernels: vec![(work, 1)] }],
-        load: Bytes::ZERO,
-        exchanges: Vec::new(),
-        host: training::HostShare::default(),
-        sharing: None,
-        core_seconds: 0.0,
-    }
+    let passes = vec![Pass { name: "run", repeats: 1.0, kernels: vec![(work, 1)] }];
+    Demand { passes, ..Demand::of_memory(Memory::stated(custom.memory)) }
 }
 
 pub(crate) fn architecture(workload: &Workload) -> Result<&Architecture, NotEstimated> {
@@ -249,9 +257,16 @@ fn of_training(
     let groups = Groups::of(&recipe.parallelism, devices.max(1))?;
     let batch = training.batch.div_ceil(groups.data.devices);
     let shape = Shape { image: workload.image, ..Shape::training(batch, training.sequence) };
-    let lowered = lowerings.of(architecture, shape, recipe, (trained, groups.tensor))?;
     let passes = if training.accumulation > 1 { Passes::Accumulated } else { Passes::One };
     let step = TrainingStep { optimizer: recipe.optimizer, passes };
+    let alone = groups.data == DataGroup::ALONE && groups.pipeline < 2;
+    let deep = shallow::deep(architecture).filter(|_| alone && matches!(asked, Asked::AtLeast(_)));
+    if let Some(decoder) = deep {
+        let (asked, trained) = ((shape, recipe), (trained, groups.tensor));
+        let live = shallow::live_at_least(decoder, asked, trained, &step, lowerings)?;
+        return Ok(Demand::of_memory(Memory::at_least(live)));
+    }
+    let lowered = lowerings.of(architecture, shape, recipe, (trained, groups.tensor))?;
     let tokens_per_pass = (training.batch * training.sequence) as f64;
     let passes = (training.tokens as f64 / tokens_per_pass).ceil();
     let steps = (passes / training.accumulation as f64).ceil();

@@ -203,19 +203,18 @@ pub fn estimate(workload: &Workload, site: &Site, calibration: &Calibration) -> 
 }
 
 /// The same, but that memory is known only as far as the verdict needs it: what does not fit may
-/// need more than is said.
+/// need more than is said. And the workload with the way of sharing that was found.
 #[must_use]
 pub(crate) fn verdict_and_time(
     workload: &Workload,
     site: &Site,
     calibration: &Calibration,
     lowerings: &mut Lowerings,
-) -> Estimate {
-    let known = std::mem::take(lowerings);
-    let mut demands = Demands::of_one_model(workload, Asks::Verdict, known);
-    let estimate = estimate_demands(&mut demands, site, calibration);
-    *lowerings = demands.lowerings;
-    estimate
+) -> (Estimate, Workload) {
+    match asked(Asks::Verdict, workload, (site, calibration), lowerings) {
+        Ok(placed) => (placed.estimate(), placed.workload),
+        Err(refused) => (*refused, workload.clone()),
+    }
 }
 
 /// Whether a workload may fit a site: some that do not are told to.
@@ -226,14 +225,33 @@ pub(crate) fn chance(
     calibration: &Calibration,
     lowerings: &mut Lowerings,
 ) -> Fit {
-    let known = std::mem::take(lowerings);
-    let mut demands = Demands::of_one_model(workload, Asks::Chance, known);
-    let fit = match placed(&mut demands, site, calibration) {
+    fit_of(asked(Asks::Chance, workload, (site, calibration), lowerings))
+}
+
+/// Whether a workload fits a site, without the time that it takes.
+#[must_use]
+pub(crate) fn fit(workload: &Workload, site: &Site, calibration: &Calibration) -> Fit {
+    fit_of(placed(&mut Demands::of(workload), site, calibration))
+}
+
+fn fit_of(placed: Result<Placed<'_>, Box<Estimate>>) -> Fit {
+    match placed {
         Ok(placed) => placed.fit,
         Err(refused) => refused.fit,
-    };
+    }
+}
+
+/// Where a workload would run, of a model that some is lowered of.
+fn asked<'a>(
+    asks: Asks,
+    workload: &Workload,
+    (site, calibration): (&'a Site, &'a Calibration),
+    lowerings: &mut Lowerings,
+) -> Result<Placed<'a>, Box<Estimate>> {
+    let mut demands = Demands::of_one_model(workload, asks, std::mem::take(lowerings));
+    let placed = placed(&mut demands, site, calibration);
     *lowerings = demands.lowerings;
-    fit
+    placed
 }
 
 /// The same for one of many sites: what the workload asks for is computed once.
@@ -246,27 +264,6 @@ pub fn estimate_demands(
     match placed(demands, site, calibration) {
         Ok(placed) => placed.estimate(),
         Err(refused) => *refused,
-    }
-}
-
-/// The same, and the workload with the way of sharing that was found.
-pub(crate) fn estimate_shared(
-    workload: &Workload,
-    site: &Site,
-    calibration: &Calibration,
-) -> (Estimate, Workload) {
-    match placed(&mut Demands::of(workload), site, calibration) {
-        Ok(placed) => (placed.estimate(), placed.workload),
-        Err(refused) => (*refused, workload.clone()),
-    }
-}
-
-/// Whether a workload fits a site, without the time that it takes.
-#[must_use]
-pub(crate) fn fit(workload: &Workload, site: &Site, calibration: &Calibration) -> Fit {
-    match placed(&mut Demands::of(workload), site, calibration) {
-        Ok(placed) => placed.fit,
-        Err(refused) => refused.fit,
     }
 }
 

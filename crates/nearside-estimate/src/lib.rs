@@ -32,6 +32,7 @@ pub mod ownership;
 pub mod parallel;
 mod pictures;
 pub mod roofline;
+mod shallow;
 pub mod tape;
 mod technique;
 pub mod timeline;

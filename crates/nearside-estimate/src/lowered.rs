@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use nearside_architecture::{Architecture, Shape};
-use nearside_workload::{Optimizer, Recipe};
+use nearside_workload::{Optimizer, Parallelism, Recipe};
 
 use crate::demand::{NotEstimated, bounded, counted, training_kernels};
 use crate::lowering::{Trained, lower};
@@ -12,7 +12,7 @@ use crate::parallel::tensor::{self, Share};
 use crate::tape::{Tape, Work};
 
 /// Most lowerings that are kept; each takes a few megabytes.
-const MOST: usize = 8;
+const MOST: usize = 16;
 
 /// What training comes to on one of the devices that share products.
 #[derive(Debug)]
@@ -29,10 +29,11 @@ pub(crate) struct Lowered {
     pub(crate) trained: u64,
 }
 
-/// What a lowering depends on, the model aside.
-type Key = (Shape, Recipe, Trained, u64);
+/// What a lowering depends on: the depth of the model, what goes through it, how it is trained, on
+/// how many devices that share products.
+type Key = (usize, Shape, Recipe, Trained, u64);
 
-/// The last lowerings of one model.
+/// The last lowerings of one model, and of the same with fewer layers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lowerings(Vec<(Key, Arc<Lowered>)>);
 
@@ -45,8 +46,11 @@ impl Lowerings {
         recipe: &Recipe,
         (trained, ways): (Trained, u64),
     ) -> Result<Arc<Lowered>, NotEstimated> {
-        // No call depends on the optimizer.
-        let key = (shape, Recipe { optimizer: Optimizer::Sgd, ..*recipe }, trained, ways);
+        // No call depends on the optimizer, or on what else devices share.
+        let parallelism =
+            Parallelism { stream: recipe.parallelism.stream, ..Parallelism::default() };
+        let same = Recipe { optimizer: Optimizer::Sgd, parallelism, ..*recipe };
+        let key = (depth(architecture), shape, same, trained, ways);
         if let Some((_, found)) = self.0.iter().find(|(known, _)| *known == key) {
             return Ok(Arc::clone(found));
         }
@@ -66,5 +70,13 @@ impl Lowerings {
         }
         self.0.push((key, Arc::clone(&lowered)));
         Ok(lowered)
+    }
+}
+
+/// By how many layers a model differs from others of its kind.
+fn depth(architecture: &Architecture) -> usize {
+    match architecture {
+        Architecture::Decoder(decoder) => decoder.layers.len(),
+        _ => 0,
     }
 }

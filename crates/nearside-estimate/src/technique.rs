@@ -177,7 +177,7 @@ pub fn techniques(
     let mut found: Vec<_> =
         cheapest(&choices, WANTED, &mut trying).into_iter().map(of_recipe).collect();
     found.extend(site::layers_in_main_memory(workload, site, calibration));
-    found.extend(site::more_devices(workload, site, calibration));
+    found.extend(site::more_devices(workload, site, calibration, &mut trying.lowerings));
     in_order(found, had)
 }
 
@@ -246,7 +246,7 @@ impl Judge for &mut Trying<'_> {
 
     fn judge(&mut self, chosen: &[usize]) -> Judged<Tried> {
         self.tried(chosen, |trying, changed| {
-            verdict_and_time(changed, trying.site, trying.calibration, &mut trying.lowerings)
+            verdict_and_time(changed, trying.site, trying.calibration, &mut trying.lowerings).0
         })
     }
 

@@ -108,15 +108,16 @@ pub fn training_shared<R: Requests>(
     steps(tape, (program, step), group, (requests, room), 2)
 }
 
-/// The most that is live in the first training step, which lacks some of what later ones hold.
+/// The most that is live in the first training step, which lacks some of what later ones hold; where
+/// more is live than there is room for, only up to there.
 pub(crate) fn first_step(
     tape: &Tape,
     program: &Program,
     step: &TrainingStep,
     group: DataGroup,
-    room: Bytes,
+    room: Option<Bytes>,
 ) -> Peak {
-    steps(tape, (program, step), group, ((), Some(room)), 1).peak
+    steps(tape, (program, step), group, ((), room), 1).peak
 }
 
 fn steps<R: Requests>(

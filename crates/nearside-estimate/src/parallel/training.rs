@@ -99,12 +99,12 @@ fn memory(tape: &Tape, groups: &Groups, program: &Program, run: &Run) -> (Memory
         Asked::Need => None,
         Asked::Within(room) | Asked::AtLeast(room) => Some(room),
     };
-    let stays = room.map(|room| (room, stays(tape, groups, run.step.optimizer)));
+    let stays = room.map(|room| (room, stays(tape, groups.data, run.step.optimizer)));
     if let Some((_, stays)) = stays.filter(|(room, stays)| stays.total() > *room) {
         return (live(tape, stays), Bytes::ZERO);
     }
     if let Asked::AtLeast(room) = run.asked {
-        let peak = first_step(tape, program, &run.step, groups.data, room);
+        let peak = first_step(tape, program, &run.step, groups.data, Some(room));
         return (live(tape, peak), Bytes::ZERO);
     }
     let heard = (reserving(), room);
@@ -115,9 +115,9 @@ fn memory(tape: &Tape, groups: &Groups, program: &Program, run: &Run) -> (Memory
 
 /// What is there when an optimizer's step is over, on a device that shares nothing; part of it on
 /// one that does.
-fn stays(tape: &Tape, groups: &Groups, optimizer: Optimizer) -> Peak {
+pub(crate) fn stays(tape: &Tape, group: DataGroup, optimizer: Optimizer) -> Peak {
     let mut by_category = BTreeMap::new();
-    if groups.data == DataGroup::ALONE {
+    if group == DataGroup::ALONE {
         let gradients = tape.trained().map(|weight| tape.gradient_bytes(weight)).sum();
         let states = optimizer::states(tape, optimizer).into_iter().sum();
         by_category.extend([

@@ -6,7 +6,8 @@ use nearside_workload::{Choice, Parallelism, Workload};
 
 use super::{Advice, CHANGES, Change, Part, answers, likely};
 use crate::calibration::Calibration;
-use crate::estimate::{Device, Estimate, Fit, Verdict, estimate, estimate_shared, fit};
+use crate::estimate::{Device, Estimate, Fit, Verdict, estimate, fit, verdict_and_time};
+use crate::lowered::Lowerings;
 
 /// Numbers of devices that machines have.
 const DEVICES: [u32; 3] = [2, 4, 8];
@@ -90,12 +91,13 @@ pub(super) fn more_devices(
     workload: &Workload,
     site: &Site,
     calibration: &Calibration,
+    lowerings: &mut Lowerings,
 ) -> Option<Found> {
     let had = site.machine.accelerators.as_ref()?;
     DEVICES.into_iter().filter(|count| *count > had.count).find_map(|count| {
         let mut larger = site.clone();
         larger.machine.accelerators = Some(Accelerators { count, ..had.clone() });
-        let (estimate, workload) = estimate_shared(workload, &larger, calibration);
+        let (estimate, workload) = verdict_and_time(workload, &larger, calibration, lowerings);
         let device = &had.device.title;
         let more = match count - had.count {
             1 => format!("one more {device}"),
