@@ -34,7 +34,7 @@ pub enum Most {
     Nothing,
     /// So much and no more.
     Exactly(u64),
-    /// Even [`MOST`].
+    /// Even the most that was looked for.
     More,
 }
 
@@ -56,12 +56,17 @@ pub fn limits(workload: &Workload, site: &Site, calibration: &Calibration) -> Li
     }
 }
 
-/// The longest sequence with which a workload surely fits.
+/// The longest sequence of up to `most` tokens with which a workload surely fits.
 #[must_use]
-pub fn longest(workload: &Workload, site: &Site, calibration: &Calibration) -> Option<Most> {
+pub fn longest(
+    workload: &Workload,
+    most: u64,
+    site: &Site,
+    calibration: &Calibration,
+) -> Option<Most> {
     with_sequence(workload, 2)?;
     let room = |tokens| room(&fit(&with_sequence(workload, tokens)?, site, calibration));
-    Some(largest(2, MOST, room))
+    Some(largest(2, most, room))
 }
 
 /// What is left of the low end of what there is by the high end of what is needed, in bytes.

@@ -174,11 +174,13 @@ pub fn techniques(
             devices: None,
         }
     };
-    let mut found: Vec<_> =
-        cheapest(&choices, WANTED, &mut trying).into_iter().map(of_recipe).collect();
-    found.extend(site::layers_in_main_memory(workload, site, calibration));
-    found.extend(site::more_devices(workload, site, calibration, &mut trying.lowerings));
-    in_order(found, had)
+    let elsewhere = || {
+        let mut found = site::layers_in_main_memory(workload, site, calibration);
+        found.extend(site::more_devices(workload, site, calibration));
+        found
+    };
+    let (here, elsewhere) = rayon::join(|| cheapest(&choices, WANTED, &mut trying), elsewhere);
+    in_order(here.into_iter().map(of_recipe).chain(elsewhere).collect(), had)
 }
 
 /// Cheapest first; what does not fit only where nothing does.

@@ -91,13 +91,13 @@ pub(super) fn more_devices(
     workload: &Workload,
     site: &Site,
     calibration: &Calibration,
-    lowerings: &mut Lowerings,
 ) -> Option<Found> {
     let had = site.machine.accelerators.as_ref()?;
+    let mut lowerings = Lowerings::default();
     DEVICES.into_iter().filter(|count| *count > had.count).find_map(|count| {
         let mut larger = site.clone();
         larger.machine.accelerators = Some(Accelerators { count, ..had.clone() });
-        let (estimate, workload) = verdict_and_time(workload, &larger, calibration, lowerings);
+        let (estimate, workload) = verdict_and_time(workload, &larger, calibration, &mut lowerings);
         let device = &had.device.title;
         let more = match count - had.count {
             1 => format!("one more {device}"),

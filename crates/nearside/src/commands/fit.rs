@@ -98,12 +98,14 @@ fn one(
         .collect();
     let mut answer = answer(arguments, model, &place, &estimates);
     if let (Some(_), [(estimated, workload)]) = (arguments.task, estimates.as_slice()) {
-        if matches!(estimated.fit.verdict, Verdict::Uncertain | Verdict::DoesNotFit) {
-            let better = techniques(workload, estimated, site, calibration);
-            answer.techniques = better.iter().map(technique_fit).collect();
-        }
-        if estimated.fit.needed.is_some() {
-            let mut limits = LimitsView::of(limits(workload, site, calibration));
+        let short = matches!(estimated.fit.verdict, Verdict::Uncertain | Verdict::DoesNotFit);
+        let (better, limits) = rayon::join(
+            || short.then(|| techniques(workload, estimated, site, calibration)),
+            || estimated.fit.needed.map(|_| limits(workload, site, calibration)),
+        );
+        answer.techniques = better.iter().flatten().map(technique_fit).collect();
+        if let Some(limits) = limits {
+            let mut limits = LimitsView::of(limits);
             if answer.sequence.is_none() {
                 (limits.sequence, limits.concurrency) = (None, None);
             }

@@ -7,9 +7,10 @@ use nearside_architecture::Architecture;
 use nearside_catalog::{Catalog, Model};
 use nearside_estimate::attention_kernel::on_site;
 use nearside_estimate::choice::{Choice, Chosen, Ways, alternatives, fast_enough, rank};
-use nearside_estimate::limits::{Most, longest};
+use nearside_estimate::limits::{MOST, Most, longest};
 use nearside_estimate::{Verdict, techniques};
 use nearside_workload::{Checkpointing, ModelRef, Optimizer, Task, Workload};
+use rayon::prelude::*;
 
 mod text;
 mod view;
@@ -35,6 +36,7 @@ pub(super) fn run(
 ) -> Result<Outcome, CommandError> {
     let task = arguments.task.unwrap_or(FitTask::Inference);
     let mut found = Found::default();
+    let mut candidates = Vec::new();
     for model in catalog.models().filter(|model| wanted(arguments, model)) {
         let architecture = model.architecture().map_err(|error| {
             CommandError::new(Fault::Bug, format!("catalog model {}: {error}", model.name))
@@ -55,7 +57,11 @@ pub(super) fn run(
             continue;
         }
         let asked = on_site(&workload(arguments, &reference, task, None)?, &place.site);
-        found.add(Candidate { model, size, asked }, arguments, &place);
+        candidates.push(Candidate { model, size, asked });
+    }
+    let chosen = |candidate| chosen(candidate, arguments, &place);
+    for result in candidates.into_par_iter().map(chosen).collect::<Vec<_>>() {
+        found.add(result);
     }
     if found.is_empty() {
         return Err(CommandError::new(Fault::Usage, "no model of the catalog is so".to_owned())
@@ -101,6 +107,37 @@ impl Placed<'_> {
     }
 }
 
+/// What comes of a candidate.
+enum Placing<'catalog> {
+    Runs(Placed<'catalog>),
+    OutOfReach(Placed<'catalog>),
+    NotKnown(Untold),
+}
+
+/// The best way to do what a candidate is asked.
+fn chosen<'catalog>(
+    candidate: Candidate<'catalog>,
+    arguments: &Fit,
+    place: &Place,
+) -> Placing<'catalog> {
+    let ways = match arguments.weights.is_some() {
+        true => vec![candidate.asked.clone()],
+        false => alternatives(&candidate.asked),
+    };
+    let choice = Ways::of(&ways).choose(&place.site, &place.calibration);
+    let placed = |candidate, chosen: Chosen| {
+        let workload = ways[chosen.at].clone();
+        Placed { candidate, workload, chosen }
+    };
+    match choice {
+        Choice::Runs(chosen) => Placing::Runs(placed(candidate, chosen)),
+        Choice::OutOfReach(chosen) => Placing::OutOfReach(placed(candidate, chosen)),
+        Choice::NotKnown(why) => {
+            Placing::NotKnown(Untold { model: candidate.model.name.to_string(), why })
+        }
+    }
+}
+
 /// Models by what came of them.
 #[derive(Default)]
 struct Found<'catalog> {
@@ -114,22 +151,11 @@ impl<'catalog> Found<'catalog> {
         self.run.is_empty() && self.missed.is_empty() && self.untold.is_empty()
     }
 
-    fn add(&mut self, candidate: Candidate<'catalog>, arguments: &Fit, place: &Place) {
-        let ways = match arguments.weights.is_some() {
-            true => vec![candidate.asked.clone()],
-            false => alternatives(&candidate.asked),
-        };
-        let choice = Ways::of(&ways).choose(&place.site, &place.calibration);
-        let placed = |candidate, chosen: Chosen| {
-            let workload = ways[chosen.at].clone();
-            Placed { candidate, workload, chosen }
-        };
-        match choice {
-            Choice::Runs(chosen) => self.run.push(placed(candidate, chosen)),
-            Choice::OutOfReach(chosen) => self.missed.push(placed(candidate, chosen)),
-            Choice::NotKnown(why) => {
-                self.untold.push(Untold { model: candidate.model.name.to_string(), why });
-            }
+    fn add(&mut self, result: Placing<'catalog>) {
+        match result {
+            Placing::Runs(placed) => self.run.push(placed),
+            Placing::OutOfReach(placed) => self.missed.push(placed),
+            Placing::NotKnown(untold) => self.untold.push(untold),
         }
     }
 
@@ -156,11 +182,16 @@ impl<'catalog> Found<'catalog> {
             sequence: arguments.sequence,
             ranking: ranking(task, enough),
             fast_tokens_per_second: enough,
-            models: self.run.iter().take(arguments.limit).map(|run| runs_row(run, place)).collect(),
+            models: self
+                .run
+                .par_iter()
+                .take(arguments.limit)
+                .map(|run| runs_row(run, place))
+                .collect(),
             more_models: (runs - runs.min(arguments.limit)) as u64,
             out_of_reach: self
                 .missed
-                .iter()
+                .par_iter()
                 .take(MISSES)
                 .map(|miss| miss_row(miss, place))
                 .collect(),
@@ -196,13 +227,12 @@ fn is_open(licence: &str) -> bool {
 
 fn runs_row(placed: &Placed<'_>, place: &Place) -> Runs {
     let made_for = placed.candidate.size.context;
-    let context = longest(&placed.workload, &place.site, &place.calibration).map(|most| {
-        let fits = match most {
-            Most::Nothing => 0,
-            Most::Exactly(tokens) => tokens,
-            Most::More => nearside_estimate::limits::MOST,
-        };
-        made_for.map_or(fits, |made_for| fits.min(made_for))
+    let most = made_for.unwrap_or(MOST);
+    let context = longest(&placed.workload, most, &place.site, &place.calibration);
+    let context = context.map(|found| match found {
+        Most::Nothing => 0,
+        Most::Exactly(tokens) => tokens,
+        Most::More => most,
     });
     let (model, estimate) = (placed.candidate.model, &placed.chosen.estimate);
     Runs {
