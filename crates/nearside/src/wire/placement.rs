@@ -14,6 +14,7 @@ use nearside_plan::{
 use nearside_policy::{Class, Decision, Place, Refusal};
 use nearside_units::{Bytes, Known, Span};
 use nearside_workload::{Goal, Input, Project, Stage, Task, Workload};
+use rayon::prelude::*;
 
 use super::calibration::Calibrations;
 use super::project::Loaded;
@@ -94,12 +95,14 @@ pub(crate) fn pose(
     }
     let all_workloads: Vec<_> =
         project.stages.iter().map(|stage| workloads(stage, &models)).collect();
+    let estimated = |workloads: &Known<Vec<_>>| match workloads {
+        Known::Value(workloads) => (on_sites(workloads, &sites, &calibrations), None),
+        Known::Unknown(why) => (Vec::new(), Some(Arc::clone(why))),
+    };
+    let mut all_estimates: Vec<_> = all_workloads.par_iter().map(estimated).collect();
     for index in &project.graph.order {
         let stage = &project.stages[*index];
-        let (estimates, cannot) = match &all_workloads[*index] {
-            Known::Value(workloads) => (on_sites(workloads, &sites, &calibrations), None),
-            Known::Unknown(why) => (Vec::new(), Some(Arc::clone(why))),
-        };
+        let (estimates, cannot) = std::mem::take(&mut all_estimates[*index]);
         let service =
             estimates.iter().any(|estimate| matches!(estimate.period, Period::Month { .. }));
         let monthly = if service { 1.0 } else { stage.repeat.per_month() };

@@ -7,6 +7,7 @@ use nearside_catalog::{Catalog, Site};
 use nearside_estimate::{Cost, Demands, Estimate, Input, Period, Verdict, estimate_demands};
 use nearside_units::{Duration, GramsCo2e, Joules, Known, MoneyError, Span};
 use nearside_workload::{ModelRef, Stage, Task, Workload};
+use rayon::prelude::*;
 
 use super::calibration::Calibrations;
 use super::models;
@@ -81,16 +82,20 @@ pub(crate) fn on_sites(
     sites: &[Site],
     calibrations: &Calibrations,
 ) -> Vec<StageEstimate> {
-    let mut demands: Vec<_> =
-        workloads.iter().map(|(workload, count)| (Demands::of(workload), *count)).collect();
-    let mut on_site = |site: &Site| {
-        let calibration = calibrations.of(site);
-        let estimates = demands
-            .iter_mut()
-            .map(|(demands, count)| (estimate_demands(demands, site, calibration), *count));
-        together(estimates.collect())
+    let everywhere = |(workload, count): &(Workload, u32)| {
+        let mut demands = Demands::of(workload);
+        let on_site = |site| (estimate_demands(&mut demands, site, calibrations.of(site)), *count);
+        sites.iter().map(on_site).collect::<Vec<_>>()
     };
-    sites.iter().filter_map(&mut on_site).collect()
+    let mut each: Vec<_> = workloads
+        .par_iter()
+        .map(everywhere)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(Vec::into_iter)
+        .collect();
+    let here = |_: &Site| together(each.iter_mut().filter_map(Iterator::next).collect());
+    sites.iter().filter_map(here).collect()
 }
 
 /// Trials run one after the other.
