@@ -2,8 +2,11 @@
 
 use nearside_workload::{Choice, Offload, Parallelism, Sharding, Stream, Task, Workload};
 
+use super::used_devices;
+
 /// Ways to share a workload among `devices`, mildest first: nothing for the user to change but a
-/// setting of the trainer, then shared products, which the program must be written for.
+/// setting of the trainer, then shared products, which the program must be written for. What leaves
+/// one device with all of it is none.
 #[must_use]
 pub(crate) fn candidates(workload: &Workload, devices: u64) -> Vec<Parallelism> {
     let plain = Parallelism {
@@ -23,8 +26,13 @@ pub(crate) fn candidates(workload: &Workload, devices: u64) -> Vec<Parallelism> 
     let tensor = |ways: u64| Parallelism { tensor: ways, ..plain };
     let ways = (1..=devices.ilog2()).map(|power| 1 << power).filter(|ways| *ways <= devices);
     match &workload.task {
-        Task::Pretrain(_) | Task::FineTune(_) | Task::Lora(..) | Task::Qlora(..) => {
-            sharded.into_iter().chain(ways.map(tensor)).collect()
+        Task::Pretrain(training)
+        | Task::FineTune(training)
+        | Task::Lora(training, _)
+        | Task::Qlora(training, _) => {
+            let all = sharded.into_iter().chain(ways.map(tensor));
+            let shares = |way: &Parallelism| used_devices(way, devices, training.batch) > 1;
+            all.filter(shares).collect()
         }
         Task::Inference(_) | Task::Evaluation(_) => ways.map(tensor).collect(),
         Task::Preparation(_) | Task::Custom(_) => Vec::new(),
