@@ -157,7 +157,8 @@ impl Dtype {
 
 impl FromStr for Dtype {
     type Err = String;
-    /// Reads a name, or a framework's name for it (`bfloat16`, `float32`, `torch.float16`).
+    /// Reads a name, or a framework's name for it (`bfloat16`, `float32`, `torch.float16`), or that of
+    /// llama.cpp's usual mix of it (`Q4_K_M`); hyphens and underscores do not count.
     fn from_str(text: &str) -> Result<Self, String> {
         let name = text.trim().trim_start_matches("torch.").to_ascii_lowercase();
         let name = match name.as_str() {
@@ -166,9 +167,13 @@ impl FromStr for Dtype {
             "float16" | "half" | "fp16" => "f16",
             "bfloat16" => "bf16",
             "fp8" | "f8_e4m3" | "f8_e5m2" | "float8_e4m3fn" | "float8_e5m2" => "f8",
+            // The mixes of llama.cpp that most files of these types are of.
+            "q4_k_m" | "q4km" => "q4_k",
+            "q5_k_m" | "q5km" => "q5_k",
             other => other,
         };
-        let found = Self::TABLE.iter().find(|(_, known, ..)| *known == name);
+        let plain = |name: &str| name.replace(['_', '-'], "");
+        let found = Self::TABLE.iter().find(|(_, known, ..)| plain(known) == plain(name));
         found.map(|(dtype, ..)| *dtype).ok_or_else(|| format!("unknown number type \"{text}\""))
     }
 }
@@ -190,6 +195,10 @@ mod tests {
             assert!(dtype.bits() > 0.0 && dtype.bits() <= 64.0, "{dtype}");
         }
         assert_eq!("torch.bfloat16".parse(), Ok(Dtype::Bf16));
+        assert_eq!(
+            ["Q4_K_M", "q5km", "q4-0"].map(str::parse),
+            [Dtype::Q4K, Dtype::Q5K, Dtype::Q4_0].map(Ok)
+        );
         assert!("f17".parse::<Dtype>().is_err());
     }
 

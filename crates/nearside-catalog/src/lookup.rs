@@ -258,7 +258,16 @@ pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
         .map(|name| {
             let candidate = short(name);
             let part = wanted.len() >= 3 && candidate.contains(&wanted);
-            let steps = if part { 1 } else { distance(&wanted, &candidate) };
+            let steps = match part {
+                true => 1,
+                // `4090x`: what people remember of a name is its number.
+                false
+                    if number(&wanted).is_some_and(|digits| number(&candidate) == Some(digits)) =>
+                {
+                    distance(&wanted, &candidate).min(limit)
+                }
+                false => distance(&wanted, &candidate),
+            };
             (steps, candidate.len().abs_diff(wanted.len()), name)
         })
         .filter(|(steps, ..)| *steps <= limit)
@@ -266,6 +275,11 @@ pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
     scored.sort_unstable();
     scored.dedup();
     scored.into_iter().take(SUGGESTIONS).map(|(.., name)| name.to_owned()).collect()
+}
+
+/// The first number in a name that is long enough to tell one from another.
+fn number(name: &str) -> Option<&str> {
+    name.split(|letter: char| !letter.is_ascii_digit()).find(|digits| digits.len() >= 3)
 }
 
 /// Edit distance with transpositions of neighbours (optimal string alignment).
@@ -346,8 +360,12 @@ mod tests {
     #[test]
     fn a_wrong_name_suggests_the_right_one() {
         let catalog = catalog();
-        for (wrong, right) in [("rtx-409", "rtx-4090"), ("h100 sxn", "h100-sxm"), ("l40x", "l40s")]
-        {
+        for (wrong, right) in [
+            ("rtx-409", "rtx-4090"),
+            ("h100 sxn", "h100-sxm"),
+            ("l40x", "l40s"),
+            ("4090x", "rtx-4090"),
+        ] {
             let error = catalog.device(wrong).unwrap_err().to_string();
             assert!(error.contains(right), "{error}");
         }

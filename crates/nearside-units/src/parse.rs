@@ -136,7 +136,9 @@ impl FromStr for Count {
 
 impl fmt::Display for Count {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match COUNT_UNITS.iter().find(|(_, factor)| self.0 >= *factor) {
+        // The largest unit of which there is one, once it is rounded to three digits.
+        let rounds_to_one = |factor: u64| self.0 as f64 / factor as f64 >= 0.9995;
+        match COUNT_UNITS.iter().find(|(_, factor)| rounds_to_one(*factor)) {
             Some((letter, factor)) => {
                 let shown = crate::significant(self.0 as f64 / *factor as f64);
                 let short = match shown.contains('.') {
@@ -204,6 +206,8 @@ mod tests {
     #[test]
     fn counts_and_shares() {
         assert_eq!("1_000".parse::<Count>().unwrap().get(), 1000);
+        assert_eq!(Count::new(999_885_952).to_string(), "1B");
+        assert_eq!(Count::new(999_000_000).to_string(), "999M");
         assert!("-5".parse::<Count>().is_err());
         assert!("101 %".parse::<Percent>().is_err());
         assert_eq!("80 %".parse::<Percent>().unwrap().to_string(), "80.0 %");

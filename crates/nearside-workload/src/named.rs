@@ -14,7 +14,9 @@ pub struct UnknownName {
 }
 
 impl UnknownName {
-    pub(crate) fn new(
+    /// Somebody wrote `name` for one of the `known`.
+    #[must_use]
+    pub fn new(
         what: &'static str,
         name: &str,
         known: impl IntoIterator<Item = &'static str>,

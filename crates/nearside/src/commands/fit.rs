@@ -143,17 +143,29 @@ fn workloads(arguments: &Fit, model: &ModelRef) -> Result<Vec<Workload>, Command
     match (arguments.task, stored) {
         (Some(task), _) => Ok(vec![of(task, stored.filter(|_| task == FitTask::Inference))?]),
         (None, Some(dtype)) => Ok(vec![of(FitTask::Inference, Some(dtype))?]),
-        (None, None) => [
-            (FitTask::Inference, Some(Dtype::Q4K)),
-            (FitTask::Inference, Some(Dtype::Q8_0)),
-            (FitTask::Inference, Some(Dtype::Bf16)),
-            (FitTask::Qlora, None),
-            (FitTask::Lora, None),
-            (FitTask::FineTune, None),
-        ]
-        .into_iter()
-        .map(|(task, weights)| of(task, weights))
-        .collect(),
+        (None, None) => {
+            usual(&model.architecture).iter().map(|(task, weights)| of(*task, *weights)).collect()
+        }
+    }
+}
+
+/// What people do with a model of its kind: engines that read weights in blocks know decoders, and
+/// adapters are made for the linear layers that convolutional networks lack.
+const fn usual(architecture: &Architecture) -> &'static [(FitTask, Option<Dtype>)] {
+    const ALL: [(FitTask, Option<Dtype>); 6] = [
+        (FitTask::Inference, Some(Dtype::Q4K)),
+        (FitTask::Inference, Some(Dtype::Q8_0)),
+        (FitTask::Inference, Some(Dtype::Bf16)),
+        (FitTask::Qlora, None),
+        (FitTask::Lora, None),
+        (FitTask::FineTune, None),
+    ];
+    const CONVOLUTIONAL: [(FitTask, Option<Dtype>); 2] =
+        [(FitTask::Inference, Some(Dtype::Bf16)), (FitTask::FineTune, None)];
+    match architecture {
+        Architecture::Decoder(_) | Architecture::Other { .. } => &ALL,
+        Architecture::Convolutional(_) => &CONVOLUTIONAL,
+        _ => ALL.split_at(2).1,
     }
 }
 
@@ -163,11 +175,6 @@ fn workload(
     task: FitTask,
     weights: Option<Dtype>,
 ) -> Result<Workload, CommandError> {
-    let usage = |message: String| CommandError::new(Fault::Usage, message);
-    let weights_hint = |message: String| {
-        let names: Vec<_> = Dtype::all().map(Dtype::name).collect();
-        usage(message).hint(format!("the types are {}", names.join(", ")))
-    };
     // Who tunes an adapter or a whole model on one card usually checkpoints it.
     let overview = arguments.task.is_none() && task != FitTask::Inference;
     let usual = if overview { Checkpointing::Full } else { Checkpointing::None };
@@ -180,8 +187,7 @@ fn workload(
         parallelism: parallelism(arguments)?,
         ..plain
     };
-    let stated =
-        arguments.weights.as_deref().map(str::parse::<Dtype>).transpose().map_err(weights_hint)?;
+    let stated = arguments.weights.as_deref().map(number_type).transpose()?;
     if let Some(weights) = stated.or(weights).or((task == FitTask::Qlora).then_some(Dtype::Nf4)) {
         recipe.weights = weights;
         if weights == Dtype::F32 || weights == Dtype::F16 {
@@ -221,17 +227,23 @@ fn image(arguments: &Fit, model: &ModelRef) -> Result<Option<u64>, CommandError>
     })
 }
 
+fn number_type(name: &str) -> Result<Dtype, CommandError> {
+    let unknown = || UnknownName::new("number type", name, Dtype::all().map(Dtype::name));
+    name.parse().ok().ok_or_else(|| misspelt(&unknown()))
+}
+
+fn misspelt(error: &UnknownName) -> CommandError {
+    let near = error.nearest().map(|near| format!("did you mean {near}?"));
+    let error = CommandError::new(Fault::Usage, error.to_string());
+    near.into_iter().fold(error, CommandError::hint)
+}
+
 /// What a word names, or what is usual where none is said.
 fn named<T>(word: Option<&str>, usual: T) -> Result<T, CommandError>
 where
     T: FromStr<Err = UnknownName>,
 {
-    let unknown = |error: UnknownName| {
-        let near = error.nearest().map(|near| format!("did you mean {near}?"));
-        let error = CommandError::new(Fault::Usage, error.to_string());
-        near.into_iter().fold(error, CommandError::hint)
-    };
-    word.map_or(Ok(usual), |word| word.parse().map_err(unknown))
+    word.map_or(Ok(usual), |word| word.parse().map_err(|error| misspelt(&error)))
 }
 
 fn loss(arguments: &Fit) -> Result<VocabularyLoss, CommandError> {
@@ -438,7 +450,11 @@ fn recipe(workload: &Workload) -> String {
         Task::Pretrain(_) | Task::FineTune(_) => words.push(recipe.optimizer.name().to_owned()),
         _ => {}
     }
-    words.push(format!("{} attention", recipe.attention.name()));
+    let convolutional =
+        |model: &ModelRef| matches!(*model.architecture, Architecture::Convolutional(_));
+    if !workload.model.as_ref().is_some_and(convolutional) {
+        words.push(format!("{} attention", recipe.attention.name()));
+    }
     match recipe.checkpointing {
         Checkpointing::None => {}
         Checkpointing::Full => words.push("checkpointing".to_owned()),

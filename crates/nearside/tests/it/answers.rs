@@ -132,6 +132,17 @@ fn fit_exits_by_its_verdict() {
 }
 
 #[test]
+fn an_overview_is_of_what_a_model_is_used_for_and_fits_a_terminal() {
+    let text = nearside(&["fit", "llama-3.1-8b", "--on", "rtx-4090"]).stdout;
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(text.contains("training with adamw, fused attention, checkpointing"), "{text}");
+    // A convolutional network has no attention, and no linear layers to adapt or to pack.
+    let text = nearside(&["fit", "resnet50", "--on", "rtx-4090"]).stdout;
+    assert!(text.contains("fine-tune  bf16") && !text.contains("attention"), "{text}");
+    assert!(!text.contains("lora") && !text.contains("q4_k"), "{text}");
+}
+
+#[test]
 fn several_devices_share_what_one_cannot_hold() {
     let question =
         ["fit", "llama-3.1-8b", "--task", "fine-tune", "--batch", "8", "--on", "h100-sxm"];

@@ -75,17 +75,15 @@ pub(super) fn all_tasks(text: &mut String, answer: &FitAnswer) {
         ("with", Align::Left),
         ("verdict", Align::Left),
         ("needs [GiB]", Align::Right),
-        ("has [GiB]", Align::Right),
-        ("bottleneck", Align::Left),
+        ("limited by", Align::Left),
         (if answer.sequence.is_some() { "tokens/s" } else { "images/s" }, Align::Right),
     ];
     let rows = answer.tasks.iter().map(|task| {
         vec![
             task.task.clone(),
-            task.recipe.clone(),
+            own(task, &shared(answer, task)),
             task.verdict.to_uppercase(),
             task.needed_bytes.as_ref().map_or("-".to_owned(), gib),
-            figure_text(&task.available_bytes, gib),
             figure_text(&task.bottleneck, Clone::clone),
             match task.verdict.as_str() {
                 "fits" | "uncertain" => speed_text(task, ["", ""]),
@@ -93,14 +91,52 @@ pub(super) fn all_tasks(text: &mut String, answer: &FitAnswer) {
             },
         ]
     });
+    let available = answer.tasks.iter().find_map(|task| match &task.available_bytes {
+        Figure::Value(available) => Some(available),
+        Figure::Unknown { .. } => None,
+    });
+    if let Some(available) = available {
+        let _ = writeln!(text, "with {} GiB of memory for it", gib(available));
+    }
     text.push('\n');
     text.push_str(&table(&heads, rows.collect()));
+    text.push_str(&common(answer));
     if answer.sequence.is_some() {
-        text.push_str("\n\ntokens/s: written when answering, read when training");
+        text.push_str("\ntokens/s: written when answering, read when training");
     }
     for why in not_estimated(answer) {
         let _ = write!(text, "\nnot estimated: {why}");
     }
+}
+
+/// What all answering, or all training, of an answer is done with, the type of the weights aside.
+fn shared<'a>(answer: &'a FitAnswer, like: &TaskFit) -> Vec<&'a str> {
+    let alike = |task: &&TaskFit| (task.task == "inference") == (like.task == "inference");
+    let mut all = answer.tasks.iter().filter(alike).map(|task| task.recipe.split(", ").skip(1));
+    let mut shared: Vec<_> = all.next().into_iter().flatten().collect();
+    all.for_each(|other| {
+        let other: Vec<_> = other.collect();
+        shared.retain(|part| other.contains(part));
+    });
+    shared
+}
+
+/// What a task is done with besides that.
+fn own(task: &TaskFit, shared: &[&str]) -> String {
+    let parts = task.recipe.split(", ").filter(|part| !shared.contains(part));
+    parts.map(|part| part.trim_end_matches(" weights")).collect::<Vec<_>>().join(", ")
+}
+
+/// What the tasks of a kind are done with, in words.
+fn common(answer: &FitAnswer) -> String {
+    let of = |kind: &str, answers: bool| {
+        let like = answer.tasks.iter().find(|task| (task.task == "inference") == answers)?;
+        let shared = shared(answer, like);
+        (!shared.is_empty()).then(|| format!("{kind} with {}", shared.join(", ")))
+    };
+    let said: Vec<_> =
+        [of("answering", true), of("training", false)].into_iter().flatten().collect();
+    if said.is_empty() { String::new() } else { format!("\n\n{}", said.join("\n")) }
 }
 
 /// Its speed, in tokens or in images.
@@ -224,8 +260,10 @@ pub(super) fn hints(answer: &FitAnswer, arguments: &Fit, output: &Output) {
     if arguments.task.is_none() && estimated {
         let place = place(arguments);
         let model = arguments.model.as_deref().unwrap_or_default();
+        let usual = answer.tasks.iter().find(|task| task.task == "lora").or(answer.tasks.last());
+        let task = usual.map_or("lora", |task| &task.task);
         output.hint(&format!(
-            "`nearside fit {} --task lora{place}` breaks one task down; --explain shows every source",
+            "`nearside fit {} --task {task}{place}` breaks one task down; --explain shows every source",
             quoted(model)
         ));
     }
