@@ -171,7 +171,7 @@ struct Figures {
     memory: Option<Bytes>,
     bandwidth: Option<BytesPerSecond>,
     peaks: BTreeMap<Precision, FlopsPerSecond>,
-    measured_bf16: Option<FlopsPerSecond>,
+    measured_16bit: Option<FlopsPerSecond>,
     power: Option<Watts>,
     list_price: Option<Money>,
     price_source: Option<Arc<str>>,
@@ -222,9 +222,10 @@ impl Device {
         }
     }
 
-    /// BF16 rate that a large matrix product was measured to reach.
-    pub fn measured_bf16(&self) -> Known<Sourced<FlopsPerSecond>> {
-        self.known(self.figures.measured_bf16, "measured bf16 rate")
+    /// Rate that large matrix products of 16-bit floats were measured to reach for longer than a
+    /// moment: where the power limit lowers the clock, far less than the peak.
+    pub fn measured_16bit(&self) -> Known<Sourced<FlopsPerSecond>> {
+        self.known(self.figures.measured_16bit, "measured 16-bit rate")
     }
 
     /// Price when new; whose price it is, is the source.
@@ -260,7 +261,7 @@ impl Row for Device {
         "bf16",
         "fp8",
         "int8",
-        "measured_bf16",
+        "measured_16bit",
         "power",
         "compute_capability",
         "bus",
@@ -309,7 +310,7 @@ impl Figures {
             memory: cells.optional("memory")?,
             bandwidth: cells.optional("bandwidth")?,
             peaks,
-            measured_bf16: cells.optional("measured_bf16")?,
+            measured_16bit: cells.optional("measured_16bit")?,
             power: cells.optional("power")?,
             list_price: cells.optional("list_price")?,
             price_source: cells.text("price_source"),

@@ -50,6 +50,10 @@ pub struct Kernels {
     pub exchange_latency: Sourced<Span<Duration>>,
 }
 
+/// Share of the peak that large products reach on the device that `attention_share` was measured on
+/// (stas00/ml-engineering: 271.2 of 312 TFLOP/s).
+const PRODUCTS_OF_A100: f64 = 271.2 / 312.0;
+
 impl Default for Kernels {
     /// Start values, before anything was measured.
     fn default() -> Self {
@@ -119,6 +123,36 @@ impl Default for Kernels {
             )
             .map(microseconds),
         }
+    }
+}
+
+impl Kernels {
+    /// The shares of a device's peak that matrix products and attention reach. What products were
+    /// `measured` to reach on the device itself beats what others reach, and what holds products back
+    /// holds attention back as well; a rate above the peak is one of another number format.
+    #[must_use]
+    pub fn shares(
+        &self,
+        peak: &Sourced<FlopsPerSecond>,
+        measured: Option<Sourced<FlopsPerSecond>>,
+    ) -> [Sourced<Span<f64>>; 2] {
+        let Some(measured) = measured.filter(|measured| measured.value <= peak.value) else {
+            return [self.matrix_share.clone(), self.attention_share.clone()];
+        };
+        let best = measured.value / peak.value;
+        let of = |share: &Sourced<Span<f64>>, factor: f64, how: &str| {
+            let how = format!("{how}: {}", measured.basis.source);
+            let basis = Basis { as_of: measured.basis.as_of, ..Basis::derived(how) };
+            Sourced::new(share.value.map(|share| share * factor), basis)
+        };
+        [
+            of(&self.measured_share, best, "60-100 % of what was measured"),
+            of(
+                &self.attention_share,
+                best / PRODUCTS_OF_A100,
+                "what an A100's attention reaches of its products, by what was measured",
+            ),
+        ]
     }
 }
 

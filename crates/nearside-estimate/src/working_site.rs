@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use nearside_catalog::{Accelerators, DeviceKind, Economics, Ownership, Precision, Site, Terms};
-use nearside_units::{Basis, Bytes, Duration, FlopsPerSecond, Known, PerHour, Sourced, Span};
+use nearside_units::{Basis, Bytes, Duration, Known, PerHour, Sourced, Span};
 use nearside_workload::{Task, Workload};
 
 use crate::calibration::{Calibration, Kernels, MemoryUse, ProcessorUse};
@@ -274,21 +274,21 @@ impl WorkingSite<'_> {
             return Known::unknown("64-bit arithmetic is not estimated yet");
         };
         let peak = device.best_peak(precision);
-        let Kernels { attention_share, bandwidth_share, .. } = &self.calibration.kernels;
+        let Kernels { bandwidth_share, .. } = &self.calibration.kernels;
         let (gap, overhead) = self.rhythm(workload);
         peak.zip(device.bandwidth()).map(|(peak, bandwidth)| {
             inputs.push(Input::of("arithmetic peak", &peak));
             inputs.push(Input::of("memory bandwidth", &bandwidth));
-            let measured = device.measured_bf16().value();
-            let matrix = measured_share(&peak, measured, &self.calibration.kernels);
+            let measured = device.measured_16bit().value();
+            let [matrix, attention] = self.calibration.kernels.shares(&peak, measured);
             inputs.push(Input::of("matrix products reach of the peak", &matrix));
-            inputs.push(Input::of("attention reaches of the peak", attention_share));
+            inputs.push(Input::of("attention reaches of the peak", &attention));
             inputs.push(Input::of("kernels reach of the bandwidth", bandwidth_share));
             inputs.push(Input::of("gap between kernels", gap));
             inputs.push(Input::of("run over kernels", overhead));
             Ceilings {
                 matrix: matrix.value.map(|share| peak.value * share),
-                attention: attention_share.value.map(|share| peak.value * share),
+                attention: attention.value.map(|share| peak.value * share),
                 bandwidth: bandwidth_share.value.map(|share| bandwidth.value * share),
                 launch: gap.value,
                 overhead: overhead.value,
@@ -425,23 +425,6 @@ fn verdict(needed: Span<Bytes>, available: Span<Bytes>) -> (Verdict, Arc<str>) {
         (Verdict::DoesNotFit, format!("needs {need}, has {have}: at least {missing} short").into())
     } else {
         (Verdict::Uncertain, format!("needs {needed}, has {available}: too close to tell").into())
-    }
-}
-
-/// A share that was measured on this device beats one from others.
-fn measured_share(
-    peak: &Sourced<FlopsPerSecond>,
-    measured: Option<Sourced<FlopsPerSecond>>,
-    kernels: &Kernels,
-) -> Sourced<Span<f64>> {
-    match measured {
-        None => kernels.matrix_share.clone(),
-        Some(measured) => {
-            let best = (measured.value / peak.value).min(1.0);
-            let share = kernels.measured_share.value.map(|share| share * best);
-            let how = format!("60-100 % of what was measured: {}", measured.basis.source);
-            Sourced::new(share, Basis { as_of: measured.basis.as_of, ..Basis::derived(how) })
-        }
     }
 }
 

@@ -53,7 +53,7 @@ then showed that a window as long as the sequence needs its mask, which was put 
 | share of the bandwidth when writing | 0.72-0.85-0.95 | Llama 3 8B on eight other devices, 2024 (`nearside-estimate/src/decode.rs`) |
 | gap between kernels when writing | 0.77-1.73-3.46 us, 26 kernels a layer | the same |
 | unpacking before compute capability 7.0 | 12-15-18 instructions a weight | Tesla P40 (llama.cpp pull request 4766) |
-| step: products, attention, gaps, overhead | `nearside-estimate/src/calibration.rs` | data sheet times shares with their bases |
+| step: products, attention, gaps, overhead | `nearside-estimate/src/calibration.rs` | data sheet times shares with their bases; products as measured on the device where the catalog knows (T4: 24 of 65 TFLOP/s at its power limit, NVIDIA developer forum 264462) |
 
 After probes: the first two rows of a device in their file give its share of the bandwidth and the gap
 (one factor over the estimate, where both are of one size or make no sense together); of steps, the first

@@ -46,11 +46,12 @@ fn ceilings(device: &Device, dtype: Dtype, kernels: &Kernels) -> Result<Ceilings
         _ => Precision::Fp32,
     };
     let unknown = |what: &str| format!("the {what} of the device is not known");
-    let peak = device.best_peak(precision).value().ok_or_else(|| unknown("peak"))?.value;
+    let peak = device.best_peak(precision).value().ok_or_else(|| unknown("peak"))?;
+    let [matrix, attention] = kernels.shares(&peak, device.measured_16bit().value());
     let bandwidth = device.bandwidth().value().ok_or_else(|| unknown("bandwidth"))?.value;
     Ok(Ceilings {
-        matrix: kernels.matrix_share.value.map(|share| peak * share),
-        attention: kernels.attention_share.value.map(|share| peak * share),
+        matrix: matrix.value.map(|share| peak.value * share),
+        attention: attention.value.map(|share| peak.value * share),
         bandwidth: kernels.bandwidth_share.value.map(|share| bandwidth * share),
         launch: kernels.training_gap.value,
         overhead: kernels.training_overhead.value,

@@ -242,7 +242,7 @@ fn device_entry(device: &nearside_catalog::Device) -> Entry {
         let peak = device.peak(precision).map(|peak| peak.value);
         fields.known(&format!("dense {precision}"), peak);
     }
-    fields.known("measured bf16", device.measured_bf16().map(|rate| rate.value));
+    fields.known("measured 16-bit", device.measured_16bit().map(|rate| rate.value));
     fields.known("power", device.power().map(|power| power.value));
     fields.known("list price", device.list_price().map(|price| price.value));
     fields.origin("device", &device.origin)
