@@ -2,6 +2,7 @@
 //! estimate uses stands here, with its basis; measurements of a site replace the start values.
 
 use crate::measured::MachineCeilings;
+use crate::roofline::Arithmetic;
 use nearside_units::{Basis, Bytes, BytesPerSecond, Date, Duration, FlopsPerSecond, Sourced, Span};
 
 /// Shares, overheads and rates with their bases.
@@ -127,6 +128,19 @@ impl Default for Kernels {
 }
 
 impl Kernels {
+    /// What a device reaches of a peak.
+    #[must_use]
+    pub fn arithmetic(
+        &self,
+        peak: &Sourced<FlopsPerSecond>,
+        measured: Option<Sourced<FlopsPerSecond>>,
+    ) -> Arithmetic {
+        let [matrix, attention] = self
+            .shares(peak, measured)
+            .map(|reached| reached.value.map(|share| peak.value * share));
+        Arithmetic { matrix, attention }
+    }
+
     /// The shares of a device's peak that matrix products and attention reach. What products were
     /// `measured` to reach on the device itself beats what others reach, and what holds products back
     /// holds attention back as well; a rate above the peak is one of another number format.

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use nearside_architecture::Dtype;
 use nearside_units::{BytesPerSecond, Duration, FlopsPerSecond, Span};
 
 use crate::demand::Pass;
@@ -13,16 +14,25 @@ use crate::tape::{Kernel, Work};
 /// What a device can do at best in real programs. A low rate is a slow one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ceilings {
-    /// Matrix products.
-    pub matrix: Span<FlopsPerSecond>,
-    /// Attention kernels.
-    pub attention: Span<FlopsPerSecond>,
+    /// In the type that the model computes in.
+    pub arithmetic: Arithmetic,
+    /// In 32-bit floats, as an output layer that was widened for training computes.
+    pub arithmetic_32bit: Arithmetic,
     /// Device memory.
     pub bandwidth: Span<BytesPerSecond>,
     /// Between kernels.
     pub launch: Span<Duration>,
     /// Whole run over its kernels.
     pub overhead: Span<f64>,
+}
+
+/// Rates of arithmetic in one type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Arithmetic {
+    /// Matrix products.
+    pub matrix: Span<FlopsPerSecond>,
+    /// Attention kernels.
+    pub attention: Span<FlopsPerSecond>,
 }
 
 /// What takes the time.
@@ -75,13 +85,18 @@ pub struct Timed {
 /// How long passes take on a device.
 ///
 /// ```
+/// use nearside_architecture::Dtype;
 /// use nearside_estimate::demand::Pass;
-/// use nearside_estimate::roofline::{Bottleneck, Ceilings, run};
+/// use nearside_estimate::roofline::{Arithmetic, Bottleneck, Ceilings, run};
 /// use nearside_estimate::tape::{Kernel, Work};
 /// use nearside_units::{Bytes, BytesPerSecond, Duration, Flops, FlopsPerSecond, Span};
+/// let reaches = |rate| {
+///     let rate = Span::exact(FlopsPerSecond::constant(rate));
+///     Arithmetic { matrix: rate, attention: rate }
+/// };
 /// let ceilings = Ceilings {
-///     matrix: Span::exact(FlopsPerSecond::constant(100e12)),
-///     attention: Span::exact(FlopsPerSecond::constant(50e12)),
+///     arithmetic: reaches(100e12),
+///     arithmetic_32bit: reaches(10e12),
 ///     bandwidth: Span::exact(BytesPerSecond::constant(1e12)),
 ///     launch: Span::exact(Duration::ZERO),
 ///     overhead: Span::exact(1.0),
@@ -89,6 +104,7 @@ pub struct Timed {
 /// // 1 TFLOP over 2 GB: 10 ms of arithmetic, 2 ms of traffic.
 /// let work = Work {
 ///     kernel: Kernel::Matrix,
+///     dtype: Dtype::Bf16,
 ///     flops: Flops::constant(1e12),
 ///     bytes: Bytes::new(2_000_000_000),
 ///     ..Work::NONE
@@ -142,9 +158,13 @@ impl Parts {
 
 /// One kernel at one end of the span: the shortest time takes the highest rates.
 fn parts(work: &Work, ceilings: &Ceilings, end: usize) -> Parts {
+    let rates = match work.dtype {
+        Dtype::F32 => &ceilings.arithmetic_32bit,
+        _ => &ceilings.arithmetic,
+    };
     let arithmetic = match work.kernel {
-        Kernel::Matrix => work.flops / fastest(ceilings.matrix, end),
-        Kernel::Attention => work.flops / fastest(ceilings.attention, end),
+        Kernel::Matrix => work.flops / fastest(rates.matrix, end),
+        Kernel::Attention => work.flops / fastest(rates.attention, end),
         Kernel::Pointwise => Duration::ZERO,
     };
     let traffic = work.bytes / fastest(ceilings.bandwidth, end);
@@ -174,9 +194,10 @@ mod tests {
     use nearside_units::{Bytes, Flops};
 
     fn ceilings(launch: f64) -> Ceilings {
+        let rate = |rate| Span::exact(FlopsPerSecond::constant(rate));
         Ceilings {
-            matrix: Span::exact(FlopsPerSecond::constant(100e12)),
-            attention: Span::exact(FlopsPerSecond::constant(50e12)),
+            arithmetic: Arithmetic { matrix: rate(100e12), attention: rate(50e12) },
+            arithmetic_32bit: Arithmetic { matrix: rate(10e12), attention: rate(5e12) },
             bandwidth: Span::exact(BytesPerSecond::constant(1e12)),
             launch: Span::exact(Duration::constant(launch)),
             overhead: Span::exact(1.0),
@@ -185,7 +206,15 @@ mod tests {
 
     fn work(kernel: Kernel, flops: f64, bytes: u64) -> Work {
         let (flops, bytes) = (Flops::constant(flops), Bytes::new(bytes));
-        Work { kernel, flops, bytes, ..Work::NONE }
+        Work { kernel, flops, bytes, dtype: Dtype::Bf16 }
+    }
+
+    #[test]
+    fn wide_products_take_longer() {
+        let narrow = work(Kernel::Matrix, 1e12, 0);
+        let wide = Work { dtype: Dtype::F32, ..narrow };
+        let seconds = |work| of(vec![(work, 1)], 0.0).time.likely().as_seconds();
+        assert!((seconds(wide) / seconds(narrow) - 10.0).abs() < 1e-9);
     }
 
     fn of(kernels: Vec<(Work, u32)>, launch: f64) -> Timed {
@@ -210,7 +239,7 @@ mod tests {
     fn slow_rates_make_long_times() {
         let mut ceilings = ceilings(0.0);
         let rate = |tera: f64| FlopsPerSecond::constant(tera * 1e12);
-        ceilings.matrix = Span::new(rate(50.0), rate(100.0), rate(200.0)).unwrap();
+        ceilings.arithmetic.matrix = Span::new(rate(50.0), rate(100.0), rate(200.0)).unwrap();
         let kernels = vec![(work(Kernel::Matrix, 1e12, 0), 1)];
         let timed = run(&[Pass { name: "test", repeats: 1.0, kernels }], &ceilings);
         assert_eq!(timed.time.to_string(), "5.00-20.0 ms");

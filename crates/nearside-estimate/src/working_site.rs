@@ -16,7 +16,7 @@ use crate::estimate::{Cost, Device, Estimate, Fit, Period, Verdict};
 use crate::input::Input;
 use crate::measured::Traffic;
 use crate::ownership::own_cost;
-use crate::roofline::{Bottleneck, Ceilings, Timed, run};
+use crate::roofline::{Arithmetic, Bottleneck, Ceilings, Timed, run};
 
 /// A site with the part of it that works.
 #[derive(Clone)]
@@ -279,16 +279,18 @@ impl WorkingSite<'_> {
         peak.zip(device.bandwidth()).map(|(peak, bandwidth)| {
             inputs.push(Input::of("arithmetic peak", &peak));
             inputs.push(Input::of("memory bandwidth", &bandwidth));
-            let measured = device.measured_16bit().value();
-            let [matrix, attention] = self.calibration.kernels.shares(&peak, measured);
+            let (measured, kernels) = (device.measured_16bit().value(), &self.calibration.kernels);
+            let [matrix, attention] = kernels.shares(&peak, measured.clone());
+            // Where nobody knows the rate of 32-bit floats, it is that of the others.
+            let wide = device.best_peak(Precision::Fp32).value().unwrap_or_else(|| peak.clone());
             inputs.push(Input::of("matrix products reach of the peak", &matrix));
             inputs.push(Input::of("attention reaches of the peak", &attention));
             inputs.push(Input::of("kernels reach of the bandwidth", bandwidth_share));
             inputs.push(Input::of("gap between kernels", gap));
             inputs.push(Input::of("run over kernels", overhead));
             Ceilings {
-                matrix: matrix.value.map(|share| peak.value * share),
-                attention: attention.value.map(|share| peak.value * share),
+                arithmetic: kernels.arithmetic(&peak, measured.clone()),
+                arithmetic_32bit: kernels.arithmetic(&wide, measured),
                 bandwidth: bandwidth_share.value.map(|share| bandwidth.value * share),
                 launch: gap.value,
                 overhead: overhead.value,
@@ -325,8 +327,8 @@ impl WorkingSite<'_> {
         };
         let (_, overhead) = self.rhythm(workload);
         products.zip(traffic).map(|(products, bandwidth)| Ceilings {
-            matrix: products,
-            attention: products,
+            arithmetic: Arithmetic { matrix: products, attention: products },
+            arithmetic_32bit: Arithmetic { matrix: products, attention: products },
             bandwidth,
             launch: Span::exact(Duration::ZERO),
             overhead: overhead.value,

@@ -1,7 +1,5 @@
 //! The time of a training step: its kernels against the ceilings of the device.
 
-use std::collections::BTreeMap;
-
 use nearside_architecture::Dtype;
 use nearside_catalog::{Device, Precision};
 use nearside_estimate::calibration::Kernels;
@@ -23,18 +21,9 @@ pub(crate) fn time(program: &Run, device: &Device) -> Result<Span<Duration>, Rea
     let busy = |work: &Work| work.bytes > Bytes::ZERO || work.flops > Flops::ZERO;
     let mut kernels = training_kernels(&program.tape);
     kernels.push(optimizer::work(&program.tape, program.recipe.optimizer));
-    // Products in different types have ceilings of their own.
-    let mut by_type: BTreeMap<Dtype, Vec<(Work, u32)>> = BTreeMap::new();
-    for work in kernels.into_iter().filter(busy) {
-        by_type.entry(work.dtype).or_default().push((work, 1));
-    }
-    let mut total = Span::exact(Duration::ZERO);
-    for (dtype, kernels) in by_type {
-        let ceilings = ceilings(device, dtype, &Kernels::default())?;
-        let pass = Pass { name: "step", repeats: 1.0, kernels };
-        total = total + run(&[pass], &ceilings).time;
-    }
-    Ok(total)
+    let kernels = kernels.into_iter().filter(busy).map(|work| (work, 1)).collect();
+    let ceilings = ceilings(device, program.recipe.compute, &Kernels::default())?;
+    Ok(run(&[Pass { name: "step", repeats: 1.0, kernels }], &ceilings).time)
 }
 
 /// The ceilings of a device as the estimator takes them from its data sheet.
@@ -47,11 +36,12 @@ fn ceilings(device: &Device, dtype: Dtype, kernels: &Kernels) -> Result<Ceilings
     };
     let unknown = |what: &str| format!("the {what} of the device is not known");
     let peak = device.best_peak(precision).value().ok_or_else(|| unknown("peak"))?;
-    let [matrix, attention] = kernels.shares(&peak, device.measured_16bit().value());
+    let wide = device.best_peak(Precision::Fp32).value().ok_or_else(|| unknown("32-bit peak"))?;
     let bandwidth = device.bandwidth().value().ok_or_else(|| unknown("bandwidth"))?.value;
+    let measured = device.measured_16bit().value();
     Ok(Ceilings {
-        matrix: matrix.value.map(|share| peak.value * share),
-        attention: attention.value.map(|share| peak.value * share),
+        arithmetic: kernels.arithmetic(&peak, measured.clone()),
+        arithmetic_32bit: kernels.arithmetic(&wide, measured),
         bandwidth: kernels.bandwidth_share.value.map(|share| bandwidth * share),
         launch: kernels.training_gap.value,
         overhead: kernels.training_overhead.value,
