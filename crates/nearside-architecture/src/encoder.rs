@@ -36,6 +36,18 @@ pub struct Encoder {
     pub dtype: Option<Dtype>,
 }
 
+impl Encoder {
+    /// The longest sequence that it was made for, in tokens.
+    #[must_use]
+    pub const fn context(&self) -> u64 {
+        match self.style {
+            // Positions begin after that of the padding token, 1.
+            EncoderStyle::Roberta => self.positions.saturating_sub(2),
+            _ => self.positions,
+        }
+    }
+}
+
 /// How an encoder's modules are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncoderStyle {

@@ -110,6 +110,16 @@ impl Architecture {
         }
     }
 
+    /// The longest sequence that it was made for, in tokens; `None` where nobody says or there is none.
+    #[must_use]
+    pub const fn context(&self) -> Option<u64> {
+        match self {
+            Self::Decoder(decoder) => decoder.context,
+            Self::Encoder(encoder) => Some(encoder.context()),
+            _ => None,
+        }
+    }
+
     /// The model at work on a batch; `None` where its family has no graph.
     #[must_use]
     pub fn graph(&self, shape: Shape) -> Option<Graph> {

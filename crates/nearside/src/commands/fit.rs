@@ -342,7 +342,7 @@ struct Size {
 
 impl Size {
     fn of(model: &ModelRef) -> Self {
-        let (parameters, active, context) = match model.architecture.as_ref() {
+        let (parameters, active) = match model.architecture.as_ref() {
             Architecture::Decoder(decoder) => {
                 let graph = Graph::of(decoder, Shape::prompt(1, 1));
                 let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
@@ -351,19 +351,15 @@ impl Size {
                     matches!(layer.feed_forward, nearside_architecture::FeedForward::Experts(_))
                 });
                 let active = mixture.then(|| graph.active_parameter_count());
-                (Some(parameters), active, decoder.context)
+                (Some(parameters), active)
             }
-            Architecture::Other { parameters, .. } => (*parameters, None, None),
+            Architecture::Other { parameters, .. } => (*parameters, None),
             known => {
                 let graph = known.graph(Shape::prompt(1, 1));
-                let context = match known {
-                    Architecture::Encoder(encoder) => Some(encoder.positions),
-                    _ => None,
-                };
-                (graph.map(|graph| graph.parameter_count()), None, context)
+                (graph.map(|graph| graph.parameter_count()), None)
             }
         };
-        Self { parameters, active, context }
+        Self { parameters, active, context: model.architecture.context() }
     }
 }
 

@@ -51,7 +51,6 @@ pub(crate) fn resolve(
 /// A warning when a workload's sequences are longer than its model was made for.
 pub(crate) fn beyond_context(workload: &Workload) -> Option<String> {
     let model = workload.model.as_ref()?;
-    let Architecture::Decoder(decoder) = model.architecture.as_ref() else { return None };
     let longest = match &workload.task {
         Task::Pretrain(training)
         | Task::FineTune(training)
@@ -61,7 +60,7 @@ pub(crate) fn beyond_context(workload: &Workload) -> Option<String> {
         Task::Evaluation(batch) => batch.prompt + batch.output,
         Task::Preparation(_) | Task::Custom(_) => return None,
     };
-    let context = decoder.context.filter(|context| longest > *context)?;
+    let context = model.architecture.context().filter(|context| longest > *context)?;
     let name = &model.name;
     Some(format!("sequences of {longest} tokens are longer than {name} was made for ({context})"))
 }
