@@ -143,17 +143,19 @@ impl Kernels {
 
     /// The shares of a device's peak that matrix products and attention reach. What products were
     /// `measured` to reach on the device itself beats what others reach, and what holds products back
-    /// holds attention back as well; a rate above the peak is one of another number format.
+    /// holds attention back as well. Cards may run a little above their data sheet; a rate far above
+    /// the peak is one of another number format.
     #[must_use]
     pub fn shares(
         &self,
         peak: &Sourced<FlopsPerSecond>,
         measured: Option<Sourced<FlopsPerSecond>>,
     ) -> [Sourced<Span<f64>>; 2] {
-        let Some(measured) = measured.filter(|measured| measured.value <= peak.value) else {
+        let of_this_format = |measured: &Sourced<FlopsPerSecond>| measured.value / peak.value < 1.2;
+        let Some(measured) = measured.filter(of_this_format) else {
             return [self.matrix_share.clone(), self.attention_share.clone()];
         };
-        let best = measured.value / peak.value;
+        let best = (measured.value / peak.value).min(1.0);
         let of = |share: &Sourced<Span<f64>>, factor: f64, how: &str| {
             let how = format!("{how}: {}", measured.basis.source);
             let basis = Basis { as_of: measured.basis.as_of, ..Basis::derived(how) };
