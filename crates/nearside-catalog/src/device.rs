@@ -222,8 +222,9 @@ impl Device {
         }
     }
 
-    /// Rate that large matrix products of 16-bit floats were measured to reach for longer than a
-    /// moment: where the power limit lowers the clock, far less than the peak.
+    /// Rate that large matrix products of 16-bit floats were measured to reach, the lower of FP16 and
+    /// BF16 where it has both. Of a T4 it is what the power limit leaves in a long run; of others
+    /// it is the best of a test, whose source the row names.
     pub fn measured_16bit(&self) -> Known<Sourced<FlopsPerSecond>> {
         self.known(self.figures.measured_16bit, "measured 16-bit rate")
     }

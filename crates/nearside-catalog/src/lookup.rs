@@ -258,16 +258,10 @@ pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
         .map(|name| {
             let candidate = short(name);
             let part = wanted.len() >= 3 && candidate.contains(&wanted);
-            let steps = match part {
-                true => 1,
-                // `4090x`: what people remember of a name is its number.
-                false
-                    if number(&wanted).is_some_and(|digits| number(&candidate) == Some(digits)) =>
-                {
-                    distance(&wanted, &candidate).min(limit)
-                }
-                false => distance(&wanted, &candidate),
-            };
+            // `4090x`: what people remember of a name is its number.
+            let numbered = number(&wanted).is_some() && number(&wanted) == number(&candidate);
+            let most = if numbered { limit } else { usize::MAX };
+            let steps = if part { 1 } else { distance(&wanted, &candidate).min(most) };
             (steps, candidate.len().abs_diff(wanted.len()), name)
         })
         .filter(|(steps, ..)| *steps <= limit)

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::timeline::Passes;
 
-    /// Every recipe of two models: never more than is live, and not much less.
+    /// Recipes of three models: never more than is live, and not much less.
     #[test]
     fn two_shallow_models_bound_a_deep_one_from_below() {
         let catalog = Catalog::builtin().unwrap();

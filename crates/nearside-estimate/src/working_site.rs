@@ -281,8 +281,12 @@ impl WorkingSite<'_> {
             inputs.push(Input::of("memory bandwidth", &bandwidth));
             let (measured, kernels) = (device.measured_16bit().value(), &self.calibration.kernels);
             let [matrix, attention] = kernels.shares(&peak, measured.clone());
-            // Where nobody knows the rate of 32-bit floats, it is that of the others.
-            let wide = device.best_peak(Precision::Fp32).value().unwrap_or_else(|| peak.clone());
+            let wide = device.best_peak(Precision::Fp32).value().unwrap_or_else(|| {
+                let how =
+                    Basis::assumed("the rate of 32-bit floats is not known: as fast as others");
+                Sourced::new(peak.value, how)
+            });
+            inputs.push(Input::of("arithmetic peak of 32-bit floats", &wide));
             inputs.push(Input::of("matrix products reach of the peak", &matrix));
             inputs.push(Input::of("attention reaches of the peak", &attention));
             inputs.push(Input::of("kernels reach of the bandwidth", bandwidth_share));
