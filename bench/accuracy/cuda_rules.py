@@ -30,6 +30,7 @@ FP32 = ["exp", "log", "reciprocal", "rsqrt", "pow.Tensor_Scalar", "pow.Tensor_Te
 FP32_RESULT = ["prod", "prod.dim_int", "softmax.int", "log_softmax.int", "cumprod", "cumsum", "linalg_vector_norm",
                "sum", "sum.dim_IntList"]
 UNCAST = ["cat"]
+NARROW = ["einsum"]
 LOW = (torch.float16, torch.bfloat16)
 _kept = []
 # The reference row of Llama under autocast was made with an attention function that autocast does
@@ -72,6 +73,18 @@ def _fp32_result(operator):
     return kernel
 
 
+def _narrow(operator):
+    def cast(value):
+        low = torch.get_autocast_dtype("cpu")
+        return value.to(low) if isinstance(value, torch.Tensor) and value.dtype == torch.float32 else value
+
+    def kernel(*args, **kwargs):
+        args, kwargs = tree_map(cast, (args, kwargs))
+        with _guard():
+            return operator(*args, **kwargs)
+    return kernel
+
+
 def _uncast(operator):
     def kernel(*args, **kwargs):
         with _guard():
@@ -83,7 +96,8 @@ def cuda_autocast():
     library = torch.library.Library("aten", "IMPL")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for names, make in ((FP32, _fp32), (FP32_RESULT, _fp32_result), (UNCAST, _uncast)):
+        for names, make in ((FP32, _fp32), (FP32_RESULT, _fp32_result), (UNCAST, _uncast),
+                            (NARROW, _narrow)):
             for name in names:
                 library.impl(name, make(_overload(name)), "AutocastCPU")
     _kept.append(library)  # the registration ends when the object does

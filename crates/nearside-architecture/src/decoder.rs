@@ -78,6 +78,8 @@ pub enum Positions {
     Learned(u64),
     /// The same, looked up for every token of every sequence (OPT).
     LearnedByToken(u64),
+    /// None: order enters through states alone (Granite 4).
+    Absent,
 }
 
 /// How a part of every head is rotated.
@@ -135,11 +137,11 @@ pub struct Dropout {
     pub residual: bool,
 }
 
-/// One block: attention, then feed-forward, each behind its norm.
+/// One block: a mixer of tokens, then feed-forward, each behind its norm.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Layer {
     /// How tokens look at each other.
-    pub attention: Attention,
+    pub mixer: Mixer,
     /// What happens to each token.
     pub feed_forward: FeedForward,
     /// Where the norms stand.
@@ -165,11 +167,13 @@ pub enum NormPlacement {
 
 /// How tokens look at each other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Attention {
+pub enum Mixer {
     /// Multi-head, grouped-query or multi-query attention.
     Grouped(GroupedAttention),
     /// Multi-head latent attention (DeepSeek V2 and V3).
     Latent(LatentAttention),
+    /// A state of fixed size that every token updates and reads.
+    StateSpace(StateSpace),
 }
 
 /// Multi-head (`key_value_heads == heads`), grouped-query or multi-query (`1`) attention.
@@ -253,6 +257,42 @@ pub enum Rotation {
     Interleaved,
 }
 
+/// A selective state space with one decay per head and token (Mamba-2, arXiv 2405.21060, section 6),
+/// behind a short convolution along the sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StateSpace {
+    /// Heads.
+    pub heads: u64,
+    /// Channels of one head.
+    pub head_dim: u64,
+    /// Groups of heads that share what writes and reads their states.
+    pub groups: u64,
+    /// Numbers of state that each channel keeps.
+    pub state: u64,
+    /// Tokens that the convolution sees, its own included.
+    pub window: u64,
+    /// Tokens whose states are computed together.
+    pub chunk: u64,
+    /// Whether the convolution has biases.
+    pub convolution_bias: bool,
+    /// Whether the projections in and out have biases.
+    pub projection_bias: bool,
+}
+
+impl StateSpace {
+    /// Channels of all heads.
+    #[must_use]
+    pub const fn inner(&self) -> u64 {
+        self.heads * self.head_dim
+    }
+
+    /// Channels that pass the convolution: those of the heads, and what writes and reads states.
+    #[must_use]
+    pub const fn convolved(&self) -> u64 {
+        self.inner() + 2 * self.groups * self.state
+    }
+}
+
 /// What happens to each token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FeedForward {
@@ -320,4 +360,6 @@ pub enum Scoring {
     WideSigmoid,
     /// The best scores; softmax over those alone (gpt-oss).
     Best,
+    /// The same in 32 bits, narrowed again (Granite).
+    WideBest,
 }

@@ -17,15 +17,16 @@ mod mixture;
 mod modern_encoder;
 mod modulated;
 mod speech;
+mod state_space;
 mod text_to_text;
 mod turning;
 mod unet;
 mod vae;
 mod window_transformer;
 
-use nearside_units::Flops;
+use nearside_units::{Bytes, Flops};
 
-use crate::{ClassicAttention, Operator, Parameter};
+use crate::{ClassicAttention, Dtype, Operator, Parameter};
 
 pub use builder::Builder;
 
@@ -229,6 +230,18 @@ impl Graph {
         });
         per_layer.sum()
     }
+
+    /// What layers with a state keep of earlier tokens for the whole batch, however many there were,
+    /// in a model whose activations have that type.
+    #[must_use]
+    pub fn state_bytes(&self, dtype: Dtype) -> Bytes {
+        let per_layer = self.nodes.iter().map(|node| match &node.operator {
+            Operator::CausalConvolution(convolution) => dtype.bytes(convolution.kept()),
+            Operator::StateScan(scan) => Dtype::F32.bytes(scan.kept()),
+            _ => Bytes::ZERO,
+        });
+        per_layer.sum()
+    }
 }
 
 impl Node {
@@ -250,8 +263,8 @@ impl Node {
 mod tests {
     use super::*;
     use crate::{
-        Activation, Attention, Decoder, Dense, Dropout, FeedForward, GroupedAttention,
-        LatentAttention, Layer, Norm, NormPlacement, Packing, Positions, Rotation, Scales, Turning,
+        Activation, Decoder, Dense, Dropout, FeedForward, GroupedAttention, LatentAttention, Layer,
+        Mixer, Norm, NormPlacement, Packing, Positions, Rotation, Scales, Turning,
     };
 
     fn decoder(layers: Vec<Layer>) -> Decoder {
@@ -274,14 +287,14 @@ mod tests {
         }
     }
 
-    fn layer(attention: Attention) -> Layer {
+    fn layer(attention: Mixer) -> Layer {
         let dense = Dense { intermediate: 128, gated: true, packed: false, bias: false };
         let feed_forward = FeedForward::Dense(dense);
-        Layer { attention, feed_forward, norms: NormPlacement::Before }
+        Layer { mixer: attention, feed_forward, norms: NormPlacement::Before }
     }
 
-    fn grouped(key_value_heads: u64, window: Option<u64>) -> Attention {
-        Attention::Grouped(GroupedAttention {
+    fn grouped(key_value_heads: u64, window: Option<u64>) -> Mixer {
+        Mixer::Grouped(GroupedAttention {
             heads: 8,
             key_value_heads,
             head_dim: 8,
@@ -305,7 +318,7 @@ mod tests {
     #[test]
     fn grouped_attention_caches_keys_and_values_of_its_heads() {
         // Llama-3.1-8B: 32 layers x 2 x 8 heads x 128 = 65,536 per token.
-        let attention = Attention::Grouped(GroupedAttention {
+        let attention = Mixer::Grouped(GroupedAttention {
             heads: 32,
             key_value_heads: 8,
             head_dim: 128,
@@ -336,7 +349,7 @@ mod tests {
     #[test]
     fn latent_attention_caches_one_vector_and_one_rotary_key() {
         // DeepSeek-V3: 61 layers x (512 + 64) = 35,136 per token.
-        let attention = Attention::Latent(LatentAttention {
+        let attention = Mixer::Latent(LatentAttention {
             heads: 128,
             query_rank: Some(1536),
             key_value_rank: 512,

@@ -3,8 +3,10 @@
 
 mod attention;
 mod cost;
+mod recurrent;
 
 pub use attention::{AttentionShape, Sight};
+pub use recurrent::{CausalConvolution, GatedNorm, StateScan};
 
 use crate::{Library, Norm, Scoring};
 
@@ -240,6 +242,12 @@ pub enum Operator {
     AxisTable,
     /// Rotates pairs of neighbouring elements by their position: value, cosines, sines.
     PairRotary,
+    /// A convolution along every sequence that sees no later token.
+    CausalConvolution(CausalConvolution),
+    /// States of all tokens: values, time steps, what writes states, what reads them.
+    StateScan(StateScan),
+    /// A value times the nonlinearity of its gate, then root mean square: value, gate.
+    GatedNorm(GatedNorm),
     /// Parameters that are loaded and do nothing in this pass, each of so many elements.
     Idle(Vec<u64>),
 }
@@ -322,6 +330,8 @@ pub enum Projection {
     AttentionOutput,
     /// Down to or up from a latent vector (multi-head latent attention).
     Latent,
+    /// Into or out of a mixer with a state.
+    State,
     /// The gate of a feed-forward network.
     Gate,
     /// Into a feed-forward network.

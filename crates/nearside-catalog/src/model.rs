@@ -155,8 +155,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use nearside_architecture::{
-        Attention, Decoder, Dense, FeedForward, Layer, Norm, NormPlacement, Positions,
-        QueryKeyNorm, Scoring,
+        Decoder, Dense, FeedForward, Layer, Mixer, Norm, NormPlacement, Positions, QueryKeyNorm,
+        Scoring,
     };
 
     use super::*;
@@ -197,7 +197,7 @@ mod tests {
             | NormPlacement::Apart => 2,
         };
         norms * norm(decoder, decoder.hidden)
-            + count_attention(decoder.hidden, &layer.attention)
+            + count_mixer(decoder.hidden, &layer.mixer)
             + count_feed_forward(decoder.hidden, &layer.feed_forward)
     }
 
@@ -205,9 +205,9 @@ mod tests {
         input * output + if bias { output } else { 0 }
     }
 
-    fn count_attention(hidden: u64, attention: &Attention) -> u64 {
-        match attention {
-            Attention::Grouped(a) => {
+    fn count_mixer(hidden: u64, mixer: &Mixer) -> u64 {
+        match mixer {
+            Mixer::Grouped(a) => {
                 let (query, key) = (a.heads * a.head_dim, a.key_value_heads * a.head_dim);
                 let norms = match a.query_key_norm {
                     None => 0,
@@ -220,7 +220,7 @@ mod tests {
                     + norms
                     + if a.sinks { a.heads } else { 0 }
             }
-            Attention::Latent(a) => {
+            Mixer::Latent(a) => {
                 let query = a.heads * (a.plain_dim + a.rotary_dim);
                 let query = match a.query_rank {
                     Some(rank) => hidden * rank + rank + rank * query,
@@ -231,6 +231,13 @@ mod tests {
                     + a.key_value_rank
                     + a.key_value_rank * a.heads * (a.plain_dim + a.value_dim)
                     + a.heads * a.value_dim * hidden
+            }
+            Mixer::StateSpace(s) => {
+                let convolved = s.inner() + 2 * s.groups * s.state;
+                let convolution = linear(s.window, convolved, s.convolution_bias);
+                let input = linear(hidden, s.inner() + convolved + s.heads, s.projection_bias);
+                let output = linear(s.inner(), hidden, s.projection_bias);
+                convolution + input + output + 3 * s.heads + s.inner()
             }
         }
     }
@@ -308,9 +315,9 @@ mod tests {
         let windows = |name: &str| {
             let model = models.iter().find(|model| &*model.name == name).unwrap();
             let Architecture::Decoder(decoder) = model.architecture().unwrap() else { panic!() };
-            let window = |layer: &Layer| match &layer.attention {
-                Attention::Grouped(attention) => attention.window,
-                Attention::Latent(_) => None,
+            let window = |layer: &Layer| match &layer.mixer {
+                Mixer::Grouped(attention) => attention.window,
+                Mixer::Latent(_) | Mixer::StateSpace(_) => None,
             };
             let windowed = decoder.layers.iter().filter_map(window);
             (decoder.layers.len(), windowed.clone().count(), windowed.max())

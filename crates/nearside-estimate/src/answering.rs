@@ -143,7 +143,9 @@ fn answer(
     let next_recipe = Recipe { attention: AttentionKernel::Fused, ..*recipe };
     let next_tape = lower(next_graph, &next_recipe, Trained::Nothing);
     let forward = |tape: &Tape| counted(tape.steps.iter().map(|step| step.forward));
-    let read = recipe.cache.bytes(next_graph.cached_elements(next.past));
+    // A state is read and written again.
+    let read = recipe.cache.bytes(next_graph.cached_elements(next.past))
+        + next_graph.state_bytes(recipe.compute) * 2;
     let cached = Work { bytes: read, ..Work::NONE };
     let (memory, host, mut writing) = match &packed {
         Some(model) => {
@@ -329,12 +331,16 @@ fn pass_memory(
         Answers::Written => request.output,
         _ => request.prompt + request.output,
     };
-    let cached = u128::from(graph.cached_elements(context) / answering.prompts.batch.max(1))
-        * u128::from(answering.together);
+    let batch = answering.prompts.batch.max(1);
+    let together = u128::from(answering.together);
+    let cached = u128::from(graph.cached_elements(context) / batch) * together;
     let cached = u64::try_from(cached).ok().filter(|cached| u128::from(*cached) * 8 < MOST_BYTES);
-    let too_large =
-        || NotEstimated::TooLarge { tokens: u128::from(context) * u128::from(answering.together) };
-    let cache = workload.recipe.cache.bytes(cached.ok_or_else(too_large)?);
+    let too_large = || NotEstimated::TooLarge { tokens: u128::from(context) * together };
+    let Recipe { cache, compute, .. } = workload.recipe;
+    let state = u128::from(graph.state_bytes(compute).get() / batch) * together;
+    let state = u64::try_from(state).ok().filter(|state| u128::from(*state) < MOST_BYTES);
+    let state = Bytes::new(state.ok_or_else(too_large)?);
+    let cache = cache.bytes(cached.ok_or_else(too_large)?) + state;
     let weights = stored(workload).unwrap_or_else(|| reading.loaded_bytes());
     let of = |tape: &Tape| {
         let replayed = timeline::inference_heard(tape, &PROGRAM, reserving());

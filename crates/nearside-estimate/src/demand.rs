@@ -327,6 +327,14 @@ pub(crate) fn bounded(
         _ => 0,
     });
     let scores = (heads.sum::<u128>() + 1) * context;
+    let states = one.nodes.iter().map(|node| match &node.operator {
+        Operator::StateScan(scan) => {
+            let [heads, chunk] = [scan.space.heads, scan.space.chunk].map(u128::from);
+            heads * (chunk + 4 * u128::from(scan.space.state) + context / chunk.max(1))
+        }
+        _ => 0,
+    });
+    let widths = widths + states.sum::<u128>();
     // A value is kept in at most four copies of at most eight bytes.
     let bytes = tokens.checked_mul(widths + scores).and_then(|elements| elements.checked_mul(64));
     let chunks = match recipe.loss {

@@ -32,6 +32,7 @@ mod op;
 mod pointwise;
 mod position;
 mod rearrange;
+mod state_space;
 mod window;
 
 use std::collections::VecDeque;
@@ -76,6 +77,7 @@ pub fn lower(graph: &Graph, recipe: &Recipe, trained: Trained) -> Tape {
         heads_first: Vec::new(),
         routing: None,
         table: None,
+        leaf_of_adapters: None,
         owned: Vec::with_capacity(graph.nodes.len()),
         repeated: VecDeque::new(),
         casts: Vec::new(),
@@ -141,6 +143,8 @@ struct Lowering<'graph> {
     routing: Option<experts::Routing>,
     /// The embedding table, which a tied output layer uses again.
     table: Option<TensorId>,
+    /// Embeddings that were made a leaf of the graph of gradients, which keeps leaves.
+    leaf_of_adapters: Option<TensorId>,
     /// The weights of every node so far.
     owned: Vec<Vec<TensorId>>,
     /// Weights that the current node uses once more, in order.
@@ -365,7 +369,7 @@ impl Lowering<'_> {
             Operator::Multiply => self.product(inputs, value),
             Operator::Add => self.sum(inputs, value),
             Operator::Scale => self.scaled(inputs[0], value),
-            Operator::Last => self.last_rows(inputs[0], value),
+            Operator::Last | Operator::Slice => self.last_rows(inputs[0], value),
             Operator::SoftCap => self.soft_cap(inputs[0], value),
             Operator::Combine => self.combine(inputs, value),
             Operator::Convolution(convolution) => {
@@ -377,7 +381,7 @@ impl Lowering<'_> {
             Operator::Copy => self.copy(inputs[0]),
             Operator::MaxPool => self.largest(inputs[0], value),
             Operator::Mean => self.mean(inputs[0], value),
-            Operator::Resample => self.resampled(inputs[0], value),
+            Operator::Resample | Operator::Pad => self.resampled(inputs[0], value),
             Operator::Lookup { .. } => {
                 let table = self.table_weight(node);
                 self.lookup(table, inputs[0], value)
@@ -389,15 +393,16 @@ impl Lowering<'_> {
             Operator::AsWeights => self.cast(inputs[0], self.numbers.parameters),
             Operator::AddInPlace => self.sum_in_place(inputs),
             Operator::Transpose => self.transposed(inputs[0]),
-            Operator::Pad => self.resampled(inputs[0], value),
             Operator::MultiheadAttention(attention) => self.multihead(attention, inputs[0]),
             #[rustfmt::skip]
             Operator::WindowAttention(_) | Operator::Windows | Operator::Roll |
             Operator::Shuffle | Operator::Response { .. } | Operator::MergePlaces |
             Operator::StochasticDepth(_) | Operator::AveragePool | Operator::LearnedTokens { .. }
             | Operator::LearnedPositions { .. } => self.of_images(&node.operator, inputs, value),
+            Operator::CausalConvolution(_) | Operator::StateScan(_) | Operator::GatedNorm(_) => {
+                self.of_states(node, inputs, value)
+            }
             Operator::Shift => self.shifted(inputs[0], value),
-            Operator::Slice => self.last_rows(inputs[0], value),
             Operator::FixedPositions { rows } => self.fixed_positions(*rows, inputs[0], value),
             // What `node` lowers before its inputs are looked up.
             #[rustfmt::skip]
@@ -485,6 +490,7 @@ impl Lowering<'_> {
         let forced = matches!(self.trained, Trained::Adapters(_))
             && self.recipe.checkpointing == Checkpointing::Full;
         self.tape.tensors[output.index()].differentiable |= forced;
+        self.leaf_of_adapters = forced.then_some(output);
         output
     }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use nearside_architecture::{
-    Activation, Architecture, Attention, Decoder, Dense, Dropout, Dtype, FeedForward, Graph,
-    GroupedAttention, Layer, Norm, NormPlacement, Packing, Positions, Scales, Shape, Turning,
+    Activation, Architecture, Decoder, Dense, Dropout, Dtype, FeedForward, Graph, GroupedAttention,
+    Layer, Mixer, Norm, NormPlacement, Packing, Positions, Scales, Shape, Turning,
 };
 use nearside_catalog::Catalog;
 use nearside_estimate::communication::Collective;
@@ -176,7 +176,7 @@ fn megatron_22b(layers: usize) -> Decoder {
     };
     let dense = Dense { intermediate: 4 * 6144, gated: false, bias: true, packed: false };
     let layer = Layer {
-        attention: Attention::Grouped(attention),
+        mixer: Mixer::Grouped(attention),
         feed_forward: FeedForward::Dense(dense),
         norms: NormPlacement::Before,
     };

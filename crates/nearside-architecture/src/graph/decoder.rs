@@ -3,7 +3,7 @@
 
 use super::{Builder, Graph, Loss, Shape, Value, ValueId};
 use crate::{
-    Attention, AttentionShape, Decoder, Dense, FeedForward, GroupedAttention, Layer, Norm,
+    AttentionShape, Decoder, Dense, FeedForward, GroupedAttention, Layer, Mixer, Norm,
     NormPlacement, Operator, Packing, Positions, Projection, QueryKeyNorm, Sight,
 };
 
@@ -99,7 +99,7 @@ impl Building<'_> {
     /// Tables of cosines and sines, the same for every sequence.
     fn rotary_tables(&mut self) {
         let by_sight = match self.decoder.positions {
-            Positions::Learned(_) | Positions::LearnedByToken(_) => return,
+            Positions::Learned(_) | Positions::LearnedByToken(_) | Positions::Absent => return,
             Positions::Rotary
             | Positions::RotaryNear
             | Positions::RotaryWide
@@ -107,9 +107,10 @@ impl Building<'_> {
             Positions::RotaryBySight => true,
         };
         for layer in &self.decoder.layers {
-            let (width, window) = match &layer.attention {
-                Attention::Grouped(attention) => (attention.rotary_dim, attention.window),
-                Attention::Latent(attention) => (attention.rotary_dim, None),
+            let (width, window) = match &layer.mixer {
+                Mixer::Grouped(attention) => (attention.rotary_dim, attention.window),
+                Mixer::Latent(attention) => (attention.rotary_dim, None),
+                Mixer::StateSpace(_) => continue,
             };
             let windowed = by_sight && window.is_some();
             if self.tables.iter().any(|tables| tables.windowed == windowed) {
@@ -140,22 +141,23 @@ impl Building<'_> {
         if matches!(layer.norms, NormPlacement::Shared | NormPlacement::Apart) {
             return self.side_by_side(layer, stream);
         }
-        let (middle, attended) =
-            self.branch(layer, stream, |building, input| building.attended(layer, input));
+        let (middle, mixed) =
+            self.branch(layer, stream, |building, input| building.mixed(layer, input));
         let (end, returned) =
             self.branch(layer, middle, |building, input| building.fed_forward(layer, input));
         if self.named_outputs() || layer.norms == NormPlacement::BeforeKept {
-            self.builder.hold(&[attended, returned]);
+            self.builder.hold(&[mixed, returned]);
         }
         let kept = self.kept.take();
         self.builder.hold(&kept.into_iter().collect::<Vec<_>>());
         end
     }
 
-    fn attended(&mut self, layer: &Layer, input: ValueId) -> ValueId {
-        match &layer.attention {
-            Attention::Grouped(attention) => self.grouped(attention, input),
-            Attention::Latent(attention) => self.latent(attention, input),
+    fn mixed(&mut self, layer: &Layer, input: ValueId) -> ValueId {
+        match &layer.mixer {
+            Mixer::Grouped(attention) => self.grouped(attention, input),
+            Mixer::Latent(attention) => self.latent(attention, input),
+            Mixer::StateSpace(space) => self.state_space(*space, input),
         }
     }
 
@@ -170,8 +172,8 @@ impl Building<'_> {
     fn side_by_side(&mut self, layer: &Layer, stream: ValueId) -> ValueId {
         let one = layer.norms == NormPlacement::Shared;
         let normed = self.norm(stream);
-        let attended = self.attended(layer, normed);
-        let added = self.dropped(attended);
+        let mixed = self.mixed(layer, normed);
+        let added = self.dropped(mixed);
         if !one {
             self.builder.hold(&[normed]);
         }
@@ -198,9 +200,9 @@ impl Building<'_> {
 
     /// Whether a block keeps the outputs of its branches in variables of their own (GPT-2).
     fn named_outputs(&self) -> bool {
-        let packed = |layer: &Layer| match &layer.attention {
-            Attention::Grouped(attention) => attention.packing == Packing::Split,
-            Attention::Latent(_) => false,
+        let packed = |layer: &Layer| match &layer.mixer {
+            Mixer::Grouped(attention) => attention.packing == Packing::Split,
+            Mixer::Latent(_) | Mixer::StateSpace(_) => false,
         };
         self.decoder.layers.first().is_some_and(packed)
     }

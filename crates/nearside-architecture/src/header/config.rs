@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 
 use crate::error::Position;
 use crate::{
-    Activation, Architecture, Attached, Attention, Dense, Dropout, Dtype, Experts,
-    GroupedAttention, HeaderError, LatentAttention, Packing, Positions, Scoring,
+    Activation, Architecture, Attached, Dense, Dropout, Dtype, Experts, GroupedAttention,
+    HeaderError, LatentAttention, Mixer, Packing, Positions, Scoring,
 };
 
 use super::family::{
     Biases, Family, MAX_CONTEXT, MAX_EXPERTS, MAX_HEAD_DIM, MAX_HEADS, MAX_HIDDEN,
-    MAX_INTERMEDIATE, MAX_LAYERS, MAX_VOCABULARY, Mixture, WindowRule,
+    MAX_INTERMEDIATE, MAX_LAYERS, MAX_VOCABULARY, Mixture, Recurrence, WindowRule,
 };
+use super::hybrid;
 use super::json::Object;
 use super::parts::Parts;
 
@@ -28,6 +29,7 @@ const HIDDEN: &[&str] = &["hidden_size", "n_embd"];
 const LAYERS: &[&str] = &["num_hidden_layers", "n_layer"];
 const HEADS: &[&str] = &["num_attention_heads", "n_head"];
 const INTERMEDIATE: &[&str] = &["intermediate_size", "n_inner", "ffn_dim"];
+const SHARED: &[&str] = &["shared_expert_intermediate_size", "shared_intermediate_size"];
 const CONTEXT: &[&str] = &["max_position_embeddings", "n_positions", "n_ctx"];
 const EXPERTS: &[&str] = &["num_local_experts", "num_experts", "n_routed_experts"];
 const ACTIVE: &[&str] = &["num_experts_per_tok", "num_experts_per_token"];
@@ -111,9 +113,9 @@ fn family(outer: &Object<'_>) -> Result<(String, Option<&'static Family>), Heade
 }
 
 /// A decoder's fields with the family that says how to read them.
-struct Config<'a> {
-    family: &'static Family,
-    fields: &'a Object<'a>,
+pub(super) struct Config<'a> {
+    pub(super) family: &'static Family,
+    pub(super) fields: &'a Object<'a>,
     /// The enclosing object: a few fields stand there when the decoder has an object of its own.
     outer: &'a Object<'a>,
 }
@@ -173,6 +175,7 @@ impl Config<'_> {
             // A model without windows rotates everywhere.
             (false, _) if windows.iter().all(Option::is_none) => match family.rotary {
                 Positions::RotaryNear => Positions::Rotary,
+                Positions::Absent if self.is_rotary()? => Positions::Rotary,
                 rotary => rotary,
             },
             (false, _) => family.rotary,
@@ -187,10 +190,11 @@ impl Config<'_> {
             None => outer.flag("tie_word_embeddings")?,
         };
         let attention = match family.latent {
-            true => Attention::Latent(self.latent()?),
-            false => Attention::Grouped(self.grouped(hidden)?),
+            true => Mixer::Latent(self.latent()?),
+            false => Mixer::Grouped(self.grouped(hidden)?),
         };
         let experts = self.experts()?;
+        let stateful = self.stateful(windows.len() as u64)?;
         let mut attached = self.vision(hidden)?;
         attached.extend(self.latent_biases(&attention, hidden, windows.len() as u64)?);
         let parts = Parts {
@@ -200,6 +204,8 @@ impl Config<'_> {
             context,
             positions,
             attention,
+            recurrent: self.recurrent(hidden)?,
+            stateful,
             sparse: self.sparse(windows.len() as u64)?,
             windows,
             dense: self.dense(hidden)?,
@@ -322,11 +328,11 @@ impl Config<'_> {
     /// The biases of latent attention, which no published model has.
     fn latent_biases(
         &self,
-        attention: &Attention,
+        attention: &Mixer,
         hidden: u64,
         layers: u64,
     ) -> Result<Option<Attached>, HeaderError> {
-        let Attention::Latent(latent) = attention else { return Ok(None) };
+        let Mixer::Latent(latent) = attention else { return Ok(None) };
         let width = latent.query_rank.unwrap_or(0) + latent.key_value_rank + latent.rotary_dim;
         let biased = self.fields.flag("attention_bias")? == Some(true);
         Ok(biased.then(|| Attached {
@@ -338,7 +344,8 @@ impl Config<'_> {
     fn dense(&self, hidden: u64) -> Result<Dense, HeaderError> {
         let Self { family, fields, .. } = self;
         let bounds = 1..=MAX_INTERMEDIATE;
-        let intermediate = match fields.first(INTERMEDIATE, bounds.clone())? {
+        let names = if family.mixture == Mixture::Counted { SHARED } else { INTERMEDIATE };
+        let intermediate = match fields.first(names, bounds.clone())? {
             Some(width) => width,
             // GPT-2's default.
             None if family.learned_positions => 4 * hidden,
@@ -368,6 +375,10 @@ impl Config<'_> {
             return Ok(None);
         }
         let bounds = 1..=MAX_INTERMEDIATE;
+        if family.mixture == Mixture::Counted && fields.first(EXPERTS, 0..=MAX_EXPERTS)? == Some(0)
+        {
+            return Ok(None);
+        }
         let count = fields.required(EXPERTS, 1..=MAX_EXPERTS)?;
         let active = fields.required(ACTIVE, 1..=MAX_EXPERTS)?;
         if active > count {
@@ -386,7 +397,7 @@ impl Config<'_> {
                 return Err(fields.wrong("n_shared_experts", "fewer shared experts"));
             }
             Some(shared) => Some(shared * width),
-            None => fields.number("shared_expert_intermediate_size", 0..=MAX_INTERMEDIATE)?,
+            None => fields.first(SHARED, 0..=MAX_INTERMEDIATE)?,
         };
         let shared = shared.filter(|width| *width > 0);
         let chosen = fields.string("topk_method")?;
@@ -418,7 +429,7 @@ impl Config<'_> {
         let indices = 0..layers;
         Ok(match self.family.mixture {
             Mixture::Never => indices.map(|_| false).collect(),
-            Mixture::Everywhere => indices.map(|_| true).collect(),
+            Mixture::Everywhere | Mixture::Counted => indices.map(|_| true).collect(),
             Mixture::Stepped => {
                 let step = fields.number("decoder_sparse_step", 1..=MAX_LAYERS)?.unwrap_or(1);
                 let dense: Option<BTreeSet<u64>> =
@@ -447,7 +458,12 @@ impl Config<'_> {
                 fields.wrong("layer_types", &format!("one name for each of {layers} layers"))
             );
         }
-        let known = |name: &String| name == "full_attention" || name == "sliding_attention";
+        let stateful = self.family.recurrence != Recurrence::Never;
+        let known = |name: &String| {
+            name == "full_attention"
+                || name == "sliding_attention"
+                || (stateful && hybrid::is_kind(name))
+        };
         if types.as_ref().is_some_and(|types| !types.iter().all(known)) {
             return Ok(None);
         }
@@ -609,9 +625,9 @@ mod tests {
     }
 
     fn grouped(decoder: &Decoder) -> Vec<GroupedAttention> {
-        let layer = |layer: &crate::Layer| match &layer.attention {
-            Attention::Grouped(grouped) => grouped.clone(),
-            Attention::Latent(_) => panic!("latent"),
+        let layer = |layer: &crate::Layer| match &layer.mixer {
+            Mixer::Grouped(grouped) => grouped.clone(),
+            Mixer::Latent(_) | Mixer::StateSpace(_) => panic!("no grouped attention"),
         };
         decoder.layers.iter().map(layer).collect()
     }
@@ -693,7 +709,7 @@ mod tests {
         let FeedForward::Experts(experts) = &decoder.layers[1].feed_forward else { panic!() };
         assert_eq!(experts.shared.as_ref().map(|shared| shared.intermediate), Some(64));
         assert!(experts.router_bias);
-        let Attention::Latent(attention) = &decoder.layers[0].attention else { panic!() };
+        let Mixer::Latent(attention) = &decoder.layers[0].mixer else { panic!() };
         assert_eq!(attention.query_rank, None);
     }
 

@@ -73,8 +73,19 @@ pub(super) enum Mixture {
     Everywhere,
     /// Each `decoder_sparse_step`-th, but those in `mlp_only_layers`.
     Stepped,
+    /// All, where the file counts any (Granite 4).
+    Counted,
     /// All after the first `first_k_dense_replace`; so many where the file is silent.
     AfterDense(u64),
+}
+
+/// What layers without attention have in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recurrence {
+    /// There are none.
+    Never,
+    /// A state space with one decay per head (Mamba-2).
+    StateSpace,
 }
 
 /// One row of the table.
@@ -132,6 +143,8 @@ pub(super) struct Family {
     pub(super) window: WindowRule,
     /// Which layers have experts.
     pub(super) mixture: Mixture,
+    /// What layers without attention have in its place.
+    pub(super) recurrence: Recurrence,
     /// Whether scores and logits are capped where the file is silent.
     pub(super) soft_caps: bool,
     /// Whether attention is latent.
@@ -181,6 +194,7 @@ const LLAMA: Family = Family {
     wide_softmax: true,
     window: WindowRule::Never,
     mixture: Mixture::Never,
+    recurrence: Recurrence::Never,
     soft_caps: false,
     latent: false,
     sinks: false,
@@ -287,6 +301,25 @@ const TABLE: &[Family] = &[
         gguf: &["granite"],
         scaled_embeddings: true,
         scales: Scales { branches: true, logits: true, queries: false },
+        ..LLAMA
+    },
+    Family {
+        model_types: &["granitemoehybrid"],
+        gguf: &[],
+        scaled_embeddings: true,
+        scales: Scales { branches: true, logits: true, queries: false },
+        packed_gate: true,
+        rotary: Positions::Absent,
+        mixture: Mixture::Counted,
+        scoring: Scoring::WideBest,
+        recurrence: Recurrence::StateSpace,
+        ..LLAMA
+    },
+    Family {
+        model_types: &["bamba"],
+        gguf: &[],
+        rotary_share: 0.5,
+        recurrence: Recurrence::StateSpace,
         ..LLAMA
     },
     NEOX,

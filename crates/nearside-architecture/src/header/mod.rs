@@ -13,6 +13,7 @@ mod family;
 pub mod gguf;
 #[cfg(test)]
 mod hostile;
+mod hybrid;
 mod image_transformer;
 mod inverted;
 mod json;

@@ -3,8 +3,8 @@
 use super::family::{Family, MAX_PARAMETERS};
 use crate::error::Position;
 use crate::{
-    Activation, Architecture, Attached, Attention, Decoder, Dense, Dropout, Dtype, Experts,
-    FeedForward, HeaderError, Layer, Positions,
+    Activation, Architecture, Attached, Decoder, Dense, Dropout, Dtype, Experts, FeedForward,
+    HeaderError, Layer, Mixer, Positions,
 };
 
 /// What a reader found out about a decoder.
@@ -20,7 +20,11 @@ pub(super) struct Parts {
     /// Rows of a learned position table.
     pub(super) positions: Positions,
     /// Attention; its window is set per layer.
-    pub(super) attention: Attention,
+    pub(super) attention: Mixer,
+    /// What the layers named in `stateful` have in its place.
+    pub(super) recurrent: Option<Mixer>,
+    /// Which layers keep a state instead of keys and values.
+    pub(super) stateful: Vec<bool>,
     /// The window of each layer; as many as there are layers.
     pub(super) windows: Vec<Option<u64>>,
     /// The feed-forward network of layers without experts.
@@ -55,8 +59,9 @@ impl Parts {
                 position,
             });
         }
-        let layers = self.windows.iter().zip(&self.sparse);
-        let layers = layers.map(|(window, sparse)| self.layer(*window, *sparse)).collect();
+        let layers = self.windows.iter().zip(&self.sparse).enumerate();
+        let layers = layers.map(|(index, (window, sparse))| self.layer(index, *window, *sparse));
+        let layers = layers.collect();
         Ok(Architecture::Decoder(Decoder {
             hidden: self.hidden,
             vocabulary: self.vocabulary,
@@ -76,35 +81,41 @@ impl Parts {
         }))
     }
 
-    fn layer(&self, window: Option<u64>, sparse: bool) -> Layer {
-        let attention = match self.attention.clone() {
-            Attention::Grouped(grouped) => {
-                Attention::Grouped(crate::GroupedAttention { window, ..grouped })
+    fn layer(&self, index: usize, window: Option<u64>, sparse: bool) -> Layer {
+        let stateful = self.stateful.get(index) == Some(&true);
+        let mixer = match (&self.attention, &self.recurrent) {
+            (_, Some(recurrent)) if stateful => recurrent.clone(),
+            (Mixer::Grouped(grouped), _) => {
+                Mixer::Grouped(crate::GroupedAttention { window, ..grouped.clone() })
             }
-            latent => latent,
+            (other, _) => other.clone(),
         };
         let feed_forward = match &self.experts {
             Some(experts) if sparse => FeedForward::Experts(experts.clone()),
             _ => FeedForward::Dense(self.dense.clone()),
         };
-        Layer { attention, feed_forward, norms: self.family.norms }
+        Layer { mixer, feed_forward, norms: self.family.norms }
     }
 
     /// At least as many parameters as there are, norms aside.
     fn parameters(&self) -> u128 {
         let wide = |number: u64| u128::from(number);
         let hidden = wide(self.hidden);
-        let attention = match &self.attention {
-            Attention::Grouped(grouped) => {
+        let mixer = |mixer: &Mixer| match mixer {
+            Mixer::Grouped(grouped) => {
                 2 * hidden * wide(grouped.heads + grouped.key_value_heads) * wide(grouped.head_dim)
             }
-            Attention::Latent(latent) => {
+            Mixer::Latent(latent) => {
                 let key = wide(latent.plain_dim + latent.rotary_dim);
                 let inner = latent.query_rank.map_or(hidden, |rank| wide(rank) + hidden);
                 let rank = wide(latent.key_value_rank);
                 (inner + hidden) * wide(latent.heads) * (key + wide(latent.value_dim))
                     + (hidden + wide(latent.heads) * (key + wide(latent.value_dim)))
                         * (rank + inner + wide(latent.rotary_dim))
+            }
+            Mixer::StateSpace(space) => {
+                let widths = 2 * wide(space.inner()) + wide(space.convolved()) + wide(space.heads);
+                hidden * widths + wide(space.convolved()) * wide(space.window)
             }
         };
         let dense = |dense: &Dense| 3 * (hidden + 1) * wide(dense.intermediate);
@@ -113,10 +124,12 @@ impl Parts {
                 + experts.shared.as_ref().map_or(0, dense)
         });
         let layers = self.sparse.len() as u128;
+        let stateful = self.stateful.iter().filter(|stateful| **stateful).count() as u128;
         let sparse = self.sparse.iter().filter(|sparse| **sparse).count() as u128;
         let attached: u128 = self.attached.iter().map(|part| wide(part.parameters)).sum();
         2 * hidden * wide(self.vocabulary)
-            + layers * attention
+            + (layers - stateful) * mixer(&self.attention)
+            + stateful * self.recurrent.as_ref().map_or(0, mixer)
             + (layers - sparse) * dense(&self.dense)
             + sparse * experts
             + attached

@@ -50,6 +50,9 @@ impl Operator {
             }
             Self::LearnedPositions { rows, width } => vec![Parameter::dense(rows * width, false)],
             Self::MultiheadAttention(attention) => attention.parameters(),
+            Self::CausalConvolution(convolution) => convolution.parameters(),
+            Self::StateScan(scan) => scan.parameters(),
+            Self::GatedNorm(norm) => vec![Parameter::dense(norm.width, false)],
             Self::Sinks { heads } => vec![Parameter::dense(*heads, false)],
             Self::WindowBias(bias) => bias.parameters(),
             Self::WindowAttention(attention) => attention.parameters(),
@@ -89,6 +92,9 @@ impl Operator {
             Self::Attention(attention) => attention.operations(),
             Self::WindowAttention(attention) => attention.shape.operations(),
             Self::ClassicAttention(attention) => attention.shape.operations(),
+            Self::CausalConvolution(convolution) => 2.0 * elements * convolution.window as f64,
+            Self::StateScan(scan) => scan.operations(),
+            Self::GatedNorm(_) => 10.0 * elements,
             Self::Norm { .. } | Self::Response { .. } => 5.0 * elements,
             Self::Rotary
             | Self::PartialRotary { .. }

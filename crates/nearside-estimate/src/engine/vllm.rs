@@ -16,7 +16,7 @@
 //! Not measured here. Caches of layers with windows, or of several kinds, are pooled there in groups
 //! that this function does not know; it counts every layer whole.
 
-use nearside_architecture::{Attention, Decoder, Dtype};
+use nearside_architecture::{Decoder, Dtype, Mixer};
 use nearside_units::Bytes;
 use thiserror::Error;
 
@@ -92,13 +92,13 @@ pub enum NotReserved {
 /// ```
 #[must_use]
 pub fn token_bytes(decoder: &Decoder, cache_type: Dtype) -> Bytes {
-    let elements = decoder.layers.iter().map(|layer| match &layer.attention {
-        Attention::Grouped(attention) => {
+    let elements = decoder.layers.iter().map(|layer| match &layer.mixer {
+        Mixer::Grouped(attention) => {
             attention.key_value_heads.saturating_mul(attention.head_dim).saturating_mul(2)
         }
-        Attention::Latent(attention) => {
-            attention.key_value_rank.saturating_add(attention.rotary_dim)
-        }
+        Mixer::Latent(attention) => attention.key_value_rank.saturating_add(attention.rotary_dim),
+        // Its state does not grow.
+        Mixer::StateSpace(_) => 0,
     });
     cache_type.bytes(elements.fold(0, u64::saturating_add))
 }
@@ -153,9 +153,9 @@ mod tests {
         }
     }
 
-    fn decoder(attention: Attention, layers: usize) -> Decoder {
+    fn decoder(attention: Mixer, layers: usize) -> Decoder {
         let llama = llama_8b();
-        let layer = Layer { attention, ..llama.layers[0].clone() };
+        let layer = Layer { mixer: attention, ..llama.layers[0].clone() };
         Decoder { layers: vec![layer; layers], ..llama }
     }
 
@@ -185,7 +185,7 @@ mod tests {
             plain_dim: 128,
             value_dim: 128,
         };
-        let deepseek = decoder(Attention::Latent(attention), 61);
+        let deepseek = decoder(Mixer::Latent(attention), 61);
         assert_eq!(token_bytes(&deepseek, Dtype::Bf16), Bytes::new(61 * 576 * 2));
     }
 

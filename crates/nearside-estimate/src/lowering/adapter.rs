@@ -131,11 +131,11 @@ impl Lowering<'_> {
 
 /// Whether an adapter of those targets sits on such a projection.
 pub(super) const fn adapts(targets: AdapterTargets, role: Projection) -> bool {
-    use Projection::{AttentionOutput, Down, Gate, Key, Latent, Packed, Query, Up, Value};
+    use Projection::{AttentionOutput, Down, Gate, Key, Latent, Packed, Query, State, Up, Value};
     match targets {
         AdapterTargets::Linear => matches!(
             role,
-            Query | Key | Value | Packed | AttentionOutput | Latent | Gate | Up | Down
+            Query | Key | Value | Packed | AttentionOutput | Latent | State | Gate | Up | Down
         ),
         AdapterTargets::Attention => {
             matches!(role, Query | Key | Value | Packed | AttentionOutput)

@@ -34,6 +34,10 @@ impl Lowering<'_> {
         let narrow = self.tape.of(scores).dtype;
         let [weights, chosen] = match scoring {
             Scoring::Best => self.best_of(scores, choice),
+            Scoring::WideBest => {
+                let wide = self.cast(scores, Dtype::F32);
+                self.best_of(wide, choice)
+            }
             Scoring::WideSigmoid => self.best_by_sigmoid(scores, choice),
             _ => {
                 let probabilities = self.probabilities(scores);
@@ -46,7 +50,7 @@ impl Lowering<'_> {
                 let weights = self.renormalised(weights);
                 self.cast(weights, narrow)
             }
-            Scoring::Narrow => self.cast(weights, narrow),
+            Scoring::Narrow | Scoring::WideBest => self.cast(weights, narrow),
             Scoring::WideSoftmax => self.scaled_weights(weights),
             Scoring::WideSigmoid => {
                 let weights = self.renormalised(weights);

@@ -171,7 +171,12 @@ impl Lowering<'_> {
         self.run_op(root.make(rows, Dtype::F32))
     }
 
-    fn times_scale(&mut self, scale: TensorId, input: TensorId, value: Value) -> TensorId {
+    pub(super) fn times_scale(
+        &mut self,
+        scale: TensorId,
+        input: TensorId,
+        value: Value,
+    ) -> TensorId {
         let dtype = self.wider(input, scale);
         let scaled = Op::new("norm scale").read(input, Flow::Fresh);
         let scaled = self.saved_for(scaled, input, scale).read(scale, Flow::SumOfProduct);
@@ -180,7 +185,7 @@ impl Lowering<'_> {
     }
 
     /// `wide(x) / sqrt(mean(wide(x)^2) + eps)`, and the mean.
-    fn normed(&mut self, input: TensorId, value: Value) -> (TensorId, TensorId) {
+    pub(super) fn normed(&mut self, input: TensorId, value: Value) -> (TensorId, TensorId) {
         let (elements, rows) = (value.elements(), value.rows);
         let full = Dtype::F32.bytes(elements);
         let wide = self.cast(input, Dtype::F32);

@@ -45,7 +45,9 @@ impl Lowering<'_> {
     /// A product with a number.
     pub(super) fn scaled(&mut self, input: TensorId, value: Value) -> TensorId {
         let dtype = self.tape.of(input).dtype;
-        self.run_op(Op::new("scale").read(input, Flow::Fresh).make(value.elements(), dtype))
+        let op = Op::new("scale").read(input, Flow::Fresh);
+        let op = if self.leaf_of_adapters == Some(input) { op.save(input) } else { op };
+        self.run_op(op.make(value.elements(), dtype))
     }
 
     pub(super) fn activation(

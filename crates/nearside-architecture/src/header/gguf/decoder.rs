@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::error::Position;
 use crate::{
-    Architecture, Attention, Dense, Dtype, Experts, GroupedAttention, HeaderError, LatentAttention,
+    Architecture, Dense, Dtype, Experts, GroupedAttention, HeaderError, LatentAttention, Mixer,
     Packing, Positions,
 };
 
@@ -60,8 +60,8 @@ impl Keys<'_> {
         };
         let latent = self.family.latent;
         let attention = match latent {
-            true => Attention::Latent(self.latent()?),
-            false => Attention::Grouped(self.grouped(hidden)?),
+            true => Mixer::Latent(self.latent()?),
+            false => Mixer::Grouped(self.grouped(hidden)?),
         };
         let experts = self.experts()?;
         let first_sparse = self.number("leading_dense_block_count", 0..=MAX_LAYERS)?.unwrap_or(0);
@@ -73,6 +73,8 @@ impl Keys<'_> {
             context,
             positions,
             attention,
+            recurrent: None,
+            stateful: Vec::new(),
             windows: if latent { vec![None; self.index(layers)] } else { self.windows(layers)? },
             dense: self.dense(experts.as_ref())?,
             sparse: (0..layers).map(sparse).collect(),

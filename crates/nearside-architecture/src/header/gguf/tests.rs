@@ -1,7 +1,7 @@
 //! Files written byte by byte, whole and broken.
 
 use super::*;
-use crate::{Attention, FeedForward};
+use crate::{FeedForward, Mixer};
 
 /// Writes GGUF files for tests.
 #[derive(Clone, Default)]
@@ -125,11 +125,11 @@ fn a_decoder_follows_from_keys_and_tensors() {
     assert_eq!((decoder.hidden, decoder.vocabulary, decoder.layers.len()), (256, 1000, 2));
     assert_eq!((decoder.context, decoder.dtype), (Some(2048), Some(Dtype::Q6K)));
     assert!(!decoder.tied_embeddings);
-    let Attention::Grouped(attention) = &decoder.layers[0].attention else { panic!() };
+    let Mixer::Grouped(attention) = &decoder.layers[0].mixer else { panic!() };
     assert_eq!((attention.heads, attention.key_value_heads, attention.head_dim), (4, 2, 64));
     assert!(!attention.input_bias);
     let biased = llama().tensor("blk.0.attn_q.bias", &[256], 0).decoder();
-    let Attention::Grouped(attention) = &biased.layers[1].attention else { panic!() };
+    let Mixer::Grouped(attention) = &biased.layers[1].mixer else { panic!() };
     assert!(attention.input_bias);
 }
 
@@ -164,7 +164,7 @@ fn experts_and_windows_are_read() {
     let decoder = moe.decoder();
     let FeedForward::Experts(experts) = &decoder.layers[1].feed_forward else { panic!() };
     assert_eq!((experts.count, experts.active, experts.expert.intermediate), (8, 2, 512));
-    let Attention::Grouped(attention) = &decoder.layers[0].attention else { panic!() };
+    let Mixer::Grouped(attention) = &decoder.layers[0].mixer else { panic!() };
     assert_eq!(attention.window, Some(64));
 }
 
@@ -198,7 +198,7 @@ fn latent_attention_is_read_from_old_and_new_files() {
         ("attention.value_length_mla", 32),
     ]);
     assert_eq!(old, new);
-    let Attention::Latent(attention) = &old.layers[0].attention else { panic!() };
+    let Mixer::Latent(attention) = &old.layers[0].mixer else { panic!() };
     assert_eq!((attention.plain_dim, attention.value_dim, attention.query_rank), (32, 32, None));
     assert!(matches!(old.layers[0].feed_forward, FeedForward::Dense(_)));
     assert!(matches!(old.layers[1].feed_forward, FeedForward::Experts(_)));

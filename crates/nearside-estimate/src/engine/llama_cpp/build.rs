@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use nearside_architecture::{Attention, Dtype, FeedForward};
+use nearside_architecture::{Dtype, FeedForward, Mixer};
 
 use super::graph::{Graph, Id, Operation, Owner, Place, Role};
 use super::model::{Family, Model};
@@ -52,13 +52,15 @@ impl Builder<'_> {
         let count = self.model.decoder.layers.len();
         for layer in 0..count {
             let normed = self.layer_norm(stream, "attn_norm", layer);
-            let mut current = match &self.model.decoder.layers[layer].attention {
-                Attention::Grouped(attention) => {
+            let mut current = match &self.model.decoder.layers[layer].mixer {
+                Mixer::Grouped(attention) => {
                     self.grouped_attention(attention, normed, positions, &caches, layer)
                 }
-                Attention::Latent(attention) => {
+                Mixer::Latent(attention) => {
                     self.latent_attention(attention, normed, positions, &caches, layer)
                 }
+                // The table of tensors refuses such a model.
+                Mixer::StateSpace(_) => normed,
             };
             if layer + 1 == count {
                 current = self.graph.rows(current, chosen);

@@ -7,7 +7,7 @@
 //!
 //! Source: `llama-context.cpp`, `llama-kv-cache.cpp` and `llama-kv-cache-iswa.cpp` of llama.cpp.
 
-use nearside_architecture::{Attention, Decoder, Dtype, Layer};
+use nearside_architecture::{Decoder, Dtype, Layer, Mixer};
 
 use super::settings::{Settings, Sharing, WindowCache};
 
@@ -71,20 +71,21 @@ pub(super) fn streams(settings: &Settings) -> u64 {
 }
 
 fn window(layer: &Layer) -> Option<u64> {
-    match &layer.attention {
-        Attention::Grouped(attention) => attention.window,
-        Attention::Latent(_) => None,
+    match &layer.mixer {
+        Mixer::Grouped(attention) => attention.window,
+        Mixer::Latent(_) | Mixer::StateSpace(_) => None,
     }
 }
 
 /// Elements that a token takes in a layer's caches of keys and of values.
 pub(super) fn widths(layer: &Layer) -> (u64, u64) {
-    match &layer.attention {
-        Attention::Grouped(attention) => {
+    match &layer.mixer {
+        Mixer::Grouped(attention) => {
             let width = attention.key_value_heads * attention.head_dim;
             (width, width)
         }
-        Attention::Latent(attention) => (attention.key_value_rank + attention.rotary_dim, 0),
+        Mixer::Latent(attention) => (attention.key_value_rank + attention.rotary_dim, 0),
+        Mixer::StateSpace(_) => (0, 0),
     }
 }
 
@@ -96,9 +97,9 @@ pub(super) fn is_quantized(dtype: Dtype) -> bool {
 /// The sizes of the Hadamard matrices that keys and values are rotated with before they are
 /// quantized: the largest power of two that divides a key head, and 64 for values.
 pub(super) fn rotation(decoder: &Decoder, key: Dtype, value: Dtype) -> (Option<u64>, Option<u64>) {
-    let width = |layer: &Layer| match &layer.attention {
-        Attention::Grouped(attention) => Some(attention.head_dim),
-        Attention::Latent(_) => None,
+    let width = |layer: &Layer| match &layer.mixer {
+        Mixer::Grouped(attention) => Some(attention.head_dim),
+        Mixer::Latent(_) | Mixer::StateSpace(_) => None,
     };
     let first = decoder.layers.first().and_then(width);
     let same = decoder.layers.iter().all(|layer| width(layer) == first);

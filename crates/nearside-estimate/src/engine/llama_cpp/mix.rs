@@ -123,8 +123,8 @@ impl Quantized {
             FeedForward::Dense(_) => 0,
         });
         let grouped = decoder.layers.first().is_some_and(|layer| {
-            use nearside_architecture::Attention;
-            matches!(&layer.attention, Attention::Grouped(it) if it.heads != it.key_value_heads)
+            use nearside_architecture::Mixer;
+            matches!(&layer.mixer, Mixer::Grouped(it) if it.heads != it.key_value_heads)
         });
         let layers = decoder.layers.len() as u64;
         Self {

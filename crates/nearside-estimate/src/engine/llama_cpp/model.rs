@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use nearside_architecture::header::gguf::{GgufHeader, Value};
 use nearside_architecture::{
-    Architecture, Attention, Decoder, Dtype, FeedForward, NormPlacement, QueryKeyNorm,
+    Architecture, Decoder, Dtype, FeedForward, Mixer, NormPlacement, QueryKeyNorm,
 };
 
 use super::graph::Four;
@@ -66,7 +66,7 @@ impl Family {
     #[must_use]
     pub fn of(decoder: &Decoder) -> Self {
         let Some(layer) = decoder.layers.last() else { return Self::Llama };
-        let Attention::Grouped(attention) = &layer.attention else { return Self::Deepseek2 };
+        let Mixer::Grouped(attention) = &layer.mixer else { return Self::Deepseek2 };
         match (layer.norms, attention.query_key_norm, &layer.feed_forward) {
             (NormPlacement::Sandwich, None, _) => Self::Gemma2,
             (NormPlacement::Sandwich, Some(_), _) => Self::Gemma3,

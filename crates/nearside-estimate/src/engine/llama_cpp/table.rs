@@ -3,8 +3,8 @@
 //! Source: `load_arch_tensors` in `models/*.cpp` and the names in `llama-arch.cpp` of llama.cpp.
 
 use nearside_architecture::{
-    Attention, Decoder, Dense, Experts, FeedForward, GroupedAttention, LatentAttention,
-    NormPlacement, QueryKeyNorm,
+    Decoder, Dense, Experts, FeedForward, GroupedAttention, LatentAttention, Mixer, NormPlacement,
+    QueryKeyNorm,
 };
 
 use super::NotReserved;
@@ -36,9 +36,12 @@ pub(super) fn tensors(decoder: &Decoder, family: Family) -> Result<Tensors, NotR
             block.vector("post_attention_norm", hidden);
             block.vector("post_ffw_norm", hidden);
         }
-        match &layer.attention {
-            Attention::Grouped(attention) => block.grouped(attention, family),
-            Attention::Latent(attention) => block.latent(attention),
+        match &layer.mixer {
+            Mixer::Grouped(attention) => block.grouped(attention, family),
+            Mixer::Latent(attention) => block.latent(attention),
+            Mixer::StateSpace(_) => {
+                return Err(NotReserved::Family(format!("{}, state spaces", family.name())));
+            }
         }
         match &layer.feed_forward {
             FeedForward::Dense(dense) => block.dense(dense, family, ""),
