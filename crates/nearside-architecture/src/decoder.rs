@@ -66,6 +66,8 @@ pub struct Scales {
 pub enum Positions {
     /// Rotary embedding of queries and keys; no parameters.
     Rotary,
+    /// The same, with tables for each sequence (Qwen 3.5).
+    RotaryBySequence,
     /// The same, with a table of its own for layers that see only a window (Gemma 3).
     RotaryBySight,
     /// The same, with one table that stays in 32 bits (OLMo 2).
@@ -174,6 +176,10 @@ pub enum Mixer {
     Latent(LatentAttention),
     /// A state of fixed size that every token updates and reads.
     StateSpace(StateSpace),
+    /// The same, where every token corrects what the state already predicts.
+    DeltaRule(DeltaRule),
+    /// A short convolution between two gates, which keeps a few tokens.
+    ShortConvolution(ShortConvolution),
 }
 
 /// Multi-head (`key_value_heads == heads`), grouped-query or multi-query (`1`) attention.
@@ -205,6 +211,8 @@ pub struct GroupedAttention {
     pub wide_softmax: bool,
     /// Whether each head has a learned score that takes part in the softmax and is then left out.
     pub sinks: bool,
+    /// Whether what heads return is gated by a second part of the query projection (Qwen3-Next).
+    pub gated: bool,
 }
 
 /// Whether queries, keys and values come out of one product.
@@ -291,6 +299,50 @@ impl StateSpace {
     pub const fn convolved(&self) -> u64 {
         self.inner() + 2 * self.groups * self.state
     }
+}
+
+/// A gated delta rule (arXiv 2412.06464) behind a short convolution along the sequence: a matrix of
+/// state per head, which every token fades and corrects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeltaRule {
+    /// Heads of queries and keys.
+    pub key_heads: u64,
+    /// Heads of values, each with a state; a multiple of the others.
+    pub value_heads: u64,
+    /// Width of a query or key.
+    pub key_dim: u64,
+    /// Width of a value.
+    pub value_dim: u64,
+    /// Tokens that the convolution sees, its own included.
+    pub window: u64,
+    /// Whether queries, keys, values and gates come out of one product, head by head (Qwen3-Next).
+    pub packed: bool,
+}
+
+impl DeltaRule {
+    /// Tokens whose corrections are computed together.
+    pub const CHUNK: u64 = 64;
+
+    /// Elements of all queries, or all keys.
+    #[must_use]
+    pub const fn keys(&self) -> u64 {
+        self.key_heads * self.key_dim
+    }
+
+    /// Elements of all values.
+    #[must_use]
+    pub const fn values(&self) -> u64 {
+        self.value_heads * self.value_dim
+    }
+}
+
+/// A short convolution along the sequence between two gates (LFM2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShortConvolution {
+    /// Tokens that it sees, its own included.
+    pub window: u64,
+    /// Whether convolution and projections have biases.
+    pub bias: bool,
 }
 
 /// What happens to each token.

@@ -6,6 +6,7 @@
 mod builder;
 mod convolutional;
 mod decoder;
+mod delta_rule;
 mod dit;
 mod encoder;
 mod flux;
@@ -16,6 +17,7 @@ mod latent;
 mod mixture;
 mod modern_encoder;
 mod modulated;
+mod short_convolution;
 mod speech;
 mod state_space;
 mod text_to_text;
@@ -238,6 +240,7 @@ impl Graph {
         let per_layer = self.nodes.iter().map(|node| match &node.operator {
             Operator::CausalConvolution(convolution) => dtype.bytes(convolution.kept()),
             Operator::StateScan(scan) => Dtype::F32.bytes(scan.kept()),
+            Operator::DeltaScan(scan) => Dtype::F32.bytes(scan.kept()),
             _ => Bytes::ZERO,
         });
         per_layer.sum()
@@ -308,6 +311,7 @@ mod tests {
             turning: Turning::Each,
             wide_softmax: true,
             sinks: false,
+            gated: false,
         })
     }
 
@@ -332,6 +336,7 @@ mod tests {
             turning: Turning::Each,
             wide_softmax: true,
             sinks: false,
+            gated: false,
         });
         assert_eq!(cached(vec![layer(attention); 32], 1, 1000), 65_536_000);
         // Multi-query attention: one head.

@@ -25,9 +25,9 @@ mod window_transformer;
 
 pub use convolutional::{ConvolutionalNetwork, Library};
 pub use decoder::{
-    Attached, Decoder, Dense, Dropout, Experts, FeedForward, Gating, GroupedAttention,
+    Attached, Decoder, DeltaRule, Dense, Dropout, Experts, FeedForward, Gating, GroupedAttention,
     LatentAttention, Layer, Mixer, Norm, NormPlacement, Packing, Positions, QueryKeyNorm, Rotation,
-    Scales, Scoring, StateSpace, Turning,
+    Scales, Scoring, ShortConvolution, StateSpace, Turning,
 };
 pub use denoising_transformer::{
     ClassTransformer, DenoisingTransformer, FluxTransformer, JointTransformer,
@@ -39,9 +39,9 @@ pub use graph::{Builder, Graph, Held, Loss, Node, Shape, Value, ValueId};
 pub use image_size::NoSuchImage;
 pub use image_transformer::{ImageHead, ImagePositions, ImageTransformer};
 pub use operator::{
-    Activation, AttentionShape, CausalConvolution, ClassicAttention, Convolution, DistanceBias,
-    GatedNorm, Likeness, Linear, Neighbours, Operator, Parameter, Projection, Sight, Softmax,
-    StateScan, WindowAttention, WindowBias, WindowBiasForm,
+    Activation, AttentionShape, CausalConvolution, ClassicAttention, Convolution, DeltaScan,
+    DistanceBias, GateOrder, GatedNorm, Likeness, Linear, Neighbours, Operator, Parameter,
+    Projection, Sight, Softmax, StateScan, WindowAttention, WindowBias, WindowBiasForm,
 };
 pub use pipeline::{Component, PicturePass, Pipeline};
 pub use speech::Speech;

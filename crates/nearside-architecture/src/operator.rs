@@ -6,7 +6,7 @@ mod cost;
 mod recurrent;
 
 pub use attention::{AttentionShape, Sight};
-pub use recurrent::{CausalConvolution, GatedNorm, StateScan};
+pub use recurrent::{CausalConvolution, DeltaScan, GateOrder, GatedNorm, StateScan};
 
 use crate::{Library, Norm, Scoring};
 
@@ -246,7 +246,9 @@ pub enum Operator {
     CausalConvolution(CausalConvolution),
     /// States of all tokens: values, time steps, what writes states, what reads them.
     StateScan(StateScan),
-    /// A value times the nonlinearity of its gate, then root mean square: value, gate.
+    /// States that every token corrects: queries, keys, values, how much is corrected, how much fades.
+    DeltaScan(DeltaScan),
+    /// Root mean square of a value, and its gate: value, gate.
     GatedNorm(GatedNorm),
     /// Parameters that are loaded and do nothing in this pass, each of so many elements.
     Idle(Vec<u64>),

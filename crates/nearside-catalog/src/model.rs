@@ -214,7 +214,8 @@ mod tests {
                     Some(QueryKeyNorm::Head) => 2 * a.head_dim,
                     Some(QueryKeyNorm::Projection) => query + key,
                 };
-                linear(hidden, query, a.input_bias)
+                let gated = if a.gated { 2 } else { 1 };
+                linear(hidden, gated * query, a.input_bias)
                     + 2 * linear(hidden, key, a.input_bias)
                     + linear(query, hidden, a.output_bias)
                     + norms
@@ -231,6 +232,18 @@ mod tests {
                     + a.key_value_rank
                     + a.key_value_rank * a.heads * (a.plain_dim + a.value_dim)
                     + a.heads * a.value_dim * hidden
+            }
+            Mixer::ShortConvolution(s) => {
+                linear(hidden, 3 * hidden, s.bias)
+                    + linear(s.window, hidden, s.bias)
+                    + linear(hidden, hidden, s.bias)
+            }
+            Mixer::DeltaRule(d) => {
+                let (keys, values) = (d.key_heads * d.key_dim, d.value_heads * d.value_dim);
+                hidden * (2 * keys + 3 * values + 2 * d.value_heads)
+                    + d.window * (2 * keys + values)
+                    + 2 * d.value_heads
+                    + d.value_dim
             }
             Mixer::StateSpace(s) => {
                 let convolved = s.inner() + 2 * s.groups * s.state;
@@ -317,7 +330,7 @@ mod tests {
             let Architecture::Decoder(decoder) = model.architecture().unwrap() else { panic!() };
             let window = |layer: &Layer| match &layer.mixer {
                 Mixer::Grouped(attention) => attention.window,
-                Mixer::Latent(_) | Mixer::StateSpace(_) => None,
+                _ => None,
             };
             let windowed = decoder.layers.iter().filter_map(window);
             (decoder.layers.len(), windowed.clone().count(), windowed.max())

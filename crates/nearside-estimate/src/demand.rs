@@ -332,6 +332,10 @@ pub(crate) fn bounded(
             let [heads, chunk] = [scan.space.heads, scan.space.chunk].map(u128::from);
             heads * (chunk + 4 * u128::from(scan.space.state) + context / chunk.max(1))
         }
+        Operator::DeltaScan(scan) => {
+            let rule = scan.rule;
+            u128::from(rule.value_heads) * u128::from(rule.key_dim * 8 + rule.value_dim * 4)
+        }
         _ => 0,
     });
     let widths = widths + states.sum::<u128>();

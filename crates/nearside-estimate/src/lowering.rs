@@ -17,6 +17,7 @@ mod attention;
 mod classic_attention;
 mod collective;
 mod convolution;
+mod delta_rule;
 mod diffusion;
 mod distance;
 mod experts;
@@ -32,6 +33,7 @@ mod op;
 mod pointwise;
 mod position;
 mod rearrange;
+mod recurrent;
 mod state_space;
 mod window;
 
@@ -399,9 +401,9 @@ impl Lowering<'_> {
             Operator::Shuffle | Operator::Response { .. } | Operator::MergePlaces |
             Operator::StochasticDepth(_) | Operator::AveragePool | Operator::LearnedTokens { .. }
             | Operator::LearnedPositions { .. } => self.of_images(&node.operator, inputs, value),
-            Operator::CausalConvolution(_) | Operator::StateScan(_) | Operator::GatedNorm(_) => {
-                self.of_states(node, inputs, value)
-            }
+            #[rustfmt::skip]
+            Operator::CausalConvolution(_) | Operator::StateScan(_) | Operator::DeltaScan(_) |
+            Operator::GatedNorm(_) => self.of_states(node, inputs, value),
             Operator::Shift => self.shifted(inputs[0], value),
             Operator::FixedPositions { rows } => self.fixed_positions(*rows, inputs[0], value),
             // What `node` lowers before its inputs are looked up.

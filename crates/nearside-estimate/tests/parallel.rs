@@ -173,6 +173,7 @@ fn megatron_22b(layers: usize) -> Decoder {
         turning: Turning::Each,
         wide_softmax: false,
         sinks: false,
+        gated: false,
     };
     let dense = Dense { intermediate: 4 * 6144, gated: false, bias: true, packed: false };
     let layer = Layer {

@@ -19,6 +19,7 @@ impl Graph {
             tables: Vec::new(),
             variables: Vec::new(),
             kept: None,
+            gate: None,
         };
         let embedded = building.embedded();
         let mut stream = building.positioned(embedded);
@@ -53,6 +54,8 @@ pub(super) struct Building<'a> {
     variables: Vec<ValueId>,
     /// The first normed stream of a block that keeps it.
     kept: Option<ValueId>,
+    /// The gate of what the heads of this layer return.
+    gate: Option<ValueId>,
 }
 
 impl Building<'_> {
@@ -101,16 +104,21 @@ impl Building<'_> {
         let by_sight = match self.decoder.positions {
             Positions::Learned(_) | Positions::LearnedByToken(_) | Positions::Absent => return,
             Positions::Rotary
+            | Positions::RotaryBySequence
             | Positions::RotaryNear
             | Positions::RotaryWide
             | Positions::RotaryHalves => false,
             Positions::RotaryBySight => true,
         };
+        let rows = match self.decoder.positions {
+            Positions::RotaryBySequence => self.shape.rows(),
+            _ => self.shape.tokens,
+        };
         for layer in &self.decoder.layers {
             let (width, window) = match &layer.mixer {
                 Mixer::Grouped(attention) => (attention.rotary_dim, attention.window),
                 Mixer::Latent(attention) => (attention.rotary_dim, None),
-                Mixer::StateSpace(_) => continue,
+                Mixer::StateSpace(_) | Mixer::DeltaRule(_) | Mixer::ShortConvolution(_) => continue,
             };
             let windowed = by_sight && window.is_some();
             if self.tables.iter().any(|tables| tables.windowed == windowed) {
@@ -121,7 +129,7 @@ impl Building<'_> {
                 Positions::RotaryHalves => (Operator::HalfRotaryTable, width / 2),
                 _ => (Operator::RotaryTable, width),
             };
-            let table = Value { rows: self.shape.tokens, width };
+            let table = Value { rows, width };
             let made = self.builder.push_all(operator, &[], &[table, table]);
             self.tables.push(Tables { windowed, values: [made[0], made[1]] });
         }
@@ -158,6 +166,8 @@ impl Building<'_> {
             Mixer::Grouped(attention) => self.grouped(attention, input),
             Mixer::Latent(attention) => self.latent(attention, input),
             Mixer::StateSpace(space) => self.state_space(*space, input),
+            Mixer::DeltaRule(rule) => self.delta_rule(*rule, input),
+            Mixer::ShortConvolution(short) => self.short_convolution(*short, input),
         }
     }
 
@@ -202,7 +212,7 @@ impl Building<'_> {
     fn named_outputs(&self) -> bool {
         let packed = |layer: &Layer| match &layer.mixer {
             Mixer::Grouped(attention) => attention.packing == Packing::Split,
-            Mixer::Latent(_) | Mixer::StateSpace(_) => false,
+            _ => false,
         };
         self.decoder.layers.first().is_some_and(packed)
     }
@@ -282,13 +292,26 @@ impl Building<'_> {
         if attention.sinks {
             inputs.push(self.builder.push(Operator::Sinks { heads }, &[], 1, heads));
         }
-        let mixed = self.attend(shape, &inputs);
+        let attended = self.attend(shape, &inputs);
+        let mixed = self.gated_output(attended);
         let role = Projection::AttentionOutput;
         let output = self.builder.linear(mixed, self.decoder.hidden, attention.output_bias, role);
+        if mixed != attended {
+            self.builder.hold(&[mixed]);
+        }
         self.builder.hold(&[query, key, value]);
         self.builder.hold(&variables);
+        let gate = self.gate.take();
+        self.builder.hold(&gate.into_iter().collect::<Vec<_>>());
         self.builder.hold(&packed.into_iter().collect::<Vec<_>>());
         output
+    }
+
+    /// What heads return, times the logistic function of their gate, where there is one.
+    fn gated_output(&mut self, attended: ValueId) -> ValueId {
+        let Some(gate) = self.gate else { return attended };
+        let gate = self.builder.same(Operator::Gate, &[gate]);
+        self.builder.same(Operator::Multiply, &[attended, gate])
     }
 
     /// Queries, keys and values from a product each.
@@ -296,7 +319,7 @@ impl Building<'_> {
         let GroupedAttention { heads, key_value_heads, head_dim, .. } = *attention;
         let wide = [(heads, Projection::Query), (key_value_heads, Projection::Key)];
         // Gemma 3 makes all three before it norms two of them.
-        let late = self.decoder.norm == Norm::RmsOffset;
+        let late = self.decoder.norm == Norm::RmsOffset && !attention.gated;
         let mut made = wide.map(|(heads, role)| {
             let projected = self.projected(attention, input, heads * head_dim, role);
             if late { projected } else { self.query_key_norm(attention, projected) }
@@ -320,6 +343,9 @@ impl Building<'_> {
         width: u64,
         role: Projection,
     ) -> ValueId {
+        if attention.gated && role == Projection::Query {
+            return self.gated_query(attention, input);
+        }
         let mut projected = self.builder.linear(input, width, attention.input_bias, role);
         if self.decoder.scales.queries && role == Projection::Query {
             projected = self.builder.same(Operator::Scale, &[projected]);
@@ -329,6 +355,16 @@ impl Building<'_> {
             true => projected,
             false => self.builder.same(Operator::Heads, &[projected]),
         }
+    }
+
+    /// Queries, beside a gate for what their heads return.
+    fn gated_query(&mut self, attention: &GroupedAttention, input: ValueId) -> ValueId {
+        let width = attention.heads * attention.head_dim;
+        let both = self.builder.linear(input, 2 * width, attention.input_bias, Projection::Query);
+        let half = Value { rows: self.shape.rows(), width };
+        let parts = self.builder.push_all(Operator::Split, &[both], &[half, half]);
+        self.gate = Some(self.builder.same(Operator::Copy, &[parts[1]]));
+        self.builder.same(Operator::Heads, &[parts[0]])
     }
 
     /// Queries, keys and values as parts of one product, and that product.

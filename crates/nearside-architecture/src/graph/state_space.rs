@@ -4,7 +4,8 @@
 use super::decoder::Building;
 use super::{Value, ValueId};
 use crate::{
-    Activation, CausalConvolution, GatedNorm, Operator, Projection, StateScan, StateSpace,
+    Activation, CausalConvolution, GateOrder, GatedNorm, Operator, Projection, StateScan,
+    StateSpace,
 };
 
 impl Building<'_> {
@@ -33,7 +34,7 @@ impl Building<'_> {
         };
         let inputs = [values, steps, writing, reading];
         let scanned = self.builder.push(Operator::StateScan(scan), &inputs, rows, inner);
-        let norm = GatedNorm { width: inner, groups: space.groups };
+        let norm = GatedNorm { width: inner, groups: space.groups, order: GateOrder::GateFirst };
         let normed = self.builder.same(Operator::GatedNorm(norm), &[scanned, gate]);
         let narrowed = self.builder.same(Operator::Alike, &[normed, gate]);
         let hidden = self.decoder.hidden;
@@ -43,7 +44,7 @@ impl Building<'_> {
     }
 
     /// Parts of a value, side by side.
-    fn cut<const N: usize>(&mut self, value: ValueId, widths: [u64; N]) -> [ValueId; N] {
+    pub(super) fn cut<const N: usize>(&mut self, value: ValueId, widths: [u64; N]) -> [ValueId; N] {
         let rows = self.shape.rows();
         let parts = widths.map(|width| Value { rows, width });
         let parts = self.builder.push_all(Operator::Split, &[value], &parts);

@@ -28,7 +28,7 @@ pub const MAX_IMAGE: u64 = 1 << 16;
 const HIDDEN: &[&str] = &["hidden_size", "n_embd"];
 const LAYERS: &[&str] = &["num_hidden_layers", "n_layer"];
 const HEADS: &[&str] = &["num_attention_heads", "n_head"];
-const INTERMEDIATE: &[&str] = &["intermediate_size", "n_inner", "ffn_dim"];
+const INTERMEDIATE: &[&str] = &["intermediate_size", "n_inner", "ffn_dim", "block_ff_dim"];
 const SHARED: &[&str] = &["shared_expert_intermediate_size", "shared_intermediate_size"];
 const CONTEXT: &[&str] = &["max_position_embeddings", "n_positions", "n_ctx"];
 const EXPERTS: &[&str] = &["num_local_experts", "num_experts", "n_routed_experts"];
@@ -185,7 +185,7 @@ impl Config<'_> {
             },
             (true, _) => return Err(fields.missing(CONTEXT)),
         };
-        let tied = match fields.flag("tie_word_embeddings")? {
+        let tied = match fields.flag("tie_word_embeddings")?.or(fields.flag("tie_embedding")?) {
             Some(tied) => Some(tied),
             None => outer.flag("tie_word_embeddings")?,
         };
@@ -267,6 +267,7 @@ impl Config<'_> {
             turning: family.turning,
             wide_softmax: family.wide_softmax,
             sinks: family.sinks,
+            gated: family.gated_attention,
         })
     }
 
@@ -354,6 +355,10 @@ impl Config<'_> {
             }
             None => return Err(fields.missing(INTERMEDIATE)),
         };
+        let intermediate = match family.recurrence {
+            Recurrence::ShortConvolution => self.adjusted(intermediate)?,
+            _ => intermediate,
+        };
         Ok(Dense {
             intermediate,
             gated: family.gated,
@@ -416,9 +421,11 @@ impl Config<'_> {
 
     /// How router scores become weights: a file may have the best ones renormalised.
     fn scoring(&self) -> Result<Scoring, HeaderError> {
-        let renormalised = self.fields.flag("norm_topk_prob")? == Some(true);
+        let stated = self.fields.flag("norm_topk_prob")?;
+        let renormalised = stated == Some(true);
         Ok(match self.family.scoring {
             Scoring::Narrow if renormalised => Scoring::NarrowRenormalised,
+            Scoring::NarrowRenormalised if stated == Some(false) => Scoring::Narrow,
             scoring => scoring,
         })
     }
@@ -627,7 +634,7 @@ mod tests {
     fn grouped(decoder: &Decoder) -> Vec<GroupedAttention> {
         let layer = |layer: &crate::Layer| match &layer.mixer {
             Mixer::Grouped(grouped) => grouped.clone(),
-            Mixer::Latent(_) | Mixer::StateSpace(_) => panic!("no grouped attention"),
+            _ => panic!("no grouped attention"),
         };
         decoder.layers.iter().map(layer).collect()
     }
@@ -735,7 +742,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(family("{\"model_type\": \"speecht5\"}"), "speecht5");
-        assert_eq!(family("{\"model_type\": \"qwen3_next\", \"hidden_size\": 0}"), "qwen3_next");
+        assert_eq!(family("{\"model_type\": \"rwkv\", \"hidden_size\": 0}"), "rwkv");
         assert_eq!(family("{\"_class_name\": \"UNet3DConditionModel\"}"), "UNet3DConditionModel");
         let hybrid = format!(
             "{{\"model_type\": \"qwen3\", {SMALL}, \"layer_types\": [\"linear_attention\",

@@ -86,6 +86,13 @@ pub(super) enum Recurrence {
     Never,
     /// A state space with one decay per head (Mamba-2).
     StateSpace,
+    /// A gated delta rule, its inputs from two products or from four.
+    DeltaRule {
+        /// From two.
+        packed: bool,
+    },
+    /// A short convolution between gates.
+    ShortConvolution,
 }
 
 /// One row of the table.
@@ -151,6 +158,8 @@ pub(super) struct Family {
     pub(super) latent: bool,
     /// Whether each head has a learned sink.
     pub(super) sinks: bool,
+    /// Whether what heads return is gated by a part of the query projection.
+    pub(super) gated_attention: bool,
     /// How experts are gated.
     pub(super) gating: Gating,
     /// Whether the shared expert has a gate.
@@ -198,6 +207,7 @@ const LLAMA: Family = Family {
     soft_caps: false,
     latent: false,
     sinks: false,
+    gated_attention: false,
     gating: Gating::Plain,
     shared_gate: false,
     scoring: Scoring::Renormalised,
@@ -261,6 +271,29 @@ const QWEN3: Family = Family {
     window: WindowRule::OptIn { from: Some(28), window: Some(4096) },
     heads: (0, 0, 128),
     ..LLAMA
+};
+
+const QWEN3_NEXT: Family = Family {
+    model_types: &["qwen3_next"],
+    gguf: &[],
+    norm: Norm::RmsOffset,
+    rotary_share: 0.25,
+    window: WindowRule::Never,
+    gated_attention: true,
+    scoring: Scoring::NarrowRenormalised,
+    mixture: Mixture::Stepped,
+    shared_gate: true,
+    recurrence: Recurrence::DeltaRule { packed: true },
+    heads: (0, 0, 256),
+    ..QWEN3
+};
+
+const QWEN3_5: Family = Family {
+    model_types: &["qwen3_5", "qwen3_5_text"],
+    rotary: Positions::RotaryBySequence,
+    mixture: Mixture::Never,
+    recurrence: Recurrence::DeltaRule { packed: false },
+    ..QWEN3_NEXT
 };
 
 const GEMMA: Family = Family {
@@ -508,6 +541,21 @@ const TABLE: &[Family] = &[
         // Unlike Qwen 3, a silent config falls back to hidden / heads.
         heads: (0, 0, 0),
         ..QWEN3
+    },
+    QWEN3_NEXT,
+    QWEN3_5,
+    Family {
+        model_types: &["qwen3_5_moe", "qwen3_5_moe_text"],
+        mixture: Mixture::Everywhere,
+        ..QWEN3_5
+    },
+    Family {
+        model_types: &["lfm2"],
+        gguf: &[],
+        tied: true,
+        query_key_norm: Some(QueryKeyNorm::Head),
+        recurrence: Recurrence::ShortConvolution,
+        ..LLAMA
     },
     GEMMA,
     Family {

@@ -1,8 +1,8 @@
 //! What a `config.json` says about layers that keep a state instead of keys and values.
 
 use super::config::Config;
-use super::family::{MAX_HEAD_DIM, MAX_HEADS, Recurrence};
-use crate::{HeaderError, Mixer, StateSpace};
+use super::family::{MAX_HEAD_DIM, MAX_HEADS, MAX_INTERMEDIATE, MAX_LAYERS, Recurrence};
+use crate::{DeltaRule, HeaderError, Mixer, ShortConvolution, StateSpace};
 
 /// The widest a mixer may be, as a multiple of the residual stream.
 const MAX_EXPANSION: u64 = 64;
@@ -13,7 +13,7 @@ pub(super) fn is_kind(name: &str) -> bool {
 }
 
 fn is_stateful(name: &str) -> bool {
-    matches!(name, "mamba" | "linear_attention")
+    matches!(name, "mamba" | "linear_attention" | "conv")
 }
 
 impl Config<'_> {
@@ -32,10 +32,19 @@ impl Config<'_> {
                 return Ok(kinds.iter().map(|kind| is_stateful(kind)).collect());
             }
         }
-        let attending: Option<Vec<u64>> =
-            self.fields.read("attn_layer_indices", "a list of layers")?;
+        if let Recurrence::DeltaRule { .. } = self.family.recurrence {
+            let interval = self.fields.number("full_attention_interval", 1..=MAX_LAYERS)?;
+            let interval = interval.unwrap_or(4);
+            return Ok((1..=layers).map(|layer| !layer.is_multiple_of(interval)).collect());
+        }
+        let name = match self.family.recurrence {
+            Recurrence::ShortConvolution => "full_attn_idxs",
+            _ => "attn_layer_indices",
+        };
+        let attending: Option<Vec<u64>> = self.fields.read(name, "a list of layers")?;
+        let all = self.family.recurrence == Recurrence::ShortConvolution && attending.is_none();
         let attending = attending.unwrap_or_default();
-        Ok((0..layers).map(|layer| !attending.contains(&layer)).collect())
+        Ok((0..layers).map(|layer| !all && !attending.contains(&layer)).collect())
     }
 
     /// The mixer of those layers.
@@ -43,7 +52,49 @@ impl Config<'_> {
         match self.family.recurrence {
             Recurrence::Never => Ok(None),
             Recurrence::StateSpace => self.state_space(hidden).map(Mixer::StateSpace).map(Some),
+            Recurrence::DeltaRule { packed } => {
+                self.delta_rule(packed).map(Mixer::DeltaRule).map(Some)
+            }
+            Recurrence::ShortConvolution => {
+                let window = self.fields.number("conv_L_cache", 1..=MAX_HEAD_DIM)?.unwrap_or(3);
+                let bias = self.fields.flag("conv_bias")? == Some(true);
+                Ok(Some(Mixer::ShortConvolution(ShortConvolution { window, bias })))
+            }
         }
+    }
+
+    fn delta_rule(&self, packed: bool) -> Result<DeltaRule, HeaderError> {
+        let or = |name: &str, high: u64, default: u64| {
+            self.fields.number(name, 1..=high).map(|found| found.unwrap_or(default))
+        };
+        let key_heads = or("linear_num_key_heads", MAX_HEADS, 16)?;
+        let value_heads = or("linear_num_value_heads", MAX_HEADS, 32)?;
+        if !value_heads.is_multiple_of(key_heads) {
+            let expected = format!("a multiple of {key_heads} key heads");
+            return Err(self.fields.wrong("linear_num_value_heads", &expected));
+        }
+        Ok(DeltaRule {
+            key_heads,
+            value_heads,
+            key_dim: or("linear_key_head_dim", MAX_HEAD_DIM, 128)?,
+            value_dim: or("linear_value_head_dim", MAX_HEAD_DIM, 128)?,
+            window: or("linear_conv_kernel_dim", MAX_HEAD_DIM, 4)?,
+            packed,
+        })
+    }
+
+    /// The feed-forward width of a family that keeps two thirds of what its file says, rounded up.
+    pub(super) fn adjusted(&self, width: u64) -> Result<u64, HeaderError> {
+        let fields = self.fields;
+        if fields.flag("block_auto_adjust_ff_dim")? == Some(false) {
+            return Ok(width);
+        }
+        let factor = fields.read::<f64>("block_ffn_dim_multiplier", "a factor")?.unwrap_or(1.0);
+        if !(factor > 0.0 && factor <= MAX_EXPANSION as f64) {
+            return Err(fields.wrong("block_ffn_dim_multiplier", "a factor above 0, at most 64"));
+        }
+        let multiple = fields.number("block_multiple_of", 1..=MAX_INTERMEDIATE)?.unwrap_or(256);
+        Ok((((2 * width / 3) as f64 * factor) as u64).next_multiple_of(multiple))
     }
 
     fn state_space(&self, hidden: u64) -> Result<StateSpace, HeaderError> {
@@ -132,6 +183,41 @@ mod tests {
         assert_eq!(graph(100_000).state_bytes(dtype).get(), states);
         // One layer of four heads of 16, keys and values.
         assert_eq!(graph(10).cached_elements(10), 3 * 10 * 2 * 64);
+    }
+
+    #[test]
+    fn every_fourth_layer_of_qwen_attends_and_gates_what_it_returns() {
+        let fields = r#""intermediate_size": 128, "linear_num_key_heads": 2,
+            "linear_num_value_heads": 4, "head_dim": 16"#;
+        let qwen = read("qwen3_5_text", fields).unwrap();
+        let delta: Vec<_> =
+            qwen.layers.iter().map(|layer| matches!(layer.mixer, Mixer::DeltaRule(_))).collect();
+        assert_eq!(delta, [true, true, true, false]);
+        let Mixer::Grouped(attention) = &qwen.layers[3].mixer else { panic!() };
+        assert!(attention.gated);
+        assert_eq!((attention.head_dim, attention.rotary_dim), (16, 4));
+        // Three layers of four heads of 128 x 128 in 32 bits, and four tokens of 2 x 256 + 512.
+        let graph = Graph::of(&qwen, Shape::next_token(1, 10));
+        let states = 3 * (4 * 128 * 128 * 4 + 4 * 1024 * 2);
+        assert_eq!(graph.state_bytes(crate::Dtype::Bf16).get(), states);
+        let error = read("qwen3_5_text", &fields.replace("_heads\": 4", "_heads\": 5"));
+        assert!(error.unwrap_err().contains("a multiple of 2 key heads"));
+    }
+
+    #[test]
+    fn a_width_is_adjusted_as_its_family_does() {
+        let fields = r#""block_ff_dim": 12288, "full_attn_idxs": [1]"#;
+        let lfm = read("lfm2", fields).unwrap();
+        let FeedForward::Dense(dense) = &lfm.layers[0].feed_forward else { panic!() };
+        assert_eq!(dense.intermediate, 8192);
+        assert!(matches!(lfm.layers[0].mixer, Mixer::ShortConvolution(_)));
+        assert!(matches!(lfm.layers[1].mixer, Mixer::Grouped(_)));
+        let plain = format!("{fields}, \"block_auto_adjust_ff_dim\": false");
+        let FeedForward::Dense(dense) = &read("lfm2", &plain).unwrap().layers[0].feed_forward
+        else {
+            panic!()
+        };
+        assert_eq!(dense.intermediate, 12288);
     }
 
     #[test]

@@ -113,6 +113,11 @@ impl Parts {
                     + (hidden + wide(latent.heads) * (key + wide(latent.value_dim)))
                         * (rank + inner + wide(latent.rotary_dim))
             }
+            Mixer::DeltaRule(rule) => {
+                let widths = 2 * wide(rule.keys()) + 3 * wide(rule.values());
+                (hidden + wide(rule.window)) * (widths + 2 * wide(rule.value_heads))
+            }
+            Mixer::ShortConvolution(short) => hidden * (4 * hidden + wide(short.window) + 4),
             Mixer::StateSpace(space) => {
                 let widths = 2 * wide(space.inner()) + wide(space.convolved()) + wide(space.heads);
                 hidden * widths + wide(space.convolved()) * wide(space.window)

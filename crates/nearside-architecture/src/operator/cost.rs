@@ -52,6 +52,7 @@ impl Operator {
             Self::MultiheadAttention(attention) => attention.parameters(),
             Self::CausalConvolution(convolution) => convolution.parameters(),
             Self::StateScan(scan) => scan.parameters(),
+            Self::DeltaScan(scan) => scan.parameters(),
             Self::GatedNorm(norm) => vec![Parameter::dense(norm.width, false)],
             Self::Sinks { heads } => vec![Parameter::dense(*heads, false)],
             Self::WindowBias(bias) => bias.parameters(),
@@ -94,6 +95,7 @@ impl Operator {
             Self::ClassicAttention(attention) => attention.shape.operations(),
             Self::CausalConvolution(convolution) => 2.0 * elements * convolution.window as f64,
             Self::StateScan(scan) => scan.operations(),
+            Self::DeltaScan(scan) => scan.operations(),
             Self::GatedNorm(_) => 10.0 * elements,
             Self::Norm { .. } | Self::Response { .. } => 5.0 * elements,
             Self::Rotary

@@ -1,7 +1,7 @@
 //! Mixers with a state of fixed size, by their shapes: arithmetic, parameters, what is kept.
 
 use super::Parameter;
-use crate::{Activation, StateSpace};
+use crate::{Activation, DeltaRule, StateSpace};
 
 /// A convolution along every sequence, each channel by itself, that sees no later token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +80,67 @@ impl StateScan {
     }
 }
 
+/// States of all tokens, each of which corrects them, chunk by chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeltaScan {
+    /// Sequences side by side.
+    pub sequences: u64,
+    /// New tokens per sequence.
+    pub tokens: u64,
+    /// Its heads and states.
+    pub rule: DeltaRule,
+}
+
+impl DeltaScan {
+    /// How fast each head fades, and what is added to that.
+    pub(super) fn parameters(&self) -> Vec<Parameter> {
+        vec![Parameter::dense(self.rule.value_heads, false); 2]
+    }
+
+    /// Chunks of one sequence.
+    #[must_use]
+    pub const fn chunks(&self) -> u64 {
+        self.tokens.div_ceil(DeltaRule::CHUNK)
+    }
+
+    /// Numbers of state of all sequences, in 32 bits, whatever the type of the model.
+    #[must_use]
+    pub const fn kept(&self) -> u64 {
+        self.sequences * self.rule.values() * self.rule.key_dim
+    }
+
+    /// Arithmetic of one pass: inside chunks, products of all pairs of tokens and a triangular system
+    /// for values and keys; between them, states read twice, corrected and passed on.
+    pub(super) fn operations(&self) -> f64 {
+        let DeltaRule { value_heads, key_dim, value_dim, .. } = self.rule;
+        let heads = (self.sequences * value_heads) as f64;
+        let (key, value) = (key_dim as f64, value_dim as f64);
+        if self.tokens == 1 {
+            return heads * 7.0 * key * value;
+        }
+        let chunk = DeltaRule::CHUNK as f64;
+        let tokens = self.chunks() as f64 * chunk;
+        let inside = tokens * chunk * (4.0 * key + (key + value) + 2.0 * value);
+        heads * (inside + 6.0 * tokens * key * value)
+    }
+}
+
 /// A norm of what a mixer with a state returns, and its gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GatedNorm {
-    /// Channels.
+    /// Channels that share a scale each.
     pub width: u64,
-    /// Groups of channels that are normalised by themselves.
+    /// Groups of these channels that are normalised by themselves.
     pub groups: u64,
+    /// What comes first.
+    pub order: GateOrder,
+}
+
+/// Whether a value is gated before it is normalised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateOrder {
+    /// It is (Mamba-2).
+    GateFirst,
+    /// It is normalised first (gated delta rule).
+    NormFirst,
 }

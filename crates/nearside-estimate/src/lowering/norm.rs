@@ -162,7 +162,7 @@ impl Lowering<'_> {
     }
 
     /// `1 / sqrt(x + eps)` per row.
-    fn root_of_rows(&mut self, mean: TensorId, rows: u64) -> TensorId {
+    pub(super) fn root_of_rows(&mut self, mean: TensorId, rows: u64) -> TensorId {
         let shifted = Op::new("norm mean").read(mean, Flow::Pass).make(rows, Dtype::F32);
         let shifted = self.run_op(shifted);
         let small = Dtype::F32.bytes(rows);

@@ -1,14 +1,11 @@
-//! State spaces as transformers computes them without kernels of its own (`mamba2_chunk_scan`,
-//! `causal_conv1d_fn`, `MambaRMSNormGated`): everything in 32 bits, chunk by chunk, each einsum as one
+//! State spaces as transformers computes them without kernels of its own (`mamba2_chunk_scan`): everything in 32 bits, chunk by chunk, each einsum as one
 //! batch of matrix products of operands that are copied where their dimensions cannot be merged.
 
-use nearside_architecture::{
-    Activation, CausalConvolution, Dtype, GatedNorm, Node, Operator, StateScan, StateSpace, Value,
-};
+use nearside_architecture::{Dtype, StateScan, StateSpace, Value};
 use nearside_units::Flops;
 
 use super::{Lowering, Op};
-use crate::tape::{Category, Flow, Kernel, Tensor, TensorId};
+use crate::tape::{Flow, Kernel, Tensor, TensorId};
 
 /// How a scan is cut.
 #[derive(Clone, Copy)]
@@ -75,82 +72,13 @@ struct Einsum {
 }
 
 impl Lowering<'_> {
-    /// What only mixers with a state do.
-    pub(super) fn of_states(&mut self, node: &Node, inputs: &[TensorId], value: Value) -> TensorId {
-        match &node.operator {
-            Operator::CausalConvolution(convolution) => {
-                self.causal_convolution(node, *convolution, inputs[0], value)
-            }
-            Operator::GatedNorm(norm) => self.gated_norm(*norm, inputs, value),
-            Operator::StateScan(scan) => self.state_scan(*scan, inputs, value),
-            _ => inputs[0],
-        }
-    }
-
-    /// A grouped convolution that pads both ends and drops the later one, then its nonlinearity.
-    fn causal_convolution(
+    /// The states of all tokens: values, time steps, what writes states, what reads them.
+    pub(super) fn state_scan(
         &mut self,
-        node: &Node,
-        convolution: CausalConvolution,
-        input: TensorId,
+        scan: StateScan,
+        inputs: &[TensorId],
         value: Value,
     ) -> TensorId {
-        let CausalConvolution { sequences, channels, window, bias, activation } = convolution;
-        let weight = self.weight(channels * window, self.numbers.parameters);
-        let bias = bias.then(|| self.weight(channels, self.numbers.parameters));
-        if !self.training() {
-            self.kept_state(convolution.kept(), self.tape.of(input).dtype);
-        }
-        // The function casts its input to the type of its weights, autocast both to its own.
-        let cast = self.cast(input, self.numbers.parameters);
-        let bias = bias.map(|bias| self.in_product(bias));
-        let weight = self.in_product(weight);
-        let input = match self.numbers.autocast {
-            true => self.cast(cast, self.numbers.products),
-            false => cast,
-        };
-        let dtype = self.tape.of(input).dtype;
-        let op = Op::new("convolution").read(input, Flow::Fresh).read(weight, Flow::Fresh);
-        let op = bias.into_iter().fold(op, |op, bias| op.read(bias, Flow::Fresh));
-        let op = op.save(input).save(weight).kernel(Kernel::Pointwise, self.graph.flops(node));
-        let padded = value.elements() + sequences * channels * window.saturating_sub(1);
-        let padded = self.run_op(op.make(padded, dtype));
-        self.tape.hold(&[cast]);
-        let cut = self.viewed(padded, value.elements(), Flow::Fresh);
-        match activation {
-            Some(activation) => self.activation(activation, cut, value),
-            None => cut,
-        }
-    }
-
-    /// `scale * x / sqrt(mean(x^2) + eps)` of `x = wide(value) silu(wide(gate))`, in 32 bits.
-    fn gated_norm(&mut self, norm: GatedNorm, inputs: &[TensorId], value: Value) -> TensorId {
-        let scale = self.weight(norm.width, self.numbers.parameters);
-        let groups = Value { rows: value.rows * norm.groups, width: value.width / norm.groups };
-        let wide = self.cast(inputs[0], Dtype::F32);
-        let gate = self.cast(inputs[1], Dtype::F32);
-        let gate = self.activation(Activation::Silu, gate, value);
-        let gated = self.product(&[wide, gate], value);
-        let (normed, mean) = self.normed(gated, groups);
-        let scaled = self.times_scale(scale, normed, value);
-        self.tape.hold(&[gated, normed, mean]);
-        scaled
-    }
-
-    /// Something that layers with a state keep for later tokens.
-    fn kept_state(&mut self, elements: u64, dtype: Dtype) {
-        let op = Op::new("state").category(Category::Cache).kept();
-        self.run_op(op.make(elements, dtype));
-    }
-
-    /// So many elements in the memory of another tensor.
-    fn viewed(&mut self, input: TensorId, elements: u64, flow: Flow) -> TensorId {
-        let Tensor { storage, dtype, .. } = self.tape.of(input);
-        self.run_op(Op::new("view").read(input, flow).make_in(storage, elements, dtype))
-    }
-
-    /// The states of all tokens: values, time steps, what writes states, what reads them.
-    fn state_scan(&mut self, scan: StateScan, inputs: &[TensorId], value: Value) -> TensorId {
         let heads = scan.space.heads;
         let [shift, decay, skip] = [(); 3].map(|()| self.weight(heads, self.numbers.parameters));
         let scanned = match scan.tokens {
@@ -177,7 +105,7 @@ impl Lowering<'_> {
     }
 
     /// `-exp(wide(x))` per head.
-    fn decay_rate(&mut self, logarithm: TensorId, heads: u64) -> TensorId {
+    pub(super) fn decay_rate(&mut self, logarithm: TensorId, heads: u64) -> TensorId {
         let wide = self.cast(logarithm, Dtype::F32);
         let rate = Op::new("decay").read(wide, Flow::Fresh).save_output(0);
         let rate = self.run_op(rate.make(heads, Dtype::F32));
@@ -291,7 +219,7 @@ impl Lowering<'_> {
     }
 
     /// A copy with zeros up to whole chunks.
-    fn filled_up(&mut self, input: TensorId, elements: u64) -> TensorId {
+    pub(super) fn filled_up(&mut self, input: TensorId, elements: u64) -> TensorId {
         self.run_op(Op::new("fill").read(input, Flow::Fresh).make(elements, Dtype::F32))
     }
 
@@ -303,14 +231,14 @@ impl Lowering<'_> {
     }
 
     /// Sums of all elements up to each one; backward turns around, sums and turns around.
-    fn running_sum(&mut self, input: TensorId, elements: u64) -> TensorId {
+    pub(super) fn running_sum(&mut self, input: TensorId, elements: u64) -> TensorId {
         let bytes = Dtype::F32.bytes(elements);
         let op = Op::new("running sum").read(input, Flow::Fresh);
         let op = op.backward_temporary(bytes).backward_temporary(bytes);
         self.run_op(op.make(elements, Dtype::F32))
     }
 
-    fn exponential(&mut self, input: TensorId) -> TensorId {
+    pub(super) fn exponential(&mut self, input: TensorId) -> TensorId {
         let elements = self.tape.of(input).elements;
         let op = Op::new("exponential").read(input, Flow::Fresh).save_output(0);
         self.run_op(op.make(elements, Dtype::F32))

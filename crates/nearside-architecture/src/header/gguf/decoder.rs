@@ -130,6 +130,7 @@ impl Keys<'_> {
             turning: self.family.turning,
             wide_softmax: self.family.wide_softmax,
             sinks: self.family.sinks,
+            gated: self.family.gated_attention,
         })
     }
 

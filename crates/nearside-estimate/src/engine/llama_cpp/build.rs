@@ -60,7 +60,7 @@ impl Builder<'_> {
                     self.latent_attention(attention, normed, positions, &caches, layer)
                 }
                 // The table of tensors refuses such a model.
-                Mixer::StateSpace(_) => normed,
+                Mixer::StateSpace(_) | Mixer::DeltaRule(_) | Mixer::ShortConvolution(_) => normed,
             };
             if layer + 1 == count {
                 current = self.graph.rows(current, chosen);

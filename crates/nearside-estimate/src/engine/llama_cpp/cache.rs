@@ -73,7 +73,7 @@ pub(super) fn streams(settings: &Settings) -> u64 {
 fn window(layer: &Layer) -> Option<u64> {
     match &layer.mixer {
         Mixer::Grouped(attention) => attention.window,
-        Mixer::Latent(_) | Mixer::StateSpace(_) => None,
+        _ => None,
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) fn widths(layer: &Layer) -> (u64, u64) {
             (width, width)
         }
         Mixer::Latent(attention) => (attention.key_value_rank + attention.rotary_dim, 0),
-        Mixer::StateSpace(_) => (0, 0),
+        Mixer::StateSpace(_) | Mixer::DeltaRule(_) | Mixer::ShortConvolution(_) => (0, 0),
     }
 }
 
@@ -99,7 +99,7 @@ pub(super) fn is_quantized(dtype: Dtype) -> bool {
 pub(super) fn rotation(decoder: &Decoder, key: Dtype, value: Dtype) -> (Option<u64>, Option<u64>) {
     let width = |layer: &Layer| match &layer.mixer {
         Mixer::Grouped(attention) => Some(attention.head_dim),
-        Mixer::Latent(_) | Mixer::StateSpace(_) => None,
+        _ => None,
     };
     let first = decoder.layers.first().and_then(width);
     let same = decoder.layers.iter().all(|layer| width(layer) == first);

@@ -39,8 +39,8 @@ pub(super) fn tensors(decoder: &Decoder, family: Family) -> Result<Tensors, NotR
         match &layer.mixer {
             Mixer::Grouped(attention) => block.grouped(attention, family),
             Mixer::Latent(attention) => block.latent(attention),
-            Mixer::StateSpace(_) => {
-                return Err(NotReserved::Family(format!("{}, state spaces", family.name())));
+            Mixer::StateSpace(_) | Mixer::DeltaRule(_) | Mixer::ShortConvolution(_) => {
+                return Err(NotReserved::Family(format!("{}, layers with a state", family.name())));
             }
         }
         match &layer.feed_forward {
