@@ -41,6 +41,17 @@ pub struct Decoder {
     pub attached: Vec<Attached>,
 }
 
+impl Decoder {
+    /// Whether some of its layers keep a state that every token updates, which libraries compute with
+    /// kernels of their own where those are installed.
+    #[must_use]
+    pub fn scans_states(&self) -> bool {
+        let scans =
+            |layer: &Layer| matches!(layer.mixer, Mixer::StateSpace(_) | Mixer::DeltaRule(_));
+        self.layers.iter().any(scans)
+    }
+}
+
 /// A part of a model that is counted but not estimated yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
@@ -139,7 +150,7 @@ pub struct Dropout {
     pub residual: bool,
 }
 
-/// One block: a mixer of tokens, then feed-forward, each behind its norm.
+/// One block: a mixer of tokens, then feed-forward, each behind its norm; or one of them alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Layer {
     /// How tokens look at each other.
@@ -180,6 +191,8 @@ pub enum Mixer {
     DeltaRule(DeltaRule),
     /// A short convolution between two gates, which keeps a few tokens.
     ShortConvolution(ShortConvolution),
+    /// None: the block is a feed-forward network alone (Nemotron-H).
+    Absent,
 }
 
 /// Multi-head (`key_value_heads == heads`), grouped-query or multi-query (`1`) attention.
@@ -352,6 +365,8 @@ pub enum FeedForward {
     Dense(Dense),
     /// A router chooses a few of many networks.
     Experts(Experts),
+    /// Nothing: the block is a mixer alone (Nemotron-H).
+    Absent,
 }
 
 /// A feed-forward network: up, activation (gated or not), down.

@@ -334,6 +334,8 @@ pub enum Projection {
     Latent,
     /// Into or out of a mixer with a state.
     State,
+    /// Out of one, in a family whose adapters leave that alone (peft, Nemotron-H).
+    StateOutput,
     /// The gate of a feed-forward network.
     Gate,
     /// Into a feed-forward network.

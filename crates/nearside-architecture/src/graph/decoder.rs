@@ -118,7 +118,7 @@ impl Building<'_> {
             let (width, window) = match &layer.mixer {
                 Mixer::Grouped(attention) => (attention.rotary_dim, attention.window),
                 Mixer::Latent(attention) => (attention.rotary_dim, None),
-                Mixer::StateSpace(_) | Mixer::DeltaRule(_) | Mixer::ShortConvolution(_) => continue,
+                _ => continue,
             };
             let windowed = by_sight && window.is_some();
             if self.tables.iter().any(|tables| tables.windowed == windowed) {
@@ -149,6 +149,14 @@ impl Building<'_> {
         if matches!(layer.norms, NormPlacement::Shared | NormPlacement::Apart) {
             return self.side_by_side(layer, stream);
         }
+        if layer.feed_forward == FeedForward::Absent {
+            return self.branch(layer, stream, |building, input| building.mixed(layer, input)).0;
+        }
+        if layer.mixer == Mixer::Absent {
+            return self
+                .branch(layer, stream, |building, input| building.fed_forward(layer, input))
+                .0;
+        }
         let (middle, mixed) =
             self.branch(layer, stream, |building, input| building.mixed(layer, input));
         let (end, returned) =
@@ -168,6 +176,7 @@ impl Building<'_> {
             Mixer::StateSpace(space) => self.state_space(*space, input),
             Mixer::DeltaRule(rule) => self.delta_rule(*rule, input),
             Mixer::ShortConvolution(short) => self.short_convolution(*short, input),
+            Mixer::Absent => input,
         }
     }
 
@@ -175,6 +184,7 @@ impl Building<'_> {
         match &layer.feed_forward {
             FeedForward::Dense(dense) => self.dense(dense, input),
             FeedForward::Experts(experts) => self.experts(experts, input),
+            FeedForward::Absent => input,
         }
     }
 

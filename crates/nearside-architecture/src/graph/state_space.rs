@@ -4,7 +4,7 @@
 use super::decoder::Building;
 use super::{Value, ValueId};
 use crate::{
-    Activation, CausalConvolution, GateOrder, GatedNorm, Operator, Projection, StateScan,
+    Activation, CausalConvolution, GateOrder, GatedNorm, Mixer, Operator, Projection, StateScan,
     StateSpace,
 };
 
@@ -38,7 +38,9 @@ impl Building<'_> {
         let normed = self.builder.same(Operator::GatedNorm(norm), &[scanned, gate]);
         let narrowed = self.builder.same(Operator::Alike, &[normed, gate]);
         let hidden = self.decoder.hidden;
-        let output = self.builder.linear(narrowed, hidden, bias, Projection::State);
+        let alone = self.decoder.layers.iter().any(|layer| layer.mixer == Mixer::Absent);
+        let role = if alone { Projection::StateOutput } else { Projection::State };
+        let output = self.builder.linear(narrowed, hidden, bias, role);
         self.builder.hold(&[projected, mixed, normed]);
         output
     }

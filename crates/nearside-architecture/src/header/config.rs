@@ -14,9 +14,8 @@ use crate::{
 
 use super::family::{
     Biases, Family, MAX_CONTEXT, MAX_EXPERTS, MAX_HEAD_DIM, MAX_HEADS, MAX_HIDDEN,
-    MAX_INTERMEDIATE, MAX_LAYERS, MAX_VOCABULARY, Mixture, Recurrence, WindowRule,
+    MAX_INTERMEDIATE, MAX_LAYERS, MAX_VOCABULARY, Mixture, Recurrence,
 };
-use super::hybrid;
 use super::json::Object;
 use super::parts::Parts;
 
@@ -26,10 +25,16 @@ pub const MAX_BYTES: usize = 4 << 20;
 pub const MAX_IMAGE: u64 = 1 << 16;
 
 const HIDDEN: &[&str] = &["hidden_size", "n_embd"];
-const LAYERS: &[&str] = &["num_hidden_layers", "n_layer"];
+pub(super) const LAYERS: &[&str] = &["num_hidden_layers", "n_layer"];
 const HEADS: &[&str] = &["num_attention_heads", "n_head"];
-const INTERMEDIATE: &[&str] = &["intermediate_size", "n_inner", "ffn_dim", "block_ff_dim"];
-const SHARED: &[&str] = &["shared_expert_intermediate_size", "shared_intermediate_size"];
+const INTERMEDIATE: &[&str] = &["intermediate_size", "n_inner", "ffn_dim"];
+/// Of a family that adjusts what its file says; a width in an older field comes first.
+const ADJUSTED: &[&str] = &["block_ff_dim", "intermediate_size"];
+const SHARED: &[&str] = &[
+    "shared_expert_intermediate_size",
+    "shared_intermediate_size",
+    "moe_shared_expert_intermediate_size",
+];
 const CONTEXT: &[&str] = &["max_position_embeddings", "n_positions", "n_ctx"];
 const EXPERTS: &[&str] = &["num_local_experts", "num_experts", "n_routed_experts"];
 const ACTIVE: &[&str] = &["num_experts_per_tok", "num_experts_per_token"];
@@ -117,7 +122,7 @@ pub(super) struct Config<'a> {
     pub(super) family: &'static Family,
     pub(super) fields: &'a Object<'a>,
     /// The enclosing object: a few fields stand there when the decoder has an object of its own.
-    outer: &'a Object<'a>,
+    pub(super) outer: &'a Object<'a>,
 }
 
 impl Config<'_> {
@@ -146,6 +151,7 @@ impl Config<'_> {
             () if is("stablelm") => {
                 asked("qk_layernorm", true)? || asked("use_parallel_residual", true)?
             }
+            () if is("nemotron_h") => fields.raw("moe_latent_size").is_some(),
             () if is("opt") => {
                 let projected = fields.number("word_embed_proj_dim", 1..=MAX_HIDDEN)?;
                 let hidden = fields.first(HIDDEN, 1..=MAX_HIDDEN)?;
@@ -194,7 +200,7 @@ impl Config<'_> {
             false => Mixer::Grouped(self.grouped(hidden)?),
         };
         let experts = self.experts()?;
-        let stateful = self.stateful(windows.len() as u64)?;
+        let blocks = self.blocks(windows.len() as u64)?;
         let mut attached = self.vision(hidden)?;
         attached.extend(self.latent_biases(&attention, hidden, windows.len() as u64)?);
         let parts = Parts {
@@ -205,7 +211,7 @@ impl Config<'_> {
             positions,
             attention,
             recurrent: self.recurrent(hidden)?,
-            stateful,
+            blocks,
             sparse: self.sparse(windows.len() as u64)?,
             windows,
             dense: self.dense(hidden)?,
@@ -345,7 +351,11 @@ impl Config<'_> {
     fn dense(&self, hidden: u64) -> Result<Dense, HeaderError> {
         let Self { family, fields, .. } = self;
         let bounds = 1..=MAX_INTERMEDIATE;
-        let names = if family.mixture == Mixture::Counted { SHARED } else { INTERMEDIATE };
+        let names = match (family.mixture, family.recurrence) {
+            (Mixture::Counted, _) => SHARED,
+            (_, Recurrence::ShortConvolution) => ADJUSTED,
+            _ => INTERMEDIATE,
+        };
         let intermediate = match fields.first(names, bounds.clone())? {
             Some(width) => width,
             // GPT-2's default.
@@ -376,7 +386,12 @@ impl Config<'_> {
 
     fn experts(&self) -> Result<Option<Experts>, HeaderError> {
         let Self { family, fields, .. } = self;
-        if family.mixture == Mixture::Never {
+        let none = match family.mixture {
+            Mixture::Never => true,
+            Mixture::Named => !self.sparse_blocks()?.contains(&true),
+            _ => false,
+        };
+        if none {
             return Ok(None);
         }
         let bounds = 1..=MAX_INTERMEDIATE;
@@ -397,7 +412,7 @@ impl Config<'_> {
             bias: self.feed_forward_bias()?,
         };
         let shared = fields.number("n_shared_experts", 0..=MAX_EXPERTS)?.filter(|count| *count > 0);
-        let shared = match shared {
+        let shared = match shared.filter(|_| family.mixture != Mixture::Named) {
             Some(shared) if shared * width > MAX_INTERMEDIATE => {
                 return Err(fields.wrong("n_shared_experts", "fewer shared experts"));
             }
@@ -437,6 +452,7 @@ impl Config<'_> {
         Ok(match self.family.mixture {
             Mixture::Never => indices.map(|_| false).collect(),
             Mixture::Everywhere | Mixture::Counted => indices.map(|_| true).collect(),
+            Mixture::Named => self.sparse_blocks()?,
             Mixture::Stepped => {
                 let step = fields.number("decoder_sparse_step", 1..=MAX_LAYERS)?.unwrap_or(1);
                 let dense: Option<BTreeSet<u64>> =
@@ -452,81 +468,6 @@ impl Config<'_> {
                 let step = fields.number("moe_layer_freq", 1..=MAX_LAYERS)?.unwrap_or(1);
                 indices.map(|layer| layer >= first && layer.is_multiple_of(step)).collect()
             }
-        })
-    }
-
-    /// The window of each layer; `None` if a layer is no attention layer at all (a hybrid).
-    fn windows(&self) -> Result<Option<Vec<Option<u64>>>, HeaderError> {
-        let fields = self.fields;
-        let layers = fields.required(LAYERS, 1..=MAX_LAYERS)?;
-        let types = fields.read::<Vec<String>>("layer_types", "a list of names")?;
-        if types.as_ref().is_some_and(|types| types.len() as u64 != layers) {
-            return Err(
-                fields.wrong("layer_types", &format!("one name for each of {layers} layers"))
-            );
-        }
-        let stateful = self.family.recurrence != Recurrence::Never;
-        let known = |name: &String| {
-            name == "full_attention"
-                || name == "sliding_attention"
-                || (stateful && hybrid::is_kind(name))
-        };
-        if types.as_ref().is_some_and(|types| !types.iter().all(known)) {
-            return Ok(None);
-        }
-        let Some(window) = self.window()? else {
-            return Ok(Some((0..layers).map(|_| None).collect()));
-        };
-        let pattern = match types {
-            Some(types) => types.iter().map(|name| name == "sliding_attention").collect(),
-            None => self.pattern(layers)?,
-        };
-        Ok(Some(pattern.into_iter().map(|windowed| windowed.then_some(window)).collect()))
-    }
-
-    /// The window, if any layer has one, in tokens.
-    fn window(&self) -> Result<Option<u64>, HeaderError> {
-        let fields = self.fields;
-        let stated = fields.number("sliding_window", 1..=MAX_CONTEXT)?;
-        // `null` means none, but a field that is not there means the default.
-        let silent = !fields.mentions("sliding_window");
-        Ok(match self.family.window {
-            WindowRule::Never => None,
-            WindowRule::OptIn { .. } if fields.flag("use_sliding_window")? != Some(true) => None,
-            WindowRule::OptIn { window: default, .. } | WindowRule::Everywhere(default) => {
-                stated.or(default.filter(|_| silent))
-            }
-            WindowRule::AllButLast { window, .. } => stated.or(silent.then_some(window)),
-        })
-    }
-
-    /// Which layers see only the window.
-    fn pattern(&self, layers: u64) -> Result<Vec<bool>, HeaderError> {
-        let fields = self.fields;
-        let names = ["sliding_window_pattern", "_sliding_window_pattern"];
-        let name = names.into_iter().find(|name| fields.raw(name).is_some());
-        let indices = 0..usize::try_from(layers).unwrap_or(0);
-        if let Some(name) = name.filter(|name| fields.read::<u64>(name, "").is_err()) {
-            let expected = "a number of layers, or a list of 0 and 1";
-            let list: Vec<Local> = fields.read(name, expected)?.unwrap_or_default();
-            if list.is_empty() || list.len() as u64 > layers {
-                return Err(fields.wrong(name, expected));
-            }
-            return Ok(indices.map(|layer| list[layer % list.len()].into()).collect());
-        }
-        let group = name.map(|name| fields.number(name, 1..=MAX_LAYERS)).transpose()?.flatten();
-        Ok(match self.family.window {
-            WindowRule::AllButLast { group: default, .. } => {
-                let group = group.unwrap_or(default);
-                indices.map(|layer| Family::windowed(layer, group)).collect()
-            }
-            WindowRule::OptIn { from: Some(default), .. } => {
-                let from = fields.number("max_window_layers", 0..=MAX_CONTEXT)?.unwrap_or(default);
-                indices.map(|layer| layer as u64 >= from).collect()
-            }
-            WindowRule::OptIn { from: None, .. }
-            | WindowRule::Everywhere(_)
-            | WindowRule::Never => indices.map(|_| true).collect(),
         })
     }
 
@@ -553,32 +494,6 @@ impl Config<'_> {
             None => stored(self.outer),
         }
     }
-
-    /// A SigLIP tower and the projector behind it (Gemma 3).
-    fn vision(&self, text_hidden: u64) -> Result<Vec<Attached>, HeaderError> {
-        let Some(vision) = self.outer.object("vision_config")? else {
-            return Ok(Vec::new());
-        };
-        let size = |name: &str, high| vision.required(&[name], 1..=high);
-        let (hidden, inner) =
-            (size("hidden_size", MAX_HIDDEN)?, size("intermediate_size", MAX_HIDDEN)?);
-        let layers = size("num_hidden_layers", MAX_LAYERS)?;
-        let (image, patch) = (size("image_size", MAX_IMAGE)?, size("patch_size", MAX_HEAD_DIM)?);
-        if patch > image {
-            return Err(vision.wrong("patch_size", &format!("at most the image size {image}")));
-        }
-        let linear = |input: u64, output: u64| input * output + output;
-        let norm = 2 * hidden;
-        let layer = 4 * linear(hidden, hidden) + linear(hidden, inner) + linear(inner, hidden);
-        let patches = (image / patch) * (image / patch);
-        let tower = linear(3 * patch * patch, hidden)
-            + patches * hidden
-            + layers * (layer + 2 * norm)
-            + norm;
-        let projector = hidden * text_hidden + hidden;
-        let part = |name: &str, parameters| Attached { name: name.to_owned(), parameters };
-        Ok(vec![part("vision tower", tower), part("vision projector", projector)])
-    }
 }
 
 /// The type that a file says its weights have.
@@ -590,23 +505,6 @@ pub(super) fn stored(fields: &Object<'_>) -> Result<Option<Dtype>, HeaderError> 
         }
     }
     Ok(None)
-}
-
-/// An entry of a window pattern: 1 or `true` for a layer with a window.
-#[derive(Clone, Copy, serde::Deserialize)]
-#[serde(untagged)]
-enum Local {
-    Flag(bool),
-    Number(u8),
-}
-
-impl From<Local> for bool {
-    fn from(local: Local) -> Self {
-        match local {
-            Local::Flag(flag) => flag,
-            Local::Number(number) => number != 0,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -645,7 +543,7 @@ mod tests {
 
     fn experts(decoder: &Decoder) -> Vec<u64> {
         let count = |feed_forward: &FeedForward| match feed_forward {
-            FeedForward::Dense(_) => 0,
+            FeedForward::Dense(_) | FeedForward::Absent => 0,
             FeedForward::Experts(experts) => experts.count,
         };
         decoder.layers.iter().map(|layer| count(&layer.feed_forward)).collect()

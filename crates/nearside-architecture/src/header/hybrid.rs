@@ -1,19 +1,40 @@
 //! What a `config.json` says about layers that keep a state instead of keys and values.
 
 use super::config::Config;
-use super::family::{MAX_HEAD_DIM, MAX_HEADS, MAX_INTERMEDIATE, MAX_LAYERS, Recurrence};
+use super::family::{MAX_HEAD_DIM, MAX_HEADS, MAX_INTERMEDIATE, MAX_LAYERS, Mixture, Recurrence};
+use super::parts::Block;
 use crate::{DeltaRule, HeaderError, Mixer, ShortConvolution, StateSpace};
 
 /// The widest a mixer may be, as a multiple of the residual stream.
 const MAX_EXPANSION: u64 = 64;
 
-/// Whether a layer's kind is one that hybrid models name.
-pub(super) fn is_kind(name: &str) -> bool {
-    name == "attention" || is_stateful(name)
+const HEADS: &[&str] = &["mamba_n_heads", "mamba_num_heads"];
+const GROUPS: &[&str] = &["mamba_n_groups", "n_groups"];
+const STATES: &[&str] = &["mamba_d_state", "ssm_state_size"];
+const CHUNKS: &[&str] = &["mamba_chunk_size", "chunk_size"];
+
+/// What a block is that a file names so, in a family whose blocks are mixers with feed-forward
+/// networks.
+fn block(name: &str) -> Option<Block> {
+    match name {
+        "attention" | "full_attention" => Some(Block::Attending),
+        "mamba" | "linear_attention" | "conv" => Some(Block::Stateful),
+        _ => None,
+    }
 }
 
-fn is_stateful(name: &str) -> bool {
-    matches!(name, "mamba" | "linear_attention" | "conv")
+/// The same in a family whose blocks are one or the other (Nemotron-H).
+fn lone_block(name: &str) -> Option<Block> {
+    match name {
+        "attention" | "full_attention" | "*" => Some(Block::AttentionAlone),
+        "mamba" | "linear_attention" | "M" => Some(Block::StateAlone),
+        "mlp" | "moe" | "-" | "E" => Some(Block::FeedForwardAlone),
+        _ => None,
+    }
+}
+
+fn is_sparse(name: &str) -> bool {
+    matches!(name, "moe" | "E")
 }
 
 impl Config<'_> {
@@ -22,29 +43,77 @@ impl Config<'_> {
         Ok(self.fields.string("position_embedding_type")?.as_deref() == Some("rope"))
     }
 
-    /// Which layers keep a state instead of keys and values.
-    pub(super) fn stateful(&self, layers: u64) -> Result<Vec<bool>, HeaderError> {
-        if self.family.recurrence == Recurrence::Never {
-            return Ok(Vec::new());
+    /// The name of every block, where the file has them.
+    fn names(&self) -> Result<Option<Vec<String>>, HeaderError> {
+        if let Some(pattern) = self.fields.string("hybrid_override_pattern")? {
+            return Ok(Some(pattern.chars().map(String::from).collect()));
         }
         for name in ["layer_types", "layers_block_type"] {
-            if let Some(kinds) = self.fields.read::<Vec<String>>(name, "a list of names")? {
-                return Ok(kinds.iter().map(|kind| is_stateful(kind)).collect());
+            let names = self.fields.read::<Vec<String>>(name, "a list of names")?;
+            if names.is_some() {
+                return Ok(names);
             }
         }
-        if let Recurrence::DeltaRule { .. } = self.family.recurrence {
-            let interval = self.fields.number("full_attention_interval", 1..=MAX_LAYERS)?;
-            let interval = interval.unwrap_or(4);
-            return Ok((1..=layers).map(|layer| !layer.is_multiple_of(interval)).collect());
+        Ok(None)
+    }
+
+    fn is_of_lone_blocks(&self) -> bool {
+        self.family.mixture == Mixture::Named
+    }
+
+    /// How many blocks there are, where their names alone say so.
+    pub(super) fn pattern_length(&self) -> Result<Option<u64>, HeaderError> {
+        if !self.is_of_lone_blocks() {
+            return Ok(None);
         }
-        let name = match self.family.recurrence {
-            Recurrence::ShortConvolution => "full_attn_idxs",
-            _ => "attn_layer_indices",
+        let names = self.names()?.ok_or_else(|| self.fields.missing(&["layers_block_type"]))?;
+        if self.fields.mentions("hybrid_override_pattern") && !self.knows_blocks(&names) {
+            return Err(self.fields.wrong("hybrid_override_pattern", "the letters M, *, - and E"));
+        }
+        match names.len() as u64 {
+            length @ 1..=MAX_LAYERS => Ok(Some(length)),
+            _ => Err(self.fields.wrong("layers_block_type", "from 1 to 4096 blocks")),
+        }
+    }
+
+    /// Which blocks choose among experts.
+    pub(super) fn sparse_blocks(&self) -> Result<Vec<bool>, HeaderError> {
+        Ok(self.names()?.unwrap_or_default().iter().map(|name| is_sparse(name)).collect())
+    }
+
+    /// Whether all named blocks are of a kind that is modelled.
+    pub(super) fn knows_blocks(&self, names: &[String]) -> bool {
+        let known = if self.is_of_lone_blocks() { lone_block } else { block };
+        names.iter().all(|name| known(name).is_some())
+    }
+
+    /// What every block is made of; empty where all attend.
+    pub(super) fn blocks(&self, layers: u64) -> Result<Vec<Block>, HeaderError> {
+        let recurrence = self.family.recurrence;
+        if recurrence == Recurrence::Never {
+            return Ok(Vec::new());
+        }
+        if let Some(names) = self.names()? {
+            let known = if self.is_of_lone_blocks() { lone_block } else { block };
+            return Ok(names.iter().filter_map(|name| known(name)).collect());
+        }
+        let attending = |layer: u64| -> Result<bool, HeaderError> {
+            let listed = |name| self.fields.read::<Vec<u64>>(name, "a list of layers");
+            Ok(match recurrence {
+                Recurrence::DeltaRule { .. } => {
+                    let interval = self.fields.number("full_attention_interval", 1..=MAX_LAYERS)?;
+                    (layer + 1).is_multiple_of(interval.unwrap_or(4))
+                }
+                Recurrence::ShortConvolution => {
+                    listed("full_attn_idxs")?.is_none_or(|layers| layers.contains(&layer))
+                }
+                Recurrence::StateSpace | Recurrence::Never => {
+                    listed("attn_layer_indices")?.is_some_and(|layers| layers.contains(&layer))
+                }
+            })
         };
-        let attending: Option<Vec<u64>> = self.fields.read(name, "a list of layers")?;
-        let all = self.family.recurrence == Recurrence::ShortConvolution && attending.is_none();
-        let attending = attending.unwrap_or_default();
-        Ok((0..layers).map(|layer| !all && !attending.contains(&layer)).collect())
+        let of = |attending| if attending { Block::Attending } else { Block::Stateful };
+        (0..layers).map(|layer| attending(layer).map(of)).collect()
     }
 
     /// The mixer of those layers.
@@ -99,29 +168,42 @@ impl Config<'_> {
 
     fn state_space(&self, hidden: u64) -> Result<StateSpace, HeaderError> {
         let fields = self.fields;
-        let or = |name: &str, high: u64, default: u64| {
-            fields.number(name, 1..=high).map(|found| found.unwrap_or(default))
+        let or = |names: &[&str], high: u64, default: u64| {
+            fields.first(names, 1..=high).map(|found| found.unwrap_or(default))
         };
-        let heads = or("mamba_n_heads", MAX_HEADS, 128)?;
-        let inner = hidden * or("mamba_expand", MAX_EXPANSION, 2)?;
-        if !inner.is_multiple_of(heads) {
-            let expected = format!("a divisor of {inner}, the width inside");
-            return Err(fields.wrong("mamba_n_heads", &expected));
-        }
-        let groups = or("mamba_n_groups", MAX_HEADS, 1)?;
+        let heads = or(HEADS, MAX_HEADS, 128)?;
+        // Nemotron-H states the width of a head; others state how much wider all are than the stream.
+        let head_dim = match fields.number("mamba_head_dim", 1..=MAX_HEAD_DIM)? {
+            Some(head_dim) => head_dim,
+            None if self.is_of_lone_blocks() => 64,
+            None => {
+                let inner = hidden * or(&["mamba_expand"], MAX_EXPANSION, 2)?;
+                if !inner.is_multiple_of(heads) {
+                    let expected = format!("a divisor of {inner}, the width inside");
+                    return Err(fields.wrong("mamba_n_heads", &expected));
+                }
+                inner / heads
+            }
+        };
+        let lone = self.is_of_lone_blocks();
+        let groups = or(GROUPS, MAX_HEADS, if lone { 8 } else { 1 })?;
         if !heads.is_multiple_of(groups) {
-            let expected = format!("a divisor of {heads} heads");
-            return Err(fields.wrong("mamba_n_groups", &expected));
+            let name = GROUPS.iter().find(|name| fields.raw(name).is_some()).unwrap_or(&GROUPS[0]);
+            return Err(fields.wrong(name, &format!("a divisor of {heads} heads")));
         }
+        let either = |names: [&str; 2]| Ok(fields.flag(names[0])?.or(fields.flag(names[1])?));
         Ok(StateSpace {
             heads,
-            head_dim: inner / heads,
+            head_dim,
             groups,
-            state: or("mamba_d_state", MAX_HEAD_DIM, 256)?,
-            window: or("mamba_d_conv", MAX_HEAD_DIM, 4)?,
-            chunk: or("mamba_chunk_size", MAX_HEAD_DIM, 256)?,
-            convolution_bias: fields.flag("mamba_conv_bias")? != Some(false),
-            projection_bias: fields.flag("mamba_proj_bias")? == Some(true),
+            state: or(STATES, MAX_HEAD_DIM, if lone { 128 } else { 256 })?,
+            window: or(&["mamba_d_conv", "conv_kernel"], MAX_HEAD_DIM, 4)?,
+            chunk: or(CHUNKS, MAX_HEAD_DIM, if lone { 128 } else { 256 })?,
+            convolution_bias: either(["mamba_conv_bias", "use_conv_bias"])? != Some(false),
+            projection_bias: match lone {
+                true => fields.flag("use_bias")? == Some(true),
+                false => fields.flag("mamba_proj_bias")? == Some(true),
+            },
         })
     }
 }
@@ -218,6 +300,40 @@ mod tests {
             panic!()
         };
         assert_eq!(dense.intermediate, 12288);
+    }
+
+    #[test]
+    fn blocks_of_nemotron_are_one_thing_each() {
+        let sizes = r#""intermediate_size": 128, "mamba_num_heads": 8, "mamba_head_dim": 16,
+            "n_groups": 2, "head_dim": 16"#;
+        let read = |fields: &str| read("nemotron_h", &format!("{sizes}, {fields}"));
+        let nemotron = read(r#""hybrid_override_pattern": "M-*M-""#).unwrap();
+        assert_eq!(stateful(&nemotron), [true, false, false, true, false]);
+        let alone = |layer: &crate::Layer| {
+            (layer.mixer == Mixer::Absent, layer.feed_forward == FeedForward::Absent)
+        };
+        let alone: Vec<_> = nemotron.layers.iter().map(alone).collect();
+        let (mixer, network) = ((false, true), (true, false));
+        assert_eq!(alone, [mixer, network, mixer, mixer, network]);
+        let named = r#""layers_block_type": ["mamba", "moe"], "n_routed_experts": 4,
+            "num_experts_per_tok": 2, "moe_intermediate_size": 32,
+            "moe_shared_expert_intermediate_size": 48"#;
+        let FeedForward::Experts(experts) = &read(named).unwrap().layers[1].feed_forward else {
+            panic!()
+        };
+        assert_eq!(experts.shared.as_ref().map(|shared| shared.intermediate), Some(48));
+        let error = read(r#""hybrid_override_pattern": "M-X""#).unwrap_err();
+        assert!(error.contains("the letters M, *, - and E"), "{error}");
+    }
+
+    #[test]
+    fn a_tower_that_reads_images_is_counted() {
+        // Qwen 3.5 9B: 27 blocks of 1152, merged four by four into 4096.
+        let vision = r#""vision_config": {"depth": 27, "hidden_size": 1152,
+            "intermediate_size": 4304, "out_hidden_size": 4096}, "intermediate_size": 128"#;
+        let qwen = read("qwen3_5", vision).unwrap();
+        let counts: Vec<_> = qwen.attached.iter().map(|part| part.parameters).collect();
+        assert_eq!(counts, [415_891_440, 40_119_040]);
     }
 
     #[test]

@@ -20,8 +20,10 @@ mod json;
 mod parts;
 pub mod pipeline;
 pub mod safetensors;
+mod tower;
 mod vision;
 mod window_transformer;
+mod windows;
 
 pub use crate::error::Position;
 pub use family::{

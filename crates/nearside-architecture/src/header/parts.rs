@@ -7,6 +7,21 @@ use crate::{
     HeaderError, Layer, Mixer, Positions,
 };
 
+/// What a block is made of, besides its norms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    /// Attention and a feed-forward network.
+    Attending,
+    /// A mixer with a state and a feed-forward network.
+    Stateful,
+    /// Attention alone.
+    AttentionAlone,
+    /// A mixer with a state alone.
+    StateAlone,
+    /// A feed-forward network alone.
+    FeedForwardAlone,
+}
+
 /// What a reader found out about a decoder.
 pub(super) struct Parts {
     /// Its family.
@@ -21,10 +36,10 @@ pub(super) struct Parts {
     pub(super) positions: Positions,
     /// Attention; its window is set per layer.
     pub(super) attention: Mixer,
-    /// What the layers named in `stateful` have in its place.
+    /// What stateful blocks have in its place.
     pub(super) recurrent: Option<Mixer>,
-    /// Which layers keep a state instead of keys and values.
-    pub(super) stateful: Vec<bool>,
+    /// What each block is made of; all attend and feed forward where it is empty.
+    pub(super) blocks: Vec<Block>,
     /// The window of each layer; as many as there are layers.
     pub(super) windows: Vec<Option<u64>>,
     /// The feed-forward network of layers without experts.
@@ -81,17 +96,23 @@ impl Parts {
         }))
     }
 
+    fn block(&self, index: usize) -> Block {
+        self.blocks.get(index).copied().unwrap_or(Block::Attending)
+    }
+
     fn layer(&self, index: usize, window: Option<u64>, sparse: bool) -> Layer {
-        let stateful = self.stateful.get(index) == Some(&true);
-        let mixer = match (&self.attention, &self.recurrent) {
-            (_, Some(recurrent)) if stateful => recurrent.clone(),
-            (Mixer::Grouped(grouped), _) => {
+        let block = self.block(index);
+        let mixer = match (block, &self.attention, &self.recurrent) {
+            (Block::FeedForwardAlone, ..) => Mixer::Absent,
+            (Block::Stateful | Block::StateAlone, _, Some(recurrent)) => recurrent.clone(),
+            (_, Mixer::Grouped(grouped), _) => {
                 Mixer::Grouped(crate::GroupedAttention { window, ..grouped.clone() })
             }
-            (other, _) => other.clone(),
+            (_, other, _) => other.clone(),
         };
-        let feed_forward = match &self.experts {
-            Some(experts) if sparse => FeedForward::Experts(experts.clone()),
+        let feed_forward = match (block, &self.experts) {
+            (Block::AttentionAlone | Block::StateAlone, _) => FeedForward::Absent,
+            (_, Some(experts)) if sparse => FeedForward::Experts(experts.clone()),
             _ => FeedForward::Dense(self.dense.clone()),
         };
         Layer { mixer, feed_forward, norms: self.family.norms }
@@ -117,6 +138,7 @@ impl Parts {
                 let widths = 2 * wide(rule.keys()) + 3 * wide(rule.values());
                 (hidden + wide(rule.window)) * (widths + 2 * wide(rule.value_heads))
             }
+            Mixer::Absent => 0,
             Mixer::ShortConvolution(short) => hidden * (4 * hidden + wide(short.window) + 4),
             Mixer::StateSpace(space) => {
                 let widths = 2 * wide(space.inner()) + wide(space.convolved()) + wide(space.heads);
@@ -128,15 +150,22 @@ impl Parts {
             wide(experts.count) * (dense(&experts.expert) + hidden)
                 + experts.shared.as_ref().map_or(0, dense)
         });
-        let layers = self.sparse.len() as u128;
-        let stateful = self.stateful.iter().filter(|stateful| **stateful).count() as u128;
-        let sparse = self.sparse.iter().filter(|sparse| **sparse).count() as u128;
+        let layer = |(index, sparse): (usize, &bool)| {
+            let block = self.block(index);
+            let mixed = match (block, &self.recurrent) {
+                (Block::FeedForwardAlone, _) => 0,
+                (Block::Stateful | Block::StateAlone, Some(recurrent)) => mixer(recurrent),
+                _ => mixer(&self.attention),
+            };
+            let fed = match block {
+                Block::AttentionAlone | Block::StateAlone => 0,
+                _ if *sparse => experts,
+                _ => dense(&self.dense),
+            };
+            mixed + fed
+        };
+        let layers: u128 = self.sparse.iter().enumerate().map(layer).sum();
         let attached: u128 = self.attached.iter().map(|part| wide(part.parameters)).sum();
-        2 * hidden * wide(self.vocabulary)
-            + (layers - stateful) * mixer(&self.attention)
-            + stateful * self.recurrent.as_ref().map_or(0, mixer)
-            + (layers - sparse) * dense(&self.dense)
-            + sparse * experts
-            + attached
+        2 * hidden * wide(self.vocabulary) + layers + attached
     }
 }

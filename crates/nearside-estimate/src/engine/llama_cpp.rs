@@ -197,7 +197,7 @@ pub fn reserve(model: &Model, settings: &Settings) -> Result<Reservation, NotRes
 /// An upper bound of the nodes of a graph, before any is made.
 fn nodes(decoder: &Decoder) -> u64 {
     let nodes = decoder.layers.iter().map(|layer| match &layer.feed_forward {
-        FeedForward::Dense(_) => MOST_NODES_OF_BLOCK,
+        FeedForward::Dense(_) | FeedForward::Absent => MOST_NODES_OF_BLOCK,
         FeedForward::Experts(experts) => experts.active.saturating_mul(2) + MOST_NODES_OF_BLOCK,
     });
     nodes.fold(0, u64::saturating_add)

@@ -98,7 +98,7 @@ pub fn token_bytes(decoder: &Decoder, cache_type: Dtype) -> Bytes {
         }
         Mixer::Latent(attention) => attention.key_value_rank.saturating_add(attention.rotary_dim),
         // Its state does not grow.
-        Mixer::StateSpace(_) | Mixer::DeltaRule(_) | Mixer::ShortConvolution(_) => 0,
+        _ => 0,
     });
     cache_type.bytes(elements.fold(0, u64::saturating_add))
 }

@@ -192,7 +192,7 @@ impl Sharing<'_> {
                 self.summed(node);
                 Ok((Linear { input: linear.input / by, ..linear.clone() }, self.joined()))
             }
-            Projection::State => Err(NotShared::Operator {
+            Projection::State | Projection::StateOutput => Err(NotShared::Operator {
                 what: "a mixer with a state among tensor-parallel devices",
             }),
             Projection::Latent | Projection::Router | Projection::WideRouter

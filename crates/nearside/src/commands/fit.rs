@@ -1,5 +1,6 @@
 //! `nearside fit MODEL`: does it fit, what limits it, how fast is it, what would make it fit?
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::str::FromStr;
@@ -89,7 +90,8 @@ fn one(
     output: &Output,
 ) -> Result<Outcome, CommandError> {
     let workloads = workloads(arguments, model)?;
-    place.notes.extend(workloads.first().and_then(wire::models::beyond_context));
+    let cautions: BTreeSet<_> = workloads.iter().flat_map(wire::models::cautions).collect();
+    place.notes.extend(cautions);
     let (site, calibration) = (&place.site, &place.calibration);
     let estimates: Vec<_> = workloads
         .into_iter()
@@ -144,7 +146,12 @@ fn workloads(arguments: &Fit, model: &ModelRef) -> Result<Vec<Workload>, Command
         (Some(task), _) => Ok(vec![of(task, stored.filter(|_| task == FitTask::Inference))?]),
         (None, Some(dtype)) => Ok(vec![of(FitTask::Inference, Some(dtype))?]),
         (None, None) => {
-            usual(&model.architecture).iter().map(|(task, weights)| of(*task, *weights)).collect()
+            let usual = usual(&model.architecture).iter();
+            let all = usual.map(|(task, weights)| of(*task, *weights));
+            // A type that was asked for is that of every row.
+            let mut all = all.collect::<Result<Vec<_>, _>>()?;
+            all.dedup();
+            Ok(all)
         }
     }
 }

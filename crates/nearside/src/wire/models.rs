@@ -48,8 +48,33 @@ pub(crate) fn resolve(
     Ok(ModelRef { name: source.to_owned(), architecture: Arc::new(architecture), stored })
 }
 
+/// What a reader should know about a workload besides its figures.
+pub(crate) fn cautions(workload: &Workload) -> impl Iterator<Item = String> {
+    beyond_context(workload).into_iter().chain(without_kernels(workload))
+}
+
+/// States are computed as PyTorch alone does it, which takes more memory than kernels made for it.
+fn without_kernels(workload: &Workload) -> Option<String> {
+    let model = workload.model.as_ref()?;
+    let trains = matches!(
+        workload.task,
+        Task::Pretrain(_) | Task::FineTune(_) | Task::Lora(..) | Task::Qlora(..)
+    );
+    let scans = match model.architecture.as_ref() {
+        Architecture::Decoder(decoder) => trains && decoder.scans_states(),
+        _ => false,
+    };
+    scans.then(|| {
+        let name = &model.name;
+        format!(
+            "training {name} is counted with PyTorch alone: with mamba-ssm or flash-linear-attention \
+             installed, its layers with a state take less memory and time"
+        )
+    })
+}
+
 /// A warning when a workload's sequences are longer than its model was made for.
-pub(crate) fn beyond_context(workload: &Workload) -> Option<String> {
+fn beyond_context(workload: &Workload) -> Option<String> {
     let model = workload.model.as_ref()?;
     let longest = match &workload.task {
         Task::Pretrain(training)

@@ -1,7 +1,7 @@
 //! From a project to a planning problem: stages, sites, estimates, policy and transfers become
 //! choices, obstacles, edges and routes of whole numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Site};
@@ -115,7 +115,7 @@ pub(crate) fn pose(
         posed.push(plan::Stage { name, choices: choices.collect() });
         stages.push(PosedStage { index: *index, monthly, estimates });
     }
-    notes.extend(beyond_context(&all_workloads));
+    notes.extend(cautions(&all_workloads));
     let (edges, carried) = edges(loaded, &all_workloads, &stages, &mut notes)?;
     notes.sort();
     notes.dedup();
@@ -134,10 +134,10 @@ pub(crate) fn pose(
     Ok(Posed { problem, stages, datasets, sites, carried, notes })
 }
 
-/// Sequences longer than a model was made for.
-fn beyond_context(workloads: &[Known<Vec<(Workload, u32)>>]) -> Vec<String> {
+/// What a reader should know about the workloads.
+fn cautions(workloads: &[Known<Vec<(Workload, u32)>>]) -> BTreeSet<String> {
     let all = workloads.iter().filter_map(|known| known.as_ref().value()).flatten();
-    all.filter_map(|(workload, _)| super::models::beyond_context(workload)).collect()
+    all.flat_map(|(workload, _)| super::models::cautions(workload)).collect()
 }
 
 fn named_limits(project: &Project) -> Vec<NamedLimit> {

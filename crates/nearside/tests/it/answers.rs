@@ -132,6 +132,17 @@ fn fit_exits_by_its_verdict() {
 }
 
 #[test]
+fn training_a_hybrid_says_whose_kernels_it_counts_with() {
+    let warns = |arguments: &[&str]| nearside(arguments).stderr.contains("with PyTorch alone");
+    assert!(warns(&["fit", "qwen3.5-9b", "--on", "rtx-4090", "--task", "lora"]));
+    assert!(!warns(&["fit", "qwen3.5-9b", "--on", "rtx-4090", "--task", "inference"]));
+    assert!(!warns(&["fit", "llama-3.2-1b", "--on", "rtx-4090", "--task", "lora"]));
+    // A type that was asked for is that of every row: each stands there once.
+    let asked = ["fit", "llama-3.2-1b", "--on", "rtx-4090", "--weights", "q4_k_m"];
+    assert_eq!(nearside(&asked).stdout.matches("inference  q4_k").count(), 1);
+}
+
+#[test]
 fn an_overview_is_of_what_a_model_is_used_for_and_fits_a_terminal() {
     let text = nearside(&["fit", "llama-3.1-8b", "--on", "rtx-4090"]).stdout;
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

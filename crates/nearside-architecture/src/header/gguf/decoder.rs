@@ -74,7 +74,7 @@ impl Keys<'_> {
             positions,
             attention,
             recurrent: None,
-            stateful: Vec::new(),
+            blocks: Vec::new(),
             windows: if latent { vec![None; self.index(layers)] } else { self.windows(layers)? },
             dense: self.dense(experts.as_ref())?,
             sparse: (0..layers).map(sparse).collect(),

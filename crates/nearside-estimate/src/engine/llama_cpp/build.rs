@@ -60,7 +60,7 @@ impl Builder<'_> {
                     self.latent_attention(attention, normed, positions, &caches, layer)
                 }
                 // The table of tensors refuses such a model.
-                Mixer::StateSpace(_) | Mixer::DeltaRule(_) | Mixer::ShortConvolution(_) => normed,
+                _ => normed,
             };
             if layer + 1 == count {
                 current = self.graph.rows(current, chosen);
@@ -97,7 +97,7 @@ impl Builder<'_> {
         let middle = self.graph.in_place(&[attended, stream]);
         let normed = self.layer_norm(middle, "ffn_norm", layer);
         let mut result = match &self.model.decoder.layers[layer].feed_forward {
-            FeedForward::Dense(_) => self.dense(normed, "", layer),
+            FeedForward::Dense(_) | FeedForward::Absent => self.dense(normed, "", layer),
             FeedForward::Experts(experts) => self.experts(experts, normed, layer),
         };
         if sandwich {

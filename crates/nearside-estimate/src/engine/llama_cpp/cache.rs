@@ -85,7 +85,7 @@ pub(super) fn widths(layer: &Layer) -> (u64, u64) {
             (width, width)
         }
         Mixer::Latent(attention) => (attention.key_value_rank + attention.rotary_dim, 0),
-        Mixer::StateSpace(_) | Mixer::DeltaRule(_) | Mixer::ShortConvolution(_) => (0, 0),
+        _ => (0, 0),
     }
 }
 

@@ -120,7 +120,7 @@ impl Quantized {
     fn new(mix: Mix, decoder: &Decoder, family: Family) -> Self {
         let experts = decoder.layers.iter().map(|layer| match &layer.feed_forward {
             FeedForward::Experts(experts) => experts.count,
-            FeedForward::Dense(_) => 0,
+            FeedForward::Dense(_) | FeedForward::Absent => 0,
         });
         let grouped = decoder.layers.first().is_some_and(|layer| {
             use nearside_architecture::Mixer;

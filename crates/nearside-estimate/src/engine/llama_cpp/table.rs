@@ -39,13 +39,14 @@ pub(super) fn tensors(decoder: &Decoder, family: Family) -> Result<Tensors, NotR
         match &layer.mixer {
             Mixer::Grouped(attention) => block.grouped(attention, family),
             Mixer::Latent(attention) => block.latent(attention),
-            Mixer::StateSpace(_) | Mixer::DeltaRule(_) | Mixer::ShortConvolution(_) => {
+            _ => {
                 return Err(NotReserved::Family(format!("{}, layers with a state", family.name())));
             }
         }
         match &layer.feed_forward {
             FeedForward::Dense(dense) => block.dense(dense, family, ""),
             FeedForward::Experts(experts) => block.experts(experts, family),
+            FeedForward::Absent => {}
         }
     }
     Ok(tensors)

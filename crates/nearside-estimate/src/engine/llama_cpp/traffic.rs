@@ -47,7 +47,7 @@ impl Model {
             .iter()
             .find_map(|layer| match &layer.feed_forward {
                 FeedForward::Experts(experts) => Some((experts.active, experts.count.max(1))),
-                FeedForward::Dense(_) => None,
+                FeedForward::Dense(_) | FeedForward::Absent => None,
             })
             .unwrap_or((1, 1));
         let mut traffic = Traffic { bytes: Bytes::ZERO, elements: 0 };

@@ -136,5 +136,15 @@ fn misses_table(misses: &[OutOfReach]) -> String {
         };
         steps.enumerate().map(line).collect::<Vec<_>>()
     };
-    table(&heads, misses.iter().flat_map(row).collect())
+    within(80, &table(&heads, misses.iter().flat_map(row).collect()))
+}
+
+/// Moves lines that begin with spaces to the left, as far as a terminal needs.
+fn within(width: usize, text: &str) -> String {
+    let fitted = |line: &str| {
+        let over = line.chars().count().saturating_sub(width);
+        let spaces = line.len() - line.trim_start_matches(' ').len();
+        line[over.min(spaces)..].to_owned()
+    };
+    text.split('\n').map(fitted).collect::<Vec<_>>().join("\n")
 }
