@@ -24,6 +24,8 @@ pub(crate) fn listed() -> &'static [Schema] {
             file: "schemas/fit-list.schema.json",
             arguments: &["config", "schema", "fit-list"],
         },
+        Schema { file: "schemas/run.schema.json", arguments: &["config", "schema", "run"] },
+        Schema { file: "schemas/why.schema.json", arguments: &["config", "schema", "why"] },
         Schema { file: "schemas/doctor.schema.json", arguments: &["config", "schema", "doctor"] },
         Schema { file: "schemas/config.schema.json", arguments: &["config", "schema", "config"] },
         Schema {

@@ -1,7 +1,10 @@
 //! What the process finds around it: folders of the person, today's date, environment variables.
 //! The only file that asks.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nearside_units::Date;
@@ -27,6 +30,30 @@ fn folder(own: &str, base: &str, in_home: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| set(base).map(PathBuf::from).map(below))
         .or_else(|| set("HOME").map(|home| below(PathBuf::from(home).join(in_home))))
+}
+
+/// The folders that programs are looked for in.
+pub(crate) fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// Every variable whose name and value are texts.
+pub(crate) fn variables() -> Vec<(String, String)> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// Becomes true when the person or the system wants an end: Ctrl-C, a closed terminal, `kill`.
+pub(crate) fn interrupted() -> Arc<AtomicBool> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        // Where it cannot be asked for, the system ends us at once.
+        let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
+    }
+    flag
 }
 
 /// Today, in UTC; `NEARSIDE_TODAY` stands in for it in tests and reproductions.

@@ -13,6 +13,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    // Between a run and the command of a stage: not a command of people, so not on the command line.
+    let mut own = std::env::args_os().skip(1);
+    if own.next().is_some_and(|first| first == nearside_run::guard::ARGUMENT) {
+        return ExitCode::from(nearside_run::guard::run(&own.next().unwrap_or_default()));
+    }
     let arguments = cli::Arguments::parse();
     let output = output::Output::new(&arguments.shared);
     match commands::run(arguments.command, &output) {

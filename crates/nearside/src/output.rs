@@ -1,6 +1,6 @@
 //! The streams: stdout is the answer, stderr is warnings, hints and errors. One JSON envelope.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use annotate_snippets::Renderer;
@@ -19,6 +19,10 @@ pub(crate) enum Outcome {
     Done,
     /// The answer is no.
     Negative,
+    /// Only a part was done: something failed, or it was interrupted.
+    Partly,
+    /// What a command of the person answered.
+    Code(u8),
 }
 
 impl Outcome {
@@ -26,6 +30,8 @@ impl Outcome {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Negative => ExitCode::from(1),
+            Self::Partly => ExitCode::from(5),
+            Self::Code(code) => ExitCode::from(code),
         }
     }
 }
@@ -150,6 +156,13 @@ impl Output {
     pub(crate) fn progress(&self, text: &str) {
         if self.progress == Noise::Normal {
             self.note("progress", text);
+        }
+    }
+
+    /// Says what is being done to those who watch: in a pipe nothing is said.
+    pub(crate) fn watched(&self, text: &str) {
+        if std::io::stderr().is_terminal() {
+            self.progress(text);
         }
     }
 

@@ -72,6 +72,10 @@ pub(crate) enum Command {
     Fit(Box<Fit>),
     /// Where should every stage run, and why?
     Plan(Plan),
+    /// Run the stages whose results are not there yet
+    Run(Run),
+    /// Why would a stage run again?
+    Why(Why),
     /// The facts: devices, offers, regions, grids, prices, models
     #[command(subcommand)]
     Catalog(Catalog),
@@ -292,6 +296,61 @@ pub(crate) struct Plan {
     pub(crate) stage: Option<String>,
 }
 
+/// `nearside run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside run
+  nearside run --dry-run
+  nearside run --from train
+  nearside run --only evaluate --force
+
+A stage runs when its command, the content of its inputs, the code that it names (and what Python
+files import), a program that it starts or a variable that it reads has changed; otherwise its result
+is taken from .nearside/cache. Results appear when a stage has ended well, whole or not at all. What
+stages print is in .nearside/logs. Ctrl-C ends everything; the next run goes on from there.")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent switch of the command line"
+)]
+pub(crate) struct Run {
+    /// Project folder or file
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// This stage alone; the exit code is that of its command
+    #[arg(long, value_name = "STAGE", conflicts_with = "from")]
+    pub(crate) only: Option<String>,
+    /// This stage and all that wait for it
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) from: Option<String>,
+    /// Run stages though their results are there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on with other stages when one fails
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// How many stages may run at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: u16,
+}
+
+/// `nearside why`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside why train
+  nearside why train examples/support-assistant")]
+pub(crate) struct Why {
+    /// The stage
+    pub(crate) stage: String,
+    /// Project folder or file
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+}
+
 /// `nearside catalog`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Catalog {
@@ -366,6 +425,10 @@ pub(crate) enum SchemaName {
     Fit,
     /// Data of `fit --json` without a model
     FitList,
+    /// Data of `run --json`
+    Run,
+    /// Data of `why --json`
+    Why,
     /// Data of `doctor --json`
     Doctor,
     /// Data of `config show --json`

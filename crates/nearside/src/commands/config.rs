@@ -8,6 +8,8 @@ use super::catalog::{Doubt, Listing};
 use super::doctor::DoctorAnswer;
 use super::fit::{FitAnswer, FitList};
 use super::plan::PlanAnswer;
+use super::run::RunAnswer;
+use super::why::WhyAnswer;
 use crate::cli::{Config, SchemaName};
 use crate::environment;
 use crate::error::CommandError;
@@ -68,6 +70,8 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Plan => schemars::schema_for!(PlanAnswer).to_value(),
         SchemaName::Fit => schemars::schema_for!(FitAnswer).to_value(),
         SchemaName::FitList => schemars::schema_for!(FitList).to_value(),
+        SchemaName::Run => schemars::schema_for!(RunAnswer).to_value(),
+        SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),
         SchemaName::CatalogList => schemars::schema_for!(Listing).to_value(),

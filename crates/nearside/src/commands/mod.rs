@@ -7,6 +7,8 @@ pub(crate) mod doctor;
 pub(crate) mod fit;
 mod init;
 pub(crate) mod plan;
+pub(crate) mod run;
+pub(crate) mod why;
 
 use crate::cli::Command;
 use crate::error::CommandError;
@@ -19,6 +21,8 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Doctor(arguments) => doctor::run(&arguments, output),
         Command::Fit(arguments) => fit::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, output),
+        Command::Run(arguments) => run::run(&arguments, output),
+        Command::Why(arguments) => why::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),
         Command::Config(arguments) => config::run(&arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),

@@ -17,4 +17,5 @@ mod doctor;
 mod fit;
 mod plans;
 mod readme;
+mod run;
 mod sources;

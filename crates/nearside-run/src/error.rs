@@ -1,0 +1,63 @@
+//! Why stages cannot be executed at all; a stage that fails is no such reason.
+
+use std::io;
+use std::path::PathBuf;
+
+use nearside_store::StoreError;
+use thiserror::Error;
+
+/// Why stages cannot be executed.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// A file cannot be read, kept or put back.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A path that a stage writes lies outside the project.
+    #[error("stage \"{stage}\" writes {path}, which is not inside the project's folder")]
+    Outside {
+        /// The stage.
+        stage: String,
+        /// The path.
+        path: String,
+    },
+    /// A stage wants a container.
+    #[error("stage \"{stage}\" runs in the image {image}, and containers are not run yet")]
+    Container {
+        /// The stage.
+        stage: String,
+        /// The image.
+        image: String,
+    },
+    /// An input is not there.
+    #[error("stage \"{stage}\" reads {path}, which is not there")]
+    NoInput {
+        /// The stage.
+        stage: String,
+        /// The path.
+        path: String,
+    },
+    /// Somebody else runs the same project.
+    #[error("another run of this project is going on (process {process})")]
+    Busy {
+        /// Its number.
+        process: String,
+    },
+    /// A folder or file of the record cannot be used.
+    #[error("cannot {what} {}: {error}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl RunError {
+    /// The system's refusal of something done to a path.
+    pub(crate) fn io(what: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |error| Self::Io { what, path, error }
+    }
+}

@@ -1,0 +1,485 @@
+//! Executes what has to be executed, in order, and keeps what comes out of it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use nearside_store::{Content, Reader, StoreError, atomic};
+
+use crate::lock::Lock;
+use crate::process::{self, Hold, Start};
+use crate::record::{Last, Outcome, Output};
+use crate::workspace::Workspace;
+use crate::{Changed, Job, Key, RunError, Runner, Standing};
+
+/// How often a run looks whether it is to end.
+const BEAT: Duration = Duration::from_millis(50);
+
+/// What is to be executed, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Places of the jobs to look at, in order.
+    pub places: Vec<usize>,
+    /// Whether they run though their results are there.
+    pub force: bool,
+    /// Whether others go on when one fails.
+    pub keep_going: bool,
+    /// How many run at once, at least one.
+    pub at_once: usize,
+}
+
+/// What happens during a run.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A stage begins; why, and where what it prints goes.
+    Began {
+        /// The stage.
+        job: &'a Job,
+        /// What changed since it last ended well.
+        changed: &'a [Changed],
+        /// The file that what it prints goes to.
+        log: &'a Path,
+    },
+    /// Nothing more is to be done about a stage.
+    Ended {
+        /// The stage.
+        job: &'a Job,
+        /// How it ended.
+        ran: &'a Ran,
+    },
+    /// Something that a person should know about a stage.
+    Note {
+        /// The stage.
+        job: &'a Job,
+        /// What.
+        text: String,
+    },
+}
+
+/// How a stage ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ran {
+    /// Its result was there.
+    Current,
+    /// Its result was put back.
+    Restored,
+    /// It ran, for so long.
+    Done(Duration),
+    /// It failed: why, its exit code where it had one, and the last lines that it printed.
+    Failed {
+        /// Why.
+        why: String,
+        /// Its exit code.
+        code: Option<u8>,
+        /// The last lines that it printed.
+        tail: Vec<String>,
+    },
+    /// A stage that it waits for did not end well.
+    Skipped(String),
+    /// The run was ended before it could end.
+    Interrupted,
+}
+
+impl Ran {
+    /// Whether stages that wait for it may go on.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        matches!(self, Self::Current | Self::Restored | Self::Done(_))
+    }
+}
+
+/// How every stage ended, by its place.
+pub type Summary = BTreeMap<usize, Ran>;
+
+/// A stage that is going on.
+struct Going {
+    hold: Option<Hold>,
+    key: Key,
+    workspace: Workspace,
+    began: (Instant, SystemTime),
+    log: PathBuf,
+    /// The trial that is going on.
+    trial: usize,
+}
+
+/// A command has ended: of which job, with which code.
+type Ended = (usize, std::io::Result<u8>);
+
+/// One run.
+struct Run<'a> {
+    runner: &'a Runner,
+    wanted: &'a Wanted,
+    report: &'a mut dyn FnMut(Event<'_>),
+    interrupted: &'a AtomicBool,
+    summary: Summary,
+    going: BTreeMap<usize, Going>,
+    sender: Sender<Ended>,
+}
+
+impl Runner {
+    /// Executes what is wanted and is not there yet. A stage that fails is told in the summary.
+    /// When `interrupted` becomes true, what is going on is ended and the run ends.
+    ///
+    /// # Errors
+    /// When somebody else runs the project, or the record cannot be written.
+    pub fn run(
+        &self,
+        wanted: &Wanted,
+        interrupted: &AtomicBool,
+        report: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Summary, RunError> {
+        let _lock = Lock::take(&self.record.folder)?;
+        self.prepare()?;
+        let (sender, ended) = channel();
+        let (summary, going) = (Summary::new(), BTreeMap::new());
+        let mut run = Run { runner: self, wanted, report, interrupted, summary, going, sender };
+        let finished = run.all(&ended);
+        // Remembered even if the run ended early.
+        let saved = self.save();
+        finished?;
+        saved?;
+        Ok(run.summary)
+    }
+
+    /// Removes what a killed run left, and makes the folders of this one.
+    fn prepare(&self) -> Result<(), RunError> {
+        let folder = &self.record.folder;
+        atomic::remove(&folder.join("work"))?;
+        if folder.join("cache/objects").is_dir() && folder.join("cache/unclean").exists() {
+            self.store.tidy()?;
+        }
+        for name in ["bin", "logs", "cache"] {
+            let path = folder.join(name);
+            fs::create_dir_all(&path).map_err(RunError::io("make folder", &path))?;
+        }
+        atomic::write(&folder.join(".gitignore"), b"*\n")?;
+        let own = folder.join("bin/nearside");
+        if fs::read_link(&own).ok().as_deref() != Some(self.program.as_path()) {
+            atomic::remove(&own)?;
+            link(&self.program, &own).map_err(RunError::io("link", &own))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn link(target: &Path, path: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+#[cfg(not(unix))]
+fn link(target: &Path, path: &Path) -> std::io::Result<()> {
+    fs::copy(target, path).map(|_| ())
+}
+
+impl Run<'_> {
+    fn all(&mut self, ended: &Receiver<Ended>) -> Result<(), RunError> {
+        loop {
+            let stopped = self.interrupted.load(Ordering::Relaxed);
+            if stopped {
+                self.going.values_mut().for_each(|going| going.hold = None);
+            } else {
+                self.start_what_is_ready()?;
+            }
+            if self.going.is_empty() {
+                break;
+            }
+            match ended.recv_timeout(BEAT) {
+                Ok((place, code)) => self.command_ended(place, code)?,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+        for place in self.open() {
+            self.end(place, Ran::Interrupted);
+        }
+        Ok(())
+    }
+
+    /// Places that nothing has been decided about.
+    fn open(&self) -> Vec<usize> {
+        let open =
+            |place: &usize| !self.summary.contains_key(place) && !self.going.contains_key(place);
+        self.wanted.places.iter().copied().filter(open).collect()
+    }
+
+    fn start_what_is_ready(&mut self) -> Result<(), RunError> {
+        for place in self.open() {
+            if self.going.len() >= self.wanted.at_once.max(1) {
+                return Ok(());
+            }
+            let runner = self.runner;
+            let job = &runner.jobs.jobs[place];
+            let wanted = |before: &&usize| self.wanted.places.contains(before);
+            let before: Vec<_> = job.waits_for.iter().filter(wanted).collect();
+            if let Some(bad) = before.iter().find_map(|before| self.went_wrong(**before)) {
+                self.end(place, Ran::Skipped(bad));
+                continue;
+            }
+            if before.iter().any(|before| !self.summary.contains_key(before)) {
+                continue;
+            }
+            let failed = self.summary.values().any(|ran| matches!(ran, Ran::Failed { .. }));
+            if failed && !self.wanted.keep_going {
+                self.end(place, Ran::Skipped("another stage failed".to_owned()));
+                continue;
+            }
+            self.begin(place, job)?;
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn went_wrong(&self, place: usize) -> Option<String> {
+        let ran = self.summary.get(&place)?;
+        let name = &self.runner.jobs.jobs[place].name;
+        (!ran.is_good()).then(|| format!("\"{name}\" did not end well"))
+    }
+
+    /// Takes the result of a stage from what is kept, or starts it.
+    fn begin(&mut self, place: usize, job: &Job) -> Result<(), RunError> {
+        let runner = self.runner;
+        let (key, standing) = match runner.standing(job) {
+            Ok(found) => found,
+            Err(error) => {
+                self.fail(place, error.to_string(), None);
+                return Ok(());
+            }
+        };
+        match standing {
+            Standing::Current if !self.wanted.force => {
+                self.remember(job, &key)?;
+                self.end(place, Ran::Current);
+                return Ok(());
+            }
+            Standing::Kept if !self.wanted.force => match runner.put_back(&key.digest) {
+                Ok(true) => {
+                    self.remember(job, &key)?;
+                    self.end(place, Ran::Restored);
+                    return Ok(());
+                }
+                Ok(false) => {}
+                // What is damaged is made anew.
+                Err(error @ StoreError::Damaged { .. }) => {
+                    (self.report)(Event::Note { job, text: error.to_string() });
+                }
+                Err(error) => {
+                    self.fail(place, error.to_string(), None);
+                    return Ok(());
+                }
+            },
+            _ => {}
+        }
+        let changed = runner.changed(job, &key);
+        let log = runner.record.log_file(&job.name);
+        (self.report)(Event::Began { job, changed: &changed, log: &log });
+        let work = runner.record.work_folder(&job.name);
+        let workspace = match Workspace::make(&runner.project, &work, &job.outputs) {
+            Ok(workspace) => workspace,
+            Err(error) => {
+                self.fail(place, error.to_string(), None);
+                return Ok(());
+            }
+        };
+        File::create(&log).map_err(RunError::io("write", &log))?;
+        let began = (Instant::now(), SystemTime::now());
+        let going = Going { hold: None, key, workspace, began, log, trial: 0 };
+        self.going.insert(place, going);
+        self.start_trial(place, job);
+        Ok(())
+    }
+
+    /// Starts the next command of a stage.
+    fn start_trial(&mut self, place: usize, job: &Job) {
+        let Some(going) = self.going.get_mut(&place) else { return };
+        let Some(trial) = job.trials.get(going.trial) else { return };
+        let runner = self.runner;
+        let mut options = File::options();
+        let started = options.append(true).create(true).open(&going.log).and_then(|log| {
+            process::start(&Start {
+                program: &runner.program,
+                command: &trial.command,
+                // A stage that writes nothing works in the project itself.
+                folder: match job.outputs.is_empty() {
+                    true => runner.project.clone(),
+                    false => going.workspace.folder.clone(),
+                },
+                variables: vec![
+                    ("PATH", runner.search_path()),
+                    ("NEARSIDE_STAGE", job.name.clone().into()),
+                    ("NEARSIDE_TRIAL", trial.name.clone().into()),
+                ],
+                log: &log,
+            })
+        });
+        match started {
+            Ok((mut child, hold)) => {
+                going.hold = Some(hold);
+                let sender = self.sender.clone();
+                std::thread::spawn(move || {
+                    let code = child.wait().map(|status| {
+                        status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+                    });
+                    let _ = sender.send((place, code));
+                });
+            }
+            Err(error) => {
+                let _ = self.sender.send((place, Err(error)));
+            }
+        }
+    }
+
+    fn command_ended(&mut self, place: usize, code: std::io::Result<u8>) -> Result<(), RunError> {
+        let runner = self.runner;
+        let job = &runner.jobs.jobs[place];
+        let stopped = self.interrupted.load(Ordering::Relaxed);
+        match code {
+            Ok(0) if !stopped => {
+                if let Some(going) = self.going.get_mut(&place) {
+                    going.trial += 1;
+                    if going.trial < job.trials.len() {
+                        self.start_trial(place, job);
+                        return Ok(());
+                    }
+                }
+                let Some(going) = self.going.remove(&place) else { return Ok(()) };
+                self.keep(place, job, &going)
+            }
+            _ if stopped => {
+                self.going.remove(&place);
+                self.end(place, Ran::Interrupted);
+                Ok(())
+            }
+            Ok(code) => {
+                let trial = self.going.get(&place).and_then(|going| job.trials.get(going.trial));
+                let which = trial.filter(|trial| !trial.name.is_empty());
+                let which = which.map_or(String::new(), |trial| format!(" ({})", trial.name));
+                self.fail(
+                    place,
+                    format!("its command{which} ended with {}", ending(code)),
+                    Some(code),
+                );
+                Ok(())
+            }
+            Err(error) => {
+                self.fail(place, format!("its command could not be started: {error}"), None);
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps what a stage wrote, then puts it where it belongs.
+    fn keep(&mut self, place: usize, job: &Job, going: &Going) -> Result<(), RunError> {
+        let took = going.began.0.elapsed();
+        match self.kept(job, going, took) {
+            Ok(()) => {
+                self.hand_over_undeclared(job, going);
+                self.remember(job, &going.key)?;
+                let _ = atomic::remove(&going.workspace.folder);
+                self.end(place, Ran::Done(took));
+            }
+            Err(error) => self.fail(place, error, None),
+        }
+        Ok(())
+    }
+
+    fn kept(&self, job: &Job, going: &Going, took: Duration) -> Result<(), String> {
+        let runner = self.runner;
+        let said = |error: StoreError| error.to_string();
+        let mut contents: Vec<(&String, PathBuf, Content)> = Vec::new();
+        for output in &job.outputs {
+            let written = going.workspace.written(output, going.began.1);
+            let at = written.ok_or_else(|| format!("it did not write {output}"))?;
+            let content = Reader::new(&runner.memo).content(&at).map_err(said)?;
+            runner.store.keep(&at, &content).map_err(said)?;
+            contents.push((output, at, content));
+        }
+        let outputs = contents.iter().map(|(path, _, content)| Output::of(path, content)).collect();
+        let stage = job.name.clone();
+        let outcome = Outcome { stage, seconds: took.as_secs_f64(), outputs };
+        runner.record.keep_result(&going.key.digest, &outcome).map_err(said)?;
+        for (output, at, content) in &contents {
+            let place = runner.project.join(output);
+            if *at == place {
+                continue;
+            }
+            // Another file system: a copy of what is kept.
+            if atomic::replace(at, &place).is_err() {
+                runner.store.restore(content, &place).map_err(said)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a stage made and did not declare goes where it would have gone, unless that would write
+    /// over something.
+    fn hand_over_undeclared(&mut self, job: &Job, going: &Going) {
+        for path in going.workspace.undeclared() {
+            let place = self.runner.project.join(&path);
+            let free = fs::symlink_metadata(&place).is_err();
+            let moved =
+                free && atomic::replace(&going.workspace.folder.join(&path), &place).is_ok();
+            let path = path.display();
+            let text = match moved {
+                true => format!("wrote {path}, which is not among its outputs: it is not kept"),
+                false => format!(
+                    "wrote {path}, which is not among its outputs and is there already: thrown away"
+                ),
+            };
+            (self.report)(Event::Note { job, text });
+        }
+    }
+
+    fn remember(&self, job: &Job, key: &Key) -> Result<(), RunError> {
+        let last = Last { key: key.digest.to_string(), parts: key.parts.clone() };
+        if self.runner.record.last(&job.name).as_ref() == Some(&last) {
+            return Ok(());
+        }
+        Ok(self.runner.record.keep_last(&job.name, &last)?)
+    }
+
+    fn fail(&mut self, place: usize, why: String, code: Option<u8>) {
+        let going = self.going.remove(&place);
+        let tail = going.map_or_else(Vec::new, |going| {
+            let _ = atomic::remove(&going.workspace.folder);
+            tail(&going.log)
+        });
+        self.end(place, Ran::Failed { why, code, tail });
+    }
+
+    fn end(&mut self, place: usize, ran: Ran) {
+        let job = &self.runner.jobs.jobs[place];
+        (self.report)(Event::Ended { job, ran: &ran });
+        self.summary.insert(place, ran);
+    }
+}
+
+/// An exit code in words.
+fn ending(code: u8) -> String {
+    match code {
+        127 => "127: no such program".to_owned(),
+        129..=192 => format!("signal {}", code - 128),
+        code => format!("exit code {code}"),
+    }
+}
+
+/// The last lines of a log.
+fn tail(log: &Path) -> Vec<String> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    const MOST: u64 = 8 << 10;
+    const LINES: usize = 12;
+    let read = File::open(log).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(MOST)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    });
+    let text = read.unwrap_or_default();
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines[lines.len().saturating_sub(LINES)..].to_vec()
+}

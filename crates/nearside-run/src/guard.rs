@@ -1,0 +1,212 @@
+//! The process between a run and the command of a stage: it ends the whole process tree when the
+//! command has ended, when it is told to, and when the run dies in whatever way.
+//!
+//! The executable of the run starts itself as the guard. The guard starts a shell in a process group
+//! of its own; whatever that starts and abandons becomes a child of the guard (Linux), so that nothing
+//! escapes. Its standard input is a pipe that the run holds open: its end is the word to stop.
+
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+/// The first argument of an executable that is to be a guard; the second is the command.
+pub const ARGUMENT: &str = "__guard";
+/// How long processes may take to end when they are asked to.
+const GRACE: Duration = Duration::from_secs(3);
+/// What a shell answers when a command cannot be started.
+const NOT_STARTED: u8 = 127;
+
+/// What the guard waits for.
+enum Word {
+    /// The shell has ended with that code.
+    Ended(u8),
+    /// The run wants an end, or is gone.
+    Stop,
+}
+
+/// Runs a command in a shell until it ends or is to end. The answer is its exit code; one that was
+/// ended by a signal answers 128 and the number of the signal, as shells do.
+#[must_use]
+pub fn run(command: &OsStr) -> u8 {
+    tree::adopt();
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command).stdin(Stdio::null());
+    in_group(&mut shell);
+    let Ok(mut child) = shell.spawn() else { return NOT_STARTED };
+    let group = child.id();
+    let (sender, words) = channel();
+    let ended = sender.clone();
+    std::thread::spawn(move || {
+        let code = child.wait().map_or(NOT_STARTED, code);
+        let _ = ended.send(Word::Ended(code));
+    });
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        let _ = sender.send(Word::Stop);
+    });
+    match words.recv() {
+        Ok(Word::Ended(code)) => {
+            tree::end(group, Duration::from_millis(300));
+            code
+        }
+        Ok(Word::Stop) | Err(_) => stop(group, &words),
+    }
+}
+
+/// Asks the tree to end, and ends it when it does not.
+fn stop(group: u32, words: &Receiver<Word>) -> u8 {
+    tree::ask(group);
+    let code = match words.recv_timeout(GRACE) {
+        Ok(Word::Ended(code)) => code,
+        Ok(Word::Stop) | Err(_) => 137,
+    };
+    tree::end(group, Duration::from_millis(300));
+    code
+}
+
+#[cfg(unix)]
+fn in_group(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn in_group(_command: &mut Command) {}
+
+#[cfg(unix)]
+fn code(status: std::process::ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt as _;
+    let signalled = status.signal().map(|signal| signal + 128);
+    let code = status.code().or(signalled).unwrap_or(255);
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+#[cfg(not(unix))]
+fn code(status: std::process::ExitStatus) -> u8 {
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+#[cfg(target_os = "linux")]
+mod tree {
+    //! The tree below this process, by its entries in `/proc`.
+
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    use rustix::process::{
+        Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait,
+    };
+
+    /// What descendants abandon becomes our child.
+    pub(super) fn adopt() {
+        let _ = set_child_subreaper(Some(getpid()));
+    }
+
+    /// Asks everything below us to end.
+    pub(super) fn ask(_group: u32) {
+        signal(Signal::TERM);
+    }
+
+    /// Ends everything below us: asks, waits so long, then leaves no choice.
+    pub(super) fn end(_group: u32, patience: Duration) {
+        let began = Instant::now();
+        let mut asked = false;
+        loop {
+            while wait(WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some()) {}
+            if below().is_empty() {
+                return;
+            }
+            match (asked, began.elapsed() > patience) {
+                (false, _) => signal(Signal::TERM),
+                (true, true) => signal(Signal::KILL),
+                (true, false) => {}
+            }
+            asked = true;
+            if began.elapsed() > patience + Duration::from_secs(10) {
+                // What cannot be ended waits for a device.
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn signal(signal: Signal) {
+        for process in below() {
+            let _ = kill_process(process, signal);
+        }
+    }
+
+    /// Every process below this one.
+    fn below() -> Vec<Pid> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let parents: BTreeMap<i32, i32> =
+            numbers.filter_map(|number| Some((number, parent(number)?))).collect();
+        let own = getpid().as_raw_nonzero().get();
+        let is_below = |number: i32| {
+            let mut at = number;
+            // No chain of parents is longer than the number of processes.
+            for _ in 0..=parents.len() {
+                match parents.get(&at) {
+                    Some(parent) if *parent == own => return true,
+                    Some(parent) => at = *parent,
+                    None => return false,
+                }
+            }
+            false
+        };
+        let numbers = parents.keys().copied().filter(|number| is_below(*number));
+        numbers.filter_map(Pid::from_raw).collect()
+    }
+
+    /// The parent of a process that has not ended: what stands behind its name in brackets.
+    fn parent(number: i32) -> Option<i32> {
+        let text = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+        let (_, rest) = text.rsplit_once(')')?;
+        let mut fields = rest.split_whitespace();
+        let state = fields.next()?;
+        let parent = fields.next()?.parse().ok()?;
+        (state != "Z").then_some(parent)
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+mod tree {
+    //! The process group of the shell, which is all that can be reached here.
+
+    use std::time::Duration;
+
+    use rustix::process::{Pid, Signal, kill_process_group};
+
+    pub(super) fn adopt() {}
+
+    fn signal(group: u32, signal: Signal) -> bool {
+        let group = i32::try_from(group).ok().and_then(Pid::from_raw);
+        group.is_some_and(|group| kill_process_group(group, signal).is_ok())
+    }
+
+    pub(super) fn ask(group: u32) {
+        signal(group, Signal::TERM);
+    }
+
+    pub(super) fn end(group: u32, patience: Duration) {
+        if signal(group, Signal::TERM) {
+            std::thread::sleep(patience);
+            signal(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod tree {
+    //! Nothing can be reached here.
+
+    use std::time::Duration;
+
+    pub(super) fn adopt() {}
+    pub(super) fn ask(_group: u32) {}
+    pub(super) fn end(_group: u32, _patience: Duration) {}
+}

@@ -1,0 +1,32 @@
+//! Executes the stages of a project: what has been computed before is not computed again, what is
+//! computed appears whole or not at all, and nothing that a stage starts outlives it.
+//!
+//! - [`Job`] is a stage as it is executed; [`Jobs`] are those of a project.
+//! - [`Key`] is what a result depends on, part by part: commands, contents of inputs and code, tools,
+//!   variables. [`Runner::standing`] tells what a stage's result is worth, [`Changed`] why it is not
+//!   worth anything any more.
+//! - [`Runner::run`] executes what has to be, each stage in a working folder of its own
+//!   (`workspace`), under a guard that ends the whole process tree (`guard`).
+//!
+//! Everything that has to last lies in one folder, `.nearside` by convention: `cache/` (results by
+//! key, files by content), `stages/` (what each stage last depended on), `logs/`, `work/`.
+
+mod code;
+mod error;
+mod execute;
+pub mod guard;
+mod job;
+mod key;
+mod lock;
+mod process;
+mod record;
+mod runner;
+mod shell;
+mod tool;
+mod workspace;
+
+pub use error::RunError;
+pub use execute::{Event, Ran, Summary, Wanted};
+pub use job::{Job, Jobs, Trial};
+pub use key::{Changed, How, Key, Part};
+pub use runner::{Runner, Standing, Surroundings};

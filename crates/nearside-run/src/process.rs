@@ -1,0 +1,49 @@
+//! A command under its guard, as the run sees it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use crate::guard;
+
+/// How commands are started.
+#[derive(Clone, Debug)]
+pub(crate) struct Start<'a> {
+    /// The executable that becomes the guard.
+    pub(crate) program: &'a Path,
+    pub(crate) command: &'a str,
+    pub(crate) folder: PathBuf,
+    pub(crate) variables: Vec<(&'static str, OsString)>,
+    pub(crate) log: &'a File,
+}
+
+/// Keeps a command going; the command is ended when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Hold(#[allow(dead_code, reason = "its end is what matters")] ChildStdin);
+
+/// Starts a command; what it prints goes to the log.
+pub(crate) fn start(start: &Start<'_>) -> std::io::Result<(Child, Hold)> {
+    let mut guard = Command::new(start.program);
+    guard.arg(guard::ARGUMENT).arg(start.command);
+    guard.current_dir(&start.folder).envs(start.variables.iter().cloned());
+    // A shell takes this as the place it is in, links and all.
+    guard.env("PWD", &start.folder);
+    guard.stdin(Stdio::piped()).stdout(start.log.try_clone()?).stderr(start.log.try_clone()?);
+    apart(&mut guard);
+    let mut child = guard.spawn()?;
+    match child.stdin.take() {
+        Some(pipe) => Ok((child, Hold(pipe))),
+        None => Err(std::io::ErrorKind::BrokenPipe.into()),
+    }
+}
+
+/// A terminal's Ctrl-C reaches the run alone, which then ends what it started.
+#[cfg(unix)]
+fn apart(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn apart(_command: &mut Command) {}

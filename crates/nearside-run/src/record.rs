@@ -1,0 +1,129 @@
+//! What lasts: results by key, and what each stage last depended on. One JSON file each, written
+//! whole or not at all; one that cannot be read is as if it were not there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nearside_store::{Content, Digest, Entry, Kind, StoreError, atomic};
+use nearside_units::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Part;
+
+/// The folder of the record.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) folder: PathBuf,
+}
+
+/// The result of a stage under one key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) stage: String,
+    /// How long it took, in seconds.
+    pub(crate) seconds: f64,
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// Something that a stage wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Output {
+    pub(crate) path: String,
+    entries: Vec<Row>,
+}
+
+/// One entry of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Row {
+    path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    executable: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    bytes: u64,
+}
+
+/// What a stage depended on when it last ended well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Last {
+    pub(crate) key: String,
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Output {
+    pub(crate) fn of(path: &str, content: &Content) -> Self {
+        let row = |entry: &Entry| {
+            let (digest, executable, link) = match &entry.kind {
+                Kind::File { digest, executable } => (Some(digest.to_string()), *executable, None),
+                Kind::Link(target) => (None, false, Some(target.clone())),
+                Kind::Folder => (None, false, None),
+            };
+            Row { path: entry.path.clone(), digest, executable, link, bytes: entry.bytes.get() }
+        };
+        Self { path: path.to_owned(), entries: content.entries.iter().map(row).collect() }
+    }
+
+    /// What it held; nothing where a digest is none.
+    pub(crate) fn content(&self) -> Option<Content> {
+        let entry = |row: &Row| {
+            let kind = match (&row.digest, &row.link) {
+                (Some(digest), _) => {
+                    Kind::File { digest: digest.parse().ok()?, executable: row.executable }
+                }
+                (None, Some(target)) => Kind::Link(target.clone()),
+                (None, None) => Kind::Folder,
+            };
+            Some(Entry { path: row.path.clone(), kind, bytes: Bytes::new(row.bytes) })
+        };
+        self.entries.iter().map(entry).collect::<Option<Vec<_>>>().map(Content::of)
+    }
+}
+
+impl Record {
+    fn result_file(&self, key: &Digest) -> PathBuf {
+        self.folder.join("cache/results").join(format!("{key}.json"))
+    }
+
+    fn stage_file(&self, stage: &str) -> PathBuf {
+        self.folder.join("stages").join(format!("{stage}.json"))
+    }
+
+    /// What a stage prints.
+    pub(crate) fn log_file(&self, stage: &str) -> PathBuf {
+        self.folder.join("logs").join(format!("{stage}.log"))
+    }
+
+    /// The working folder of a stage.
+    pub(crate) fn work_folder(&self, stage: &str) -> PathBuf {
+        self.folder.join("work").join(stage)
+    }
+
+    pub(crate) fn result(&self, key: &Digest) -> Option<Outcome> {
+        read(&self.result_file(key))
+    }
+
+    pub(crate) fn keep_result(&self, key: &Digest, outcome: &Outcome) -> Result<(), StoreError> {
+        write(&self.result_file(key), outcome)
+    }
+
+    pub(crate) fn last(&self, stage: &str) -> Option<Last> {
+        read(&self.stage_file(stage))
+    }
+
+    pub(crate) fn keep_last(&self, stage: &str, last: &Last) -> Result<(), StoreError> {
+        write(&self.stage_file(stage), last)
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn write<T: Serialize>(path: &Path, row: &T) -> Result<(), StoreError> {
+    // Rows have text keys and finite numbers, which JSON can say.
+    let text = serde_json::to_vec(row).unwrap_or_default();
+    atomic::write(path, &text)
+}

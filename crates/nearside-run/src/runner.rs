@@ -1,0 +1,212 @@
+//! What the result of a stage is worth: its key now, and the results that are kept.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use nearside_store::{Digest, Memo, Reader, Store, StoreError};
+
+use crate::code;
+use crate::record::{Outcome, Record};
+use crate::shell;
+use crate::tool::Tools;
+use crate::{Changed, Job, Jobs, Key, Part, RunError};
+
+/// Runs the stages of one project.
+#[derive(Debug)]
+pub struct Runner {
+    /// The stages.
+    pub jobs: Jobs,
+    pub(crate) project: PathBuf,
+    pub(crate) record: Record,
+    pub(crate) store: Store,
+    pub(crate) memo: Memo,
+    pub(crate) program: PathBuf,
+    pub(crate) path: OsString,
+    tools: Mutex<Tools>,
+    variables: Vec<(String, String)>,
+}
+
+/// What the result of a stage is worth.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// It is there, as it was made from what is there now.
+    Current,
+    /// It was made before, and can be put back.
+    Kept,
+    /// It has to be made; what changed since it last was, nothing if it never was.
+    Stale(Vec<Changed>),
+}
+
+/// Where a runner works: everything that it may not ask the system itself.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The project's folder.
+    pub project: PathBuf,
+    /// The folder of the record.
+    pub record: PathBuf,
+    /// The executable that becomes the guard of a command.
+    pub program: PathBuf,
+    /// The folders that programs are looked for in.
+    pub path: OsString,
+    /// The environment.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Runner {
+    /// A runner of these stages. Nothing is written before something is run.
+    ///
+    /// # Errors
+    /// When a stage cannot be executed: it has no command, or writes outside the project.
+    pub fn new(jobs: Jobs, surroundings: Surroundings) -> Result<Self, RunError> {
+        let Surroundings { project, record, program, path, variables } = surroundings;
+        jobs.jobs.iter().try_for_each(Job::check)?;
+        Ok(Self {
+            jobs,
+            store: Store::at(&record.join("cache")),
+            memo: Memo::open(&record.join("cache/memo")),
+            tools: Mutex::new(Tools::in_path(&path)),
+            record: Record { folder: record },
+            project,
+            program,
+            path,
+            variables,
+        })
+    }
+
+    /// What a stage depends on now.
+    ///
+    /// # Errors
+    /// When an input is not there or cannot be read.
+    pub fn key(&self, job: &Job) -> Result<Key, RunError> {
+        let mut parts = Vec::new();
+        let mut named = shell::Named::default();
+        for trial in &job.trials {
+            let name = if trial.name.is_empty() { "command" } else { trial.name.as_str() };
+            parts.push(Part::text(name.to_owned(), &trial.command));
+            let found = shell::named(&trial.command);
+            named.programs.extend(found.programs);
+            named.words.extend(found.words);
+            named.variables.extend(found.variables);
+        }
+        for input in &job.inputs {
+            parts.push(self.content(job, "input", Path::new(input))?);
+        }
+        let data: Vec<_> = job.inputs.iter().chain(&job.outputs).map(PathBuf::from).collect();
+        let is_data =
+            |path: &Path| data.iter().any(|data| path.starts_with(data) || data.starts_with(path));
+        // A script that is called by its path is code, too.
+        let words: Vec<_> = named.programs.iter().chain(&named.words).cloned().collect();
+        for path in code::of(&self.project, &words, is_data) {
+            parts.push(self.content(job, "code", &path)?);
+        }
+        parts.extend(self.tools(&named.programs));
+        let variables: BTreeSet<_> = named.variables.iter().collect();
+        let values = variables.into_iter().filter_map(|name| {
+            let value = self.variables.iter().find(|(known, _)| known == name)?;
+            Some(Part::text(format!("variable {name}"), &value.1))
+        });
+        parts.extend(values);
+        Ok(Key::of(parts))
+    }
+
+    fn content(&self, job: &Job, what: &str, path: &Path) -> Result<Part, RunError> {
+        let name = format!("{what} {}", path.display());
+        match Reader::new(&self.memo).content(&self.project.join(path)) {
+            Ok(content) => Ok(Part::of(name, &content.digest)),
+            Err(error) if error.is_missing() => {
+                Err(RunError::NoInput { stage: job.name.clone(), path: path.display().to_string() })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn tools(&self, programs: &[String]) -> Vec<Part> {
+        let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
+        let programs: BTreeSet<_> = programs.iter().collect();
+        let part = |name: &String| {
+            // Inside a run, `nearside` is the running executable.
+            if name == "nearside" {
+                return Some(Part::text("tool nearside".to_owned(), env!("CARGO_PKG_VERSION")));
+            }
+            let tool = tools.find(name)?;
+            let name = format!("tool {name} ({})", tool.file.display());
+            Some(Part::of(name, &tool.digest))
+        };
+        programs.into_iter().filter_map(part).collect()
+    }
+
+    /// What the result of a stage is worth, and what it depends on now.
+    ///
+    /// # Errors
+    /// When an input is not there, or something cannot be read.
+    pub fn standing(&self, job: &Job) -> Result<(Key, Standing), RunError> {
+        let key = self.key(job)?;
+        let standing = match self.record.result(&key.digest) {
+            Some(outcome) if self.is_there(&outcome)? => Standing::Current,
+            Some(outcome) if self.can_be_put_back(&outcome) => Standing::Kept,
+            // It was made from the same, but is lost.
+            _ => Standing::Stale(self.changed(job, &key)),
+        };
+        Ok((key, standing))
+    }
+
+    /// What changed since a stage last ended well; nothing if it never did.
+    #[must_use]
+    pub fn changed(&self, job: &Job, key: &Key) -> Vec<Changed> {
+        let last = self.record.last(&job.name);
+        last.map_or_else(Vec::new, |last| key.changed_since(&last.parts))
+    }
+
+    /// Whether a stage has ever ended well.
+    #[must_use]
+    pub fn has_run(&self, job: &Job) -> bool {
+        self.record.last(&job.name).is_some()
+    }
+
+    fn is_there(&self, outcome: &Outcome) -> Result<bool, StoreError> {
+        for output in &outcome.outputs {
+            let found = Reader::new(&self.memo).content(&self.project.join(&output.path));
+            match (found, output.content()) {
+                (Ok(found), Some(made)) if found.digest == made.digest => {}
+                (Err(error), _) if !error.is_missing() => return Err(error),
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn can_be_put_back(&self, outcome: &Outcome) -> bool {
+        let kept = |output: &crate::record::Output| {
+            output.content().is_some_and(|content| self.store.has(&content))
+        };
+        outcome.outputs.iter().all(kept)
+    }
+
+    /// Puts the result of a key back where it belongs.
+    pub(crate) fn put_back(&self, key: &Digest) -> Result<bool, StoreError> {
+        let Some(outcome) = self.record.result(key) else { return Ok(false) };
+        for output in &outcome.outputs {
+            let Some(content) = output.content() else { return Ok(false) };
+            self.store.restore(&content, &self.project.join(&output.path))?;
+        }
+        Ok(true)
+    }
+
+    /// The folders that a command's programs are looked for in: ours first, where `nearside` is the
+    /// running executable.
+    pub(crate) fn search_path(&self) -> OsString {
+        let own = self.record.folder.join("bin");
+        let folders = std::iter::once(own).chain(std::env::split_paths(&self.path));
+        std::env::join_paths(folders).unwrap_or_else(|_| self.path.clone())
+    }
+
+    /// Remembers what was read.
+    ///
+    /// # Errors
+    /// When the memo cannot be written.
+    pub fn save(&self) -> Result<(), RunError> {
+        Ok(self.memo.save()?)
+    }
+}

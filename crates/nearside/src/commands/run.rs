@@ -1,0 +1,144 @@
+//! `nearside run`: executes the stages whose results are not there yet.
+
+mod text;
+mod view;
+
+use nearside_run::{Event, Ran, Runner, Standing, Summary, Wanted};
+
+pub(crate) use view::RunAnswer;
+use view::StageRun;
+
+use crate::cli::Run;
+use crate::environment;
+use crate::error::{CommandError, Fault};
+use crate::output::{Answer, Form, Outcome, Output};
+use crate::wire;
+use crate::wire::jobs::{failed, shown};
+
+pub(super) fn run(arguments: &Run, output: &Output) -> Result<Outcome, CommandError> {
+    let loaded = wire::project::load(&arguments.path, &[])?;
+    let runner = wire::jobs::runner(&loaded)?;
+    let places = places(arguments, &runner)?;
+    if arguments.dry_run {
+        let answer = RunAnswer { dry_run: true, stages: would(&runner, &places, arguments.force)? };
+        print(&answer, output);
+        return Ok(Outcome::Done);
+    }
+    let wanted = Wanted {
+        places,
+        force: arguments.force,
+        keep_going: arguments.keep_going,
+        at_once: usize::from(arguments.jobs),
+    };
+    let interrupted = environment::interrupted();
+    let mut changes = std::collections::BTreeMap::new();
+    let mut report = |event: Event<'_>| {
+        if let Event::Began { job, changed, log } = &event {
+            let changed: Vec<_> = changed.iter().map(ToString::to_string).collect();
+            changes.insert(job.name.clone(), (changed, shown(log)));
+        }
+        tell(&event, output);
+    };
+    let summary = runner.run(&wanted, &interrupted, &mut report).map_err(failed)?;
+    let stage = |(place, ran): (&usize, &Ran)| {
+        let name = &runner.jobs.jobs[*place].name;
+        let mut stage = StageRun::ended(name, ran);
+        if let Some((changed, log)) = changes.remove(name) {
+            (stage.changed, stage.log) = (changed, Some(log));
+        }
+        stage
+    };
+    let in_order = wanted.places.iter().filter_map(|place| summary.get_key_value(place));
+    let answer = RunAnswer { dry_run: false, stages: in_order.map(stage).collect() };
+    print(&answer, output);
+    Ok(outcome(arguments, &summary))
+}
+
+/// The stages to look at, in order: those that have something to execute.
+fn places(arguments: &Run, runner: &Runner) -> Result<Vec<usize>, CommandError> {
+    let jobs = &runner.jobs;
+    let named = |name: &String| jobs.place(name).ok_or_else(|| unknown(name, runner));
+    let places = match (&arguments.only, &arguments.from) {
+        (Some(only), _) => vec![named(only)?],
+        (None, Some(from)) => jobs.from(named(from)?),
+        (None, None) => jobs.order.clone(),
+    };
+    let executes = |place: &usize| !jobs.jobs[*place].trials.is_empty();
+    Ok(places.into_iter().filter(executes).collect())
+}
+
+/// A stage that is not there.
+pub(super) fn unknown(name: &str, runner: &Runner) -> CommandError {
+    let names: Vec<_> = runner.jobs.jobs.iter().map(|job| job.name.as_str()).collect();
+    CommandError::new(Fault::Usage, format!("there is no stage \"{name}\""))
+        .hint(format!("the stages are {}", names.join(", ")))
+}
+
+/// What would be done.
+fn would(runner: &Runner, places: &[usize], force: bool) -> Result<Vec<StageRun>, CommandError> {
+    let mut stages = Vec::new();
+    let mut made_anew: Vec<usize> = Vec::new();
+    for place in places {
+        let job = &runner.jobs.jobs[*place];
+        if job.waits_for.iter().any(|before| made_anew.contains(before)) {
+            made_anew.push(*place);
+            stages.push(StageRun::named(&job.name, "undecided"));
+            continue;
+        }
+        let (key, standing) = runner.standing(job).map_err(failed)?;
+        let standing = match force {
+            true => Standing::Stale(runner.changed(job, &key)),
+            false => standing,
+        };
+        if standing != Standing::Current {
+            made_anew.push(*place);
+        }
+        stages.push(StageRun::standing(&job.name, &standing));
+    }
+    Ok(stages)
+}
+
+/// Says what happens while it happens.
+fn tell(event: &Event<'_>, output: &Output) {
+    match event {
+        Event::Began { job, changed, .. } => {
+            let why = match changed {
+                [] => String::new(),
+                [one] => format!(" ({one})"),
+                [one, rest @ ..] => format!(" ({one}, and {} more)", rest.len()),
+            };
+            output.watched(&format!("{} runs{why}", job.name));
+        }
+        Event::Ended { job, ran } => match ran {
+            Ran::Done(took) => {
+                let took = text::taken(took.as_secs_f64());
+                output.watched(&format!("{} done in {took}", job.name));
+            }
+            Ran::Restored => output.watched(&format!("{} restored from the cache", job.name)),
+            Ran::Failed { why, .. } => output.watched(&format!("{} failed: {why}", job.name)),
+            Ran::Current | Ran::Skipped(_) | Ran::Interrupted => {}
+        },
+        Event::Note { job, text } => output.warning(&format!("{}: {text}", job.name)),
+    }
+}
+
+fn print(answer: &RunAnswer, output: &Output) {
+    if output.form == Form::Json {
+        let answer = Answer { schema: "nearside/run/1", data: answer, warnings: &[], sources: &[] };
+        return output.json(&answer, environment::today());
+    }
+    output.text(&text::of(answer));
+}
+
+/// Of one stage alone its command's code is passed on.
+fn outcome(arguments: &Run, summary: &Summary) -> Outcome {
+    let failed = summary.values().find_map(|ran| match ran {
+        Ran::Failed { code, .. } => Some(*code),
+        _ => None,
+    });
+    match failed {
+        Some(Some(code)) if arguments.only.is_some() => Outcome::Code(code),
+        _ if summary.values().all(Ran::is_good) => Outcome::Done,
+        _ => Outcome::Partly,
+    }
+}

@@ -1,0 +1,82 @@
+//! What `nearside run` answers, for tables and JSON alike.
+
+use nearside_run::{Ran, Standing};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The answer of `nearside run`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct RunAnswer {
+    /// Whether nothing was done, only said.
+    pub(super) dry_run: bool,
+    /// The stages that were looked at, in the order in which they run.
+    pub(super) stages: Vec<StageRun>,
+}
+
+/// One stage.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct StageRun {
+    /// Its name.
+    pub(super) stage: String,
+    /// How it ended, or would: `current`, `restored`, `done`, `failed`, `skipped`, `interrupted`;
+    /// in a dry run `current`, `restore`, `run` or `undecided`.
+    pub(super) result: &'static str,
+    /// How long its commands ran, in seconds, where they did.
+    pub(super) seconds: Option<f64>,
+    /// Why it ended so.
+    pub(super) why: Option<String>,
+    /// The exit code of the command that failed.
+    pub(super) exit_code: Option<u8>,
+    /// What changed since it last ended well, where it ran or would run.
+    pub(super) changed: Vec<String>,
+    /// The file that holds what it printed.
+    pub(super) log: Option<String>,
+    /// The last lines that it printed, where it failed.
+    pub(super) last_lines: Vec<String>,
+}
+
+impl StageRun {
+    pub(super) fn named(stage: &str, result: &'static str) -> Self {
+        Self {
+            stage: stage.to_owned(),
+            result,
+            seconds: None,
+            why: None,
+            exit_code: None,
+            changed: Vec::new(),
+            log: None,
+            last_lines: Vec::new(),
+        }
+    }
+
+    /// A stage that ended.
+    pub(super) fn ended(stage: &str, ran: &Ran) -> Self {
+        match ran {
+            Ran::Current => Self::named(stage, "current"),
+            Ran::Restored => Self::named(stage, "restored"),
+            Ran::Interrupted => Self::named(stage, "interrupted"),
+            Ran::Done(took) => {
+                Self { seconds: Some(took.as_secs_f64()), ..Self::named(stage, "done") }
+            }
+            Ran::Skipped(why) => Self { why: Some(why.clone()), ..Self::named(stage, "skipped") },
+            Ran::Failed { why, code, tail } => Self {
+                why: Some(why.clone()),
+                exit_code: *code,
+                last_lines: tail.clone(),
+                ..Self::named(stage, "failed")
+            },
+        }
+    }
+
+    /// A stage of a dry run.
+    pub(super) fn standing(stage: &str, standing: &Standing) -> Self {
+        match standing {
+            Standing::Current => Self::named(stage, "current"),
+            Standing::Kept => Self::named(stage, "restore"),
+            Standing::Stale(changed) => Self {
+                changed: changed.iter().map(ToString::to_string).collect(),
+                ..Self::named(stage, "run")
+            },
+        }
+    }
+}
