@@ -1,6 +1,7 @@
 //! Executes what has to be executed, in order, and keeps what comes out of it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use crate::lock::Lock;
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
 use crate::workspace::Workspace;
-use crate::{Changed, Job, Key, RunError, Runner, Standing};
+use crate::{Changed, Job, Key, RunError, Runner, Standing, Trial};
 
 /// How often a run looks whether it is to end.
 const BEAT: Duration = Duration::from_millis(50);
@@ -308,11 +309,7 @@ impl Run<'_> {
                     true => runner.project.clone(),
                     false => going.workspace.folder.clone(),
                 },
-                variables: vec![
-                    ("PATH", runner.search_path()),
-                    ("NEARSIDE_STAGE", job.name.clone().into()),
-                    ("NEARSIDE_TRIAL", trial.name.clone().into()),
-                ],
+                variables: variables(runner, job, trial),
                 log: &log,
             })
         });
@@ -456,6 +453,17 @@ impl Run<'_> {
         (self.report)(Event::Ended { job, ran: &ran });
         self.summary.insert(place, ran);
     }
+}
+
+/// What a command finds in its environment besides what everything finds there.
+fn variables(runner: &Runner, job: &Job, trial: &Trial) -> Vec<(String, OsString)> {
+    let own = [
+        ("PATH".to_owned(), runner.search_path()),
+        ("NEARSIDE_STAGE".to_owned(), job.name.clone().into()),
+        ("NEARSIDE_TRIAL".to_owned(), trial.name.clone().into()),
+    ];
+    let stated = job.variables.iter().map(|(name, value)| (name.clone(), value.into()));
+    own.into_iter().chain(stated).collect()
 }
 
 /// An exit code in words.

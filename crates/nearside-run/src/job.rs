@@ -15,6 +15,8 @@ pub struct Job {
     pub inputs: Vec<String>,
     /// What it writes: paths relative to the project's folder.
     pub outputs: Vec<String>,
+    /// What is set in the environment of its commands; its results depend on it.
+    pub variables: Vec<(String, String)>,
     /// The image of the container that it runs in.
     pub image: Option<String>,
     /// The jobs that come before it, by their place.

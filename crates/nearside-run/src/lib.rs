@@ -8,6 +8,8 @@
 //! - [`Runner::run`] executes what has to be, each stage in a working folder of its own
 //!   (`workspace`), under a guard that ends the whole process tree (`guard`).
 //!
+//! - [`Rehearsal`] makes a project of its own to try the stages in: samples in place of the datasets.
+//!
 //! Everything that has to last lies in one folder, `.nearside` by convention: `cache/` (results by
 //! key, files by content), `stages/` (what each stage last depended on), `logs/`, `work/`.
 
@@ -20,7 +22,9 @@ mod key;
 mod lock;
 mod process;
 mod record;
+mod rehearsal;
 mod runner;
+mod sample;
 mod shell;
 mod tool;
 mod workspace;
@@ -29,4 +33,6 @@ pub use error::RunError;
 pub use execute::{Event, Ran, Summary, Wanted};
 pub use job::{Job, Jobs, Trial};
 pub use key::{Changed, How, Key, Part};
+pub use rehearsal::Rehearsal;
 pub use runner::{Runner, Standing, Surroundings};
+pub use sample::Taken;

@@ -14,7 +14,7 @@ pub(crate) struct Start<'a> {
     pub(crate) program: &'a Path,
     pub(crate) command: &'a str,
     pub(crate) folder: PathBuf,
-    pub(crate) variables: Vec<(&'static str, OsString)>,
+    pub(crate) variables: Vec<(String, OsString)>,
     pub(crate) log: &'a File,
 }
 

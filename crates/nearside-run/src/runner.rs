@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use nearside_store::{Digest, Memo, Reader, Store, StoreError};
+use nearside_units::Bytes;
 
 use crate::code;
 use crate::record::{Outcome, Record};
@@ -102,12 +104,16 @@ impl Runner {
             parts.push(self.content(job, "code", &path)?);
         }
         parts.extend(self.tools(&named.programs));
+        let variable =
+            |(name, value): &(String, String)| Part::text(format!("variable {name}"), value);
+        parts.extend(job.variables.iter().map(variable));
         let variables: BTreeSet<_> = named.variables.iter().collect();
         let values = variables.into_iter().filter_map(|name| {
-            let value = self.variables.iter().find(|(known, _)| known == name)?;
-            Some(Part::text(format!("variable {name}"), &value.1))
+            let is_named = |known: &&(String, String)| known.0 == *name;
+            let own = job.variables.iter().any(|known| known.0 == *name);
+            self.variables.iter().find(is_named).filter(|_| !own)
         });
-        parts.extend(values);
+        parts.extend(values.map(variable));
         Ok(Key::of(parts))
     }
 
@@ -163,6 +169,26 @@ impl Runner {
     #[must_use]
     pub fn has_run(&self, job: &Job) -> bool {
         self.record.last(&job.name).is_some()
+    }
+
+    /// How long the commands of a stage ran when it last ended well.
+    #[must_use]
+    pub fn took(&self, job: &Job) -> Option<Duration> {
+        let last = self.record.last(&job.name)?;
+        let outcome = self.record.result(&last.key.parse().ok()?)?;
+        Duration::try_from_secs_f64(outcome.seconds).ok()
+    }
+
+    /// The size of everything that a stage reads.
+    ///
+    /// # Errors
+    /// When an input is not there or cannot be read.
+    pub fn reads(&self, job: &Job) -> Result<Bytes, RunError> {
+        let size = |input: &String| {
+            let content = Reader::new(&self.memo).content(&self.project.join(input))?;
+            Ok(content.bytes())
+        };
+        job.inputs.iter().map(size).sum()
     }
 
     fn is_there(&self, outcome: &Outcome) -> Result<bool, StoreError> {

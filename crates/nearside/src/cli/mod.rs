@@ -302,13 +302,16 @@ pub(crate) struct Plan {
 Examples:
   nearside run
   nearside run --dry-run
+  nearside run --rehearse
   nearside run --from train
   nearside run --only evaluate --force
 
 A stage runs when its command, the content of its inputs, the code that it names (and what Python
 files import), a program that it starts or a variable that it reads has changed; otherwise its result
 is taken from .nearside/cache. Results appear when a stage has ended well, whole or not at all. What
-stages print is in .nearside/logs. Ctrl-C ends everything; the next run goes on from there.")]
+stages print is in .nearside/logs. Commands find the models of the project in their environment, as
+NEARSIDE_MODEL_BASE for the model \"base\". A rehearsal leaves the project's results alone: its own are
+in .nearside/rehearsal/project, and it ends with what the full run will take. Ctrl-C ends everything; the next run goes on from there.")]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is an independent switch of the command line"
@@ -326,6 +329,12 @@ pub(crate) struct Run {
     /// Run stages though their results are there
     #[arg(long)]
     pub(crate) force: bool,
+    /// Try everything here first, on samples of the data and with each model's rehearsal model
+    #[arg(long)]
+    pub(crate) rehearse: bool,
+    /// Records of each dataset that a rehearsal takes; files, where it is a folder
+    #[arg(long, value_name = "N", requires = "rehearse", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) sample: u32,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -5,6 +5,8 @@ mod solved;
 mod text;
 mod view;
 
+use std::collections::BTreeMap;
+
 use nearside_plan::{Objective, Outcome as Planned, ProblemError, pareto, place};
 
 use crate::cli::Plan;
@@ -15,15 +17,16 @@ use crate::wire;
 use crate::wire::placement::{Caution, Posed, pose};
 use crate::wire::project::Loaded;
 
-pub(crate) use view::PlanAnswer;
+pub(super) use text::{Legend, money_range, times, totals_text};
+pub(crate) use view::{PlanAnswer, StageView, TotalsView};
 
 pub(super) fn run(arguments: &Plan, output: &Output) -> Result<Outcome, CommandError> {
     let catalog = wire::catalog(output)?;
     let caution = if arguments.cautious { Caution::High } else { Caution::Likely };
     let planned = |changes: &[String]| {
         let loaded = wire::project::load(&arguments.path, changes)?;
-        let posed = pose(&loaded, &catalog, caution)?;
-        solve(&loaded, &posed, arguments).map(|answer| (answer, loaded, posed))
+        let posed = pose(&loaded, &catalog, caution, &BTreeMap::new())?;
+        solve(&loaded, &posed, arguments.pareto).map(|answer| (answer, loaded, posed))
     };
     let (mut answer, loaded, posed) = planned(&[])?;
     if let Some(stage) = &arguments.stage
@@ -43,7 +46,12 @@ pub(super) fn run(arguments: &Plan, output: &Output) -> Result<Outcome, CommandE
     Ok(outcome)
 }
 
-fn solve(loaded: &Loaded, posed: &Posed, arguments: &Plan) -> Result<PlanAnswer, CommandError> {
+/// The best plan of what was posed, with all that nothing beats if asked for.
+pub(super) fn solve(
+    loaded: &Loaded,
+    posed: &Posed,
+    with_front: bool,
+) -> Result<PlanAnswer, CommandError> {
     let bug = |error: ProblemError| match error {
         ProblemError::Overflow { .. } => CommandError::new(Fault::Input, error.to_string())
             .hint("a size, price or number of repeats is beyond anything real"),
@@ -53,7 +61,7 @@ fn solve(loaded: &Loaded, posed: &Posed, arguments: &Plan) -> Result<PlanAnswer,
         Planned::Placed(plan) => solved::placed(loaded, posed, &plan),
         Planned::Infeasible(infeasible) => solved::infeasible(loaded, posed, &infeasible),
     };
-    if arguments.pareto && answer.is_feasible() {
+    if with_front && answer.is_feasible() {
         let axes = [Objective::Cost, Objective::Time, Objective::Carbon];
         let front = pareto(&posed.problem, &axes).map_err(bug)?;
         answer.front = Some(solved::front(posed, &front));

@@ -1,5 +1,6 @@
 //! `nearside run`: executes the stages whose results are not there yet.
 
+mod rehearse;
 mod text;
 mod view;
 
@@ -17,11 +18,14 @@ use crate::wire::jobs::{failed, shown};
 
 pub(super) fn run(arguments: &Run, output: &Output) -> Result<Outcome, CommandError> {
     let loaded = wire::project::load(&arguments.path, &[])?;
-    let runner = wire::jobs::runner(&loaded)?;
+    let (runner, mut rehearsal) = match arguments.rehearse {
+        true => rehearse::set_up(&loaded, arguments.sample, output)?,
+        false => (wire::jobs::runner(&loaded)?, None),
+    };
     let places = places(arguments, &runner)?;
     if arguments.dry_run {
-        let answer = RunAnswer { dry_run: true, stages: would(&runner, &places, arguments.force)? };
-        print(&answer, output);
+        let stages = would(&runner, &places, arguments.force)?;
+        print(&RunAnswer { dry_run: true, stages, rehearsal }, output);
         return Ok(Outcome::Done);
     }
     let wanted = Wanted {
@@ -49,7 +53,11 @@ pub(super) fn run(arguments: &Run, output: &Output) -> Result<Outcome, CommandEr
         stage
     };
     let in_order = wanted.places.iter().filter_map(|place| summary.get_key_value(place));
-    let answer = RunAnswer { dry_run: false, stages: in_order.map(stage).collect() };
+    let stages = in_order.map(stage).collect();
+    if let Some(rehearsal) = rehearsal.as_mut().filter(|_| summary.values().all(Ran::is_good)) {
+        rehearsal.full_run = Some(rehearse::full_run(&loaded, &runner, output)?);
+    }
+    let answer = RunAnswer { dry_run: false, stages, rehearsal };
     print(&answer, output);
     Ok(outcome(arguments, &summary))
 }

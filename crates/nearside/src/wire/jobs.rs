@@ -3,43 +3,59 @@
 use std::path::{Path, PathBuf};
 
 use nearside_run::{Job, Jobs, RunError, Runner, Surroundings, Trial};
-use nearside_workload::{Input, Project, Stage};
+use nearside_workload::{Input, Located, Model, Project, Stage};
 
 use super::project::Loaded;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 
 /// The record of a project, below its folder.
-const RECORD: &str = ".nearside";
+pub(super) const RECORD: &str = ".nearside";
 
-/// A runner of a project's stages, and the stages that have nothing to execute.
+/// A runner of a project's stages.
 pub(crate) fn runner(loaded: &Loaded) -> Result<Runner, CommandError> {
-    let absolute = |path: &Path| {
-        std::path::absolute(path).map_err(|error| {
-            let message = format!("cannot find {}: {error}", path.display());
-            CommandError::new(Fault::World, message)
-        })
-    };
-    let project = absolute(&loaded.folder)?;
+    let project = folder(loaded)?;
+    runner_in(project.clone(), project.join(RECORD), jobs(loaded, &|model| &model.source))
+}
+
+/// The project's folder, absolute.
+pub(super) fn folder(loaded: &Loaded) -> Result<PathBuf, CommandError> {
+    std::path::absolute(&loaded.folder).map_err(|error| {
+        let message = format!("cannot find {}: {error}", loaded.folder.display());
+        CommandError::new(Fault::World, message)
+    })
+}
+
+/// A runner of jobs in a folder, with its record in another.
+pub(super) fn runner_in(
+    project: PathBuf,
+    record: PathBuf,
+    jobs: Jobs,
+) -> Result<Runner, CommandError> {
     let program = std::env::current_exe().map_err(|error| {
         CommandError::new(Fault::World, format!("cannot find the running program: {error}"))
     })?;
     let surroundings = Surroundings {
-        record: project.join(RECORD),
+        record,
         project,
         program,
         path: environment::search_path(),
         variables: environment::variables(),
     };
-    Runner::new(jobs(&loaded.project), surroundings).map_err(failed)
+    Runner::new(jobs, surroundings).map_err(failed)
 }
 
+/// Which name or path of a model a run uses.
+pub(super) type Source<'a> = &'a dyn Fn(&Model) -> &Located<String>;
+
 /// The jobs of a project, in the order of its stages.
-fn jobs(project: &Project) -> Jobs {
+pub(super) fn jobs(loaded: &Loaded, source: Source<'_>) -> Jobs {
+    let project = &loaded.project;
     let job = |(place, stage): (usize, &Stage)| Job {
         name: stage.name.value.clone(),
         trials: trials(stage),
-        inputs: inputs(project, stage),
+        inputs: inputs(loaded, stage, source),
+        variables: variables(project, stage, source),
         outputs: stage.outputs.iter().map(|output| output.path.clone()).collect(),
         image: stage.image.clone(),
         waits_for: project.graph.predecessors(place),
@@ -58,7 +74,8 @@ fn trials(stage: &Stage) -> Vec<Trial> {
 }
 
 /// Paths of what a stage reads; one that does not say is taken to read all that comes before it.
-fn inputs(project: &Project, stage: &Stage) -> Vec<String> {
+fn inputs(loaded: &Loaded, stage: &Stage, source: Source<'_>) -> Vec<String> {
+    let project = &loaded.project;
     let mut paths: Vec<String> = match &stage.inputs {
         Some(inputs) => {
             let path = |input: &Input| match input {
@@ -74,9 +91,33 @@ fn inputs(project: &Project, stage: &Stage) -> Vec<String> {
             outputs.map(|output| output.path.clone()).collect()
         }
     };
+    // A model that is a file or folder of the project is read as well.
+    let models = models(project, stage).into_iter().map(|model| source(model).value.clone());
+    paths.extend(models.filter(|model| loaded.folder.join(model).exists()));
     paths.sort();
     paths.dedup();
     paths
+}
+
+/// The models that a stage works on: all of the project's where it does not say.
+fn models<'a>(project: &'a Project, stage: &Stage) -> Vec<&'a Model> {
+    let specs: Vec<_> = stage.trials.iter().filter_map(|trial| trial.workload.as_ref()).collect();
+    let named: Vec<_> = specs.iter().filter_map(|spec| spec.model.as_ref()).collect();
+    let works_on = |model: &&Model| specs.is_empty() || named.contains(&&model.name.value);
+    project.models.iter().filter(works_on).collect()
+}
+
+/// Tells commands which models to use: `NEARSIDE_MODEL_BASE` for the model `base`.
+fn variables(project: &Project, stage: &Stage, source: Source<'_>) -> Vec<(String, String)> {
+    let letter = |letter: char| match letter.is_ascii_alphanumeric() {
+        true => letter.to_ascii_uppercase(),
+        false => '_',
+    };
+    let variable = |model: &Model| {
+        let name: String = model.name.value.chars().map(letter).collect();
+        (format!("NEARSIDE_MODEL_{name}"), source(model).value.clone())
+    };
+    models(project, stage).into_iter().map(variable).collect()
 }
 
 /// A run that could not be.

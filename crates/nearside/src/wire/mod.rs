@@ -8,6 +8,7 @@ pub(crate) mod machine;
 pub(crate) mod models;
 pub(crate) mod placement;
 pub(crate) mod project;
+pub(crate) mod rehearsal;
 mod routes;
 pub(crate) mod sites;
 pub(crate) mod stages;

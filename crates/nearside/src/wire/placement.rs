@@ -65,11 +65,13 @@ const CLEARANCES: [(Class, &str); 3] = [
 ];
 const JURISDICTION: LimitId = LimitId(3);
 
-/// Poses the planning problem of a project.
+/// Poses the planning problem of a project. Where a stage was measured, `corrections` has how many
+/// times as long it took as estimated.
 pub(crate) fn pose(
     loaded: &Loaded,
     catalog: &Catalog,
     caution: Caution,
+    corrections: &BTreeMap<String, f64>,
 ) -> Result<Posed, CommandError> {
     let project = &loaded.project;
     let Sites { sites, mut notes, this_machine } = super::sites::of_project(loaded, catalog)?;
@@ -102,7 +104,10 @@ pub(crate) fn pose(
     let mut all_estimates: Vec<_> = all_workloads.par_iter().map(estimated).collect();
     for index in &project.graph.order {
         let stage = &project.stages[*index];
-        let (estimates, cannot) = std::mem::take(&mut all_estimates[*index]);
+        let (mut estimates, cannot) = std::mem::take(&mut all_estimates[*index]);
+        if let Some(times) = corrections.get(&stage.name.value) {
+            estimates = estimates.into_iter().map(|estimate| estimate.corrected(*times)).collect();
+        }
         let service =
             estimates.iter().any(|estimate| matches!(estimate.period, Period::Month { .. }));
         let monthly = if service { 1.0 } else { stage.repeat.per_month() };

@@ -32,6 +32,23 @@ pub(crate) struct StageEstimate {
     pub(crate) inputs: Vec<Input>,
 }
 
+impl StageEstimate {
+    /// As if it took so many times as long: time, energy, cost and emissions alike.
+    pub(crate) fn corrected(self, times: f64) -> Self {
+        let scaled = |cost: Cost| {
+            let cost = added(None, cost, times);
+            cost.map_or_else(|error| Known::unknown(error.to_string()), Known::Value)
+        };
+        Self {
+            pass: self.pass.map(|pass| pass.map(|pass| pass * times)),
+            energy: self.energy.map(|energy| energy.map(|energy| energy * times)),
+            cost: self.cost.and_then(scaled),
+            carbon: self.carbon.map(|carbon| carbon.map(|carbon| carbon * times)),
+            ..self
+        }
+    }
+}
+
 /// The models of a project by name.
 pub(crate) fn models_of(
     loaded: &Loaded,

@@ -56,7 +56,7 @@ pub(super) fn of(answer: &PlanAnswer, arguments: &Plan, detail: Detail) -> Strin
     text
 }
 
-pub(super) fn totals_text(totals: &TotalsView, currency: &str) -> String {
+pub(in crate::commands) fn totals_text(totals: &TotalsView, currency: &str) -> String {
     let least = if totals.missing.is_empty() { "" } else { "at least " };
     format!(
         "{least}{} {currency}/month, one pass in {}, {} kgCO2e/month",
@@ -126,7 +126,7 @@ pub(super) fn time(hours: f64) -> String {
 }
 
 /// A range of hours in one readable unit.
-fn times(figure: &Figure<Range>) -> String {
+pub(in crate::commands) fn times(figure: &Figure<Range>) -> String {
     let Figure::Value(range) = figure else { return "-".to_owned() };
     let seconds = |hours: f64| nearside_units::Duration::from_seconds(hours * 3600.0).ok();
     let ends = seconds(range.low).zip(seconds(range.high));
@@ -136,7 +136,7 @@ fn times(figure: &Figure<Range>) -> String {
     )
 }
 
-fn money_range(figure: &Figure<MoneyRange>) -> String {
+pub(in crate::commands) fn money_range(figure: &Figure<MoneyRange>) -> String {
     match figure {
         Figure::Unknown { .. } => "-".to_owned(),
         Figure::Value(range) => match (money(&range.low), money(&range.high)) {
@@ -154,10 +154,10 @@ fn word(figure: &Figure<String>) -> String {
 }
 
 /// Letters that stand for sites, so that tables stay narrow.
-pub(super) struct Legend<'a>(Vec<&'a str>);
+pub(in crate::commands) struct Legend<'a>(Vec<&'a str>);
 
 impl<'a> Legend<'a> {
-    pub(super) fn of(sites: impl Iterator<Item = &'a str>) -> Self {
+    pub(in crate::commands) fn of(sites: impl Iterator<Item = &'a str>) -> Self {
         let mut known: Vec<&str> = Vec::new();
         for site in sites {
             if !known.contains(&site) {
@@ -168,11 +168,11 @@ impl<'a> Legend<'a> {
     }
 
     /// The letter of a site; its name when it has none.
-    pub(super) fn letter(&self, site: &str) -> String {
+    pub(in crate::commands) fn letter(&self, site: &str) -> String {
         self.0.iter().position(|known| *known == site).map_or_else(|| site.to_owned(), label)
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::commands) fn text(&self) -> String {
         let line = |(at, site): (usize, &&str)| format!("\n  {}  {site}", label(at));
         self.0.iter().enumerate().map(line).collect()
     }

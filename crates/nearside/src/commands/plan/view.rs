@@ -20,13 +20,13 @@ pub(crate) struct PlanAnswer {
     /// Budget per month, a decimal number in the currency.
     pub(super) budget_per_month: Option<String>,
     /// ISO 4217 code of every amount.
-    pub(super) currency: String,
+    pub(in crate::commands) currency: String,
     /// What the whole plan comes to; none when no plan keeps to the limits.
-    pub(super) totals: Option<TotalsView>,
+    pub(in crate::commands) totals: Option<TotalsView>,
     /// `exact`, or what is proven instead.
     pub(super) proof: Option<String>,
     /// Stages in the order they run.
-    pub(super) stages: Vec<StageView>,
+    pub(in crate::commands) stages: Vec<StageView>,
     /// Data that moves between locations.
     pub(super) transfers: Vec<TransferView>,
     /// Certificates that the plan is conditional on.
@@ -45,22 +45,22 @@ pub(crate) struct PlanAnswer {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct TotalsView {
     /// Money per month, a decimal number; near-side machines at marginal cost.
-    pub(super) cost_per_month: String,
+    pub(in crate::commands) cost_per_month: String,
     /// The same with purchase and maintenance of near-side machines spread over use.
-    pub(super) full_cost_per_month: Option<String>,
+    pub(in crate::commands) full_cost_per_month: Option<String>,
     /// One pass of the pipeline, in hours.
-    pub(super) pass_hours: f64,
+    pub(in crate::commands) pass_hours: f64,
     /// Emissions per month, in kilograms of CO2 equivalent.
-    pub(super) carbon_kg_per_month: f64,
+    pub(in crate::commands) carbon_kg_per_month: f64,
     /// Why some parts are missing from the totals, which are then "at least".
-    pub(super) missing: Vec<String>,
+    pub(in crate::commands) missing: Vec<String>,
 }
 
 /// A stage and where it goes.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct StageView {
     /// Its name.
-    pub(super) stage: String,
+    pub(in crate::commands) stage: String,
     /// Its phase of the lifecycle.
     pub(super) phase: String,
     /// The class of the data it reads.
@@ -73,13 +73,13 @@ pub(crate) struct StageView {
     /// ready.
     pub(super) kind: String,
     /// Where it goes.
-    pub(super) site: String,
+    pub(in crate::commands) site: String,
     /// When it starts, in hours from the start of the pass.
     pub(super) start_hours: f64,
     /// What a pass waits for it, in hours.
-    pub(super) pass_hours: Figure<Range>,
+    pub(in crate::commands) pass_hours: Figure<Range>,
     /// Money per month at marginal cost.
-    pub(super) cost_per_month: Figure<MoneyRange>,
+    pub(in crate::commands) cost_per_month: Figure<MoneyRange>,
     /// Money per month with purchase and maintenance spread over use.
     pub(super) full_cost_per_month: Figure<MoneyRange>,
     /// Energy per month, in kilowatt-hours.
