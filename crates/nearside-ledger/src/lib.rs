@@ -11,6 +11,6 @@ mod file;
 mod machine;
 mod row;
 
-pub use error::LedgerError;
+pub use error::{CellError, LedgerError};
 pub use machine::MachineStore;
 pub use row::{CeilingRow, Figures, ObservationRow, RowError};
