@@ -205,31 +205,11 @@ fn date(row: &Row<'_>, column: usize) -> rusqlite::Result<Date> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
-
-    /// A file of its own for each test, gone when the test is.
-    struct Place(PathBuf);
+    use crate::example::Place;
 
     impl Place {
-        fn new(name: &str) -> Self {
-            let folder =
-                std::env::temp_dir().join(format!("nearside-{name}-{}", std::process::id()));
-            let _not_there = std::fs::remove_dir_all(&folder);
-            Self(folder)
-        }
-
-        fn file(&self) -> PathBuf {
-            self.0.join("machine.db")
-        }
-
         fn store(&self) -> MachineStore {
             MachineStore::open(&self.file()).unwrap()
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _gone = std::fs::remove_dir_all(&self.0);
         }
     }
 
