@@ -1,6 +1,7 @@
 //! What tests are made of: a place for a file, one row of each kind, somebody who tampers.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rusqlite::Connection;
 
@@ -164,11 +165,26 @@ pub(crate) fn fill(ledger: &mut ProjectLedger) {
     assert_eq!(ledger.add(&plan("p2")).unwrap(), 12);
 }
 
+/// A file as [`fill`] leaves it; made once, because whoever commits waits for the disk.
+pub(crate) fn put_filled(path: &Path) {
+    static FILLED: OnceLock<Vec<u8>> = OnceLock::new();
+    let bytes = FILLED.get_or_init(|| {
+        let place = Place::new("filled");
+        fill(&mut place.ledger());
+        std::fs::read(place.file()).unwrap()
+    });
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
 /// Changes a file behind the ledger's back, as somebody could who knows its tables: takes its
 /// guards away, changes something, and puts them back.
 pub(crate) fn tamper(path: &Path, change: impl FnOnce(&Connection)) {
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();
+    // A rule of a table may refuse the new value; somebody who tampers lifts it.
+    connection.pragma_update(None, "ignore_check_constraints", true).unwrap();
+    connection.execute_batch("BEGIN").unwrap();
     let guards: Vec<(String, String)> = connection
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
         .unwrap()
@@ -183,4 +199,5 @@ pub(crate) fn tamper(path: &Path, change: impl FnOnce(&Connection)) {
     for (_, sql) in &guards {
         connection.execute_batch(sql).unwrap();
     }
+    connection.execute_batch("COMMIT").unwrap();
 }

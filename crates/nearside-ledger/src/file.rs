@@ -256,3 +256,106 @@ fn unchanging(path: &Path) -> String {
     let escaped = plain.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     format!("file:{escaped}?immutable=1")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::Place;
+
+    const OLD: Layout = Layout { application_id: 7, migrations: &[FIRST] };
+    const NEW: Layout = Layout { application_id: 7, migrations: &[FIRST, SECOND] };
+    const FIRST: &str = "PRAGMA application_id = 7; CREATE TABLE words (word TEXT) STRICT;";
+    const SECOND: &str = "ALTER TABLE words ADD COLUMN meaning TEXT;";
+
+    fn words(file: &LedgerFile) -> Vec<(String, Option<String>)> {
+        let read = |connection: &Connection| {
+            let mut select = connection.prepare("SELECT word, meaning FROM words ORDER BY word")?;
+            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        };
+        file.read(read).unwrap()
+    }
+
+    fn add(file: &mut LedgerFile, word: &str) {
+        file.write(|turn| turn.execute("INSERT INTO words (word) VALUES (?1)", [word])).unwrap();
+    }
+
+    #[test]
+    fn an_older_file_is_brought_up_to_date_and_keeps_its_rows() {
+        let place = Place::new("migrate");
+        add(&mut LedgerFile::open(&place.file(), &OLD).unwrap(), "a");
+        let mut file = LedgerFile::open(&place.file(), &NEW).unwrap();
+        add(&mut file, "b");
+        assert_eq!(words(&file), [("a".to_owned(), None), ("b".to_owned(), None)]);
+        // Who had it open goes on; who opens it with the older program is told.
+        let error = LedgerFile::open(&place.file(), &OLD).unwrap_err();
+        assert!(matches!(error, LedgerError::Newer { found: 2, known: 1, .. }), "{error}");
+    }
+
+    #[test]
+    fn who_only_reads_an_older_file_brings_it_up_to_date_too() {
+        let place = Place::new("migrate-reader");
+        add(&mut LedgerFile::open(&place.file(), &OLD).unwrap(), "a");
+        let file = LedgerFile::open_to_read(&place.file(), &NEW).unwrap().unwrap();
+        assert_eq!(words(&file), [("a".to_owned(), None)]);
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_file_as_it_was() {
+        const BROKEN: Layout =
+            Layout { application_id: 7, migrations: &[FIRST, SECOND, "CREATE TABLE words (x);"] };
+        let place = Place::new("migrate-broken");
+        add(&mut LedgerFile::open(&place.file(), &OLD).unwrap(), "a");
+        assert!(LedgerFile::open(&place.file(), &BROKEN).is_err());
+        assert_eq!(LedgerFile::open(&place.file(), &OLD).unwrap().recognise(&OLD).unwrap(), 1);
+    }
+
+    #[test]
+    fn many_may_make_and_migrate_a_file_at_once() {
+        let place = Place::new("at-once");
+        for layout in [&OLD, &NEW] {
+            std::thread::scope(|scope| {
+                let open = || drop(LedgerFile::open(&place.file(), layout).unwrap());
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().for_each(|thread| thread.join().unwrap());
+            });
+        }
+        assert_eq!(words(&LedgerFile::open(&place.file(), &NEW).unwrap()), []);
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_not_touched() {
+        let place = Place::new("another-kind");
+        std::fs::create_dir_all(&place.0).unwrap();
+        let check = |name: &str, make: fn(&Path)| {
+            let path = place.0.join(name);
+            make(&path);
+            let before = std::fs::read(&path).unwrap();
+            for opened in
+                [LedgerFile::open(&path, &OLD).map(Some), LedgerFile::open_to_read(&path, &OLD)]
+            {
+                let error = opened.unwrap_err();
+                assert!(matches!(error, LedgerError::NotALedger { .. }), "{name}: {error}");
+                assert!(error.to_string().contains(name), "{error}");
+            }
+            assert!(std::fs::read(&path).unwrap() == before, "{name} was changed");
+        };
+        check("notes.txt", |path| std::fs::write(path, "a page of notes ".repeat(99)).unwrap());
+        check("short", |path| std::fs::write(path, "notes").unwrap());
+        check("another.db", |path| {
+            let other = Connection::open(path).unwrap();
+            other.execute_batch("CREATE TABLE words (word TEXT)").unwrap();
+        });
+        check("numbered.db", |path| {
+            let other = Connection::open(path).unwrap();
+            other.execute_batch("CREATE TABLE words (word TEXT); PRAGMA user_version = 1").unwrap();
+        });
+    }
+
+    #[test]
+    fn a_path_with_signs_of_a_uri_is_a_path() {
+        assert_eq!(unchanging(Path::new("/a?b#c%d.db")), "file:/a%3fb%23c%25d.db?immutable=1");
+        let place = Place::new("odd?mode=ro#%41");
+        add(&mut LedgerFile::open(&place.file(), &OLD).unwrap(), "a");
+        assert!(place.file().exists());
+    }
+}

@@ -280,6 +280,101 @@ mod tests {
         assert_ne!(first.head().unwrap(), second.head().unwrap());
     }
 
+    #[test]
+    fn two_writers_at_once_keep_one_chain() {
+        const APPENDS: u64 = 100;
+        const TOGETHER: u64 = 5;
+        let place = Place::new("two-writers");
+        let write = |name: &str| {
+            let mut ledger = place.ledger();
+            for at in 0..APPENDS {
+                let paths = (0..TOGETHER).map(|part| format!("{name}/{at}/{part}"));
+                let rows: Vec<_> = paths.map(|path| movement(&path)).collect();
+                ledger.append(|to| rows.iter().try_for_each(|row| to.add(row).map(drop))).unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            let writers = ["a", "b"].map(|name| scope.spawn(move || write(name)));
+            let reader = ProjectLedger::open(&place.file()).unwrap();
+            while !writers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                let found = reader.verify(None).unwrap();
+                assert!(found.is_sound(), "{:?}", found.faults);
+                assert_eq!(found.entries % TOGETHER, 0, "part of an append was seen");
+            }
+        });
+        let ledger = place.ledger();
+        let found = ledger.verify(None).unwrap();
+        assert!(found.is_sound(), "{:?}", found.faults);
+        assert_eq!(found.entries, 2 * APPENDS * TOGETHER);
+        // Each writer's rows are there once, and in the order that it wrote them.
+        for name in ["a", "b"] {
+            let own = ledger.all::<MovementRow>().unwrap().into_iter().map(|found| found.row.path);
+            let own = own.filter(|path| path.starts_with(name));
+            let written = (0..APPENDS * TOGETHER)
+                .map(|at| format!("{name}/{}/{}", at / TOGETHER, at % TOGETHER));
+            assert!(own.eq(written), "{name}");
+        }
+    }
+
+    #[test]
+    fn readers_and_a_writer_do_not_wait_for_each_other() {
+        let place = Place::new("no-waiting");
+        let mut writer = place.ledger();
+        writer.add(&plan("p1")).unwrap();
+        let reader = ProjectLedger::open_to_read(&place.file()).unwrap().unwrap();
+        writer
+            .append(|to| {
+                to.add(&plan("p2"))?;
+                // What is not committed is not seen, and reading it does not wait.
+                assert_eq!(reader.all::<PlanRow>()?.len(), 1);
+                assert!(reader.verify(None)?.is_sound());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(reader.all::<PlanRow>().unwrap().len(), 2);
+        let moment = reader.file.moment().unwrap();
+        let seen = newest(&moment).unwrap();
+        writer.add(&plan("p3")).unwrap();
+        assert_eq!(newest(&moment).unwrap(), seen, "a moment stays what it is");
+        drop(moment);
+        assert_eq!(reader.all::<PlanRow>().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn who_reads_cannot_add_and_who_waits_too_long_is_told() {
+        let place = Place::new("told");
+        let mut writer = place.ledger();
+        let mut reader = ProjectLedger::open_to_read(&place.file()).unwrap().unwrap();
+        let error = reader.add(&plan("p1")).unwrap_err();
+        assert!(matches!(error, LedgerError::Unwritable { .. }), "{error}");
+        let mut second = place.ledger();
+        let impatient = std::time::Duration::from_millis(1);
+        second.file.read(|connection| connection.busy_timeout(impatient)).unwrap();
+        let turn = writer.file.turn().unwrap();
+        let error = second.add(&plan("p1")).unwrap_err();
+        assert!(matches!(error, LedgerError::Busy { .. }), "{error}");
+        drop(turn);
+        assert_eq!(second.add(&plan("p1")).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_full_disk_takes_nothing_and_loses_nothing() {
+        let place = Place::new("full");
+        let mut ledger = place.ledger();
+        fill(&mut ledger);
+        let head = ledger.head().unwrap();
+        // SQLite says the same as on a disk without room when the file has as many pages as it may.
+        ledger.file.read(|connection| connection.pragma_update(None, "max_page_count", 1)).unwrap();
+        let large = PlanRow { plan_json: "x".repeat(100_000), ..plan("large") };
+        let error = ledger.add(&large).unwrap_err();
+        assert!(matches!(error, LedgerError::Full { .. }), "{error}");
+        assert_eq!(ledger.head().unwrap(), head);
+        drop(ledger);
+        let mut ledger = place.ledger();
+        assert_eq!(ledger.add(&large).unwrap(), 13);
+        assert!(ledger.verify(head.as_ref()).unwrap().is_sound());
+    }
+
     /// Anything that a cell of that kind may hold.
     fn some(kind: crate::column::Kind) -> BoxedStrategy<Value> {
         use crate::column::Kind;

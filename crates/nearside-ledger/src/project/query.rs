@@ -166,18 +166,17 @@ mod tests {
         }
     }
 
-    fn check(filter: RunFilter, expected: &[u64]) {
-        let place = Place::new(&format!("filter-{expected:?}"));
-        let mut ledger = place.ledger();
-        some_runs(&mut ledger);
-        let found: Vec<u64> =
-            ledger.runs(&filter).unwrap().into_iter().map(|run| run.entry).collect();
-        assert_eq!(found, expected, "{filter:?}");
-    }
-
     #[test]
     fn a_filter_lets_the_wanted_runs_through_newest_first() {
+        let place = Place::new("filter");
+        let mut ledger = place.ledger();
+        some_runs(&mut ledger);
         let all = RunFilter::default();
+        let check = |filter: RunFilter, expected: &[u64]| {
+            let found = ledger.runs(&filter).unwrap();
+            let found: Vec<u64> = found.into_iter().map(|run| run.entry).collect();
+            assert_eq!(found, expected, "{filter:?}");
+        };
         let stage = |name: &str| Some(name.to_owned());
         check(all.clone(), &[6, 5, 4, 3, 2, 1]);
         check(RunFilter { stage: stage("tune"), ..all.clone() }, &[6, 5, 4, 2, 1]);

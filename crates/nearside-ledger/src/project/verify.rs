@@ -321,3 +321,248 @@ fn content(connection: &Connection, table: Table, entry: u64) -> rusqlite::Resul
     }
     Ok(Some(chain::content(table.name(), cells)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::column::{Cells, Column, Kind};
+    use crate::example::{Place, fill, movement, put_filled, tamper};
+    use crate::project::rows::{ArtifactRow, MovementRow, PlanRow, RunRow, SampleRow, SpendRow};
+    use proptest::prelude::*;
+    use rusqlite::types::Value;
+    use std::path::Path;
+
+    /// What is found after a filled ledger was changed behind its back.
+    fn faults(name: &str, change: &str) -> Vec<Fault> {
+        let place = Place::new(&format!("verify-{name}"));
+        put_filled(&place.file());
+        tamper(&place.file(), |file| file.execute_batch(change).unwrap());
+        place.ledger().verify(None).unwrap().faults
+    }
+
+    #[test]
+    fn what_was_recorded_is_sound() {
+        let place = Place::new("verify-sound");
+        let mut ledger = place.ledger();
+        let nothing = ledger.verify(None).unwrap();
+        assert!(nothing.is_sound());
+        assert_eq!((nothing.entries, nothing.head), (0, None));
+        fill(&mut ledger);
+        let found = ledger.verify(None).unwrap();
+        assert_eq!((found.entries, found.faults, found.more_faults), (12, vec![], 0));
+        assert_eq!(found.head, ledger.head().unwrap());
+    }
+
+    #[test]
+    fn each_fault_names_its_entry() {
+        let altered = |entry, table| vec![Fault::Altered { entry, table }];
+        let unlinked = |entry| Fault::Unlinked { entry };
+        let swapped = "UPDATE samples SET entry = -1 WHERE entry = 4;
+            UPDATE samples SET entry = 4 WHERE entry = 6;
+            UPDATE samples SET entry = 6 WHERE entry = -1;";
+        let moved = |entry, from| Fault::Moved { entry, table: "samples", from };
+        let reordered = "UPDATE entries SET number = -1 WHERE number = 9;
+            UPDATE entries SET number = 9 WHERE number = 10;
+            UPDATE entries SET number = 10 WHERE number = -1;
+            UPDATE spend SET entry = -1 WHERE entry = 9;
+            UPDATE spend SET entry = 9 WHERE entry = 10;
+            UPDATE spend SET entry = 10 WHERE entry = -1;";
+        let gone = "DELETE FROM entries WHERE number IN (3, 4);
+            DELETE FROM samples WHERE entry IN (3, 4);";
+        let missing = |entry, table: &str| Fault::RowMissing { entry, table: table.to_owned() };
+        for (name, change, expected) in [
+            ("row", "UPDATE spend SET billed_amount = '0.5' WHERE entry = 9", altered(9, "spend")),
+            ("null", "UPDATE runs SET plan = NULL WHERE entry = 2", altered(2, "runs")),
+            ("swap", swapped, vec![moved(4, 6), moved(6, 4)]),
+            ("reorder", reordered, vec![unlinked(9), unlinked(10), unlinked(11)]),
+            ("deleted", "DELETE FROM movements", vec![missing(8, "movements")]),
+            ("gone", gone, vec![Fault::EntriesMissing { first: 3, last: 4 }]),
+            (
+                "other table",
+                "UPDATE entries SET held_in = 'plans' WHERE number = 8",
+                vec![missing(8, "plans"), Fault::Stray { entry: 8, table: "movements" }],
+            ),
+            (
+                "content",
+                "UPDATE entries SET content = zeroblob(32) WHERE number = 5",
+                vec![unlinked(5), Fault::Altered { entry: 5, table: "samples" }],
+            ),
+            (
+                "link",
+                "UPDATE entries SET link = zeroblob(32) WHERE number = 5",
+                vec![unlinked(5), unlinked(6)],
+            ),
+            (
+                "stray",
+                "INSERT INTO plans SELECT 99, id, at, project, objective, plan_json FROM plans
+                 WHERE entry = 1",
+                vec![Fault::Stray { entry: 99, table: "plans" }],
+            ),
+            (
+                "unguarded",
+                "DROP INDEX runs_of_a_stage",
+                vec![Fault::Structure { name: "runs_of_a_stage".to_owned() }],
+            ),
+        ] {
+            assert_eq!(faults(name, change), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_guard_that_was_taken_away_is_found() {
+        let place = Place::new("verify-guard");
+        fill(&mut place.ledger());
+        let connection = Connection::open(place.file()).unwrap();
+        connection.execute_batch("DROP TRIGGER runs_stay").unwrap();
+        let found = place.ledger().verify(None).unwrap();
+        assert_eq!(found.faults, [Fault::Structure { name: "runs_stay".to_owned() }]);
+        assert_eq!(found.entries, 12);
+    }
+
+    #[test]
+    fn only_a_noted_head_shows_a_cut_or_another_chain() {
+        let place = Place::new("verify-noted");
+        let mut ledger = place.ledger();
+        fill(&mut ledger);
+        let early = ledger.head().unwrap().unwrap();
+        ledger.add(&movement("late")).unwrap();
+        let late = ledger.head().unwrap().unwrap();
+        for noted in [early, late] {
+            assert!(ledger.verify(Some(&noted)).unwrap().is_sound());
+        }
+        drop(ledger);
+        tamper(&place.file(), |file| {
+            file.execute_batch(
+                "DELETE FROM entries WHERE number = 13; DELETE FROM movements WHERE entry = 13",
+            )
+            .unwrap();
+        });
+        let mut ledger = place.ledger();
+        assert!(ledger.verify(None).unwrap().is_sound());
+        assert!(ledger.verify(Some(&early)).unwrap().is_sound());
+        let cut = [Fault::Rewritten { noted: late }];
+        assert_eq!(ledger.verify(Some(&late)).unwrap().faults, cut);
+        // Written anew from the cut on: the chain holds, but it is another one.
+        ledger.add(&movement("later")).unwrap();
+        assert!(ledger.verify(None).unwrap().is_sound());
+        assert_eq!(ledger.verify(Some(&late)).unwrap().faults, cut);
+    }
+
+    #[test]
+    fn more_faults_than_anybody_reads_are_counted() {
+        let place = Place::new("verify-many");
+        let mut ledger = place.ledger();
+        fill(&mut ledger);
+        let many = 150;
+        ledger
+            .append(|to| (0..many).try_for_each(|at| to.add(&movement(&at.to_string())).map(drop)))
+            .unwrap();
+        tamper(&place.file(), |file| {
+            file.execute_batch("UPDATE movements SET class = 'public' WHERE entry > 12").unwrap();
+        });
+        let found = ledger.verify(None).unwrap();
+        assert_eq!(found.faults.len(), MOST_FAULTS);
+        assert_eq!(found.more_faults, many - MOST_FAULTS as u64);
+        assert_eq!(found.faults[0], Fault::Altered { entry: 13, table: "movements" });
+    }
+
+    /// A value of that kind which is not the one there: one byte or the least part of it differs.
+    fn other(value: &Value, column: &Column, at: usize) -> Value {
+        match value {
+            // Null becomes the least value: that nothing is known is not the same as zero.
+            Value::Null => match column.kind {
+                Kind::Text => Value::Text(String::new()),
+                Kind::Integer => Value::Integer(0),
+                Kind::Real => Value::Real(0.0),
+            },
+            Value::Integer(number) => Value::Integer(number ^ (1 << (at % 62))),
+            Value::Real(number) => Value::Real(f64::from_bits(number.to_bits() ^ 1)),
+            Value::Text(text) => {
+                let mut bytes = text.clone().into_bytes();
+                match bytes.len() {
+                    0 => bytes.push(b'a'),
+                    length => bytes[at % length] ^= 1,
+                }
+                Value::Text(String::from_utf8(bytes).unwrap())
+            }
+            Value::Blob(_) => unreachable!("no column holds any"),
+        }
+    }
+
+    /// The nth cell of all that a filled ledger holds: its table, entry, column and value.
+    fn cell(file: &Connection, nth: usize) -> (Table, u64, &'static Column, Value) {
+        let mut cells = Vec::new();
+        for table in Table::ALL {
+            let mut select = file.prepare(&table.select("ORDER BY entry")).unwrap();
+            let mut rows = select.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                for (at, column) in table.columns().iter().enumerate() {
+                    let entry = super::super::number(row, 0).unwrap();
+                    cells.push((table, entry, column, row.get(at + 1).unwrap()));
+                }
+            }
+        }
+        let nth = nth % cells.len();
+        cells.swap_remove(nth)
+    }
+
+    /// Everything that can be read, or nothing if something cannot.
+    fn all_rows(path: &Path) -> Option<String> {
+        fn rows<R: Cells + std::fmt::Debug>(ledger: &ProjectLedger) -> Option<String> {
+            ledger.all::<R>().ok().map(|rows| format!("{rows:?}"))
+        }
+        let ledger = ProjectLedger::open(path).ok()?;
+        let tables = [
+            rows::<PlanRow>(&ledger)?,
+            rows::<RunRow>(&ledger)?,
+            rows::<SampleRow>(&ledger)?,
+            rows::<SpendRow>(&ledger)?,
+            rows::<MovementRow>(&ledger)?,
+            rows::<ArtifactRow>(&ledger)?,
+        ];
+        Some(tables.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn any_change_of_any_cell_is_found_where_it_is(nth in any::<usize>(), at in 0..1000_usize) {
+            let place = Place::new("verify-any-cell");
+            put_filled(&place.file());
+            let mut changed = None;
+            tamper(&place.file(), |file| {
+                let (table, entry, column, value) = cell(file, nth);
+                let other = other(&value, column, at);
+                let update = format!(
+                    "UPDATE {} SET {} = ?1 WHERE entry = ?2", table.name(), column.name
+                );
+                file.execute(&update, params![other, entry as i64]).unwrap();
+                changed = Some(Fault::Altered { entry, table: table.name() });
+            });
+            let faults = place.ledger().verify(None).unwrap().faults;
+            prop_assert!(faults.contains(&changed.unwrap()), "{faults:?}");
+            let elsewhere = |fault: &Fault| matches!(fault, Fault::Altered { .. });
+            prop_assert_eq!(faults.iter().filter(|fault| elsewhere(fault)).count(), 1);
+        }
+
+        #[test]
+        fn any_byte_of_the_file_that_matters_is_found(at in any::<usize>(), bit in 0..8_u32) {
+            let place = Place::new("verify-any-byte");
+            put_filled(&place.file());
+            let before = all_rows(&place.file());
+            prop_assert!(before.is_some());
+            let mut bytes = std::fs::read(place.file()).unwrap();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            std::fs::write(place.file(), &bytes).unwrap();
+            // Either it is an error or a fault, or nothing of what was recorded differs.
+            let sound = ProjectLedger::open(&place.file())
+                .and_then(|ledger| ledger.verify(None))
+                .is_ok_and(|found| found.is_sound());
+            if sound {
+                prop_assert_eq!(all_rows(&place.file()), before, "byte {}", at);
+            }
+        }
+    }
+}
