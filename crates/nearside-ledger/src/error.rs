@@ -90,6 +90,12 @@ pub enum LedgerError {
         /// The rule, as the table names it.
         rule: String,
     },
+    /// A row that belonged to the others was refused, so that none of them was recorded.
+    #[error("{}: nothing was recorded, because a row that belongs to the others was refused", path.display())]
+    Abandoned {
+        /// The file.
+        path: PathBuf,
+    },
     /// An export cannot be written.
     #[error("cannot write the export")]
     Output {

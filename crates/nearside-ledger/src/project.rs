@@ -79,8 +79,11 @@ impl ProjectLedger {
         let path = self.file.path().to_path_buf();
         let turn = self.file.turn()?;
         let head = newest(&turn).map_err(|error| error.at(&path))?.unwrap_or(Head::NONE);
-        let mut appender = Appender { connection: &turn, path: &path, head };
+        let mut appender = Appender { connection: &turn, path: &path, head, refused: false };
         let value = rows(&mut appender)?;
+        if appender.refused {
+            return Err(LedgerError::Abandoned { path });
+        }
         turn.commit().map_err(|error| error.at(&path))?;
         Ok(value)
     }
@@ -102,6 +105,8 @@ pub struct Appender<'a> {
     connection: &'a Connection,
     path: &'a Path,
     head: Head,
+    /// Whether a row was refused: part of it may be there, so nothing of this may stay.
+    refused: bool,
 }
 
 impl Appender<'_> {
@@ -110,6 +115,12 @@ impl Appender<'_> {
     /// # Errors
     /// When the row cannot be kept or the file not be written.
     pub fn add<R: Row>(&mut self, row: &R) -> Result<u64, LedgerError> {
+        let added = self.entry(row);
+        self.refused |= added.is_err();
+        added
+    }
+
+    fn entry<R: Row>(&mut self, row: &R) -> Result<u64, LedgerError> {
         let table = R::TABLE;
         let cells = row.put().map_err(|(column, source)| LedgerError::Cell {
             table: table.name(),
@@ -129,12 +140,12 @@ impl Appender<'_> {
             let mut insert = self.connection.prepare_cached(&table.insert())?;
             insert.execute(params_from_iter(std::iter::once(number.into()).chain(cells)))
         };
-        insert().map_err(|error| self.refused(error, table))?;
+        insert().map_err(|error| self.reason(error, table))?;
         self.head = head;
         Ok(head.number)
     }
 
-    fn refused(&self, error: rusqlite::Error, table: Table) -> LedgerError {
+    fn reason(&self, error: rusqlite::Error, table: Table) -> LedgerError {
         match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation) => LedgerError::Rule {
                 path: self.path.to_path_buf(),
@@ -203,6 +214,13 @@ mod tests {
         let error = failed.unwrap_err();
         assert_eq!(error.to_string(), "samples.seconds: not a finite number");
         assert!(matches!(error, LedgerError::Cell { source: CellError::NotFinite, .. }));
+        // Not even when the refusal is overlooked.
+        let overlooked = ledger.append(|to| {
+            to.add(&plan("p0"))?;
+            let _refused = to.add(&sample(99, 0.0));
+            Ok(())
+        });
+        assert!(matches!(overlooked, Err(LedgerError::Abandoned { .. })));
         assert_eq!(ledger.head().unwrap(), None);
         // The next entry takes the number that was not used.
         assert_eq!(ledger.add(&plan("p1")).unwrap(), 1);

@@ -4,7 +4,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, params};
 
 use crate::error::{At as _, LedgerError};
-use crate::project::{ArtifactRow, Outcome, ProjectLedger, Row, RunRow, SampleRow, Table, number};
+use crate::project::{
+    ArtifactRow, Outcome, PlanRow, ProjectLedger, Row, RunRow, SampleRow, Table, number,
+};
 use crate::timestamp::Timestamp;
 
 /// A row with the number of its entry.
@@ -87,6 +89,14 @@ impl ProjectLedger {
         const LAST: &str = "WHERE stage = ?1 AND trial = ?2 AND outcome = ?3 \
             ORDER BY entry DESC LIMIT 1";
         Ok(self.some(LAST, params![stage, trial, Outcome::Ran.word()])?.pop())
+    }
+
+    /// The newest plan with that id.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn plan(&self, id: &str) -> Result<Option<Recorded<PlanRow>>, LedgerError> {
+        Ok(self.some("WHERE id = ?1 ORDER BY entry DESC LIMIT 1", [id])?.pop())
     }
 
     /// Every row of a kind, in the order of recording.
@@ -206,6 +216,18 @@ mod tests {
             let found = ledger.last_finished(stage, trial).unwrap().map(|run| run.entry);
             assert_eq!(found, expected, "{stage} {trial}");
         }
+    }
+
+    #[test]
+    fn a_plan_is_found_by_its_id() {
+        let place = Place::new("plan");
+        let mut ledger = place.ledger();
+        fill(&mut ledger);
+        assert_eq!(ledger.plan("p1").unwrap().unwrap().entry, 1);
+        let again = PlanRow { objective: "time".to_owned(), ..crate::example::plan("p1") };
+        ledger.add(&again).unwrap();
+        assert_eq!(ledger.plan("p1").unwrap().unwrap().row, again);
+        assert_eq!(ledger.plan("p3").unwrap(), None);
     }
 
     #[test]
