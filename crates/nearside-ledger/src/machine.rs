@@ -7,12 +7,14 @@ use rusqlite::types::Type;
 use rusqlite::{Row, params};
 
 use crate::error::LedgerError;
-use crate::file::LedgerFile;
+use crate::file::{Layout, LedgerFile, only_added};
 use crate::row::{CeilingRow, Figures, ObservationRow};
 
-/// What each version of the file added. Rows are never changed, so a migration that was released
-/// never changes either.
-const MIGRATIONS: [&str; 1] = ["
+/// The tables. These files have no application id of their own.
+const LAYOUT: Layout = Layout { application_id: 0, migrations: &[FIRST] };
+
+const FIRST: &str = concat!(
+    "
 CREATE TABLE ceilings (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     machine TEXT NOT NULL,
@@ -26,10 +28,9 @@ CREATE TABLE ceilings (
     CHECK (low <= likely AND likely <= high)
 ) STRICT;
 CREATE INDEX ceilings_of_a_machine ON ceilings (machine, name, id);
-CREATE TRIGGER ceilings_stay BEFORE UPDATE ON ceilings
-    BEGIN SELECT RAISE(ABORT, 'ceilings are only added'); END;
-CREATE TRIGGER ceilings_are_kept BEFORE DELETE ON ceilings
-    BEGIN SELECT RAISE(ABORT, 'ceilings are only added'); END;
+",
+    only_added!("ceilings"),
+    "
 CREATE TABLE observations (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     site TEXT NOT NULL,
@@ -45,11 +46,9 @@ CREATE TABLE observations (
     CHECK (estimate_low <= estimate_likely AND estimate_likely <= estimate_high)
 ) STRICT;
 CREATE INDEX observations_of_a_site ON observations (site, metric, id);
-CREATE TRIGGER observations_stay BEFORE UPDATE ON observations
-    BEGIN SELECT RAISE(ABORT, 'observations are only added'); END;
-CREATE TRIGGER observations_are_kept BEFORE DELETE ON observations
-    BEGIN SELECT RAISE(ABORT, 'observations are only added'); END;
-"];
+",
+    only_added!("observations"),
+);
 
 /// The file of a machine: its ceilings and what was observed on it.
 #[derive(Debug)]
@@ -63,7 +62,7 @@ impl MachineStore {
     /// # Errors
     /// When the folder cannot be made, the file is no such file, or it is of a newer version.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        LedgerFile::open(path, &MIGRATIONS).map(|file| Self { file })
+        LedgerFile::open(path, &LAYOUT).map(|file| Self { file })
     }
 
     /// Opens the file if there is one: who only reads makes none.
@@ -206,31 +205,11 @@ fn date(row: &Row<'_>, column: usize) -> rusqlite::Result<Date> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
-
-    /// A file of its own for each test, gone when the test is.
-    struct Place(PathBuf);
+    use crate::example::Place;
 
     impl Place {
-        fn new(name: &str) -> Self {
-            let folder =
-                std::env::temp_dir().join(format!("nearside-{name}-{}", std::process::id()));
-            let _not_there = std::fs::remove_dir_all(&folder);
-            Self(folder)
-        }
-
-        fn file(&self) -> PathBuf {
-            self.0.join("machine.db")
-        }
-
         fn store(&self) -> MachineStore {
             MachineStore::open(&self.file()).unwrap()
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _gone = std::fs::remove_dir_all(&self.0);
         }
     }
 

@@ -1,0 +1,215 @@
+//! The tables of a project's ledger, as each version of the file made them.
+//!
+//! The text is written out, not made from the row types: a file of an older version must come out
+//! the same whatever the row types become. A test holds the newest version against them.
+
+use crate::file::{Layout, only_added};
+
+/// `ledger.db`. The application id spells `nsld`.
+pub(crate) const LAYOUT: Layout = Layout { application_id: 0x6e73_6c64, migrations: &[FIRST] };
+
+/// The SQL of triggers for a table whose rows are entries of the chain.
+///
+/// The one before an insertion also stops `INSERT OR REPLACE`, which would remove a row without
+/// any other trigger.
+macro_rules! chained {
+    ($table:literal) => {
+        concat!(
+            only_added!($table),
+            "CREATE TRIGGER ",
+            $table,
+            "_follow BEFORE INSERT ON ",
+            $table,
+            " WHEN NEW.entry IS NOT (SELECT max(number) FROM entries)",
+            " BEGIN SELECT RAISE(ABORT, '",
+            $table,
+            " are only added as the newest entry'); END;\n",
+        )
+    };
+}
+
+const FIRST: &str = concat!(
+    "
+PRAGMA application_id = 1853058148;
+CREATE TABLE entries (
+    number INTEGER PRIMARY KEY,
+    held_in TEXT NOT NULL,
+    content BLOB NOT NULL,
+    link BLOB NOT NULL,
+    CONSTRAINT hashes_have_32_bytes CHECK (length(content) = 32 AND length(link) = 32)
+) STRICT;
+CREATE TRIGGER entries_follow BEFORE INSERT ON entries
+    WHEN NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM entries)
+    BEGIN SELECT RAISE(ABORT, 'entries are numbered in order'); END;
+",
+    only_added!("entries"),
+    "
+CREATE TABLE plans (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    project TEXT NOT NULL,
+    objective TEXT NOT NULL,
+    plan_json TEXT NOT NULL
+) STRICT;
+",
+    chained!("plans"),
+    "
+CREATE TABLE runs (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    run TEXT NOT NULL,
+    project TEXT NOT NULL,
+    plan TEXT,
+    stage TEXT NOT NULL,
+    trial TEXT NOT NULL,
+    site TEXT NOT NULL,
+    cache_key TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    exit_code INTEGER,
+    began TEXT NOT NULL,
+    transfer_seconds REAL,
+    queue_seconds REAL,
+    boot_seconds REAL,
+    run_seconds REAL,
+    predicted_low_seconds REAL,
+    predicted_likely_seconds REAL,
+    predicted_high_seconds REAL,
+    peak_memory_bytes INTEGER,
+    predicted_memory_bytes INTEGER,
+    energy_joules REAL,
+    energy_method TEXT,
+    cost_amount TEXT,
+    cost_currency TEXT,
+    operational_grams_co2e REAL,
+    embodied_grams_co2e REAL,
+    CONSTRAINT no_phase_takes_less_than_no_time CHECK (
+        coalesce(transfer_seconds, 0) >= 0 AND coalesce(queue_seconds, 0) >= 0
+        AND coalesce(boot_seconds, 0) >= 0 AND coalesce(run_seconds, 0) >= 0),
+    CONSTRAINT predicted_seconds_are_all_or_none CHECK (
+        (predicted_low_seconds IS NULL) = (predicted_likely_seconds IS NULL)
+        AND (predicted_high_seconds IS NULL) = (predicted_likely_seconds IS NULL)),
+    CONSTRAINT predicted_seconds_are_in_order CHECK (
+        predicted_low_seconds >= 0 AND predicted_low_seconds <= predicted_likely_seconds
+        AND predicted_likely_seconds <= predicted_high_seconds),
+    CONSTRAINT energy_has_a_method CHECK ((energy_joules IS NULL) = (energy_method IS NULL)),
+    CONSTRAINT cost_has_a_currency CHECK ((cost_amount IS NULL) = (cost_currency IS NULL))
+) STRICT;
+CREATE INDEX runs_of_a_stage ON runs (stage, entry);
+",
+    chained!("runs"),
+    "
+CREATE TABLE samples (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    run_entry INTEGER NOT NULL REFERENCES runs (entry),
+    seconds REAL NOT NULL,
+    name TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    value REAL NOT NULL
+) STRICT;
+CREATE INDEX samples_of_a_run ON samples (run_entry, entry);
+",
+    chained!("samples"),
+    "
+CREATE TABLE spend (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    run TEXT,
+    basis TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    publisher TEXT,
+    invoice_issuer TEXT,
+    invoice_id TEXT,
+    billing_account_id TEXT,
+    billing_account_name TEXT,
+    billing_period_start TEXT,
+    billing_period_end TEXT,
+    charge_category TEXT NOT NULL,
+    charge_description TEXT,
+    charge_period_start TEXT NOT NULL,
+    charge_period_end TEXT NOT NULL,
+    service_category TEXT NOT NULL,
+    service_name TEXT NOT NULL,
+    billed_amount TEXT NOT NULL,
+    list_amount TEXT,
+    contracted_amount TEXT,
+    effective_amount TEXT,
+    currency TEXT NOT NULL,
+    pricing_quantity TEXT,
+    pricing_unit TEXT,
+    pricing_category TEXT,
+    list_unit_amount TEXT,
+    region_id TEXT,
+    resource_id TEXT,
+    sku_id TEXT,
+    CONSTRAINT periods_do_not_end_before_they_begin CHECK (
+        charge_period_start <= charge_period_end AND billing_period_start <= billing_period_end)
+) STRICT;
+",
+    chained!("spend"),
+    "
+CREATE TABLE movements (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    at TEXT NOT NULL,
+    run TEXT,
+    path TEXT NOT NULL,
+    from_site TEXT NOT NULL,
+    to_site TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    class TEXT NOT NULL,
+    certificate TEXT
+) STRICT;
+",
+    chained!("movements"),
+    "
+CREATE TABLE artifacts (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    run_entry INTEGER NOT NULL REFERENCES runs (entry),
+    path TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    class TEXT NOT NULL
+) STRICT;
+CREATE INDEX artifacts_of_a_run ON artifacts (run_entry, entry);
+",
+    chained!("artifacts"),
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::Table;
+    use rusqlite::Connection;
+
+    #[test]
+    fn the_newest_version_has_the_columns_of_the_row_types() {
+        let connection = Connection::open_in_memory().unwrap();
+        LAYOUT.migrations.iter().for_each(|step| connection.execute_batch(step).unwrap());
+        let mut columns = connection
+            .prepare("SELECT name, type, \"notnull\" FROM pragma_table_info(?1) WHERE pk = 0")
+            .unwrap();
+        for table in Table::ALL {
+            let found: Vec<(String, String, bool)> = columns
+                .query_map([table.name()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let described: Vec<(String, String, bool)> = table
+                .columns()
+                .iter()
+                .map(|column| {
+                    (column.name.to_owned(), column.kind.sql().to_owned(), !column.nullable)
+                })
+                .collect();
+            assert_eq!(found, described, "{}", table.name());
+        }
+    }
+
+    #[test]
+    fn the_file_says_whose_it_is() {
+        let connection = Connection::open_in_memory().unwrap();
+        LAYOUT.migrations.iter().for_each(|step| connection.execute_batch(step).unwrap());
+        let id: i32 =
+            connection.pragma_query_value(None, "application_id", |row| row.get(0)).unwrap();
+        assert_eq!(id, LAYOUT.application_id);
+    }
+}
