@@ -26,6 +26,18 @@ pub(crate) fn listed() -> &'static [Schema] {
         },
         Schema { file: "schemas/run.schema.json", arguments: &["config", "schema", "run"] },
         Schema { file: "schemas/why.schema.json", arguments: &["config", "schema", "why"] },
+        Schema {
+            file: "schemas/ledger-list.schema.json",
+            arguments: &["config", "schema", "ledger-list"],
+        },
+        Schema {
+            file: "schemas/ledger-show.schema.json",
+            arguments: &["config", "schema", "ledger-show"],
+        },
+        Schema {
+            file: "schemas/ledger-verify.schema.json",
+            arguments: &["config", "schema", "ledger-verify"],
+        },
         Schema { file: "schemas/doctor.schema.json", arguments: &["config", "schema", "doctor"] },
         Schema { file: "schemas/config.schema.json", arguments: &["config", "schema", "config"] },
         Schema {

@@ -26,6 +26,9 @@ const LAST_DAY: u64 = 2_932_896;
 pub struct Timestamp(u64);
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+
     /// From milliseconds since 1970-01-01T00:00:00Z, if its year has four digits.
     #[must_use]
     pub const fn from_unix_millis(millis: u64) -> Option<Self> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use nearside_store::{Content, Reader, StoreError, atomic};
+use nearside_store::{Content, Digest, Reader, StoreError, atomic};
 
 use crate::lock::Lock;
 use crate::process::{self, Hold, Start};
@@ -50,6 +50,8 @@ pub enum Event<'a> {
         job: &'a Job,
         /// How it ended.
         ran: &'a Ran,
+        /// What was attempted; nothing where it did not come to that.
+        attempt: Option<&'a Attempt>,
     },
     /// Something that a person should know about a stage.
     Note {
@@ -58,6 +60,15 @@ pub enum Event<'a> {
         /// What.
         text: String,
     },
+}
+
+/// The result that a stage was to have, and when work on it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The key of the result.
+    pub key: Digest,
+    /// When it began.
+    pub began: SystemTime,
 }
 
 /// How a stage ended.
@@ -104,6 +115,12 @@ struct Going {
     log: PathBuf,
     /// The trial that is going on.
     trial: usize,
+}
+
+impl Going {
+    const fn attempt(&self) -> Attempt {
+        Attempt { key: self.key.digest, began: self.began.1 }
+    }
 }
 
 /// A command has ended: of which job, with which code.
@@ -194,7 +211,7 @@ impl Run<'_> {
             }
         }
         for place in self.open() {
-            self.end(place, Ran::Interrupted);
+            self.end(place, Ran::Interrupted, None);
         }
         Ok(())
     }
@@ -216,7 +233,7 @@ impl Run<'_> {
             let wanted = |before: &&usize| self.wanted.places.contains(before);
             let before: Vec<_> = job.waits_for.iter().filter(wanted).collect();
             if let Some(bad) = before.iter().find_map(|before| self.went_wrong(**before)) {
-                self.end(place, Ran::Skipped(bad));
+                self.end(place, Ran::Skipped(bad), None);
                 continue;
             }
             if before.iter().any(|before| !self.summary.contains_key(before)) {
@@ -224,7 +241,7 @@ impl Run<'_> {
             }
             let failed = self.summary.values().any(|ran| matches!(ran, Ran::Failed { .. }));
             if failed && !self.wanted.keep_going {
-                self.end(place, Ran::Skipped("another stage failed".to_owned()));
+                self.end(place, Ran::Skipped("another stage failed".to_owned()), None);
                 continue;
             }
             self.begin(place, job)?;
@@ -247,20 +264,21 @@ impl Run<'_> {
         let (key, standing) = match runner.standing(job) {
             Ok(found) => found,
             Err(error) => {
-                self.fail(place, error.to_string(), None);
+                self.fail(place, error.to_string(), None, None);
                 return Ok(());
             }
         };
+        let attempt = Attempt { key: key.digest, began: SystemTime::now() };
         match standing {
             Standing::Current if !self.wanted.force => {
                 self.remember(job, &key)?;
-                self.end(place, Ran::Current);
+                self.end(place, Ran::Current, Some(attempt));
                 return Ok(());
             }
             Standing::Kept if !self.wanted.force => match runner.put_back(&key.digest) {
                 Ok(true) => {
                     self.remember(job, &key)?;
-                    self.end(place, Ran::Restored);
+                    self.end(place, Ran::Restored, Some(attempt));
                     return Ok(());
                 }
                 Ok(false) => {}
@@ -269,7 +287,7 @@ impl Run<'_> {
                     (self.report)(Event::Note { job, text: error.to_string() });
                 }
                 Err(error) => {
-                    self.fail(place, error.to_string(), None);
+                    self.fail(place, error.to_string(), None, None);
                     return Ok(());
                 }
             },
@@ -282,7 +300,7 @@ impl Run<'_> {
         let workspace = match Workspace::make(&runner.project, &work, &job.outputs) {
             Ok(workspace) => workspace,
             Err(error) => {
-                self.fail(place, error.to_string(), None);
+                self.fail(place, error.to_string(), None, None);
                 return Ok(());
             }
         };
@@ -344,42 +362,41 @@ impl Run<'_> {
                     }
                 }
                 let Some(going) = self.going.remove(&place) else { return Ok(()) };
-                self.keep(place, job, &going)
+                self.keep(place, job, going)
             }
             _ if stopped => {
-                self.going.remove(&place);
-                self.end(place, Ran::Interrupted);
+                let going = self.going.remove(&place);
+                self.end(place, Ran::Interrupted, going.as_ref().map(Going::attempt));
                 Ok(())
             }
             Ok(code) => {
-                let trial = self.going.get(&place).and_then(|going| job.trials.get(going.trial));
+                let going = self.going.remove(&place);
+                let trial = going.as_ref().and_then(|going| job.trials.get(going.trial));
                 let which = trial.filter(|trial| !trial.name.is_empty());
                 let which = which.map_or(String::new(), |trial| format!(" ({})", trial.name));
-                self.fail(
-                    place,
-                    format!("its command{which} ended with {}", ending(code)),
-                    Some(code),
-                );
+                let why = format!("its command{which} ended with {}", ending(code));
+                self.fail(place, why, Some(code), going);
                 Ok(())
             }
             Err(error) => {
-                self.fail(place, format!("its command could not be started: {error}"), None);
+                let going = self.going.remove(&place);
+                self.fail(place, format!("its command could not be started: {error}"), None, going);
                 Ok(())
             }
         }
     }
 
     /// Keeps what a stage wrote, then puts it where it belongs.
-    fn keep(&mut self, place: usize, job: &Job, going: &Going) -> Result<(), RunError> {
+    fn keep(&mut self, place: usize, job: &Job, going: Going) -> Result<(), RunError> {
         let took = going.began.0.elapsed();
-        match self.kept(job, going, took) {
+        match self.kept(job, &going, took) {
             Ok(()) => {
-                self.hand_over_undeclared(job, going);
+                self.hand_over_undeclared(job, &going);
                 self.remember(job, &going.key)?;
                 let _ = atomic::remove(&going.workspace.folder);
-                self.end(place, Ran::Done(took));
+                self.end(place, Ran::Done(took), Some(going.attempt()));
             }
-            Err(error) => self.fail(place, error, None),
+            Err(error) => self.fail(place, error, None, Some(going)),
         }
         Ok(())
     }
@@ -439,18 +456,18 @@ impl Run<'_> {
         Ok(self.runner.record.keep_last(&job.name, &last)?)
     }
 
-    fn fail(&mut self, place: usize, why: String, code: Option<u8>) {
-        let going = self.going.remove(&place);
+    fn fail(&mut self, place: usize, why: String, code: Option<u8>, going: Option<Going>) {
+        let attempt = going.as_ref().map(Going::attempt);
         let tail = going.map_or_else(Vec::new, |going| {
             let _ = atomic::remove(&going.workspace.folder);
             tail(&going.log)
         });
-        self.end(place, Ran::Failed { why, code, tail });
+        self.end(place, Ran::Failed { why, code, tail }, attempt);
     }
 
-    fn end(&mut self, place: usize, ran: Ran) {
+    fn end(&mut self, place: usize, ran: Ran, attempt: Option<Attempt>) {
         let job = &self.runner.jobs.jobs[place];
-        (self.report)(Event::Ended { job, ran: &ran });
+        (self.report)(Event::Ended { job, ran: &ran, attempt: attempt.as_ref() });
         self.summary.insert(place, ran);
     }
 }

@@ -30,9 +30,10 @@ mod tool;
 mod workspace;
 
 pub use error::RunError;
-pub use execute::{Event, Ran, Summary, Wanted};
+pub use execute::{Attempt, Event, Ran, Summary, Wanted};
 pub use job::{Job, Jobs, Trial};
 pub use key::{Changed, How, Key, Part};
+pub use record::Made;
 pub use rehearsal::Rehearsal;
 pub use runner::{Runner, Standing, Surroundings};
 pub use sample::Taken;

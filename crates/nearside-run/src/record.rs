@@ -33,6 +33,17 @@ pub(crate) struct Output {
     entries: Vec<Row>,
 }
 
+/// Something that a stage made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Its path in the project.
+    pub path: String,
+    /// The digest of all that it holds.
+    pub digest: Digest,
+    /// Its size.
+    pub bytes: Bytes,
+}
+
 /// One entry of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Row {
@@ -64,6 +75,12 @@ impl Output {
             Row { path: entry.path.clone(), digest, executable, link, bytes: entry.bytes.get() }
         };
         Self { path: path.to_owned(), entries: content.entries.iter().map(row).collect() }
+    }
+
+    pub(crate) fn made(&self) -> Option<Made> {
+        let content = self.content()?;
+        let (digest, bytes) = (content.digest, content.bytes());
+        Some(Made { path: self.path.clone(), digest, bytes })
     }
 
     /// What it held; nothing where a digest is none.

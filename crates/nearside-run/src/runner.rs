@@ -10,7 +10,7 @@ use nearside_store::{Digest, Memo, Reader, Store, StoreError};
 use nearside_units::Bytes;
 
 use crate::code;
-use crate::record::{Outcome, Record};
+use crate::record::{Made, Outcome, Output, Record};
 use crate::shell;
 use crate::tool::Tools;
 use crate::{Changed, Job, Jobs, Key, Part, RunError};
@@ -143,6 +143,12 @@ impl Runner {
         programs.into_iter().filter_map(part).collect()
     }
 
+    /// The folder of the record.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.record.folder
+    }
+
     /// What the result of a stage is worth, and what it depends on now.
     ///
     /// # Errors
@@ -179,6 +185,13 @@ impl Runner {
         Duration::try_from_secs_f64(outcome.seconds).ok()
     }
 
+    /// What a result is made of; nothing where there is no such result.
+    #[must_use]
+    pub fn made(&self, key: &Digest) -> Vec<Made> {
+        let outcome = self.record.result(key);
+        outcome.iter().flat_map(|outcome| &outcome.outputs).filter_map(Output::made).collect()
+    }
+
     /// The size of everything that a stage reads.
     ///
     /// # Errors
@@ -204,9 +217,8 @@ impl Runner {
     }
 
     fn can_be_put_back(&self, outcome: &Outcome) -> bool {
-        let kept = |output: &crate::record::Output| {
-            output.content().is_some_and(|content| self.store.has(&content))
-        };
+        let kept =
+            |output: &Output| output.content().is_some_and(|content| self.store.has(&content));
         outcome.outputs.iter().all(kept)
     }
 

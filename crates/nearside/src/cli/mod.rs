@@ -1,8 +1,12 @@
 //! The command line: what may be written, nothing of what it does.
 
+mod ledger;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 
 /// Where should each piece of ML work run: on a machine you own, or on one you rent?
 #[derive(Debug, Parser)]
@@ -76,6 +80,9 @@ pub(crate) enum Command {
     Run(Run),
     /// Why would a stage run again?
     Why(Why),
+    /// What this project ran, when, and what came of it
+    #[command(subcommand)]
+    Ledger(Ledger),
     /// The facts: devices, offers, regions, grids, prices, models
     #[command(subcommand)]
     Catalog(Catalog),
@@ -438,6 +445,12 @@ pub(crate) enum SchemaName {
     Run,
     /// Data of `why --json`
     Why,
+    /// Data of `ledger list --json`
+    LedgerList,
+    /// Data of `ledger show --json`
+    LedgerShow,
+    /// Data of `ledger verify --json`
+    LedgerVerify,
     /// Data of `doctor --json`
     Doctor,
     /// Data of `config show --json`

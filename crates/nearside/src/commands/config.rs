@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::catalog::{Doubt, Listing};
 use super::doctor::DoctorAnswer;
 use super::fit::{FitAnswer, FitList};
+use super::ledger::{LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
 use super::run::RunAnswer;
 use super::why::WhyAnswer;
@@ -71,6 +72,9 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Fit => schemars::schema_for!(FitAnswer).to_value(),
         SchemaName::FitList => schemars::schema_for!(FitList).to_value(),
         SchemaName::Run => schemars::schema_for!(RunAnswer).to_value(),
+        SchemaName::LedgerList => schemars::schema_for!(LedgerList).to_value(),
+        SchemaName::LedgerShow => schemars::schema_for!(LedgerRun).to_value(),
+        SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),

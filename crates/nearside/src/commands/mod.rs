@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod fit;
 mod init;
+pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod why;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Plan(arguments) => plan::run(&arguments, output),
         Command::Run(arguments) => run::run(&arguments, output),
         Command::Why(arguments) => why::run(&arguments, output),
+        Command::Ledger(arguments) => ledger::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),
         Command::Config(arguments) => config::run(&arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),

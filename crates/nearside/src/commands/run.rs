@@ -15,6 +15,7 @@ use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
 use crate::wire::jobs::{failed, shown};
+use crate::wire::journal::Journal;
 
 pub(super) fn run(arguments: &Run, output: &Output) -> Result<Outcome, CommandError> {
     let loaded = wire::project::load(&arguments.path, &[])?;
@@ -35,9 +36,20 @@ pub(super) fn run(arguments: &Run, output: &Output) -> Result<Outcome, CommandEr
         at_once: usize::from(arguments.jobs),
     };
     let interrupted = environment::interrupted();
+    let mut journal = Journal::open(&loaded, runner.folder())?;
+    let mut predicted = arguments.rehearse;
     let mut changes = std::collections::BTreeMap::new();
     let mut report = |event: Event<'_>| {
+        if let Event::Ended { job, ran, attempt: Some(attempt) } = &event {
+            journal.ended(&runner, job, ran, attempt);
+        }
         if let Event::Began { job, changed, log } = &event {
+            // Only now: a run without anything to run needs no estimates.
+            if !std::mem::replace(&mut predicted, true)
+                && let Ok(catalog) = wire::catalog(output)
+            {
+                journal.predict(&catalog);
+            }
             let changed: Vec<_> = changed.iter().map(ToString::to_string).collect();
             changes.insert(job.name.clone(), (changed, shown(log)));
         }
@@ -59,6 +71,7 @@ pub(super) fn run(arguments: &Run, output: &Output) -> Result<Outcome, CommandEr
     }
     let answer = RunAnswer { dry_run: false, stages, rehearsal };
     print(&answer, output);
+    journal.close()?;
     Ok(outcome(arguments, &summary))
 }
 
@@ -117,7 +130,7 @@ fn tell(event: &Event<'_>, output: &Output) {
             };
             output.watched(&format!("{} runs{why}", job.name));
         }
-        Event::Ended { job, ran } => match ran {
+        Event::Ended { job, ran, .. } => match ran {
             Ran::Done(took) => {
                 let took = text::taken(took.as_secs_f64());
                 output.watched(&format!("{} done in {took}", job.name));

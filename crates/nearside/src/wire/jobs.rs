@@ -10,12 +10,11 @@ use crate::environment;
 use crate::error::{CommandError, Fault};
 
 /// The record of a project, below its folder.
-pub(super) const RECORD: &str = ".nearside";
+const RECORD: &str = ".nearside";
 
 /// A runner of a project's stages.
 pub(crate) fn runner(loaded: &Loaded) -> Result<Runner, CommandError> {
-    let project = folder(loaded)?;
-    runner_in(project.clone(), project.join(RECORD), jobs(loaded, &|model| &model.source))
+    runner_in(folder(loaded)?, record(loaded, false)?, jobs(loaded, &|model| &model.source))
 }
 
 /// The project's folder, absolute.
@@ -24,6 +23,12 @@ pub(super) fn folder(loaded: &Loaded) -> Result<PathBuf, CommandError> {
         let message = format!("cannot find {}: {error}", loaded.folder.display());
         CommandError::new(Fault::World, message)
     })
+}
+
+/// The folder of a project's record, or of that of its rehearsals.
+pub(crate) fn record(loaded: &Loaded, rehearsal: bool) -> Result<PathBuf, CommandError> {
+    let record = folder(loaded)?.join(RECORD);
+    Ok(if rehearsal { record.join("rehearsal") } else { record })
 }
 
 /// A runner of jobs in a folder, with its record in another.

@@ -4,6 +4,7 @@
 pub(crate) mod calibration;
 pub(crate) mod ceilings;
 pub(crate) mod jobs;
+pub(crate) mod journal;
 pub(crate) mod machine;
 pub(crate) mod models;
 pub(crate) mod placement;

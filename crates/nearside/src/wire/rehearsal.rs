@@ -7,7 +7,7 @@ use nearside_units::{Bytes, Known};
 use nearside_workload::{Located, Model, Task, Workload};
 
 use super::calibration::Calibrations;
-use super::jobs::{RECORD, failed, folder, jobs, runner_in};
+use super::jobs::{failed, folder, jobs, record, runner_in};
 use super::project::Loaded;
 use super::stages::{models_of, on_sites, workloads};
 use crate::error::CommandError;
@@ -29,7 +29,7 @@ pub(crate) fn stand_in(model: &Model) -> &Located<String> {
 
 /// Makes the rehearsal's project, with so many records of each dataset.
 pub(crate) fn set_up(loaded: &Loaded, records: usize) -> Result<Rehearsed, CommandError> {
-    let record = folder(loaded)?.join(RECORD).join("rehearsal");
+    let record = record(loaded, true)?;
     let project = &loaded.project;
     let mut jobs = jobs(loaded, &stand_in);
     for job in &mut jobs.jobs {

@@ -15,6 +15,7 @@ mod bad_input;
 mod command;
 mod doctor;
 mod fit;
+mod ledger;
 mod plans;
 mod readme;
 mod run;

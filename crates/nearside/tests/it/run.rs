@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::command::{Folder, Run, command};
 
 /// A project in a folder of its own.
-struct Project(Folder);
+pub(crate) struct Project(pub(crate) Folder);
 
 impl Project {
-    fn new(name: &str, stages: &str) -> Self {
+    pub(crate) fn new(name: &str, stages: &str) -> Self {
         let folder = Folder::cleared(&format!("run-{name}"));
         let head = "version = 1\nname = \"test\"\n[dataset.words]\npath = \"data/words.txt\"\n\
                     class = \"public\"\n";
@@ -24,12 +24,12 @@ impl Project {
         Self(folder)
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     #[track_caller]
-    fn nearside(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn nearside(&self, arguments: &[&str]) -> Run {
         let mut command = command(arguments);
         command.current_dir(self.path());
         Run::of(command, arguments)
@@ -37,7 +37,7 @@ impl Project {
 
     /// How every stage ended, by its name.
     #[track_caller]
-    fn run(&self, arguments: &[&str], code: i32) -> BTreeMap<String, String> {
+    pub(crate) fn run(&self, arguments: &[&str], code: i32) -> BTreeMap<String, String> {
         let run = self.nearside(&[&["run", "--json"], arguments].concat()).exits(code);
         let data = run.data();
         let stages = data["stages"].as_array().unwrap().iter();
@@ -61,7 +61,7 @@ fn results<'a>(pairs: &[(&'a str, &'a str)]) -> BTreeMap<String, String> {
 }
 
 /// Words are sorted, counted and shown; every command also says that it ran.
-const CHAIN: &str = r#"
+pub(crate) const CHAIN: &str = r#"
 [stage.sort]
 phase = "prepare"
 inputs = ["words"]
@@ -478,4 +478,6 @@ fn a_killed_run_loses_nothing_and_leaves_nothing_half() {
     let ran = project.run(&[], 0);
     assert!(ran.values().filter(|result| *result == "done").count() <= STAGES - finished.min(1));
     assert_eq!(outputs(&build), whole);
+    let ledger = project.nearside(&["ledger", "verify", "--json"]).exits(0).data();
+    assert!(ledger["entries"].as_u64().unwrap() > 50, "{ledger}");
 }

@@ -1,0 +1,94 @@
+//! `nearside ledger` in words.
+
+use std::fmt::Write as _;
+
+use nearside_units::{Bytes, Duration, Range};
+
+use super::view::{LedgerList, LedgerRun, LedgerVerification};
+use crate::output::{Align, table};
+
+pub(super) fn list(answer: &LedgerList) -> String {
+    if answer.runs.is_empty() {
+        return "no such run is recorded".to_owned();
+    }
+    let heads = [
+        ("entry", Align::Right),
+        ("began (UTC)", Align::Left),
+        ("stage", Align::Left),
+        ("outcome", Align::Left),
+        ("time", Align::Right),
+        ("estimated", Align::Right),
+    ];
+    let row = |run: &LedgerRun| {
+        vec![
+            run.entry.to_string(),
+            moment(&run.began),
+            run.stage.clone(),
+            run.outcome.clone(),
+            run.run_seconds.map_or_else(dash, time),
+            predicted(run),
+        ]
+    };
+    table(&heads, answer.runs.iter().map(row).collect())
+}
+
+pub(super) fn show(run: &LedgerRun) -> String {
+    let mut text = format!("{} {} at {} (entry {})", run.stage, run.outcome, run.site, run.entry);
+    let mut line = |what: &str, value: Option<String>| {
+        let _ = write!(text, "\n  {what}: {}", value.unwrap_or_else(|| "not known".to_owned()));
+    };
+    line("began (UTC)", Some(moment(&run.began)));
+    line("run", Some(run.run.clone()));
+    line("exit code", run.exit_code.map(|code| code.to_string()));
+    line("time", run.run_seconds.map(time));
+    line("time, estimated", run.predicted_seconds.map(|_| predicted(run)));
+    let bytes = |bytes: u64| Bytes::new(bytes).to_string();
+    line("memory", run.peak_memory_bytes.map(bytes));
+    line("memory, estimated", run.predicted_memory_bytes.map(bytes));
+    let method = run.energy_method.as_deref().unwrap_or("method not recorded");
+    let energy = |joules: f64| format!("{} J ({method})", nearside_units::significant(joules));
+    line("energy", run.energy_joules.map(energy));
+    line("key", Some(run.cache_key.clone()));
+    for made in &run.artifacts {
+        let (size, class) = (Bytes::new(made.bytes).si(), &made.class);
+        let digest = &made.digest[..12.min(made.digest.len())];
+        let _ = write!(text, "\n  made {} ({size}, {class}, {digest})", made.path);
+    }
+    text
+}
+
+pub(super) fn verified(answer: &LedgerVerification) -> String {
+    let mut text = match (answer.sound, answer.entries) {
+        (true, entries) => format!("{entries} entries, all as they were recorded"),
+        (false, entries) => format!("{entries} entries, not all as they were recorded"),
+    };
+    for fault in &answer.faults {
+        let _ = write!(text, "\n  {fault}");
+    }
+    if answer.more_faults > 0 {
+        let _ = write!(text, "\n  and {} more faults", answer.more_faults);
+    }
+    if let Some(head) = &answer.head {
+        let _ = write!(text, "\nhead {head}");
+    }
+    text
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn time(seconds: f64) -> String {
+    Duration::from_seconds(seconds).map_or_else(|_| dash(), |time| time.to_string())
+}
+
+fn predicted(run: &LedgerRun) -> String {
+    let Some([low, _, high]) = run.predicted_seconds else { return dash() };
+    let ends = Duration::from_seconds(low).ok().zip(Duration::from_seconds(high).ok());
+    ends.map_or_else(dash, |(low, high)| Range { low, high }.to_string())
+}
+
+/// Without what nobody reads in a table: `2026-11-23 10:00:00`.
+fn moment(text: &str) -> String {
+    text.split('.').next().unwrap_or(text).replace('T', " ")
+}

@@ -1,0 +1,112 @@
+//! What `nearside ledger` answers, for tables and JSON alike.
+
+use nearside_ledger::{ArtifactRow, Recorded, RunRow};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The answer of `nearside ledger list`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct LedgerList {
+    /// Executions of stages, the newest first.
+    pub(super) runs: Vec<LedgerRun>,
+}
+
+/// One execution of a stage. What is not known is null.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct LedgerRun {
+    /// The number of its entry.
+    pub(super) entry: u64,
+    /// What the run of the whole project is called.
+    pub(super) run: String,
+    /// The stage.
+    pub(super) stage: String,
+    /// The site.
+    pub(super) site: String,
+    /// ran, cached, restored, failed or interrupted.
+    pub(super) outcome: String,
+    /// What its command exited with.
+    pub(super) exit_code: Option<i64>,
+    /// When it began, in UTC.
+    pub(super) began: String,
+    /// How long its command took, in seconds.
+    pub(super) run_seconds: Option<f64>,
+    /// What was estimated for that: low, likely, high.
+    pub(super) predicted_seconds: Option<[f64; 3]>,
+    /// The most memory that it held, in bytes.
+    pub(super) peak_memory_bytes: Option<u64>,
+    /// What was estimated for that, in bytes.
+    pub(super) predicted_memory_bytes: Option<u64>,
+    /// Energy that it used, in joules.
+    pub(super) energy_joules: Option<f64>,
+    /// How that is known.
+    pub(super) energy_method: Option<String>,
+    /// The key of its result.
+    pub(super) cache_key: String,
+    /// What it made; of `ledger show` only.
+    pub(super) artifacts: Vec<Artifact>,
+}
+
+/// Something that a stage made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Artifact {
+    /// Its path in the project.
+    pub(super) path: String,
+    /// Digest of its content.
+    pub(super) digest: String,
+    /// Its size.
+    pub(super) bytes: u64,
+    /// How sensitive it is.
+    pub(super) class: String,
+}
+
+/// The answer of `nearside ledger verify`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct LedgerVerification {
+    /// Whether everything is as it was recorded.
+    pub(super) sound: bool,
+    /// Entries that were read.
+    pub(super) entries: u64,
+    /// The newest entry; noted elsewhere, it shows later that nothing was cut off or made anew.
+    pub(super) head: Option<String>,
+    /// What is not as it was recorded.
+    pub(super) faults: Vec<String>,
+    /// Faults beyond those that are listed.
+    pub(super) more_faults: u64,
+}
+
+impl LedgerRun {
+    pub(super) fn of(recorded: &Recorded<RunRow>) -> Self {
+        let row = &recorded.row;
+        let predicted = row.predicted_low_seconds.zip(row.predicted_likely_seconds);
+        let predicted = predicted.zip(row.predicted_high_seconds);
+        Self {
+            entry: recorded.entry,
+            run: row.run.clone(),
+            stage: row.stage.clone(),
+            site: row.site.clone(),
+            outcome: row.outcome.to_string(),
+            exit_code: row.exit_code,
+            began: row.began.to_string(),
+            run_seconds: row.run_seconds,
+            predicted_seconds: predicted.map(|((low, likely), high)| [low, likely, high]),
+            peak_memory_bytes: row.peak_memory_bytes,
+            predicted_memory_bytes: row.predicted_memory_bytes,
+            energy_joules: row.energy_joules,
+            energy_method: row.energy_method.clone(),
+            cache_key: row.cache_key.clone(),
+            artifacts: Vec::new(),
+        }
+    }
+}
+
+impl Artifact {
+    pub(super) fn of(recorded: &Recorded<ArtifactRow>) -> Self {
+        let row = &recorded.row;
+        Self {
+            path: row.path.clone(),
+            digest: row.digest.clone(),
+            bytes: row.bytes,
+            class: row.class.clone(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What `run` does becomes rows of the project's ledger.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nearside_catalog::Catalog;
+use nearside_ledger::{
+    Appender, ArtifactRow, LedgerError, Outcome, ProjectLedger, RunRow, Timestamp,
+};
+use nearside_run::{Attempt, Job, Made, Ran, Runner};
+use nearside_units::Known;
+use nearside_workload::Project;
+
+use super::calibration::Calibrations;
+use super::project::Loaded;
+use super::stages::{StageEstimate, models_of, on_sites, workloads};
+use crate::error::{CommandError, Fault};
+
+/// The site of what runs on this machine.
+const HERE: &str = "here";
+
+/// The ledger below the folder of a record.
+pub(crate) fn file(record: &Path) -> PathBuf {
+    record.join("ledger.db")
+}
+
+/// A ledger that cannot be used.
+pub(crate) fn failed(error: &LedgerError) -> CommandError {
+    let refused = CommandError::new(Fault::World, error.to_string());
+    match error.hint() {
+        Some(hint) => refused.hint(hint),
+        None => refused,
+    }
+}
+
+/// Records the stages of one run of a project.
+pub(crate) struct Journal<'a> {
+    loaded: &'a Loaded,
+    ledger: ProjectLedger,
+    /// What this run is called.
+    run: String,
+    /// What ended and is not in the ledger yet.
+    waiting: Vec<(RunRow, Vec<Made>)>,
+    predictions: BTreeMap<String, StageEstimate>,
+    /// Why it cannot be written any more.
+    failed: Option<LedgerError>,
+}
+
+impl<'a> Journal<'a> {
+    /// A journal in the ledger of a record, which is made if it is not there.
+    pub(crate) fn open(loaded: &'a Loaded, record: &Path) -> Result<Self, CommandError> {
+        let ledger = ProjectLedger::open(&file(record)).map_err(|error| failed(&error))?;
+        let now = moment(SystemTime::now());
+        Ok(Self {
+            loaded,
+            ledger,
+            run: format!("{now}/{}", std::process::id()),
+            waiting: Vec::new(),
+            predictions: BTreeMap::new(),
+            failed: None,
+        })
+    }
+
+    /// What stages are estimated to take here, which they will be measured against. Where something
+    /// is not known there is no prediction, and the run goes on.
+    pub(crate) fn predict(&mut self, catalog: &Catalog) {
+        self.predictions = predictions(self.loaded, catalog).unwrap_or_default();
+    }
+
+    /// A stage has ended. What ran is in the ledger when this returns; what was there already is
+    /// written with the next one, or at the end.
+    pub(crate) fn ended(&mut self, runner: &Runner, job: &Job, ran: &Ran, attempt: &Attempt) {
+        let Some((row, good)) = self.row(job, ran, attempt) else { return };
+        let made = if good { runner.made(&attempt.key) } else { Vec::new() };
+        let computed = !matches!(row.outcome, Outcome::Cached | Outcome::Restored);
+        self.waiting.push((row, made));
+        if computed {
+            self.write();
+        }
+    }
+
+    /// Writes the rest; why the record is incomplete, if it is.
+    pub(crate) fn close(mut self) -> Result<(), CommandError> {
+        self.write();
+        match self.failed {
+            None => Ok(()),
+            Some(error) => {
+                let mut told = failed(&error);
+                if let Some(problem) = told.problems.first_mut() {
+                    problem.message =
+                        format!("results are kept, but not all is recorded: {}", problem.message);
+                }
+                Err(told)
+            }
+        }
+    }
+
+    fn write(&mut self) {
+        if self.failed.is_some() || self.waiting.is_empty() {
+            return;
+        }
+        let (waiting, project) = (&self.waiting, &self.loaded.project);
+        let add = |to: &mut Appender<'_>| {
+            for (row, made) in waiting {
+                let run_entry = to.add(row)?;
+                // What was made before is recorded where it was made.
+                let new = made.iter().filter(|_| row.outcome == Outcome::Ran);
+                new.map(|made| artifact(project, run_entry, &row.stage, made))
+                    .try_for_each(|artifact| to.add(&artifact).map(drop))?;
+            }
+            Ok(())
+        };
+        match self.ledger.append(add) {
+            Ok(()) => self.waiting.clear(),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    /// The row of a stage, and whether its result is there; nothing for one that was not looked at.
+    fn row(&self, job: &Job, ran: &Ran, attempt: &Attempt) -> Option<(RunRow, bool)> {
+        let (outcome, seconds, code) = match ran {
+            Ran::Current => (Outcome::Cached, None, None),
+            Ran::Restored => (Outcome::Restored, None, None),
+            Ran::Done(took) => (Outcome::Ran, Some(took.as_secs_f64()), Some(0)),
+            Ran::Failed { code, .. } => (Outcome::Failed, None, code.map(i64::from)),
+            Ran::Interrupted => (Outcome::Interrupted, None, None),
+            Ran::Skipped(_) => return None,
+        };
+        let estimate = self.predictions.get(&job.name).filter(|_| seconds.is_some());
+        let pass = estimate.and_then(|estimate| estimate.pass.as_ref().value().copied());
+        let needed = estimate.and_then(|estimate| estimate.largest.fit.needed);
+        let row = RunRow {
+            run: self.run.clone(),
+            project: self.loaded.project.name.clone(),
+            plan: None,
+            stage: job.name.clone(),
+            trial: String::new(),
+            site: HERE.to_owned(),
+            cache_key: attempt.key.to_string(),
+            outcome,
+            exit_code: code,
+            began: moment(attempt.began),
+            transfer_seconds: None,
+            queue_seconds: None,
+            boot_seconds: None,
+            run_seconds: seconds,
+            predicted_low_seconds: pass.map(|pass| pass.low().as_seconds()),
+            predicted_likely_seconds: pass.map(|pass| pass.likely().as_seconds()),
+            predicted_high_seconds: pass.map(|pass| pass.high().as_seconds()),
+            peak_memory_bytes: None,
+            predicted_memory_bytes: needed.map(|needed| needed.likely().get()),
+            energy_joules: None,
+            energy_method: None,
+            cost_amount: None,
+            cost_currency: None,
+            operational_grams_co2e: None,
+            embodied_grams_co2e: None,
+        };
+        Some((row, ran.is_good()))
+    }
+}
+
+fn artifact(project: &Project, run_entry: u64, stage: &str, made: &Made) -> ArtifactRow {
+    let output = project.stage(stage).and_then(|stage| stage.output(&made.path));
+    let class = output.map_or_else(String::new, |output| output.class.to_string());
+    ArtifactRow {
+        run_entry,
+        path: made.path.clone(),
+        digest: made.digest.to_string(),
+        bytes: made.bytes.get(),
+        class,
+    }
+}
+
+/// A moment as the ledger keeps it; one that it cannot hold is the beginning of time.
+fn moment(time: SystemTime) -> Timestamp {
+    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let moment = u64::try_from(millis).ok().and_then(Timestamp::from_unix_millis);
+    moment.unwrap_or(Timestamp::EPOCH)
+}
+
+/// The estimate of every stage that has one on this machine.
+fn predictions(
+    loaded: &Loaded,
+    catalog: &Catalog,
+) -> Result<BTreeMap<String, StageEstimate>, CommandError> {
+    let models = models_of(loaded, catalog)?;
+    let sites = [super::sites::here(catalog)?.site];
+    let calibrations = Calibrations::measured_on(&sites, &mut Vec::new());
+    let estimate = |stage: &nearside_workload::Stage| {
+        let Known::Value(workloads) = workloads(stage, &models) else { return None };
+        let estimate = on_sites(&workloads, &sites, &calibrations).pop()?;
+        Some((stage.name.value.clone(), estimate))
+    };
+    Ok(loaded.project.stages.iter().filter_map(estimate).collect())
+}

@@ -1,0 +1,111 @@
+//! `nearside ledger`: what runs leave in it, and what happens when it cannot be used.
+
+use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
+
+use serde_json::Value;
+
+use crate::command::list;
+use crate::run::{CHAIN, Project};
+
+/// Stage and outcome of every execution, the oldest first.
+fn recorded(project: &Project) -> Vec<(String, String)> {
+    let answer = project.nearside(&["ledger", "list", "--json"]).exits(0).data();
+    let text = |run: &Value, name: &str| run[name].as_str().unwrap().to_owned();
+    let pairs = list(&answer["runs"]).iter().rev();
+    pairs.map(|run| (text(run, "stage"), text(run, "outcome"))).collect()
+}
+
+fn project(name: &str, more: &str) -> Project {
+    let project = Project::new(name, &format!("{CHAIN}{more}"));
+    project.0.write("sort.sh", "sort \"$1\"\n");
+    project
+}
+
+#[test]
+fn runs_are_recorded_with_what_they_made() {
+    let project = project("ledger", "[stage.bad]\nphase = \"evaluate\"\nrun = \"exit 7\"\n");
+    let run = project.nearside(&["ledger", "list"]).exits(3);
+    assert!(run.stderr.contains("nothing was recorded yet"), "{}", run.stderr);
+    project.nearside(&["run", "--only", "bad"]).exits(7);
+    project.run(&["--from", "sort"], 0);
+    fs::remove_file(project.path().join("build/count.txt")).unwrap();
+    project.run(&["--from", "count"], 0);
+    let pairs = [
+        ("bad", "failed"),
+        ("sort", "ran"),
+        ("count", "ran"),
+        ("show", "ran"),
+        ("count", "restored"),
+        ("show", "cached"),
+    ];
+    assert_eq!(recorded(&project), pairs.map(|(stage, outcome)| (stage.into(), outcome.into())));
+
+    let list_of = |arguments: &[&str]| {
+        let arguments = [&["ledger", "list", "--json"], arguments].concat();
+        let answer = project.nearside(&arguments).exits(0).data();
+        list(&answer["runs"]).len()
+    };
+    assert_eq!(list_of(&["--stage", "count"]), 2);
+    assert_eq!(list_of(&["--outcome", "failed"]), 1);
+    assert_eq!(list_of(&["--since", "2999-01-01"]), 0);
+    assert_eq!(list_of(&["--since", "2020-01-01", "--limit", "4"]), 4);
+    project.nearside(&["ledger", "list", "--since", "tomorrow"]).exits(2);
+
+    let answer = project.nearside(&["ledger", "list", "--stage", "sort", "--json"]).exits(0).data();
+    let entry = answer["runs"][0]["entry"].to_string();
+    let sort = project.nearside(&["ledger", "show", &entry, "--json"]).exits(0).data();
+    assert_eq!(sort["artifacts"][0]["path"], "build/sorted.txt");
+    assert_eq!(sort["artifacts"][0]["bytes"], 8);
+    assert_eq!(sort["artifacts"][0]["class"], "public");
+    assert!(sort["run_seconds"].as_f64().unwrap() > 0.0);
+    project.nearside(&["ledger", "show", "999"]).exits(2);
+
+    let runs = project.nearside(&["ledger", "export"]).exits(0).stdout;
+    assert_eq!((runs.lines().count(), runs.starts_with("entry,run,")), (7, true), "{runs}");
+    project.nearside(&["ledger", "export", "--form", "codecarbon", "-o", "emissions.csv"]).exits(0);
+    let emissions = fs::read_to_string(project.path().join("emissions.csv")).unwrap();
+    assert!(emissions.starts_with("timestamp,project_name,run_id,"), "{emissions}");
+    let run = project.nearside(&["ledger", "export", "--table", "rnus"]).exits(2);
+    assert!(run.stderr.contains("the tables are plans, runs"), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_altered_is_found_and_what_cannot_be_written_stops_nothing_half_way() {
+    let project = project("ledger-faults", "");
+    project.run(&[], 0);
+    let sound = project.nearside(&["ledger", "verify", "--json"]).exits(0).data();
+    assert_eq!((&sound["sound"], &sound["entries"]), (&Value::Bool(true), &Value::from(6)));
+    let head = sound["head"].as_str().unwrap().to_owned();
+    project.nearside(&["ledger", "verify", "--head", &head]).exits(0);
+    let other = format!("{}:{}", 6, "0".repeat(64));
+    let run = project.nearside(&["ledger", "verify", "--head", &other]).exits(1);
+    assert!(run.stdout.contains("cut off or written anew"), "{}", run.stdout);
+
+    // A page in the middle is overwritten.
+    let file = project.path().join(".nearside/ledger.db");
+    let whole = fs::read(&file).unwrap();
+    let mut damaged = fs::OpenOptions::new().write(true).open(&file).unwrap();
+    damaged.seek(SeekFrom::Start(4096 * (whole.len() as u64 / 8192))).unwrap();
+    damaged.write_all(&[0xA5; 4096]).unwrap();
+    drop(damaged);
+    let run = project.nearside(&["ledger", "verify"]);
+    assert!(run.code == 1 || run.code == 4, "{} {}", run.stdout, run.stderr);
+    fs::write(&file, &whole).unwrap();
+    project.nearside(&["ledger", "verify"]).exits(0);
+
+    // Something else stands in its place: said before anything runs, and nothing is lost.
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(project.path().join(".nearside").join(name));
+    }
+    fs::write(&file, "this is no ledger, and it is not touched").unwrap();
+    project.0.write("data/words.txt", "three\n");
+    let run = project.nearside(&["run"]).exits(4);
+    assert!(run.stderr.contains("ledger.db") && run.stderr.contains("hint:"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "this is no ledger, and it is not touched");
+    let sorted = fs::read_to_string(project.path().join("build/sorted.txt")).unwrap();
+    assert_eq!(sorted, "one\ntwo\n");
+    fs::remove_file(&file).unwrap();
+    project.run(&[], 0);
+    assert_eq!(recorded(&project).len(), 3);
+}
