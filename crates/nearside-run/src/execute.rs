@@ -1,7 +1,6 @@
 //! Executes what has to be executed, in order, and keeps what comes out of it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +13,7 @@ use crate::lock::Lock;
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
 use crate::workspace::Workspace;
-use crate::{Changed, Job, Key, RunError, Runner, Standing, Trial};
+use crate::{Changed, Job, Key, RunError, Runner, Standing};
 
 /// How often a run looks whether it is to end.
 const BEAT: Duration = Duration::from_millis(50);
@@ -327,7 +326,7 @@ impl Run<'_> {
                     true => runner.project.clone(),
                     false => going.workspace.folder.clone(),
                 },
-                variables: variables(runner, job, trial),
+                variables: runner.environment(job, Some(trial)),
                 log: &log,
             })
         });
@@ -470,17 +469,6 @@ impl Run<'_> {
         (self.report)(Event::Ended { job, ran: &ran, attempt: attempt.as_ref() });
         self.summary.insert(place, ran);
     }
-}
-
-/// What a command finds in its environment besides what everything finds there.
-fn variables(runner: &Runner, job: &Job, trial: &Trial) -> Vec<(String, OsString)> {
-    let own = [
-        ("PATH".to_owned(), runner.search_path()),
-        ("NEARSIDE_STAGE".to_owned(), job.name.clone().into()),
-        ("NEARSIDE_TRIAL".to_owned(), trial.name.clone().into()),
-    ];
-    let stated = job.variables.iter().map(|(name, value)| (name.clone(), value.into()));
-    own.into_iter().chain(stated).collect()
 }
 
 /// An exit code in words.

@@ -1,19 +1,20 @@
 //! What the result of a stage is worth: its key now, and the results that are kept.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use nearside_store::{Digest, Memo, Reader, Store, StoreError};
+use nearside_store::{Digest, Memo, Reader, Store, StoreError, atomic};
 use nearside_units::Bytes;
 
 use crate::code;
 use crate::record::{Made, Outcome, Output, Record};
 use crate::shell;
 use crate::tool::Tools;
-use crate::{Changed, Job, Jobs, Key, Part, RunError};
+use crate::workspace::Workspace;
+use crate::{Changed, Job, Jobs, Key, Part, RunError, Trial};
 
 /// Runs the stages of one project.
 #[derive(Debug)]
@@ -190,6 +191,36 @@ impl Runner {
     pub fn made(&self, key: &Digest) -> Vec<Made> {
         let outcome = self.record.result(key);
         outcome.iter().flat_map(|outcome| &outcome.outputs).filter_map(Output::made).collect()
+    }
+
+    /// Opens a shell in a working folder of a stage, with what the stage finds in its environment, and
+    /// gives the shell's exit code. What is written to outputs there is thrown away at the end.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the shell not be started.
+    pub fn shell(&self, job: &Job, shell: &OsStr) -> Result<u8, RunError> {
+        let folder = self.record.folder.join(format!("shell-{}", std::process::id()));
+        let workspace = Workspace::make(&self.project, &folder, &job.outputs)?;
+        let started = std::process::Command::new(shell)
+            .current_dir(&workspace.folder)
+            .env("PWD", &workspace.folder)
+            .envs(self.environment(job, job.trials.first()))
+            .status();
+        atomic::remove(&workspace.folder)?;
+        let status = started.map_err(RunError::io("start", Path::new(shell)))?;
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+    }
+
+    /// What a command finds in its environment besides what everything finds there.
+    pub(crate) fn environment(&self, job: &Job, trial: Option<&Trial>) -> Vec<(String, OsString)> {
+        let trial = trial.map(|trial| trial.name.clone()).unwrap_or_default();
+        let own = [
+            ("PATH".to_owned(), self.search_path()),
+            ("NEARSIDE_STAGE".to_owned(), job.name.clone().into()),
+            ("NEARSIDE_TRIAL".to_owned(), trial.into()),
+        ];
+        let stated = job.variables.iter().map(|(name, value)| (name.clone(), value.into()));
+        own.into_iter().chain(stated).collect()
     }
 
     /// The size of everything that a stage reads.

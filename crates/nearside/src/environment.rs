@@ -37,6 +37,12 @@ pub(crate) fn search_path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
 
+/// The person's shell.
+pub(crate) fn shell() -> OsString {
+    let stated = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+    stated.unwrap_or_else(|| "sh".into())
+}
+
 /// Every variable whose name and value are texts.
 pub(crate) fn variables() -> Vec<(String, String)> {
     let text = |(name, value): (OsString, OsString)| {

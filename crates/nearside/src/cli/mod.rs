@@ -345,6 +345,12 @@ pub(crate) struct Run {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Run again whenever something changes, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["dry_run", "force"])]
+    pub(crate) watch: bool,
+    /// Open a shell where this stage would run, with all that it reads; what it writes is thrown away
+    #[arg(long, value_name = "STAGE", conflicts_with_all = ["only", "from", "force", "dry_run", "watch"])]
+    pub(crate) shell: Option<String>,
     /// Go on with other stages when one fails
     #[arg(long)]
     pub(crate) keep_going: bool,

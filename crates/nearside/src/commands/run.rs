@@ -1,13 +1,19 @@
 //! `nearside run`: executes the stages whose results are not there yet.
 
 mod rehearse;
+mod shell;
 mod text;
 mod view;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nearside_run::{Event, Ran, Runner, Standing, Summary, Wanted};
 
 pub(crate) use view::RunAnswer;
-use view::StageRun;
+use view::{RehearsalView, StageRun};
+use watch::Watched;
 
 use crate::cli::Run;
 use crate::environment;
@@ -16,46 +22,91 @@ use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
 use crate::wire::jobs::{failed, shown};
 use crate::wire::journal::Journal;
+use crate::wire::project::Loaded;
 
 pub(super) fn run(arguments: &Run, output: &Output) -> Result<Outcome, CommandError> {
-    let loaded = wire::project::load(&arguments.path, &[])?;
-    let (runner, mut rehearsal) = match arguments.rehearse {
-        true => rehearse::set_up(&loaded, arguments.sample, output)?,
-        false => (wire::jobs::runner(&loaded)?, None),
-    };
-    let places = places(arguments, &runner)?;
+    if let Some(stage) = &arguments.shell {
+        let (_, runner, _) = prepared(arguments, output)?;
+        return shell::open(&runner, stage, output);
+    }
     if arguments.dry_run {
-        let stages = would(&runner, &places, arguments.force)?;
+        let (_, runner, rehearsal) = prepared(arguments, output)?;
+        let stages = would(&runner, &places(arguments, &runner)?, arguments.force)?;
         print(&RunAnswer { dry_run: true, stages, rehearsal }, output);
         return Ok(Outcome::Done);
     }
+    let interrupted = environment::interrupted();
+    loop {
+        let ended = once(arguments, &interrupted, output);
+        let (outcome, watched) = match ended {
+            // The person mends what they wrote while we wait.
+            Err(error) if arguments.watch && error.fault == Fault::Input => {
+                output.error(&error);
+                (Outcome::Partly, Watched::file(wire::project::file(&arguments.path)))
+            }
+            ended => ended?,
+        };
+        if !arguments.watch || interrupted.load(Ordering::Relaxed) {
+            return Ok(outcome);
+        }
+        output.watched("waiting for changes; Ctrl-C ends");
+        if !watched.changes(&interrupted) {
+            return Ok(outcome);
+        }
+    }
+}
+
+/// The project, what runs its stages, and what is rehearsed, if it is.
+fn prepared(
+    arguments: &Run,
+    output: &Output,
+) -> Result<(Loaded, Runner, Option<RehearsalView>), CommandError> {
+    let loaded = wire::project::load(&arguments.path, &[])?;
+    let (runner, rehearsal) = match arguments.rehearse {
+        true => rehearse::set_up(&loaded, arguments.sample, output)?,
+        false => (wire::jobs::runner(&loaded)?, None),
+    };
+    Ok((loaded, runner, rehearsal))
+}
+
+/// One run, and what it looked at.
+fn once(
+    arguments: &Run,
+    interrupted: &AtomicBool,
+    output: &Output,
+) -> Result<(Outcome, Watched), CommandError> {
+    let (loaded, runner, mut rehearsal) = prepared(arguments, output)?;
     let wanted = Wanted {
-        places,
+        places: places(arguments, &runner)?,
         force: arguments.force,
         keep_going: arguments.keep_going,
         at_once: usize::from(arguments.jobs),
     };
-    let interrupted = environment::interrupted();
     let mut journal = Journal::open(&loaded, runner.folder())?;
     let mut predicted = arguments.rehearse;
-    let mut changes = std::collections::BTreeMap::new();
+    let mut changes = BTreeMap::new();
+    let mut attempts = BTreeMap::new();
     let mut report = |event: Event<'_>| {
-        if let Event::Ended { job, ran, attempt: Some(attempt) } = &event {
-            journal.ended(&runner, job, ran, attempt);
-        }
-        if let Event::Began { job, changed, log } = &event {
-            // Only now: a run without anything to run needs no estimates.
-            if !std::mem::replace(&mut predicted, true)
-                && let Ok(catalog) = wire::catalog(output)
-            {
-                journal.predict(&catalog);
+        match &event {
+            Event::Ended { job, ran, attempt: Some(attempt) } => {
+                journal.ended(&runner, job, ran, attempt);
+                attempts.insert(job.name.clone(), (*attempt).clone());
             }
-            let changed: Vec<_> = changed.iter().map(ToString::to_string).collect();
-            changes.insert(job.name.clone(), (changed, shown(log)));
+            Event::Began { job, changed, log } => {
+                // Only now: a run without anything to run needs no estimates.
+                if !std::mem::replace(&mut predicted, true)
+                    && let Ok(catalog) = wire::catalog(output)
+                {
+                    journal.predict(&catalog);
+                }
+                let changed: Vec<_> = changed.iter().map(ToString::to_string).collect();
+                changes.insert(job.name.clone(), (changed, shown(log)));
+            }
+            _ => {}
         }
         tell(&event, output);
     };
-    let summary = runner.run(&wanted, &interrupted, &mut report).map_err(failed)?;
+    let summary = runner.run(&wanted, interrupted, &mut report).map_err(failed)?;
     let stage = |(place, ran): (&usize, &Ran)| {
         let name = &runner.jobs.jobs[*place].name;
         let mut stage = StageRun::ended(name, ran);
@@ -66,13 +117,16 @@ pub(super) fn run(arguments: &Run, output: &Output) -> Result<Outcome, CommandEr
     };
     let in_order = wanted.places.iter().filter_map(|place| summary.get_key_value(place));
     let stages = in_order.map(stage).collect();
+    let mut full_run = Ok(());
     if let Some(rehearsal) = rehearsal.as_mut().filter(|_| summary.values().all(Ran::is_good)) {
-        rehearsal.full_run = Some(rehearse::full_run(&loaded, &runner, output)?);
+        full_run = rehearse::full_run(&loaded, &runner, output)
+            .map(|full_run| rehearsal.full_run = Some(full_run));
     }
-    let answer = RunAnswer { dry_run: false, stages, rehearsal };
-    print(&answer, output);
+    print(&RunAnswer { dry_run: false, stages, rehearsal }, output);
     journal.close()?;
-    Ok(outcome(arguments, &summary))
+    full_run?;
+    let watched = Watched::project(&loaded, runner, &summary, &attempts);
+    Ok((outcome(arguments, &summary), watched))
 }
 
 /// The stages to look at, in order: those that have something to execute.

@@ -18,7 +18,7 @@ pub(crate) struct Loaded {
     pub(crate) project: Project,
     pub(crate) file: PathBuf,
     pub(crate) folder: PathBuf,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Loaded {
@@ -36,10 +36,15 @@ impl Loaded {
     }
 }
 
+/// The project file that a path means: a folder's, or the path itself.
+pub(crate) fn file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(PROJECT_FILE) } else { path.to_path_buf() }
+}
+
 /// Reads the project in a folder, or a project file itself; changes are `KEY=VALUE` pairs laid over
 /// the file.
 pub(crate) fn load(path: &Path, changes: &[String]) -> Result<Loaded, CommandError> {
-    let file = if path.is_dir() { path.join(PROJECT_FILE) } else { path.to_path_buf() };
+    let file = file(path);
     if !file.is_file() {
         let message = format!("no project file at {}", file.display());
         let hint = match path.is_dir() {

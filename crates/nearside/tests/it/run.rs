@@ -354,6 +354,64 @@ fn eventually(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn watching_runs_what_an_edit_affects_until_it_is_ended() {
+    let project = Project::new("watch", CHAIN);
+    project.0.write("sort.sh", "sort \"$1\"\n");
+    let mut child = project.start(&["run", "--watch"]);
+    eventually("the first run", || project.path().join("build/shown/count").exists());
+    project.0.write("data/words.txt", "one\n");
+    eventually("the run after an edit", || project.read("build/shown/count").trim() == "1");
+    project.0.write("nearside.toml", "this is no project");
+    std::thread::sleep(Duration::from_millis(700));
+    let file = format!(
+        "version = 1\nname = \"test\"\n[dataset.words]\npath = \"data/words.txt\"\n{CHAIN}"
+    );
+    project
+        .0
+        .write("nearside.toml", file.replace("cp build/count.txt", "echo 7; cp build/count.txt"));
+    eventually("the run after a mended file", || {
+        project.path().join(".nearside/logs/show.log").exists()
+            && project.read(".nearside/logs/show.log") == "7\n"
+    });
+    fs::remove_file(project.path().join("build/sorted.txt")).unwrap();
+    eventually("what was removed", || project.read("build/sorted.txt") == "one\n");
+    // The rest of that run, or it would be interrupted and exit with 5.
+    std::thread::sleep(Duration::from_millis(700));
+    let id = child.id().to_string();
+    std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(project.run(&[], 0)["show"], "current");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shell_shows_what_a_stage_finds() {
+    let project =
+        Project::new("shell", &CHAIN.replace("build/sorted.txt", "build/deep/sorted.txt"));
+    project.0.write("sort.sh", "sort \"$1\"\n");
+    project.0.write("build/deep/sorted.txt", "kept\n");
+    let look = "#!/bin/sh\necho \"$NEARSIDE_STAGE $(ls build/deep) $(cat data/words.txt)\" > \"$FOUND\"\n\
+                echo thrown away > build/deep/sorted.txt\nexit 3\n";
+    let look = project.0.write("look", look);
+    std::process::Command::new("chmod").args(["+x", &look]).status().unwrap();
+    let arguments = ["run", "--shell", "sort"];
+    let mut command = command(&arguments);
+    command.env("SHELL", &look).env("FOUND", project.path().join("found"));
+    command.current_dir(project.path());
+    let run = Run::of(command, &arguments).exits(3);
+    assert!(run.stderr.contains("the stage runs: sh sort.sh"), "{}", run.stderr);
+    assert_eq!(project.read("found"), "sort  one two\n".replace("one two", "one\ntwo"));
+    assert_eq!(project.read("build/deep/sorted.txt"), "kept\n");
+    let left = fs::read_dir(project.path().join(".nearside")).unwrap().flatten();
+    assert!(
+        left.map(|entry| entry.file_name())
+            .all(|name| name != "work" && !name.to_string_lossy().starts_with("shell"))
+    );
+    project.nearside(&["run", "--shell", "none"]).exits(2);
+}
+
 /// Whether a process runs a command with this word in it.
 fn is_running(word: &str) -> bool {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
