@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -42,6 +43,18 @@ pub enum Event<'a> {
         changed: &'a [Changed],
         /// The file that what it prints goes to.
         log: &'a Path,
+    },
+    /// A command of a stage was started.
+    Started {
+        /// The stage.
+        job: &'a Job,
+        /// The number of its process, which what it starts descends from.
+        process: u32,
+    },
+    /// That command has ended. Its process is still in the system's tables, with what it used.
+    Stopped {
+        /// The stage.
+        job: &'a Job,
     },
     /// Nothing more is to be done about a stage.
     Ended {
@@ -108,6 +121,8 @@ pub type Summary = BTreeMap<usize, Ran>;
 /// A stage that is going on.
 struct Going {
     hold: Option<Hold>,
+    /// The command that is going on.
+    child: Option<Child>,
     key: Key,
     workspace: Workspace,
     began: (Instant, SystemTime),
@@ -122,8 +137,8 @@ impl Going {
     }
 }
 
-/// A command has ended: of which job, with which code.
-type Ended = (usize, std::io::Result<u8>);
+/// A command of that job has ended, or could not be started.
+type Ended = (usize, std::io::Result<()>);
 
 /// One run.
 struct Run<'a> {
@@ -205,7 +220,7 @@ impl Run<'_> {
                 break;
             }
             match ended.recv_timeout(BEAT) {
-                Ok((place, code)) => self.command_ended(place, code)?,
+                Ok((place, ended)) => self.command_ended(place, ended)?,
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
         }
@@ -305,7 +320,7 @@ impl Run<'_> {
         };
         File::create(&log).map_err(RunError::io("write", &log))?;
         let began = (Instant::now(), SystemTime::now());
-        let going = Going { hold: None, key, workspace, began, log, trial: 0 };
+        let going = Going { hold: None, child: None, key, workspace, began, log, trial: 0 };
         self.going.insert(place, going);
         self.start_trial(place, job);
         Ok(())
@@ -331,14 +346,13 @@ impl Run<'_> {
             })
         });
         match started {
-            Ok((mut child, hold)) => {
-                going.hold = Some(hold);
+            Ok((child, hold)) => {
+                let process = child.id();
+                (going.hold, going.child) = (Some(hold), Some(child));
+                (self.report)(Event::Started { job, process });
                 let sender = self.sender.clone();
                 std::thread::spawn(move || {
-                    let code = child.wait().map(|status| {
-                        status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
-                    });
-                    let _ = sender.send((place, code));
+                    let _ = sender.send((place, process::ended(process)));
                 });
             }
             Err(error) => {
@@ -347,9 +361,17 @@ impl Run<'_> {
         }
     }
 
-    fn command_ended(&mut self, place: usize, code: std::io::Result<u8>) -> Result<(), RunError> {
+    fn command_ended(&mut self, place: usize, ended: std::io::Result<()>) -> Result<(), RunError> {
         let runner = self.runner;
         let job = &runner.jobs.jobs[place];
+        let child = self.going.get_mut(&place).and_then(|going| going.child.take());
+        if child.is_some() {
+            (self.report)(Event::Stopped { job });
+        }
+        let code = match (ended, child) {
+            (Ok(()), Some(mut child)) => child.wait().map(process::code),
+            (ended, _) => ended.map(|()| u8::MAX),
+        };
         let stopped = self.interrupted.load(Ordering::Relaxed);
         match code {
             Ok(0) if !stopped => {

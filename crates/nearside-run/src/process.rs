@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use crate::guard;
 
@@ -36,6 +36,30 @@ pub(crate) fn start(start: &Start<'_>) -> std::io::Result<(Child, Hold)> {
         Some(pipe) => Ok((child, Hold(pipe))),
         None => Err(std::io::ErrorKind::BrokenPipe.into()),
     }
+}
+
+/// Waits until a child has ended, and leaves it in the system's tables.
+#[cfg(unix)]
+pub(crate) fn ended(child: u32) -> std::io::Result<()> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let none = || std::io::Error::from(std::io::ErrorKind::NotFound);
+    let child = i32::try_from(child).ok().and_then(Pid::from_raw).ok_or_else(none)?;
+    loop {
+        match waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            Err(rustix::io::Errno::INTR) => {}
+            waited => return waited.map(drop).map_err(Into::into),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn ended(_child: u32) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// What a command answered.
+pub(crate) fn code(status: ExitStatus) -> u8 {
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
 /// A terminal's Ctrl-C reaches the run alone, which then ends what it started.

@@ -193,6 +193,7 @@ fn tell(event: &Event<'_>, output: &Output) {
             Ran::Failed { why, .. } => output.watched(&format!("{} failed: {why}", job.name)),
             Ran::Current | Ran::Skipped(_) | Ran::Interrupted => {}
         },
+        Event::Started { .. } | Event::Stopped { .. } => {}
         Event::Note { job, text } => output.warning(&format!("{}: {text}", job.name)),
     }
 }
