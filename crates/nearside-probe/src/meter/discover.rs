@@ -39,6 +39,8 @@ pub(crate) struct Descendants {
     load: Slot,
     last: Option<u32>,
     full: Pace,
+    /// Processes that did not belong when `/proc` was last listed, in order.
+    strangers: Vec<u32>,
     founders: Vec<u32>,
 }
 
@@ -54,7 +56,8 @@ impl Descendants {
         Self {
             load: Slot::default(),
             last: None,
-            full: Pace::new(Duration::from_secs(2), 0.0005),
+            full: Pace::new(Duration::from_secs(2), 0.0003),
+            strangers: Vec::new(),
             founders: Vec::new(),
         }
     }
@@ -66,28 +69,32 @@ impl Descendants {
             .ok()
             .and_then(|text| parse::fields(text).last().and_then(parse::number)?.try_into().ok());
         let before = std::mem::replace(&mut self.last, last);
-        let mut candidates = Vec::new();
-        if self.full.is_due(now) || last.is_none() || before.is_none() {
-            let full = &mut self.full;
+        // After the largest number Linux begins again at a small one.
+        let is_new = |id: u32| match (before, last) {
+            (Some(before), Some(last)) if last >= before => id > before && id <= last,
+            (Some(before), Some(last)) => id > before || id <= last,
+            _ => true,
+        };
+        let mut ids = Vec::new();
+        if self.full.is_due(now) {
+            // What entered the tree by other ways; strangers need not be read again.
+            let Self { full, strangers, .. } = self;
             full.when_due(now, Urgency::WhenDue, || {
-                candidates =
-                    candidates_of(files.numbers("proc").unwrap_or_default(), files, processes);
+                ids = files.numbers("proc").unwrap_or_default();
+                ids.sort_unstable();
+                let known = std::mem::replace(strangers, ids.clone());
+                ids.retain(|id| is_new(*id) || known.binary_search(id).is_err());
             });
-        } else if last != before
-            && let (Some(before), Some(last)) = (before, last)
-        {
-            let ids = match last > before && last - before <= MAX_TRIED {
-                true => (before + 1..=last).collect(),
-                false => files.numbers("proc").unwrap_or_default(),
+        } else if last != before {
+            ids = match before.zip(last) {
+                Some((before, last)) if last > before && last - before <= MAX_TRIED => {
+                    (before + 1..=last).collect()
+                }
+                _ => files.numbers("proc").unwrap_or_default(),
             };
-            // After the largest number Linux begins again at a small one.
-            let is_new = |id: u32| match last > before {
-                true => id > before && id <= last,
-                false => id > before || id <= last,
-            };
-            let ids = ids.into_iter().filter(|id| is_new(*id)).collect();
-            candidates = candidates_of(ids, files, processes);
+            ids.retain(|id| is_new(*id));
         }
+        let candidates = candidates_of(ids, files, processes);
         self.adopt(candidates, files, processes);
     }
 

@@ -35,17 +35,7 @@ pub(crate) struct Machine {
     /// Whether the kernel governs clocks.
     has_clocks: bool,
     thermal: Vec<(String, u64)>,
-    latest: Readings,
-}
-
-/// What is not read at every look.
-#[derive(Clone, Debug)]
-struct Readings {
-    cores: Known<Arc<[Core]>>,
-    memory_available: Known<Bytes>,
-    paging: Known<Paging>,
-    network: Known<Network>,
-    thermal_throttles: Known<u64>,
+    latest: MachineSample,
 }
 
 /// A logical processor's times in clock ticks.
@@ -87,7 +77,12 @@ impl Machine {
             core_ticks: Vec::new(),
             has_clocks: clock(0, files).is_some(),
             thermal: thermal_counters(files),
-            latest: Readings {
+            latest: MachineSample {
+                pressure: Pressures {
+                    cpu: Known::unknown("not read yet"),
+                    memory: Known::unknown("not read yet"),
+                    io: Known::unknown("not read yet"),
+                },
                 cores: Known::unknown("not read yet"),
                 memory_available: Known::unknown("not read yet"),
                 paging: Known::unknown("not read yet"),
@@ -95,23 +90,13 @@ impl Machine {
                 thermal_throttles: Known::unknown("not read yet"),
             },
         };
-        machine.pressures.look(files);
         machine.read(files);
         machine
     }
 
-    /// The latest readings, with pressure as it is now.
-    pub(crate) fn sample(&mut self, files: &mut Files) -> MachineSample {
-        let Readings { cores, memory_available, paging, network, thermal_throttles } =
-            self.latest.clone();
-        MachineSample {
-            pressure: self.pressures.look(files),
-            cores,
-            memory_available,
-            paging,
-            network,
-            thermal_throttles,
-        }
+    /// The latest readings.
+    pub(crate) fn sample(&self) -> MachineSample {
+        self.latest.clone()
     }
 
     /// Busy time of all processors since the start in nanoseconds, and how many there are.
@@ -122,8 +107,9 @@ impl Machine {
         (count > 0).then(|| (busy.saturating_sub(before) * NANOSECONDS_PER_TICK, count))
     }
 
-    /// Reads everything but pressure, which is read with every sample.
+    /// Reads everything.
     pub(crate) fn read(&mut self, files: &mut Files) {
+        self.latest.pressure = self.pressures.look(files);
         self.latest.cores = self.read_cores(files);
         self.latest.memory_available = match files.read(&mut self.meminfo, "proc/meminfo") {
             Ok(text) => Known::from_option(

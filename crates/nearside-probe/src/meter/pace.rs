@@ -39,6 +39,60 @@ impl Pace {
     }
 }
 
+/// How many looks something may be left alone: what stands still is read less and less often. All
+/// counters are totals, so nothing is lost but resolution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    every: u8,
+    left: u8,
+}
+
+/// What a reading showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// It is worth reading at every look.
+    Busy,
+    /// It does a little.
+    Little,
+    /// Nothing has changed.
+    None,
+}
+
+impl Turn {
+    /// Looks between two readings of what does a little, and of what does nothing.
+    const LITTLE: u8 = 4;
+    const NONE: u8 = 8;
+
+    /// Due at every look, to begin with.
+    pub(crate) const fn new() -> Self {
+        Self { every: 1, left: 0 }
+    }
+
+    /// Whether it is read at every look.
+    pub(crate) const fn is_every_look(&self) -> bool {
+        self.every == 1
+    }
+
+    /// Whether it is due; otherwise one look less is left.
+    pub(crate) const fn comes(&mut self) -> bool {
+        if self.left == 0 {
+            return true;
+        }
+        self.left -= 1;
+        false
+    }
+
+    /// Plans the next reading by what this one showed.
+    pub(crate) fn plan(&mut self, activity: Activity) {
+        self.every = match activity {
+            Activity::Busy => 1,
+            Activity::Little => (self.every * 2).min(Self::LITTLE),
+            Activity::None => (self.every * 2).min(Self::NONE),
+        };
+        self.left = self.every - 1;
+    }
+}
+
 /// Whether a reading may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
@@ -64,6 +118,19 @@ pub(crate) fn processor_time() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_still_is_read_less_often() {
+        let mut turn = Turn::new();
+        let mut looks = Vec::new();
+        for look in 0..40 {
+            if turn.comes() {
+                looks.push(look);
+                turn.plan(if look < 34 { Activity::None } else { Activity::Busy });
+            }
+        }
+        assert_eq!(looks, [0, 2, 6, 14, 22, 30, 38, 39]);
+    }
 
     #[test]
     fn dear_work_waits_longer() {

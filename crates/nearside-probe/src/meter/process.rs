@@ -10,6 +10,7 @@
 //! child whose parent never waits keeps what was last seen of it.
 //! Source: Linux `kernel/exit.c` (`wait_task_zombie`).
 
+use super::pace::{Activity, Turn};
 use super::parse::{self, Schedstat, Stat};
 use super::read::{Files, Slot, Unread};
 use super::thread::{From, Switches, Thread, Visibility};
@@ -90,6 +91,16 @@ impl Scheduled {
     }
 }
 
+/// What happened between two readings.
+fn activity(before: &Stat, now: &Stat) -> Activity {
+    let used = |stat: &Stat| (stat.user, stat.system, stat.waited_minor_faults, stat.threads);
+    match used(before) == used(now) {
+        false => Activity::Busy,
+        true if before.minor_faults != now.minor_faults => Activity::Little,
+        true => Activity::None,
+    }
+}
+
 /// A process and what it has used.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -109,6 +120,9 @@ pub(crate) struct Process {
     claimed: Counters,
     /// What counts of it; never falls.
     pub(crate) counted: Counters,
+    pub(crate) turn: Turn,
+    /// It must be read at the next look, whether or not it is its turn.
+    pub(crate) is_wanted: bool,
     /// Looks since it was found to have ended.
     pub(crate) gone_for: u32,
     /// Why its bytes are not visible.
@@ -134,6 +148,8 @@ impl Process {
             waited_faults_before: 0,
             claimed: Counters::default(),
             counted: Counters::default(),
+            turn: Turn::new(),
+            is_wanted: true,
             gone_for: 0,
             io_refused: None,
             swapped: 0,
@@ -149,9 +165,13 @@ impl Process {
     /// Reads its own counters; marks it as gone when it has ended.
     pub(crate) fn read(&mut self, files: &mut Files) {
         let id = self.id;
+        self.is_wanted = false;
         let stat = files.read(&mut self.stat_file, format_args!("proc/{id}/stat"));
         match stat.and_then(|text| Stat::parse(text).ok_or(Unread::TEXT)) {
-            Ok(stat) => self.stat = stat,
+            Ok(stat) => {
+                self.turn.plan(activity(&self.stat, &stat));
+                self.stat = stat;
+            }
             Err(Unread::Gone) => {
                 self.end();
                 return;

@@ -152,16 +152,10 @@ impl Files {
         Ok(&self.buffer[..length])
     }
 
-    /// A file that is read rarely, and not kept open.
+    /// A file in one reading that is read rarely, and not kept open.
     pub(crate) fn once(&mut self, name: impl fmt::Display) -> Result<&[u8], Unread> {
         let file = self.open(name)?;
-        let mut length = 0;
-        while length < self.buffer.len() {
-            match read_at(&file, &mut self.buffer[length..], length as u64)? {
-                0 => break,
-                more => length += more,
-            }
-        }
+        let length = read_at(&file, &mut self.buffer, 0)?;
         Ok(&self.buffer[..length])
     }
 

@@ -29,7 +29,7 @@ use crate::root::Root;
 /// The machine's own readings and energy are taken no sooner again than this.
 const STEP: Time = Time::from_millis(500);
 /// Share of a core that they may take.
-const SHARE: f64 = 0.001;
+const SHARE: f64 = 0.0005;
 /// Bytes of a page of memory.
 #[cfg(unix)]
 fn page_size() -> u64 {
@@ -205,7 +205,7 @@ impl Sampler {
         let sample = Sample {
             at: seconds(now),
             work: self.work(now, urgency),
-            machine: self.machine.sample(&mut self.files),
+            machine: self.machine.sample(),
             power: Arc::clone(&self.latest.power),
             accelerators,
         };

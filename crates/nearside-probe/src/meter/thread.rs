@@ -7,10 +7,13 @@
 
 use std::sync::Arc;
 
+use super::pace::{Activity, Turn};
 use super::parse::{self, Schedstat, Stat};
 use super::read::{Files, Slot, Unread};
 use super::wait::{self, WaitClass, Waits};
 
+/// A thread that runs, or wants to, for a smaller share of the time does little.
+const BUSY_SHARE: f64 = 0.05;
 /// Sleep shorter than this is not worth asking what it was for.
 const SHORT_SLEEP: i64 = 500_000;
 
@@ -49,6 +52,7 @@ pub(crate) struct Thread {
     switches_at: u64,
     first_seen: u64,
     pub(crate) name: Name,
+    pub(crate) turn: Turn,
 }
 
 /// Changes of what runs on a processor, by who asked for them.
@@ -108,6 +112,7 @@ impl Thread {
             switches_at: 0,
             first_seen: now,
             name: Name::default(),
+            turn: Turn::new(),
         }
     }
 
@@ -145,6 +150,11 @@ impl Thread {
         self.now = counters;
         self.read_at = now;
         self.on_share = if passed > 0 { (on as f64 / passed as f64).min(1.0) } else { 0.0 };
+        self.turn.plan(match (on + queued) as f64 > BUSY_SHARE * passed as f64 {
+            true => Activity::Busy,
+            false if moved => Activity::Little,
+            false => Activity::None,
+        });
         self.unexplained += passed as i64 - on as i64 - queued as i64;
         if moved || self.asleep_for.is_none() {
             self.asleep_for = match self.unexplained > SHORT_SLEEP {

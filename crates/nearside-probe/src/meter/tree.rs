@@ -15,14 +15,18 @@ use super::subject::Subject;
 use super::thread::{From, Thread, Visibility};
 use super::wait::WaitClass;
 
-/// Threads that are read at one look; of more, each is read in its turn.
-const LOOKS: usize = 256;
+/// Processes that are read at one look; of more, each is read in its turn.
+const PROCESSES: usize = 32;
+/// Threads that are read at one look, of those that are busy and of the others; of more, each is
+/// read in its turn. So a look costs the same whatever the tree.
+const BUSY: usize = 24;
+const OTHERS: usize = 16;
 /// More threads than this are not followed.
 const MAX_THREADS: usize = 8192;
-/// Threads whose switches are read at one look.
-const SWITCHES: usize = 4;
 /// Looks after which a parent that has not waited for a child never will.
 const PATIENCE: u32 = 3;
+/// Threads whose switches are read at the last look.
+const MAX_LAST: usize = 1024;
 /// Threads that are remembered after their end, the busiest.
 const REMEMBERED: usize = 64;
 
@@ -37,9 +41,12 @@ pub(crate) struct Tree {
     remembered: Vec<ThreadUse>,
     visibility: Visibility,
     /// Whose turn it is, where not all are read at each look.
-    turn: usize,
+    process_turn: usize,
+    busy_turn: usize,
+    other_turn: usize,
     switch_turn: usize,
     memory_turn: usize,
+    is_memory_turn: bool,
     proportional: Pace,
     /// Memory shared fairly among the processes that use it, when last read.
     pub(crate) proportional_bytes: Known<u64>,
@@ -56,9 +63,12 @@ impl Tree {
             ended_scheduled: Scheduled::default(),
             remembered: Vec::new(),
             visibility: Visibility::default(),
-            turn: 0,
+            process_turn: 0,
+            busy_turn: 0,
+            other_turn: 0,
             switch_turn: 0,
             memory_turn: 0,
+            is_memory_turn: false,
             proportional: Pace::new(Duration::from_secs(5), 0.0002),
             proportional_bytes: Known::unknown("not read yet"),
             main: None,
@@ -86,7 +96,7 @@ impl Tree {
             }
             Subject::Group(_) => From::Now,
         };
-        tree.look_from(from, 0, files);
+        tree.look_from(from, Everything::No, 0, files);
         if from == From::Now {
             for process in &mut tree.processes {
                 process.begin_now();
@@ -96,30 +106,38 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Brings everything up to date.
+    /// Brings up to date what is due.
     pub(crate) fn look(&mut self, now: u64, files: &mut Files) {
-        self.look_from(From::Birth, now, files);
+        self.look_from(From::Birth, Everything::No, now, files);
+        // The file with both is dear, so they take turns.
+        self.is_memory_turn = !self.is_memory_turn;
+        match self.is_memory_turn {
+            true => self.read_memory(files),
+            false => self.read_switches(1, files),
+        }
     }
 
-    fn look_from(&mut self, from: From, now: u64, files: &mut Files) {
+    /// Brings everything up to date.
+    pub(crate) fn look_last(&mut self, now: u64, files: &mut Files) {
+        self.look_from(From::Birth, Everything::Yes, now, files);
+        self.read_switches(MAX_LAST, files);
+        for process in self.processes.iter_mut().filter(|process| !process.is_gone()) {
+            process.read_memory(files);
+        }
+    }
+
+    fn look_from(&mut self, from: From, everything: Everything, now: u64, files: &mut Files) {
         match &mut self.discovery {
             Discovery::Descendants(discovery) => discovery.find(now, files, &mut self.processes),
             Discovery::Members(discovery) => discovery.find(now, files, &mut self.processes),
         }
-        // Parents come first: a child that ended in between is then seen as ended, and what its
-        // parent took over is claimed at this look or the next.
-        for process in &mut self.processes {
-            match process.is_gone() {
-                true => process.gone_for += 1,
-                false => process.read(files),
-            }
-        }
-        self.look_at_threads(now, files);
+        self.read_processes(everything, files);
+        self.look_at_threads(everything, now, files);
         let mut room = MAX_THREADS.saturating_sub(self.threads());
         for process in &mut self.processes {
             let before = process.threads.len();
             process.list_threads(now, from, room, files, &mut self.visibility);
-            room = room.saturating_sub(process.threads.len() - before);
+            room = room.saturating_sub(process.threads.len().saturating_sub(before));
         }
         for process in self.processes.iter_mut().filter(|process| !process.is_gone()) {
             process.sum_up();
@@ -127,57 +145,86 @@ impl Tree {
         self.settle();
     }
 
+    /// Reads processes, parents first: a child that ended in between is then seen as ended, and what
+    /// its parent took over is claimed at this look or a later one. For the same reason children are
+    /// read whenever their parent is found to have waited for some child.
+    fn read_processes(&mut self, everything: Everything, files: &mut Files) {
+        let total = self.processes.len();
+        let begin = if total > PROCESSES { self.process_turn % total } else { 0 };
+        self.process_turn = begin + PROCESSES;
+        for at in 0..total {
+            let process = &mut self.processes[at];
+            if process.is_gone() {
+                process.gone_for += 1;
+                continue;
+            }
+            let in_window = (at + total - begin) % total < PROCESSES;
+            let in_turn = in_window && process.turn.comes();
+            if !(in_turn || process.is_wanted || everything == Everything::Yes) {
+                continue;
+            }
+            let waited = process.stat.waited_minor_faults;
+            process.read(files);
+            let id = process.id;
+            if process.stat.waited_minor_faults != waited {
+                for child in self.processes.iter_mut().filter(|child| child.parent == id) {
+                    child.is_wanted = true;
+                }
+            }
+        }
+    }
+
     /// Threads that are followed.
     pub(crate) fn threads(&self) -> usize {
         self.processes.iter().map(|process| process.threads.len()).sum()
     }
 
-    fn look_at_threads(&mut self, now: u64, files: &mut Files) {
+    fn look_at_threads(&mut self, everything: Everything, now: u64, files: &mut Files) {
+        let all = self.processes.iter().flat_map(|process| &process.threads);
         let total = self.threads();
-        let begin = if total > LOOKS { self.turn % total } else { 0 };
-        self.turn = begin + LOOKS;
-        let is_turn = |place: usize| (place + total - begin) % total < LOOKS;
+        let busy = all.filter(|thread| thread.turn.is_every_look()).count();
+        let mut busy = Window::new(&mut self.busy_turn, busy, BUSY);
+        let mut others = Window::new(&mut self.other_turn, total - busy.total, OTHERS);
         let Self { processes, visibility, remembered, main, .. } = self;
-        let mut place = 0;
         for process in processes.iter_mut() {
             let id = process.id;
             let mut at = 0;
             while at < process.threads.len() {
-                let looked = match is_turn(place) {
-                    true => process.threads[at].look(id, now, files, visibility),
+                let thread = &mut process.threads[at];
+                let in_turn = match thread.turn.is_every_look() {
+                    true => busy.has_next(),
+                    false => others.has_next() && thread.turn.comes(),
+                };
+                let looked = match in_turn || everything == Everything::Yes {
+                    true => thread.look(id, now, files, visibility),
                     false => Ok(()),
                 };
-                place += 1;
                 // A thread that cannot be read any more has ended as well.
                 match looked {
                     Ok(()) => at += 1,
                     Err(_) => {
                         let thread = process.threads.swap_remove(at);
                         process.end_thread(&thread);
+                        process.is_wanted = true;
                         remember(remembered, id, *main, &thread);
                     }
                 }
             }
         }
-        self.read_switches(SWITCHES, files);
     }
 
     /// Reads switches of some threads that have moved, each in its turn.
     fn read_switches(&mut self, most: usize, files: &mut Files) {
         let total = self.threads();
-        if total == 0 {
-            return;
-        }
-        let begin = self.switch_turn % total;
+        let begin = self.switch_turn;
         let mut left = most;
-        let mut place = 0;
         let mut last = begin;
-        for pass in 0..2 {
-            place = if pass == 0 { 0 } else { place - total };
+        for is_first_pass in [true, false] {
+            let mut place = 0;
             for process in &mut self.processes {
                 let id = process.id;
                 for thread in &mut process.threads {
-                    let in_turn = if pass == 0 { place >= begin } else { place < begin };
+                    let in_turn = (place >= begin) == is_first_pass;
                     if in_turn && left > 0 && thread.has_stale_switches() {
                         // A thread that ends now is found at the next look.
                         let _ = thread.read_switches(id, files);
@@ -188,21 +235,17 @@ impl Tree {
                 }
             }
         }
-        self.switch_turn = last;
-        if !self.processes.is_empty() {
-            self.memory_turn = (self.memory_turn + 1) % self.processes.len();
-            let process = &mut self.processes[self.memory_turn];
-            if !process.is_gone() {
-                process.read_memory(files);
-            }
-        }
+        self.switch_turn = if total == 0 { 0 } else { last % total };
     }
 
-    /// Everything that is otherwise read in turns.
-    pub(crate) fn look_last(&mut self, now: u64, files: &mut Files) {
-        self.look(now, files);
-        self.read_switches(LOOKS, files);
-        for process in self.processes.iter_mut().filter(|process| !process.is_gone()) {
+    /// Reads the memory of one process, each in its turn.
+    fn read_memory(&mut self, files: &mut Files) {
+        if self.processes.is_empty() {
+            return;
+        }
+        self.memory_turn = (self.memory_turn + 1) % self.processes.len();
+        let process = &mut self.processes[self.memory_turn];
+        if !process.is_gone() {
             process.read_memory(files);
         }
     }
@@ -238,6 +281,11 @@ impl Tree {
             && claimed
         {
             self.processes[heir].claim(&raw);
+        }
+        if let Some(heir) = heir
+            && !claimed
+        {
+            self.processes[heir].is_wanted = true;
         }
         if claimed || heir.is_none() || self.processes[at].gone_for >= PATIENCE {
             self.forget(at);
@@ -358,6 +406,37 @@ impl Tree {
             notes.push(format!("only {MAX_THREADS} threads were followed"));
         }
         notes
+    }
+}
+
+/// Whether a look reads what is not due, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Everything {
+    Yes,
+    No,
+}
+
+/// Whose turn it is among many of a kind: a window that moves on with every look.
+struct Window {
+    begin: usize,
+    total: usize,
+    width: usize,
+    next: usize,
+}
+
+impl Window {
+    /// The window of this look; `turn` is where the next begins.
+    const fn new(turn: &mut usize, total: usize, width: usize) -> Self {
+        let begin = if total > width { *turn % total } else { 0 };
+        *turn = begin + width;
+        Self { begin, total, width, next: 0 }
+    }
+
+    /// Whether the next of them is in it. There may be more of them than there were.
+    const fn has_next(&mut self) -> bool {
+        let place = self.next;
+        self.next += 1;
+        place >= self.total || (place + self.total - self.begin) % self.total < self.width
     }
 }
 
