@@ -16,7 +16,12 @@ const NO_LIMIT_V1: u64 = 1 << 62;
 /// Processors that the group may use, as a fraction of time: 2.5 is two and a half of them.
 /// No value means no limit.
 pub(crate) fn processor_limit(root: Root<'_>) -> Known<Option<f64>> {
-    smallest(root, Controller::Processor, |group, version| match version {
+    processor_limit_of(root, "self")
+}
+
+/// The same for another process, by its number.
+pub(crate) fn processor_limit_of(root: Root<'_>, process: &str) -> Known<Option<f64>> {
+    smallest(root, process, Controller::Processor, |group, version| match version {
         Version::One => {
             let quota = root.value::<i64>(&format!("{group}/cpu.cfs_quota_us"));
             let period = root.value::<i64>(&format!("{group}/cpu.cfs_period_us"));
@@ -39,7 +44,7 @@ pub(crate) fn processor_limit(root: Root<'_>) -> Known<Option<f64>> {
 
 /// Memory that the group may use. No value means no limit.
 pub(crate) fn memory_limit(root: Root<'_>) -> Known<Option<Bytes>> {
-    smallest(root, Controller::Memory, |group, version| match version {
+    smallest(root, "self", Controller::Memory, |group, version| match version {
         Version::One => root
             .value::<u64>(&format!("{group}/memory.limit_in_bytes"))
             .map(|limit| (limit < NO_LIMIT_V1).then(|| Bytes::new(limit))),
@@ -61,14 +66,14 @@ fn share(quota: i64, period: i64) -> Option<f64> {
     (quota > 0 && period > 0).then(|| quota as f64 / period as f64)
 }
 
-#[derive(Clone, Copy)]
-enum Version {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
     One,
     Two,
 }
 
 #[derive(Clone, Copy)]
-enum Controller {
+pub(crate) enum Controller {
     Processor,
     Memory,
 }
@@ -92,13 +97,14 @@ impl Controller {
     }
 }
 
-/// The smallest limit on the way from this process's group up to the mount.
+/// The smallest limit on the way from a process's group up to the mount.
 fn smallest<T: PartialOrd>(
     root: Root<'_>,
+    process: &str,
     controller: Controller,
     read: impl Fn(&str, Version) -> Known<Option<T>>,
 ) -> Known<Option<T>> {
-    groups(root, controller).and_then(|(version, groups)| {
+    groups(root, process, controller).and_then(|(version, groups)| {
         let file = controller.limit_file(version);
         let limits = groups
             .iter()
@@ -114,9 +120,15 @@ fn smallest<T: PartialOrd>(
     })
 }
 
-/// This process's group for a controller and the groups above it, as folders below the root.
-fn groups(root: Root<'_>, controller: Controller) -> Known<(Version, Vec<String>)> {
-    let texts = root.text("proc/self/mountinfo").zip(root.text("proc/self/cgroup"));
+/// A process's group for a controller and the groups above it, as folders below the root; the
+/// group itself is the last.
+pub(crate) fn groups(
+    root: Root<'_>,
+    process: &str,
+    controller: Controller,
+) -> Known<(Version, Vec<String>)> {
+    let membership = root.text(&format!("proc/{process}/cgroup"));
+    let texts = root.text("proc/self/mountinfo").zip(membership);
     texts.and_then(|(mounts, membership)| {
         let mounted = |version| {
             let mount = mounts.lines().find_map(|line| Mount::parse(line, controller, version))?;

@@ -16,4 +16,21 @@ pub enum ProbeError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// What should be measured is not there, or shows nothing.
+    #[error("cannot measure {subject}: {why}")]
+    Subject {
+        /// The process or the control group.
+        subject: String,
+        /// Why not.
+        why: String,
+    },
+    /// The meter's thread could not be started.
+    #[error("cannot start a thread for the meter")]
+    Meter {
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The meter's thread has ended by itself.
+    #[error("the meter's thread has died: this is a fault of nearside")]
+    MeterDied,
 }

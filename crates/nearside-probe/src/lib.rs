@@ -5,7 +5,7 @@
 //! `/` is nothing special. The NVIDIA driver is asked through its own library, which is loaded at
 //! run time: a machine without one is a fact that is noted, not an error. What a device is worth by
 //! its data sheet is not read here: the catalog knows that by name. What this machine really reaches
-//! is measured ([`ceiling`]).
+//! is measured ([`ceiling`]), and so is what a piece of work uses of it ([`meter`]).
 
 mod accelerator;
 mod amd;
@@ -15,6 +15,7 @@ mod detect;
 mod disk;
 mod error;
 mod memory;
+pub mod meter;
 mod nvidia;
 mod processor;
 mod root;

@@ -14,7 +14,7 @@ use nvml_wrapper::error::NvmlError;
 use crate::accelerator::{AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator};
 
 /// More devices than any machine holds.
-const MAX_DEVICES: u32 = 256;
+pub(crate) const MAX_DEVICES: u32 = 256;
 
 #[cfg(windows)]
 const LIBRARIES: [&str; 1] = ["nvml.dll"];
@@ -32,7 +32,7 @@ pub fn accelerators() -> Accelerators {
 }
 
 /// Loads the library under its first name that works.
-fn load() -> Result<Nvml, String> {
+pub(crate) fn load() -> Result<Nvml, String> {
     let mut refusals = Vec::new();
     for name in LIBRARIES {
         match Nvml::builder().lib_path(OsStr::new(name)).init() {
@@ -139,7 +139,7 @@ fn accelerator(answers: Answers, driver_version: Known<String>) -> DetectedAccel
 }
 
 /// An answer, or what the driver said instead of it.
-fn known<T>(what: &str, answer: Result<T, NvmlError>) -> Known<T> {
+pub(crate) fn known<T>(what: &str, answer: Result<T, NvmlError>) -> Known<T> {
     answer.map_or_else(|error| Known::unknown(format!("NVML, {what}: {error}")), Known::Value)
 }
 

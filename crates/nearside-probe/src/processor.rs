@@ -194,7 +194,7 @@ fn usable_threads(root: Root<'_>, threads: &Known<u32>) -> Known<u32> {
 }
 
 /// How many numbers a kernel list such as `0-3,8` names; none when it is malformed or names none.
-fn count_in_list(list: &str) -> Option<u32> {
+pub(crate) fn count_in_list(list: &str) -> Option<u32> {
     let counts = list.split(',').map(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let (first, last) = (first.trim().parse::<u32>().ok()?, last.trim().parse::<u32>().ok()?);
