@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nearside_run::{Event, Ran, Runner, Standing, Summary, Wanted};
+use nearside_units::{Bytes, Duration};
 
 pub(crate) use view::RunAnswer;
 use view::{RehearsalView, StageRun};
@@ -88,6 +89,8 @@ fn once(
     let mut attempts = BTreeMap::new();
     let mut report = |event: Event<'_>| {
         match &event {
+            Event::Started { job, process } => journal.meters.started(&job.name, *process),
+            Event::Stopped { job } => journal.meters.stopped(&job.name),
             Event::Ended { job, ran, attempt: Some(attempt) } => {
                 journal.ended(&runner, job, ran, attempt);
                 attempts.insert(job.name.clone(), (*attempt).clone());
@@ -104,6 +107,9 @@ fn once(
             }
             _ => {}
         }
+        for note in journal.meters.notes() {
+            output.warning(&note);
+        }
         tell(&event, output);
     };
     let summary = runner.run(&wanted, interrupted, &mut report).map_err(failed)?;
@@ -112,6 +118,10 @@ fn once(
         let mut stage = StageRun::ended(name, ran);
         if let Some((changed, log)) = changes.remove(name) {
             (stage.changed, stage.log) = (changed, Some(log));
+        }
+        if let Some(used) = journal.meters.used(name) {
+            stage.peak_memory_bytes = used.memory.map(Bytes::get);
+            stage.processor_seconds = used.processors.map(Duration::as_seconds);
         }
         stage
     };

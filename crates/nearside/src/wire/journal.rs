@@ -6,13 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nearside_catalog::Catalog;
 use nearside_ledger::{
-    Appender, ArtifactRow, LedgerError, Outcome, ProjectLedger, RunRow, Timestamp,
+    Appender, ArtifactRow, LedgerError, Outcome, ProjectLedger, RunRow, SampleRow, Timestamp,
 };
 use nearside_run::{Attempt, Job, Made, Ran, Runner};
-use nearside_units::Known;
+use nearside_units::{Bytes, Known};
 use nearside_workload::Project;
 
 use super::calibration::Calibrations;
+use super::meters::{Meters, Reading};
 use super::project::Loaded;
 use super::stages::{StageEstimate, models_of, on_sites, workloads};
 use crate::error::{CommandError, Fault};
@@ -41,10 +42,18 @@ pub(crate) struct Journal<'a> {
     /// What this run is called.
     run: String,
     /// What ended and is not in the ledger yet.
-    waiting: Vec<(RunRow, Vec<Made>)>,
+    waiting: Vec<Entry>,
     predictions: BTreeMap<String, StageEstimate>,
+    pub(crate) meters: Meters,
     /// Why it cannot be written any more.
     failed: Option<LedgerError>,
+}
+
+/// A row of a run with what belongs to it.
+struct Entry {
+    row: RunRow,
+    made: Vec<Made>,
+    readings: Vec<Reading>,
 }
 
 impl<'a> Journal<'a> {
@@ -58,6 +67,7 @@ impl<'a> Journal<'a> {
             run: format!("{now}/{}", std::process::id()),
             waiting: Vec::new(),
             predictions: BTreeMap::new(),
+            meters: Meters::default(),
             failed: None,
         })
     }
@@ -72,9 +82,13 @@ impl<'a> Journal<'a> {
     /// written with the next one, or at the end.
     pub(crate) fn ended(&mut self, runner: &Runner, job: &Job, ran: &Ran, attempt: &Attempt) {
         let Some((row, good)) = self.row(job, ran, attempt) else { return };
-        let made = if good { runner.made(&attempt.key) } else { Vec::new() };
         let computed = !matches!(row.outcome, Outcome::Cached | Outcome::Restored);
-        self.waiting.push((row, made));
+        // What was made before is recorded where it was made.
+        let new = good && computed;
+        let made = if new { runner.made(&attempt.key) } else { Vec::new() };
+        let used = self.meters.used(&job.name).filter(|_| computed);
+        let readings = used.map_or_else(Vec::new, |used| used.readings.clone());
+        self.waiting.push(Entry { row, made, readings });
         if computed {
             self.write();
         }
@@ -102,12 +116,16 @@ impl<'a> Journal<'a> {
         }
         let (waiting, project) = (&self.waiting, &self.loaded.project);
         let add = |to: &mut Appender<'_>| {
-            for (row, made) in waiting {
+            for Entry { row, made, readings } in waiting {
                 let run_entry = to.add(row)?;
-                // What was made before is recorded where it was made.
-                let new = made.iter().filter(|_| row.outcome == Outcome::Ran);
-                new.map(|made| artifact(project, run_entry, &row.stage, made))
-                    .try_for_each(|artifact| to.add(&artifact).map(drop))?;
+                for made in made {
+                    to.add(&artifact(project, run_entry, &row.stage, made))?;
+                }
+                for Reading { seconds, name, unit, value } in readings {
+                    let (name, unit) = ((*name).to_owned(), (*unit).to_owned());
+                    let (seconds, value) = (*seconds, *value);
+                    to.add(&SampleRow { run_entry, seconds, name, unit, value })?;
+                }
             }
             Ok(())
         };
@@ -119,6 +137,7 @@ impl<'a> Journal<'a> {
 
     /// The row of a stage, and whether its result is there; nothing for one that was not looked at.
     fn row(&self, job: &Job, ran: &Ran, attempt: &Attempt) -> Option<(RunRow, bool)> {
+        let good = ran.is_good();
         let (outcome, seconds, code) = match ran {
             Ran::Current => (Outcome::Cached, None, None),
             Ran::Restored => (Outcome::Restored, None, None),
@@ -129,6 +148,9 @@ impl<'a> Journal<'a> {
         };
         let estimate = self.predictions.get(&job.name).filter(|_| seconds.is_some());
         let pass = estimate.and_then(|estimate| estimate.pass.as_ref().value().copied());
+        let ran = !matches!(outcome, Outcome::Cached | Outcome::Restored);
+        let used = self.meters.used(&job.name).filter(|_| ran);
+        let energy = used.and_then(|used| used.energy);
         let needed = estimate.and_then(|estimate| estimate.largest.fit.needed);
         let row = RunRow {
             run: self.run.clone(),
@@ -148,16 +170,16 @@ impl<'a> Journal<'a> {
             predicted_low_seconds: pass.map(|pass| pass.low().as_seconds()),
             predicted_likely_seconds: pass.map(|pass| pass.likely().as_seconds()),
             predicted_high_seconds: pass.map(|pass| pass.high().as_seconds()),
-            peak_memory_bytes: None,
+            peak_memory_bytes: used.and_then(|used| used.memory).map(Bytes::get),
             predicted_memory_bytes: needed.map(|needed| needed.likely().get()),
-            energy_joules: None,
-            energy_method: None,
+            energy_joules: energy.as_ref().map(|(energy, _)| energy.as_joules()),
+            energy_method: energy.map(|(_, method)| method.to_string()),
             cost_amount: None,
             cost_currency: None,
             operational_grams_co2e: None,
             embodied_grams_co2e: None,
         };
-        Some((row, ran.is_good()))
+        Some((row, good))
     }
 }
 

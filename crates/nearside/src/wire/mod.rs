@@ -6,6 +6,7 @@ pub(crate) mod ceilings;
 pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod machine;
+pub(crate) mod meters;
 pub(crate) mod models;
 pub(crate) mod placement;
 pub(crate) mod project;

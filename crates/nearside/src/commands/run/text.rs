@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nearside_units::{Duration, significant};
+use nearside_units::{Bytes, Duration, significant};
 
 use super::view::{
     FullRunView, FullStageView, RehearsalView, RunAnswer, SampleView, StageRun, StandInView,
@@ -30,9 +30,22 @@ fn stages(answer: &RunAnswer) -> String {
         let stages = if count == 1 { "stage is" } else { "stages are" };
         return format!("{count} {stages} up to date");
     }
-    let heads = [("stage", Align::Left), ("result", Align::Left), ("time", Align::Right)];
-    let row = |stage: &StageRun| vec![stage.stage.clone(), result(stage), time(stage)];
-    let mut text = table(&heads, answer.stages.iter().map(row).collect());
+    let heads = [
+        ("stage", Align::Left),
+        ("result", Align::Left),
+        ("time", Align::Right),
+        ("processors", Align::Right),
+        ("memory", Align::Right),
+    ];
+    // Nothing is measured of what only would run.
+    let shown = if answer.dry_run { &heads[..2] } else { &heads };
+    let row = |stage: &StageRun| {
+        let mut row =
+            vec![stage.stage.clone(), result(stage), time(stage), busy(stage), memory(stage)];
+        row.truncate(shown.len());
+        row
+    };
+    let mut text = table(shown, answer.stages.iter().map(row).collect());
     for stage in &answer.stages {
         describe(stage, &mut text);
     }
@@ -53,6 +66,16 @@ fn result(stage: &StageRun) -> String {
 
 fn time(stage: &StageRun) -> String {
     stage.seconds.map_or_else(|| "-".to_owned(), taken)
+}
+
+/// Processors that were busy, on average.
+fn busy(stage: &StageRun) -> String {
+    let ratio = stage.processor_seconds.zip(stage.seconds.filter(|seconds| *seconds > 0.0));
+    ratio.map_or_else(|| "-".to_owned(), |(on, seconds)| format!("{:.2}", on / seconds))
+}
+
+fn memory(stage: &StageRun) -> String {
+    stage.peak_memory_bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes::new(bytes).to_string())
 }
 
 /// A time in words.

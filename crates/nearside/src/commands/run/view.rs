@@ -91,6 +91,10 @@ pub(crate) struct StageRun {
     pub(super) result: &'static str,
     /// How long its commands ran, in seconds, where they did.
     pub(super) seconds: Option<f64>,
+    /// The most memory that its commands held at once, in bytes, where they ran and it was seen.
+    pub(super) peak_memory_bytes: Option<u64>,
+    /// Time that its commands were on processors, in seconds, where they ran and it was seen.
+    pub(super) processor_seconds: Option<f64>,
     /// Why it ended so.
     pub(super) why: Option<String>,
     /// The exit code of the command that failed.
@@ -109,6 +113,8 @@ impl StageRun {
             stage: stage.to_owned(),
             result,
             seconds: None,
+            peak_memory_bytes: None,
+            processor_seconds: None,
             why: None,
             exit_code: None,
             changed: Vec::new(),

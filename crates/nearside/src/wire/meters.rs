@@ -1,0 +1,123 @@
+//! A meter for every command of a run, and what a stage used, all its commands together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nearside_probe::meter::{Measured, Meter, Method, Sample, Settings, Subject};
+use nearside_units::{AtLeast, Bytes, Duration, Joules, Known};
+
+/// Readings of a command that are kept at most, each a mean or a maximum over its share of the time.
+const MOST_SAMPLES: usize = 60;
+
+/// The meters of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Meters {
+    going: BTreeMap<String, Meter>,
+    used: BTreeMap<String, Used>,
+    notes: Vec<String>,
+}
+
+/// What a stage used. What could not be seen is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Used {
+    /// The most memory that its processes held at once.
+    pub(crate) memory: Option<Bytes>,
+    /// Time on processors.
+    pub(crate) processors: Option<Duration>,
+    /// Energy with the machine's idling, and how its least known part is known.
+    pub(crate) energy: Option<(Joules, Method)>,
+    /// Readings over time.
+    pub(crate) readings: Vec<Reading>,
+    /// How long its commands were watched.
+    watched: f64,
+}
+
+/// One reading.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reading {
+    /// Seconds since the stage began.
+    pub(crate) seconds: f64,
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) value: f64,
+}
+
+impl Meters {
+    /// A command of a stage has started.
+    pub(crate) fn started(&mut self, stage: &str, process: u32) {
+        let settings = Settings { most_samples: MOST_SAMPLES, ..Settings::default() };
+        match Meter::start(Path::new("/"), Subject::Spawned(process), settings) {
+            Ok(meter) => drop(self.going.insert(stage.to_owned(), meter)),
+            Err(error) => self.notes.push(format!("{stage} is not measured: {error}")),
+        }
+    }
+
+    /// That command has ended, but can still be read.
+    pub(crate) fn stopped(&mut self, stage: &str) {
+        let Some(meter) = self.going.remove(stage) else { return };
+        match meter.stop() {
+            Ok(measured) => self.used.entry(stage.to_owned()).or_default().add(&measured),
+            Err(error) => self.notes.push(format!("{stage} is not measured: {error}")),
+        }
+    }
+
+    /// What a stage used, if it ran.
+    pub(crate) fn used(&self, stage: &str) -> Option<&Used> {
+        self.used.get(stage)
+    }
+
+    /// What went wrong since this was last asked.
+    pub(crate) fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+}
+
+impl Used {
+    fn add(&mut self, measured: &Measured) {
+        let first = self.watched == 0.0;
+        let peak = measured.peak_memory.as_ref().value().copied();
+        self.memory = self.memory.max(peak);
+        let on = measured.cpu_on.as_ref().value().copied();
+        let before = self.processors;
+        // One command that cannot be seen makes the whole unknown.
+        self.processors = match first {
+            true => on,
+            false => before.zip(on).map(|(before, on)| before + on),
+        };
+        let energy = energy(measured);
+        self.energy = match (first, self.energy.take(), energy) {
+            (true, _, energy) => energy,
+            (false, Some((sum, known)), Some((more, how))) => Some((sum + more, known.max(how))),
+            _ => None,
+        };
+        let offset = before.map_or(0.0, Duration::as_seconds);
+        for sample in &measured.samples {
+            self.readings.extend(readings(sample, self.watched, offset));
+        }
+        self.watched += measured.wall.as_seconds();
+    }
+}
+
+/// Energy of the work and the idling of its machine, if all parts of the machine are known.
+fn energy(measured: &Measured) -> Option<(Joules, Method)> {
+    let how = measured.energy.parts.iter().map(|part| part.method).max()?;
+    let AtLeast { total, missing } = &measured.energy.loaded;
+    missing.is_empty().then(|| (total.likely(), how))
+}
+
+fn readings(sample: &Sample, began: f64, processors: f64) -> impl Iterator<Item = Reading> + use<> {
+    let seconds = began + sample.at.as_seconds();
+    let reading = move |name, unit, value| Reading { seconds, name, unit, value };
+    let memory = match &sample.work.memory {
+        // A process that has ended holds none.
+        Known::Value(memory) if memory.resident > Bytes::ZERO => {
+            Some(reading("memory", "B", memory.resident.get() as f64))
+        }
+        _ => None,
+    };
+    let on = match &sample.work.cpu {
+        Known::Value(cpu) => Some(reading("processor time", "s", processors + cpu.on.as_seconds())),
+        Known::Unknown(_) => None,
+    };
+    memory.into_iter().chain(on)
+}
