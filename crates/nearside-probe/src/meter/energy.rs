@@ -419,8 +419,9 @@ mod tests {
         model.processor = Known::Value(power);
         let step = Step { seconds: 2.0, busy: Some(0.5), share: Some(1.0) };
         let (energy, above) = modelled(Part::Processor, &model, step).unwrap();
-        assert_eq!(energy, [100.0, 112.0, 135.0]);
-        assert_eq!(above, [80.0, 88.0, 105.0]);
+        let joules = |ends: Ends| ends.map(Joules::constant);
+        assert_eq!(joules(energy), joules([100.0, 112.0, 135.0]));
+        assert_eq!(joules(above), joules([80.0, 88.0, 105.0]));
     }
 
     #[test]

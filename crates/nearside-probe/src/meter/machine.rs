@@ -199,12 +199,13 @@ impl Machine {
     fn enter_namespace(&mut self, files: &Files) {
         let Some(id) = self.network_of else { return };
         let namespace = |id: &str| files.root().join(format!("proc/{id}/ns/net")).read_link().ok();
-        if let (Some(work), Some(ours)) = (namespace(&id.to_string()), namespace("self")) {
-            if work != ours && self.scope == NetworkScope::Machine {
-                self.network_before = self.network_before.map(|_| Interfaces::default());
-                self.network_file = Slot::default();
-                self.scope = NetworkScope::Work;
-            }
+        if let (Some(work), Some(ours)) = (namespace(&id.to_string()), namespace("self"))
+            && work != ours
+            && self.scope == NetworkScope::Machine
+        {
+            self.network_before = self.network_before.map(|_| Interfaces::default());
+            self.network_file = Slot::default();
+            self.scope = NetworkScope::Work;
         }
     }
 

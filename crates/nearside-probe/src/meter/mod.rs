@@ -16,7 +16,7 @@
 //! let mut child = std::process::Command::new("make").spawn()?;
 //! let meter = Meter::start(Path::new("/"), Subject::Spawned(child.id()), Settings::default())?;
 //! child.wait()?;
-//! let measured = meter.stop();
+//! let measured = meter.stop()?;
 //! println!("{}", measured.wall);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -38,6 +38,8 @@ mod read;
 mod sample;
 mod sampler;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod tree;
 mod wait;
@@ -164,7 +166,7 @@ impl Meter {
     pub fn stop(self) -> Result<Measured, ProbeError> {
         // A thread that is gone does not listen, and then joining says so.
         let _ = self.stop.send(());
-        self.thread.join().map_err(|_| ProbeError::MeterDied)
+        self.thread.join().map_err(|_panic| ProbeError::MeterDied)
     }
 }
 

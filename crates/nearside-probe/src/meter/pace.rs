@@ -63,14 +63,14 @@ impl Turn {
     const LITTLE: u8 = 4;
     const NONE: u8 = 8;
 
-    /// Due at every look, to begin with.
+    /// Due at every look, to begin with: the first reading shows no change by itself.
     pub(crate) const fn new() -> Self {
-        Self { every: 1, left: 0 }
+        Self { every: 0, left: 0 }
     }
 
     /// Whether it is read at every look.
     pub(crate) const fn is_every_look(&self) -> bool {
-        self.every == 1
+        self.every <= 1
     }
 
     /// Whether it is due; otherwise one look less is left.
@@ -86,8 +86,8 @@ impl Turn {
     pub(crate) fn plan(&mut self, activity: Activity) {
         self.every = match activity {
             Activity::Busy => 1,
-            Activity::Little => (self.every * 2).min(Self::LITTLE),
-            Activity::None => (self.every * 2).min(Self::NONE),
+            Activity::Little => (self.every * 2).clamp(1, Self::LITTLE),
+            Activity::None => (self.every * 2).clamp(1, Self::NONE),
         };
         self.left = self.every - 1;
     }
@@ -129,7 +129,7 @@ mod tests {
                 turn.plan(if look < 34 { Activity::None } else { Activity::Busy });
             }
         }
-        assert_eq!(looks, [0, 2, 6, 14, 22, 30, 38, 39]);
+        assert_eq!(looks, [0, 1, 3, 7, 15, 23, 31, 39]);
     }
 
     #[test]

@@ -12,7 +12,7 @@
 
 use super::pace::{Activity, Turn};
 use super::parse::{self, Schedstat, Stat};
-use super::read::{Files, Slot, Unread};
+use super::read::{Files, Slot, Unread, not_empty};
 use super::thread::{From, Switches, Thread, Visibility};
 use super::wait::{WaitClass, Waits};
 
@@ -167,7 +167,7 @@ impl Process {
         let id = self.id;
         self.is_wanted = false;
         let stat = files.read(&mut self.stat_file, format_args!("proc/{id}/stat"));
-        match stat.and_then(|text| Stat::parse(text).ok_or(Unread::TEXT)) {
+        match stat.and_then(not_empty).and_then(|text| Stat::parse(text).ok_or(Unread::TEXT)) {
             Ok(stat) => {
                 self.turn.plan(activity(&self.stat, &stat));
                 self.stat = stat;

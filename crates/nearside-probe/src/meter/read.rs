@@ -68,6 +68,11 @@ impl Unread {
     }
 }
 
+/// A file that never is empty while there is something behind it.
+pub(crate) const fn not_empty(text: &[u8]) -> Result<&[u8], Unread> {
+    if text.is_empty() { Err(Unread::Gone) } else { Ok(text) }
+}
+
 /// A place for one file that is kept open once it was read.
 #[derive(Debug, Default)]
 pub(crate) struct Slot(Option<Kept>);

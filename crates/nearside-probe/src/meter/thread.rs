@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::pace::{Activity, Turn};
 use super::parse::{self, Schedstat, Stat};
-use super::read::{Files, Slot, Unread};
+use super::read::{Files, Slot, Unread, not_empty};
 use super::wait::{self, WaitClass, Waits};
 
 /// A thread that runs, or wants to, for a smaller share of the time does little.
@@ -182,7 +182,7 @@ impl Thread {
         }
         let id = self.id;
         let name = format_args!("proc/{process}/task/{id}/schedstat");
-        let text = files.read(&mut self.schedstat, name)?;
+        let text = files.read(&mut self.schedstat, name).and_then(not_empty)?;
         Schedstat::parse(text).map(Some).ok_or(Unread::TEXT)
     }
 

@@ -1,0 +1,669 @@
+//! The sampler over made-up machines: files that the tests write, at times that the tests say.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration as Time;
+
+use nearside_units::{Bytes, Joules, Known, Span, Watts};
+
+use super::*;
+
+/// A machine of files that goes away with the test.
+struct Machine {
+    root: PathBuf,
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+/// What `/proc/PID/stat` says, in clock ticks and faults.
+#[derive(Clone, Copy, Default)]
+struct Used {
+    ticks: u64,
+    waited_ticks: u64,
+    faults: u64,
+    waited_faults: u64,
+}
+
+impl Machine {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("nearside-meter-{}-{number}", std::process::id());
+        let machine = Self { root: std::env::temp_dir().join(name) };
+        machine.write("proc/loadavg", "0.1 0.1 0.1 1/100 100\n");
+        machine
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let path = self.root.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// The last number given to a task.
+    fn last(&self, id: u32) {
+        self.write("proc/loadavg", &format!("0.1 0.1 0.1 1/100 {id}\n"));
+    }
+
+    fn process(&self, id: u32, parent: u32, used: Used) {
+        let Used { ticks, waited_ticks, faults, waited_faults } = used;
+        let stat = format!(
+            "{id} (made up) S {parent} {parent} {parent} 0 -1 0 {faults} {waited_faults} 0 0 {ticks} 0 \
+             {waited_ticks} 0 20 0 1 0 1000 1000000 256 0\n"
+        );
+        self.write(&format!("proc/{id}/stat"), &stat);
+        self.write(&format!("proc/{id}/status"), &format!("Name:\tmade up\nTgid:\t{id}\n"));
+        self.write(&format!("proc/{id}/schedstat"), "0 0 0\n");
+        self.write(&format!("proc/{id}/task/{id}/stat"), &stat);
+        self.io(id, 0);
+        self.thread(id, id, (0, 0, 0), "0");
+    }
+
+    fn io(&self, id: u32, disk_read: u64) {
+        let text = format!(
+            "rchar: {}\nwchar: 7\nsyscr: 1\nsyscw: 1\nread_bytes: {disk_read}\nwrite_bytes: 0\n",
+            disk_read * 2
+        );
+        self.write(&format!("proc/{id}/io"), &text);
+    }
+
+    fn thread(&self, process: u32, id: u32, (on, queued, slices): (u64, u64, u64), channel: &str) {
+        let folder = format!("proc/{process}/task/{id}");
+        self.write(&format!("{folder}/schedstat"), &format!("{on} {queued} {slices}\n"));
+        self.write(&format!("{folder}/wchan"), channel);
+        let status =
+            "Name:\tmade up\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t2\n";
+        self.write(&format!("{folder}/status"), status);
+    }
+
+    /// Takes a process away. An ordinary file that somebody keeps open outlives its folder, so it is
+    /// emptied first.
+    fn end(&self, id: u32) {
+        for file in ["stat", "io", &format!("task/{id}/schedstat")] {
+            self.write(&format!("proc/{id}/{file}"), "");
+        }
+        fs::remove_dir_all(self.root.join(format!("proc/{id}"))).unwrap();
+    }
+
+    fn meter(&self, subject: &Subject) -> Sampler {
+        self.meter_with(subject, &quiet())
+    }
+
+    fn meter_with(&self, subject: &Subject, settings: &Settings) -> Sampler {
+        Sampler::begin(&self.root, subject, settings).unwrap()
+    }
+}
+
+/// No accelerators, no model.
+fn quiet() -> Settings {
+    Settings { accelerators: None, ..Settings::default() }
+}
+
+fn milliseconds(milliseconds: u64) -> Time {
+    Time::from_millis(milliseconds)
+}
+
+fn cpu(sample: &Sample) -> Duration {
+    sample.work.cpu.as_ref().map(|cpu| cpu.on).value().expect("time that is visible")
+}
+
+#[test]
+fn a_spawned_process_counts_from_its_birth_and_a_running_one_from_now() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used { ticks: 300, ..Used::default() });
+    assert_eq!(cpu(machine.meter(&Subject::Spawned(100)).latest()), Duration::constant(3.0));
+    let mut running = machine.meter(&Subject::Running(100));
+    assert_eq!(cpu(running.latest()), Duration::constant(0.0));
+    machine.process(100, 1, Used { ticks: 350, ..Used::default() });
+    running.look(milliseconds(100));
+    assert_eq!(cpu(running.latest()), Duration::constant(0.5));
+}
+
+#[test]
+fn children_are_found_by_the_last_number_given() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    machine.process(90, 1, Used { ticks: 999, ..Used::default() });
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    machine.process(101, 100, Used { ticks: 10, ..Used::default() });
+    machine.process(102, 101, Used { ticks: 20, ..Used::default() });
+    machine.process(103, 1, Used { ticks: 999, ..Used::default() });
+    meter.look(milliseconds(100));
+    assert_eq!(meter.latest().work.processes, 1, "no number was given yet");
+    machine.last(103);
+    meter.look(milliseconds(200));
+    assert_eq!(meter.latest().work.processes, 3);
+    assert_eq!(cpu(meter.latest()), Duration::constant(0.3));
+}
+
+#[test]
+fn a_child_that_lived_between_two_looks_is_in_what_its_parent_waited_for() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used { ticks: 10, ..Used::default() });
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    let used = Used { ticks: 10, waited_ticks: 200, faults: 5, waited_faults: 70 };
+    machine.process(100, 1, used);
+    machine.io(100, 4096);
+    meter.look(milliseconds(100));
+    assert_eq!(cpu(meter.latest()), Duration::constant(2.1));
+    let bytes = meter.latest().work.bytes.clone().value().unwrap();
+    assert_eq!((bytes.disk_read, bytes.read), (Bytes::new(4096), Bytes::new(8192)));
+}
+
+#[test]
+fn what_a_parent_takes_over_is_not_counted_twice() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    machine.process(101, 100, Used { ticks: 50, faults: 30, ..Used::default() });
+    machine.io(101, 1000);
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    assert_eq!(cpu(meter.latest()), Duration::constant(0.5));
+    // The child runs on for 0.2 s unseen, ends, and its parent waits for it.
+    machine.end(101);
+    machine.process(100, 1, Used { waited_ticks: 70, waited_faults: 40, ..Used::default() });
+    machine.io(100, 1500);
+    let mut at = 0;
+    for _ in 0..6 {
+        at += 100;
+        meter.look(milliseconds(at));
+    }
+    assert_eq!(meter.latest().work.processes, 1);
+    assert_eq!(cpu(meter.latest()), Duration::constant(0.7));
+    let bytes = meter.latest().work.bytes.clone().value().unwrap();
+    assert_eq!(bytes.disk_read, Bytes::new(1500));
+}
+
+#[test]
+fn a_child_that_nobody_waits_for_keeps_its_time() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    machine.process(101, 100, Used { ticks: 50, faults: 30, ..Used::default() });
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    machine.end(101);
+    for look in 1..=6 {
+        meter.look(milliseconds(look * 100));
+    }
+    assert_eq!(cpu(meter.latest()), Duration::constant(0.5));
+    machine.process(100, 1, Used { ticks: 10, ..Used::default() });
+    for look in 7..=12 {
+        meter.look(milliseconds(look * 100));
+    }
+    assert_eq!(
+        cpu(meter.latest()),
+        Duration::constant(0.6),
+        "its parent's own time is not swallowed"
+    );
+}
+
+#[test]
+fn a_whole_branch_that_ends_at_once_counts_once() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    machine.process(101, 100, Used { ticks: 10, faults: 30, ..Used::default() });
+    machine.process(102, 101, Used { ticks: 50, faults: 20, ..Used::default() });
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    machine.end(101);
+    machine.end(102);
+    let used = Used { waited_ticks: 60, waited_faults: 50, ..Used::default() };
+    machine.process(100, 1, used);
+    for look in 1..=8 {
+        meter.look(milliseconds(look * 100));
+        assert_eq!(cpu(meter.latest()), Duration::constant(0.6), "look {look}");
+    }
+}
+
+#[test]
+fn time_is_on_queued_or_asleep_for_something() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    let second = 1_000_000_000;
+    machine.thread(100, 100, (second / 4, second / 4, 10), "futex_do_wait");
+    meter.look(Time::from_secs(1));
+    machine.thread(100, 100, (second / 4, second / 4, 10), "futex_do_wait");
+    meter.look(Time::from_secs(2));
+    machine.thread(100, 100, (second / 4 + 1, second / 4, 11), "folio_wait_bit_common");
+    machine.write("proc/100/task/100/syscall", "-1 0x7ffe 0x7ffe\n");
+    // The last look reads what stood still, too.
+    let measured = meter.stop(Time::from_secs(3));
+    let scheduling = measured.last.work.scheduling.clone().value().unwrap();
+    assert_eq!(scheduling.queued, Duration::constant(0.25));
+    assert_eq!(scheduling.slices, 11);
+    let waits = scheduling.waits;
+    // Half of the first second, and the second one.
+    assert_eq!(waits.of(WaitClass::Futex), Duration::constant(1.5));
+    assert!((waits.of(WaitClass::Page).as_seconds() - 1.0).abs() < 1e-6);
+    assert_eq!(scheduling.blocked, 1);
+    let main = &measured.threads[0];
+    assert!(main.is_main);
+    assert_eq!((main.voluntary_switches, main.name.as_str()), (5, "made up"));
+}
+
+#[test]
+fn pressure_processors_and_network_count_from_the_start() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    let pressure = |some: u64| {
+        for resource in ["cpu", "memory", "io"] {
+            let text = format!("some avg10=0.00 avg60=0.00 avg300=0.00 total={some}\n");
+            machine.write(&format!("proc/pressure/{resource}"), &text);
+        }
+    };
+    let rest = |busy: u64, received: u64, swapped: u64| {
+        let stat = format!("cpu  9 0 0 0\ncpu0 {busy} 0 0 500 0 0 0 3 0 0\ncpu1 7 0 0 1 0 0 0 0\n");
+        machine.write("proc/stat", &stat);
+        let line = format!("eth0: {received} 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n");
+        machine.write("proc/100/net/dev", &format!("head\nhead\n{line}"));
+        machine.write("proc/vmstat", &format!("pswpin {swapped}\npswpout 4\npgmajfault 9\n"));
+        machine.write("proc/meminfo", "MemAvailable:    1024 kB\n");
+    };
+    pressure(1_000_000);
+    rest(100, 1000, 5);
+    let cpu0 = "sys/devices/system/cpu/cpu0";
+    machine.write(&format!("{cpu0}/cpufreq/scaling_cur_freq"), "3100000\n");
+    machine.write(&format!("{cpu0}/thermal_throttle/core_throttle_count"), "7\n");
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    pressure(3_500_000);
+    rest(150, 5000, 6);
+    machine.write(&format!("{cpu0}/thermal_throttle/core_throttle_count"), "9\n");
+    meter.look(Time::from_secs(1));
+    let sample = &meter.latest().machine;
+    let cpu = sample.pressure.cpu.clone().value().unwrap();
+    assert_eq!((cpu.some, cpu.full), (Duration::constant(2.5), None));
+    let cores = sample.cores.clone().value().unwrap();
+    assert_eq!(cores[0].busy, Duration::constant(0.5));
+    assert_eq!(cores[0].clock, Some(Megahertz(3100)));
+    assert_eq!((cores[1].busy, cores[1].clock), (Duration::ZERO, None));
+    let network = sample.network.clone().value().unwrap();
+    assert_eq!((network.received, network.sent), (Bytes::new(4000), Bytes::ZERO));
+    assert_eq!(network.scope, NetworkScope::Machine);
+    assert_eq!(sample.paging.clone().value().unwrap().swapped_in, 1);
+    assert_eq!(sample.memory_available, Known::Value(Bytes::mib(1)));
+    assert_eq!(sample.thermal_throttles, Known::Value(2));
+}
+
+#[test]
+fn what_is_not_there_says_so() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    fs::remove_file(machine.root.join("proc/100/schedstat")).unwrap();
+    fs::remove_file(machine.root.join("proc/100/io")).unwrap();
+    let meter = machine.meter(&Subject::Spawned(100));
+    let sample = meter.latest().clone();
+    assert_eq!(sample.work.scheduling.why(), Some("/proc/100/schedstat: not there"));
+    assert_eq!(sample.work.bytes.why(), Some("/proc/100/io: not there"));
+    assert_eq!(sample.machine.pressure.io.why(), Some("/proc/pressure/io: not there"));
+    assert!(sample.work.limits.throttled.why().is_some());
+    let measured = meter.stop(Time::from_secs(1));
+    assert!(!measured.energy.machine.is_complete());
+    let missing = measured.energy.machine.missing.join("; ");
+    assert!(missing.contains("/sys/class/powercap: no energy counters"), "{missing}");
+}
+
+#[test]
+fn without_processes_to_see_the_meter_still_answers() {
+    let root = std::env::temp_dir().join(format!("nearside-meter-none-{}", std::process::id()));
+    fs::create_dir_all(&root).unwrap();
+    let mut meter = Sampler::begin(&root, &Subject::Spawned(1), &quiet()).unwrap();
+    meter.look(Time::from_secs(1));
+    let measured = meter.stop(Time::from_secs(2));
+    fs::remove_dir(&root).unwrap();
+    assert_eq!(measured.wall, Duration::constant(2.0));
+    assert!(measured.cpu_on.why().unwrap().contains("/proc: not there"));
+    assert!(measured.peak_memory.why().is_some());
+}
+
+#[test]
+fn nobody_is_an_error() {
+    let machine = Machine::new();
+    let refused = |subject: &Subject| {
+        Sampler::begin(&machine.root, subject, &quiet()).err().unwrap().to_string()
+    };
+    assert_eq!(refused(&Subject::Spawned(7)), "cannot measure process 7: not there");
+    let group = refused(&Subject::Group("sys/fs/cgroup/jobs".to_owned()));
+    assert!(group.starts_with("cannot measure control group /sys/fs/cgroup/jobs: "), "{group}");
+}
+
+#[test]
+fn a_group_of_version_two_counts_by_itself() {
+    let machine = Machine::new();
+    let group = "sys/fs/cgroup/job";
+    machine.process(100, 1, Used { ticks: 10, ..Used::default() });
+    machine.process(101, 1, Used { ticks: 10, ..Used::default() });
+    machine.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    machine.write("proc/100/cgroup", "0::/job\n");
+    machine.write(&format!("{group}/cgroup.procs"), "100\n");
+    machine.write(&format!("{group}/inner/cgroup.procs"), "101\n");
+    let state = |used: u64, throttled: u64, read: u64, hits: u64| {
+        let cpu = format!(
+            "usage_usec {used}\nuser_usec {used}\nsystem_usec 0\nnr_periods 40\nnr_throttled {throttled}\n"
+        );
+        machine.write(&format!("{group}/cpu.stat"), &cpu);
+        let io = format!("8:0 rbytes={read} wbytes=5 rios=1\n8:16 rbytes=1 wbytes=2 rios=1\n");
+        machine.write(&format!("{group}/io.stat"), &io);
+        machine.write(&format!("{group}/memory.events"), &format!("low 0\nhigh 0\nmax {hits}\n"));
+        machine.write(&format!("{group}/memory.current"), "8192\n");
+        let pressure = format!("some avg10=0 total={used}\nfull avg10=0 total=0\n");
+        machine.write(&format!("{group}/io.pressure"), &pressure);
+    };
+    state(1_000_000, 3, 100, 1);
+    let mut meter = machine.meter(&Subject::Group(format!("/{group}/")));
+    assert_eq!(meter.latest().work.processes, 2);
+    state(1_750_000, 5, 4196, 4);
+    meter.look(Time::from_secs(1));
+    let work = &meter.latest().work;
+    assert_eq!(cpu(meter.latest()), Duration::constant(0.75));
+    assert_eq!(work.bytes.clone().value().unwrap().disk_read, Bytes::new(4096));
+    assert_eq!(work.limits.throttled.clone().value().unwrap().throttled_periods, 2);
+    assert_eq!(work.limits.memory_limit_hits, Known::Value(3));
+    let pressure = work.limits.pressure.clone().unwrap().io.value().unwrap();
+    assert_eq!(pressure.some, Duration::constant(0.75));
+    let charged = work.memory.clone().value().unwrap().charged;
+    assert_eq!(charged, Some(Known::Value(Bytes::new(8192))));
+}
+
+#[test]
+fn a_group_of_version_one_counts_by_itself() {
+    let machine = Machine::new();
+    let group = "sys/fs/cgroup/cpuacct/job";
+    machine.process(100, 1, Used::default());
+    machine.write(
+        "proc/self/mountinfo",
+        "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+         35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+    );
+    machine.write("proc/100/cgroup", "4:memory:/job\n1:cpu:/\n");
+    machine.write("sys/fs/cgroup/cpu/cpu.stat", "nr_periods 9\nnr_throttled 4\n");
+    machine.write("sys/fs/cgroup/memory/job/memory.failcnt", "2\n");
+    machine.write(&format!("{group}/cgroup.procs"), "100\n");
+    machine.write(&format!("{group}/cpuacct.usage"), "500000000\n");
+    let mut meter = machine.meter(&Subject::Group(group.to_owned()));
+    machine.write(&format!("{group}/cpuacct.usage"), "900000000\n");
+    machine.write("sys/fs/cgroup/memory/job/memory.failcnt", "12\n");
+    machine.write("sys/fs/cgroup/cpu/cpu.stat", "nr_periods 19\nnr_throttled 5\n");
+    meter.look(Time::from_secs(1));
+    assert_eq!(cpu(meter.latest()), Duration::constant(0.4));
+    let limits = &meter.latest().work.limits;
+    assert_eq!(limits.memory_limit_hits, Known::Value(10));
+    let throttled = limits.throttled.clone().value().unwrap();
+    assert_eq!((throttled.periods, throttled.throttled_periods), (10, 1));
+}
+
+/// A domain of RAPL.
+fn domain(machine: &Machine, folder: &str, name: &str, microjoules: u64) {
+    let folder = format!("sys/class/powercap/{folder}");
+    machine.write(&format!("{folder}/name"), &format!("{name}\n"));
+    machine.write(&format!("{folder}/energy_uj"), &format!("{microjoules}\n"));
+    machine.write(&format!("{folder}/max_energy_range_uj"), "262143328850\n");
+}
+
+#[test]
+fn counters_of_energy_wrap_and_twins_count_once() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    machine.write("proc/stat", "cpu0 0 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0\n");
+    let state = |package: u64, memory: u64| {
+        domain(&machine, "intel-rapl:0", "package-0", package);
+        domain(&machine, "intel-rapl:0:0", "core", package / 2);
+        domain(&machine, "intel-rapl:0:1", "dram", memory);
+        // The same counter, once per die.
+        domain(&machine, "intel-rapl:1", "package-0-die-1", package + 1000);
+    };
+    state(262_143_328_850 - 10_000_000, 1_000_000);
+    let mut settings = quiet();
+    let idle = Span::exact(Watts::constant(10.0));
+    settings.power.processor =
+        Known::Value(LoadPower { idle, full: Span::exact(Watts::constant(90.0)) });
+    let mut meter = machine.meter_with(&Subject::Spawned(100), &settings);
+    state(30_000_000, 3_000_000);
+    // Half of the two processors busy for a second, a quarter of it for the work.
+    machine.write("proc/stat", "cpu0 100 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0\n");
+    machine.process(100, 1, Used { ticks: 25, ..Used::default() });
+    meter.look(Time::from_secs(1));
+    let power = &meter.latest().power;
+    assert_eq!(power.len(), 2, "{power:?}");
+    assert_eq!(power[0].energy, Joules::constant(40.0));
+    assert_eq!(power[0].power, Some(Watts::constant(40.0)));
+    let energy = meter.stop(Time::from_secs(1)).energy;
+    let processor = energy.parts.iter().find(|part| part.part == Part::Processor).unwrap();
+    assert_eq!(processor.method, Method::Measured);
+    // (40 J - 10 W x 1 s) x 1/4, and all of the idling.
+    let marginal = processor.marginal.clone().value().unwrap();
+    assert_eq!(marginal.likely(), Joules::constant(7.5));
+    assert_eq!(processor.loaded.likely(), Joules::constant(17.5));
+    assert!(processor.machine.low() < Joules::constant(40.0));
+    let memory = energy.parts.iter().find(|part| part.part == Part::Memory).unwrap();
+    assert_eq!(memory.machine.likely(), Joules::constant(2.0));
+    assert!(memory.marginal.why().is_some(), "idle power of the memory was not given");
+    assert!(energy.machine.missing.iter().all(|why| why.starts_with("rest: ")), "{energy:?}");
+}
+
+#[test]
+fn power_that_is_shown_is_sampled_and_the_rest_is_what_parts_leave_of_it() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    machine.write("proc/stat", "cpu0 0 0 0 0 0 0 0 0\n");
+    let monitor = "sys/class/hwmon/hwmon3";
+    machine.write(&format!("{monitor}/name"), "power_meter\n");
+    machine.write(&format!("{monitor}/power1_average"), "100000000\n");
+    domain(&machine, "intel-rapl:0", "package-0", 5_000_000);
+    let supply = "sys/class/power_supply/BAT0";
+    machine.write(&format!("{supply}/type"), "Battery\n");
+    machine.write(&format!("{supply}/status"), "Discharging\n");
+    machine.write(&format!("{supply}/power_now"), "9000000\n");
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    machine.write(&format!("{monitor}/power1_average"), "200000000\n");
+    domain(&machine, "intel-rapl:0", "package-0", 95_000_000);
+    meter.look(Time::from_secs(1));
+    let energy = meter.stop(Time::from_secs(1)).energy;
+    let rest = energy.parts.iter().find(|part| part.part == Part::Rest).unwrap();
+    // 150 W for a second, less 90 J of the package; the battery would say it twice.
+    assert_eq!(rest.method, Method::Sampled);
+    assert_eq!(rest.machine.likely(), Joules::constant(60.0));
+    assert_eq!(energy.machine.total.likely(), Joules::constant(150.0));
+}
+
+#[test]
+fn a_battery_tells_the_power_of_a_machine_that_it_carries() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    let supply = "sys/class/power_supply/BAT0";
+    machine.write(&format!("{supply}/type"), "Battery\n");
+    machine.write(&format!("{supply}/status"), "Discharging\n");
+    machine.write(&format!("{supply}/current_now"), "2000000\n");
+    machine.write(&format!("{supply}/voltage_now"), "12000000\n");
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    for look in 1..=3 {
+        meter.look(Time::from_secs(look * 10));
+    }
+    assert_eq!(meter.latest().power[0].energy, Joules::constant(720.0));
+    machine.write(&format!("{supply}/status"), "Charging\n");
+    meter.look(Time::from_secs(40));
+    assert_eq!(meter.latest().power[0].power, None);
+    let energy = meter.stop(Time::from_secs(40)).energy;
+    let why = energy.machine.missing.join("; ");
+    assert!(why.contains("battery BAT0: it told nothing for 10 s of 40 s"), "{why}");
+}
+
+#[test]
+fn a_model_says_that_it_is_one_and_why() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    machine.write("proc/stat", "cpu0 0 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0\n");
+    let mut settings = quiet();
+    settings.power.processor = Known::Value(LoadPower::of_tdp(Watts::constant(100.0)));
+    let mut meter = machine.meter_with(&Subject::Spawned(100), &settings);
+    machine.write("proc/stat", "cpu0 200 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0\n");
+    machine.process(100, 1, Used { ticks: 200, ..Used::default() });
+    meter.look(Time::from_secs(2));
+    let energy = meter.stop(Time::from_secs(2)).energy;
+    let processor = &energy.parts[0];
+    assert_eq!(processor.method, Method::Modelled);
+    assert!(processor.instead_of.as_deref().unwrap().contains("no energy counters"));
+    // 12.5 W x 2 s + 87.5 W x half x 2 s.
+    assert_eq!(processor.machine.likely(), Joules::constant(112.5));
+    assert_eq!(processor.marginal.clone().value().unwrap().likely(), Joules::constant(87.5));
+    assert!(!energy.machine.is_complete(), "memory and the rest are missing");
+}
+
+/// A driver's recorded answers: one block per reading, one line per question.
+struct Recorded {
+    blocks: std::vec::IntoIter<String>,
+}
+
+impl AcceleratorCounters for Recorded {
+    fn names(&self) -> Vec<Arc<str>> {
+        vec!["recorded".into()]
+    }
+
+    fn read(&mut self, _device: usize) -> AcceleratorReading {
+        let block = self.blocks.next().unwrap_or_default();
+        let text = |key: &str| {
+            let lines = block.lines().filter(|line| !line.starts_with('#'));
+            let value = lines.filter_map(|line| line.split_once(' ')).find(|line| line.0 == key);
+            match value.map(|(_, value)| value.trim().to_owned()) {
+                Some(value) if value != "NOT_SUPPORTED" => Known::Value(value),
+                _ => Known::unknown(format!("NVML, {key}: not supported")),
+            }
+        };
+        let number = |key| text(key).map(|value| value.parse::<f64>().unwrap());
+        let bytes = |key| number(key).map(|bytes| Bytes::new(bytes as u64));
+        let clock = |key| number(key).map(|clock| Megahertz(clock as u32));
+        let process = |line: &str| {
+            let mut fields = line.split(',').map(|field| field.parse::<u64>().unwrap());
+            let mut next = || fields.next().unwrap();
+            AcceleratorProcess {
+                process: next() as u32,
+                memory: Known::Value(Bytes::mib(next())),
+                busy: Known::Value(next() as f64 / 100.0),
+            }
+        };
+        AcceleratorReading {
+            energy: number("energy_mj").map(|energy| Joules::constant(energy / 1e3)),
+            power: number("power_mw").map(|power| Watts::constant(power / 1e3)),
+            busy: number("utilization_gpu").map(|percent| percent / 100.0),
+            memory_busy: number("utilization_memory").map(|percent| percent / 100.0),
+            memory_used: bytes("memory_used"),
+            memory_total: bytes("memory_total"),
+            clock: clock("clock_sm"),
+            clock_limit: clock("clock_sm_max"),
+            throttle: text("clocks_event_reasons").map(|reasons| {
+                let digits = reasons.trim_start_matches("0x");
+                ThrottleReasons(u64::from_str_radix(digits, 16).unwrap())
+            }),
+            pcie_received: bytes("pcie_rx_bytes"),
+            pcie_sent: bytes("pcie_tx_bytes"),
+            processes: text("processes").map(|list| list.split(' ').map(process).collect()),
+        }
+    }
+}
+
+fn recorded(name: &str) -> Result<Box<dyn AcceleratorCounters>, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/meter");
+    let text = fs::read_to_string(folder.join(name)).map_err(|error| error.to_string())?;
+    let blocks: Vec<String> = text.split("\n\n").map(str::to_owned).collect();
+    Ok(Box::new(Recorded { blocks: blocks.into_iter() }))
+}
+
+/// A run of a few seconds with a recorded accelerator.
+fn with_accelerator(open: OpenAccelerators, seconds: u64) -> Measured {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    let mut settings = Settings { accelerators: Some(open), ..quiet() };
+    settings.power.accelerator_idle = Known::Value(Span::exact(Watts::constant(50.0)));
+    let mut meter = machine.meter_with(&Subject::Spawned(100), &settings);
+    let begin = Instant::now();
+    // It is opened on a thread of its own; the first look after that is the first reading.
+    while meter.latest().accelerators.is_empty() && begin.elapsed() < Time::from_secs(10) {
+        std::thread::sleep(milliseconds(1));
+        meter.look(Time::ZERO);
+    }
+    for second in 1..seconds {
+        meter.look(Time::from_secs(second));
+    }
+    meter.stop(Time::from_secs(seconds))
+}
+
+#[test]
+fn an_accelerator_is_counted_and_split_by_busy_time() {
+    let measured = with_accelerator(|| recorded("nvml-shared.txt"), 4);
+    let device = &measured.last.accelerators[0];
+    assert_eq!(device.method, Method::Measured);
+    assert_eq!(device.energy, Known::Value(Joules::constant(1000.0)));
+    assert_eq!(device.busy, Known::Value(Duration::constant(3.0)));
+    assert_eq!(device.peak_memory, Known::Value(Bytes::new(60_000_000_000)));
+    assert_eq!(device.peak_work_memory, Known::Value(Bytes::mib(50_000)));
+    let throttled = device.throttled.clone().value().unwrap();
+    assert_eq!(throttled.power_limit, Duration::constant(2.0));
+    assert_eq!((throttled.heat, throttled.power_brake), (Duration::constant(1.0), Duration::ZERO));
+    assert_eq!(device.pcie, Known::Value((Bytes::new(4_000_000), Bytes::new(400_000))));
+    assert_eq!(device.clock, Known::Value(Megahertz(1700)));
+    let part = measured.energy.parts.iter().find(|part| part.part == Part::Accelerator).unwrap();
+    // 1000 J, 200 J of it idling; the work had three quarters of the busy time.
+    assert_eq!(part.marginal.clone().value().unwrap().likely(), Joules::constant(600.0));
+    assert_eq!(part.loaded.likely(), Joules::constant(800.0));
+}
+
+#[test]
+fn over_a_short_time_sampled_power_is_believed() {
+    let measured = with_accelerator(|| recorded("nvml-shared.txt"), 1);
+    let device = &measured.last.accelerators[0];
+    assert_eq!(device.method, Method::Sampled);
+    assert_eq!(device.energy, Known::Value(Joules::constant(200.0)));
+}
+
+#[test]
+fn an_old_accelerator_has_power_only_and_shows_no_processes() {
+    let measured = with_accelerator(|| recorded("nvml-old.txt"), 3);
+    let device = &measured.last.accelerators[0];
+    assert_eq!(device.method, Method::Sampled);
+    assert_eq!(device.energy, Known::Value(Joules::constant(450.0)));
+    assert_eq!(
+        device.throttled.clone().map(|_| ()).why(),
+        Some("NVML, clocks_event_reasons: not supported")
+    );
+    let part = measured.energy.parts.iter().find(|part| part.part == Part::Accelerator).unwrap();
+    assert_eq!(part.marginal.why(), Some("NVML, processes: not supported"));
+    assert!(part.loaded.low() < part.loaded.likely());
+}
+
+#[test]
+fn a_driver_that_is_not_there_is_a_note() {
+    let measured = with_accelerator_missing();
+    assert!(measured.last.accelerators.is_empty());
+    assert!(measured.notes.iter().any(|note| &**note == "no driver"), "{:?}", measured.notes);
+}
+
+fn with_accelerator_missing() -> Measured {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    let settings = Settings { accelerators: Some(|| Err("no driver".to_owned())), ..quiet() };
+    let mut meter = machine.meter_with(&Subject::Spawned(100), &settings);
+    for look in 1..50 {
+        std::thread::sleep(milliseconds(2));
+        meter.look(milliseconds(look));
+    }
+    meter.stop(milliseconds(100))
+}
+
+#[test]
+fn kept_samples_are_bounded_and_reach_from_start_to_end() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    let mut meter =
+        machine.meter_with(&Subject::Spawned(100), &Settings { most_samples: 16, ..quiet() });
+    for look in 1..=1000 {
+        meter.look(milliseconds(look * 100));
+    }
+    let measured = meter.stop(milliseconds(100_100));
+    assert!((8..=16).contains(&measured.samples.len()), "{}", measured.samples.len());
+    assert_eq!(measured.looks_per_sample, 64);
+    assert_eq!(measured.samples.last().unwrap().at, measured.wall);
+    assert!(measured.samples.is_sorted_by(|one, next| one.at < next.at));
+    assert_eq!(measured.looks, 1002);
+}
