@@ -35,6 +35,10 @@ pub(crate) fn listed() -> &'static [Schema] {
             arguments: &["config", "schema", "ledger-show"],
         },
         Schema {
+            file: "schemas/ledger-accuracy.schema.json",
+            arguments: &["config", "schema", "ledger-accuracy"],
+        },
+        Schema {
             file: "schemas/ledger-verify.schema.json",
             arguments: &["config", "schema", "ledger-verify"],
         },

@@ -83,7 +83,9 @@ impl Runner {
     /// # Errors
     /// When an input is not there or cannot be read.
     pub fn key(&self, job: &Job) -> Result<Key, RunError> {
-        let mut parts = Vec::new();
+        // The name is in the environment of the commands.
+        let mut parts = vec![Part::text("stage".to_owned(), &job.name)];
+        parts.push(Part::text("outputs".to_owned(), &job.outputs.join("\n")));
         let mut named = shell::Named::default();
         for trial in &job.trials {
             let name = if trial.name.is_empty() { "command" } else { trial.name.as_str() };

@@ -20,6 +20,12 @@ pub(crate) enum Ledger {
         #[arg(long)]
         rehearsal: bool,
     },
+    /// What was estimated against what was measured, stage by stage
+    Accuracy {
+        /// Project folder or file
+        #[arg(default_value = ".")]
+        path: PathBuf,
+    },
     /// Everything, for other programs
     Export(LedgerExport),
     /// Is everything as it was recorded? Exits with 1 where it is not

@@ -455,6 +455,8 @@ pub(crate) enum SchemaName {
     LedgerList,
     /// Data of `ledger show --json`
     LedgerShow,
+    /// Data of `ledger accuracy --json`
+    LedgerAccuracy,
     /// Data of `ledger verify --json`
     LedgerVerify,
     /// Data of `doctor --json`

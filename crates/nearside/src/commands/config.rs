@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::catalog::{Doubt, Listing};
 use super::doctor::DoctorAnswer;
 use super::fit::{FitAnswer, FitList};
-use super::ledger::{LedgerList, LedgerRun, LedgerVerification};
+use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
 use super::run::RunAnswer;
 use super::why::WhyAnswer;
@@ -74,6 +74,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Run => schemars::schema_for!(RunAnswer).to_value(),
         SchemaName::LedgerList => schemars::schema_for!(LedgerList).to_value(),
         SchemaName::LedgerShow => schemars::schema_for!(LedgerRun).to_value(),
+        SchemaName::LedgerAccuracy => schemars::schema_for!(LedgerAccuracy).to_value(),
         SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),

@@ -1,5 +1,6 @@
-//! `nearside ledger list | show | export | verify`: what this project ran, when, and what came of it.
+//! `nearside ledger list | show | accuracy | export | verify`: what this project ran, when, and what came of it.
 
+mod accuracy;
 mod text;
 mod view;
 
@@ -7,9 +8,10 @@ use std::io::Write;
 use std::path::Path;
 
 use nearside_ledger::{
-    Head, LedgerError, Outcome as Ended, ProjectLedger, RunFilter, Table, Timestamp,
+    Head, LedgerError, Outcome as Ended, ProjectLedger, RunFilter, RunRow, Table, Timestamp,
 };
 
+pub(crate) use accuracy::LedgerAccuracy;
 pub(crate) use view::{LedgerList, LedgerRun, LedgerVerification};
 
 use crate::cli::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
@@ -23,6 +25,13 @@ pub(super) fn run(arguments: &Ledger, output: &Output) -> Result<Outcome, Comman
     match arguments {
         Ledger::List(query) => list(query, output),
         Ledger::Show { entry, path, rehearsal } => show(*entry, path, *rehearsal, output),
+        Ledger::Accuracy { path } => {
+            let ledger = open(path, false)?;
+            let runs = ledger.all::<RunRow>().map_err(|error| failed(&error))?;
+            let answer = accuracy::of(runs.into_iter().map(|recorded| recorded.row));
+            print("nearside/ledger-accuracy/1", &answer, accuracy::text, output);
+            Ok(Outcome::Done)
+        }
         Ledger::Export(wanted) => export(wanted, output),
         Ledger::Verify { path, rehearsal, head } => {
             verify(path, *rehearsal, head.as_deref(), output)

@@ -70,6 +70,32 @@ fn runs_are_recorded_with_what_they_made() {
     assert!(run.stderr.contains("the tables are plans, runs"), "{}", run.stderr);
 }
 
+#[test]
+fn estimates_are_held_against_what_was_measured() {
+    let head = "size = \"1 GB\"\n";
+    let stage = |name: &str, seconds: f64| {
+        format!(
+            "[stage.{name}]\nphase = \"prepare\"\ninputs = [\"words\"]\nrun = \"sleep 0.2\"\n\
+             workload = {{ task = \"preparation\", core_seconds_per_gb = {seconds}, memory = \"1 GB\" }}\n"
+        )
+    };
+    // How many processors there are decides what is estimated; these are far off on any number.
+    let stages = [stage("short", 1e-6), stage("long", 1e6)].concat();
+    let plain = "[stage.plain]\nphase = \"deploy\"\nrun = \"true\"\n";
+    let project = Project::new("ledger-accuracy", &format!("{head}{stages}{plain}"));
+    project.run(&[], 0);
+    project.run(&["--force"], 0);
+    let answer = project.nearside(&["ledger", "accuracy", "--json"]).exits(0).data();
+    let stages = list(&answer["stages"]);
+    let times = |at: usize| stages[at]["times"].as_f64().unwrap();
+    assert_eq!((&stages[0]["stage"], &stages[1]["stage"]), (&"long".into(), &"short".into()));
+    assert!(times(0) < 0.1 && times(1) > 1000.0, "{answer}");
+    assert_eq!((&stages[0]["runs"], &answer["within_range"]), (&2.into(), &0.0.into()));
+    assert_eq!(answer["without_estimate"], serde_json::json!(["plain"]));
+    let text = project.nearside(&["ledger", "accuracy"]).exits(0).stdout;
+    assert!(text.contains("0 % of the runs took a time in the estimated range"), "{text}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn what_a_stage_uses_is_measured_all_its_trials_together() {

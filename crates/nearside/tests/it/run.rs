@@ -232,6 +232,25 @@ run = "mkdir -p build/tuned; echo {rank} $NEARSIDE_TRIAL > build/tuned/{rank}; e
 }
 
 #[test]
+fn stages_that_say_the_same_do_not_share_a_result() {
+    let stage = |name: &str| {
+        format!(
+            "[stage.{name}]\nphase = \"prepare\"\ninputs = [\"words\"]\n\
+             outputs = [\"build/{name}\"]\nrun = \"echo $NEARSIDE_STAGE > build/$NEARSIDE_STAGE\"\n"
+        )
+    };
+    let project = Project::new("alike", &[stage("a"), stage("b")].concat());
+    assert_eq!(project.run(&[], 0), results(&[("a", "done"), ("b", "done")]));
+    assert_eq!(project.read("build/a") + &project.read("build/b"), "a\nb\n");
+    // Another output of the same command is another result.
+    let file = project.read("nearside.toml").replace("\"build/a\"", "\"build/a\", \"build/more\"");
+    project.0.write("nearside.toml", file);
+    assert_eq!(project.run(&["--dry-run"], 0), results(&[("a", "run"), ("b", "current")]));
+    let why = project.nearside(&["why", "a"]).exits(0).stdout;
+    assert!(why.contains("outputs changed"), "{why}");
+}
+
+#[test]
 fn bad_projects_are_answered_with_what_is_wrong() {
     let project = Project::new(
         "bad",
