@@ -30,7 +30,7 @@ mod tool;
 mod workspace;
 
 pub use error::RunError;
-pub use execute::{Attempt, Event, Ran, Summary, Wanted};
+pub use execute::{Attempt, Event, Load, Ran, Summary, Wanted};
 pub use job::{Job, Jobs, Trial};
 pub use key::{Changed, How, Key, Part};
 pub use record::Made;

@@ -77,14 +77,20 @@ fn once(
     output: &Output,
 ) -> Result<(Outcome, Watched), CommandError> {
     let (loaded, runner, mut rehearsal) = prepared(arguments, output)?;
-    let wanted = Wanted {
+    let mut journal = Journal::open(&loaded, runner.folder())?;
+    let mut predicted = arguments.rehearse;
+    let mut wanted = Wanted {
         places: places(arguments, &runner)?,
         force: arguments.force,
         keep_going: arguments.keep_going,
         at_once: usize::from(arguments.jobs),
+        loads: BTreeMap::new(),
     };
-    let mut journal = Journal::open(&loaded, runner.folder())?;
-    let mut predicted = arguments.rehearse;
+    // Stages that run beside each other must not take each other's memory.
+    if wanted.at_once > 1 && !std::mem::replace(&mut predicted, true) {
+        journal.predict(&wire::catalog(output)?);
+        wanted.loads = journal.loads(&runner);
+    }
     let mut changes = BTreeMap::new();
     let mut attempts = BTreeMap::new();
     let mut report = |event: Event<'_>| {

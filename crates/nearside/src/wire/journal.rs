@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nearside_catalog::Catalog;
+use nearside_estimate::Device;
 use nearside_ledger::{
     Appender, ArtifactRow, LedgerError, Outcome, ProjectLedger, RunRow, SampleRow, Timestamp,
 };
-use nearside_run::{Attempt, Job, Made, Ran, Runner};
+use nearside_run::{Attempt, Job, Load, Made, Ran, Runner};
 use nearside_units::{Bytes, Known};
 use nearside_workload::Project;
 
@@ -76,6 +77,23 @@ impl<'a> Journal<'a> {
     /// is not known there is no prediction, and the run goes on.
     pub(crate) fn predict(&mut self, catalog: &Catalog) {
         self.predictions = predictions(self.loaded, catalog).unwrap_or_default();
+    }
+
+    /// What jobs take of this machine by what is estimated for them, the high end of each; by place.
+    pub(crate) fn loads(&self, runner: &Runner) -> BTreeMap<usize, Load> {
+        let load = |(place, job): (usize, &Job)| {
+            let fit = &self.predictions.get(&job.name)?.largest.fit;
+            let available = fit.available.as_ref().value()?.low().get();
+            let share = fit.needed?.high().get() as f64 / available.max(1) as f64;
+            Some((
+                place,
+                match fit.device {
+                    Device::Accelerator => Load { accelerators: share, memory: 0.0 },
+                    Device::Processor => Load { memory: share, accelerators: 0.0 },
+                },
+            ))
+        };
+        runner.jobs.jobs.iter().enumerate().filter_map(load).collect()
     }
 
     /// A stage has ended. What ran is in the ledger when this returns; what was there already is

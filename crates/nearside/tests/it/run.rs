@@ -250,6 +250,34 @@ fn stages_that_say_the_same_do_not_share_a_result() {
     assert!(why.contains("outputs changed"), "{why}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn stages_run_beside_each_other_as_far_as_memory_allows() {
+    let stage = |name: &str, memory: &str| {
+        format!(
+            "[stage.{name}]\nphase = \"prepare\"\ninputs = [\"words\"]\noutputs = [\"build/{name}\"]\n\
+             workload = {{ task = \"preparation\", core_seconds_per_gb = 1, memory = \"{memory}\" }}\n\
+             run = \"date +%s.%N > build/{name}; sleep 0.4; date +%s.%N >> build/{name}\"\n"
+        )
+    };
+    let stages =
+        [stage("a", "1 MB"), stage("b", "1 MB"), stage("c", "900 TB"), stage("d", "900 TB")];
+    let project = Project::new("beside", &format!("size = \"1 kB\"\n{}", stages.concat()));
+    project.run(&["--jobs", "4"], 0);
+    let times = |name: &str| -> Vec<f64> {
+        let text = project.read(&format!("build/{name}"));
+        text.lines().map(|line| line.parse().unwrap()).collect()
+    };
+    let overlap = |one: &str, other: &str| {
+        let (one, other) = (times(one), times(other));
+        one[0] < other[1] && other[0] < one[1]
+    };
+    assert!(overlap("a", "b"));
+    for (one, other) in [("a", "c"), ("b", "c"), ("a", "d"), ("b", "d"), ("c", "d")] {
+        assert!(!overlap(one, other), "{one} and {other}");
+    }
+}
+
 #[test]
 fn bad_projects_are_answered_with_what_is_wrong() {
     let project = Project::new(
