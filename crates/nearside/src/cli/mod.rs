@@ -345,6 +345,9 @@ pub(crate) struct Run {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Show what stages print, on stderr, while they print it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) follow: bool,
     /// Run again whenever something changes, until Ctrl-C
     #[arg(long, conflicts_with_all = ["dry_run", "force"])]
     pub(crate) watch: bool,

@@ -1,6 +1,8 @@
 //! `nearside run`: executes the stages whose results are not there yet.
 
+mod follow;
 mod rehearse;
+mod report;
 mod shell;
 mod text;
 mod view;
@@ -10,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nearside_run::{Event, Ran, Runner, Standing, Summary, Wanted};
-use nearside_units::{Bytes, Duration};
 
+use report::Report;
 pub(crate) use view::RunAnswer;
 use view::{RehearsalView, StageRun};
 use watch::Watched;
@@ -21,7 +23,7 @@ use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
-use crate::wire::jobs::{failed, shown};
+use crate::wire::jobs::failed;
 use crate::wire::journal::Journal;
 use crate::wire::project::Loaded;
 
@@ -77,8 +79,9 @@ fn once(
     output: &Output,
 ) -> Result<(Outcome, Watched), CommandError> {
     let (loaded, runner, mut rehearsal) = prepared(arguments, output)?;
-    let mut journal = Journal::open(&loaded, runner.folder())?;
-    let mut predicted = arguments.rehearse;
+    let journal = Journal::open(&loaded, runner.folder())?;
+    let mut report = Report::new(journal, arguments.follow, output);
+    report.is_predicted = arguments.rehearse;
     let mut wanted = Wanted {
         places: places(arguments, &runner)?,
         force: arguments.force,
@@ -87,50 +90,13 @@ fn once(
         loads: BTreeMap::new(),
     };
     // Stages that run beside each other must not take each other's memory.
-    if wanted.at_once > 1 && !std::mem::replace(&mut predicted, true) {
-        journal.predict(&wire::catalog(output)?);
-        wanted.loads = journal.loads(&runner);
+    if wanted.at_once > 1 && !std::mem::replace(&mut report.is_predicted, true) {
+        report.journal.predict(&wire::catalog(output)?);
+        wanted.loads = report.journal.loads(&runner);
     }
-    let mut changes = BTreeMap::new();
-    let mut attempts = BTreeMap::new();
-    let mut report = |event: Event<'_>| {
-        match &event {
-            Event::Started { job, process } => journal.meters.started(&job.name, *process),
-            Event::Stopped { job } => journal.meters.stopped(&job.name),
-            Event::Ended { job, ran, attempt: Some(attempt) } => {
-                journal.ended(&runner, job, ran, attempt);
-                attempts.insert(job.name.clone(), (*attempt).clone());
-            }
-            Event::Began { job, changed, log } => {
-                // Only now: a run without anything to run needs no estimates.
-                if !std::mem::replace(&mut predicted, true)
-                    && let Ok(catalog) = wire::catalog(output)
-                {
-                    journal.predict(&catalog);
-                }
-                let changed: Vec<_> = changed.iter().map(ToString::to_string).collect();
-                changes.insert(job.name.clone(), (changed, shown(log)));
-            }
-            _ => {}
-        }
-        for note in journal.meters.notes() {
-            output.warning(&note);
-        }
-        tell(&event, output);
-    };
-    let summary = runner.run(&wanted, interrupted, &mut report).map_err(failed)?;
-    let stage = |(place, ran): (&usize, &Ran)| {
-        let name = &runner.jobs.jobs[*place].name;
-        let mut stage = StageRun::ended(name, ran);
-        if let Some((changed, log)) = changes.remove(name) {
-            (stage.changed, stage.log) = (changed, Some(log));
-        }
-        if let Some(used) = journal.meters.used(name) {
-            stage.peak_memory_bytes = used.memory.map(Bytes::get);
-            stage.processor_seconds = used.processors.map(Duration::as_seconds);
-        }
-        stage
-    };
+    let mut event = |event: Event<'_>| report.event(&runner, &event);
+    let summary = runner.run(&wanted, interrupted, &mut event).map_err(failed)?;
+    let stage = |(place, ran): (&usize, &Ran)| report.stage(&runner.jobs.jobs[*place].name, ran);
     let in_order = wanted.places.iter().filter_map(|place| summary.get_key_value(place));
     let stages = in_order.map(stage).collect();
     let mut full_run = Ok(());
@@ -139,9 +105,9 @@ fn once(
             .map(|full_run| rehearsal.full_run = Some(full_run));
     }
     print(&RunAnswer { dry_run: false, stages, rehearsal }, output);
-    journal.close()?;
+    report.journal.close()?;
     full_run?;
-    let watched = Watched::project(&loaded, runner, &summary, &attempts);
+    let watched = Watched::project(&loaded, runner, &summary, &report.attempts);
     Ok((outcome(arguments, &summary), watched))
 }
 
@@ -187,31 +153,6 @@ fn would(runner: &Runner, places: &[usize], force: bool) -> Result<Vec<StageRun>
         stages.push(StageRun::standing(&job.name, &standing));
     }
     Ok(stages)
-}
-
-/// Says what happens while it happens.
-fn tell(event: &Event<'_>, output: &Output) {
-    match event {
-        Event::Began { job, changed, .. } => {
-            let why = match changed {
-                [] => String::new(),
-                [one] => format!(" ({one})"),
-                [one, rest @ ..] => format!(" ({one}, and {} more)", rest.len()),
-            };
-            output.watched(&format!("{} runs{why}", job.name));
-        }
-        Event::Ended { job, ran, .. } => match ran {
-            Ran::Done(took) => {
-                let took = text::taken(took.as_secs_f64());
-                output.watched(&format!("{} done in {took}", job.name));
-            }
-            Ran::Restored => output.watched(&format!("{} restored from the cache", job.name)),
-            Ran::Failed { why, .. } => output.watched(&format!("{} failed: {why}", job.name)),
-            Ran::Current | Ran::Skipped(_) | Ran::Interrupted => {}
-        },
-        Event::Started { .. } | Event::Stopped { .. } => {}
-        Event::Note { job, text } => output.warning(&format!("{}: {text}", job.name)),
-    }
 }
 
 fn print(answer: &RunAnswer, output: &Output) {

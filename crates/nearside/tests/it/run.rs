@@ -279,6 +279,19 @@ fn stages_run_beside_each_other_as_far_as_memory_allows() {
 }
 
 #[test]
+fn what_stages_print_can_be_followed() {
+    let stages = "[stage.talk]\nphase = \"explore\"\n\
+                  run = \"echo first; sleep 0.2; echo second >&2; printf rest\"\n";
+    let project = Project::new("follow", stages);
+    for _ in 0..2 {
+        let run = project.nearside(&["run", "--follow", "--force"]).exits(0);
+        assert_eq!(run.stderr, "talk | first\ntalk | second\ntalk | rest\n");
+    }
+    assert_eq!(project.nearside(&["run", "--force"]).exits(0).stderr, "");
+    assert_eq!(project.read(".nearside/logs/talk.log"), "first\nsecond\nrest");
+}
+
+#[test]
 fn bad_projects_are_answered_with_what_is_wrong() {
     let project = Project::new(
         "bad",

@@ -1,0 +1,124 @@
+//! What is told, recorded and remembered while stages run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use nearside_run::{Attempt, Event, Job, Ran, Runner};
+use nearside_units::{Bytes, Duration};
+
+use super::follow::Follower;
+use super::text;
+use super::view::StageRun;
+use crate::output::Output;
+use crate::wire;
+use crate::wire::jobs::shown;
+use crate::wire::journal::Journal;
+
+/// Follows a run.
+pub(super) struct Report<'a> {
+    pub(super) journal: Journal<'a>,
+    /// Whether estimates have been asked for, or need not be.
+    pub(super) is_predicted: bool,
+    /// What was attempted of each stage.
+    pub(super) attempts: BTreeMap<String, Attempt>,
+    output: &'a Output,
+    /// Whether what stages print is shown.
+    follow: bool,
+    followers: BTreeMap<String, Follower>,
+    /// What changed since each stage last ended well, and where its log is.
+    began: BTreeMap<String, (Vec<String>, PathBuf)>,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(journal: Journal<'a>, follow: bool, output: &'a Output) -> Self {
+        Self {
+            journal,
+            is_predicted: false,
+            attempts: BTreeMap::new(),
+            output,
+            follow,
+            followers: BTreeMap::new(),
+            began: BTreeMap::new(),
+        }
+    }
+
+    /// Something happened.
+    pub(super) fn event(&mut self, runner: &Runner, event: &Event<'_>) {
+        match event {
+            Event::Began { job, changed, log } => {
+                // Only now: a run without anything to run needs no estimates.
+                if !std::mem::replace(&mut self.is_predicted, true)
+                    && let Ok(catalog) = wire::catalog(self.output)
+                {
+                    self.journal.predict(&catalog);
+                }
+                let changed = changed.iter().map(ToString::to_string).collect();
+                self.began.insert(job.name.clone(), (changed, log.to_path_buf()));
+            }
+            Event::Started { job, process } => {
+                self.journal.meters.started(&job.name, *process);
+                self.follow(job);
+            }
+            Event::Stopped { job } => self.journal.meters.stopped(&job.name),
+            Event::Ended { job, ran, attempt: Some(attempt) } => {
+                self.followers.remove(&job.name);
+                self.journal.ended(runner, job, ran, attempt);
+                self.attempts.insert(job.name.clone(), (*attempt).clone());
+            }
+            Event::Ended { .. } | Event::Note { .. } => {}
+        }
+        for note in self.journal.meters.notes() {
+            self.output.warning(&note);
+        }
+        tell(event, self.output);
+    }
+
+    /// Shows what a stage prints from now on, once for all its commands.
+    fn follow(&mut self, job: &Job) {
+        if !self.follow || self.followers.contains_key(&job.name) {
+            return;
+        }
+        let log = self.began.get(&job.name).map(|(_, log)| log);
+        if let Some(Ok(follower)) = log.map(|log| Follower::of(&job.name, log)) {
+            self.followers.insert(job.name.clone(), follower);
+        }
+    }
+
+    /// How a stage ended, with what is known of it besides.
+    pub(super) fn stage(&self, name: &str, ran: &Ran) -> StageRun {
+        let mut stage = StageRun::ended(name, ran);
+        if let Some((changed, log)) = self.began.get(name) {
+            (stage.changed, stage.log) = (changed.clone(), Some(shown(log)));
+        }
+        if let Some(used) = self.journal.meters.used(name) {
+            stage.peak_memory_bytes = used.memory.map(Bytes::get);
+            stage.processor_seconds = used.processors.map(Duration::as_seconds);
+        }
+        stage
+    }
+}
+
+/// Says what happens while it happens.
+fn tell(event: &Event<'_>, output: &Output) {
+    match event {
+        Event::Began { job, changed, .. } => {
+            let why = match changed {
+                [] => String::new(),
+                [one] => format!(" ({one})"),
+                [one, rest @ ..] => format!(" ({one}, and {} more)", rest.len()),
+            };
+            output.watched(&format!("{} runs{why}", job.name));
+        }
+        Event::Ended { job, ran, .. } => match ran {
+            Ran::Done(took) => {
+                let took = text::taken(took.as_secs_f64());
+                output.watched(&format!("{} done in {took}", job.name));
+            }
+            Ran::Restored => output.watched(&format!("{} restored from the cache", job.name)),
+            Ran::Failed { why, .. } => output.watched(&format!("{} failed: {why}", job.name)),
+            Ran::Current | Ran::Skipped(_) | Ran::Interrupted => {}
+        },
+        Event::Started { .. } | Event::Stopped { .. } => {}
+        Event::Note { job, text } => output.warning(&format!("{}: {text}", job.name)),
+    }
+}
