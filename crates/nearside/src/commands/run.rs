@@ -91,7 +91,7 @@ fn once(
     };
     // Stages that run beside each other must not take each other's memory.
     if wanted.at_once > 1 && !std::mem::replace(&mut report.is_predicted, true) {
-        report.journal.predict(&wire::catalog(output)?);
+        report.journal.prepare(&wire::catalog(output)?);
         wanted.loads = report.journal.loads(&runner);
     }
     let mut event = |event: Event<'_>| report.event(&runner, &event);

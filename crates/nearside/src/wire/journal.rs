@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nearside_catalog::Catalog;
+use nearside_catalog::{Catalog, Site};
 use nearside_estimate::Device;
 use nearside_ledger::{
     Appender, ArtifactRow, LedgerError, Outcome, ProjectLedger, RunRow, SampleRow, Timestamp,
 };
 use nearside_run::{Attempt, Job, Load, Made, Ran, Runner};
 use nearside_units::{Bytes, Known};
-use nearside_workload::Project;
+use nearside_workload::{ModelRef, Project, Stage};
 
 use super::calibration::Calibrations;
+use super::measured::reads;
 use super::meters::{Meters, Reading};
 use super::project::Loaded;
 use super::stages::{StageEstimate, models_of, on_sites, workloads};
@@ -44,6 +45,7 @@ pub(crate) struct Journal<'a> {
     run: String,
     /// What ended and is not in the ledger yet.
     waiting: Vec<Entry>,
+    predictor: Option<Predictor>,
     predictions: BTreeMap<String, StageEstimate>,
     pub(crate) meters: Meters,
     /// Why it cannot be written any more.
@@ -67,16 +69,31 @@ impl<'a> Journal<'a> {
             ledger,
             run: format!("{now}/{}", std::process::id()),
             waiting: Vec::new(),
+            predictor: None,
             predictions: BTreeMap::new(),
             meters: Meters::default(),
             failed: None,
         })
     }
 
-    /// What stages are estimated to take here, which they will be measured against. Where something
-    /// is not known there is no prediction, and the run goes on.
-    pub(crate) fn predict(&mut self, catalog: &Catalog) {
-        self.predictions = predictions(self.loaded, catalog).unwrap_or_default();
+    /// Gets ready to estimate what stages take here. What is not known is not predicted, and the run
+    /// goes on.
+    pub(crate) fn prepare(&mut self, catalog: &Catalog) {
+        self.predictor = Predictor::new(self.loaded, catalog).ok();
+        for stage in &self.loaded.project.stages {
+            self.predict(&stage.name.value, None);
+        }
+    }
+
+    /// Estimates what a stage will take here, which it will be measured against: for what it reads
+    /// now, where that is known.
+    pub(crate) fn predict(&mut self, name: &str, bytes: Option<Bytes>) {
+        let predictor = self.predictor.as_ref();
+        let stage = self.loaded.project.stage(name);
+        let estimate = predictor.zip(stage).and_then(|(it, stage)| it.estimate(stage, bytes));
+        if let Some(estimate) = estimate {
+            self.predictions.insert(name.to_owned(), estimate);
+        }
     }
 
     /// What jobs take of this machine by what is estimated for them, the high end of each; by place.
@@ -220,18 +237,27 @@ fn moment(time: SystemTime) -> Timestamp {
     moment.unwrap_or(Timestamp::EPOCH)
 }
 
-/// The estimate of every stage that has one on this machine.
-fn predictions(
-    loaded: &Loaded,
-    catalog: &Catalog,
-) -> Result<BTreeMap<String, StageEstimate>, CommandError> {
-    let models = models_of(loaded, catalog)?;
-    let sites = [super::sites::here(catalog)?.site];
-    let calibrations = Calibrations::measured_on(&sites, &mut Vec::new());
-    let estimate = |stage: &nearside_workload::Stage| {
-        let Known::Value(workloads) = workloads(stage, &models) else { return None };
-        let estimate = on_sites(&workloads, &sites, &calibrations).pop()?;
-        Some((stage.name.value.clone(), estimate))
-    };
-    Ok(loaded.project.stages.iter().filter_map(estimate).collect())
+/// Estimates stages on this machine.
+struct Predictor {
+    models: BTreeMap<String, ModelRef>,
+    site: [Site; 1],
+    calibrations: Calibrations,
+}
+
+impl Predictor {
+    fn new(loaded: &Loaded, catalog: &Catalog) -> Result<Self, CommandError> {
+        let models = models_of(loaded, catalog)?;
+        let site = [super::sites::here(catalog)?.site];
+        // What cannot be read of the measured ceilings is said by `plan` and `fit`.
+        let calibrations = Calibrations::measured_on(&site, &mut Vec::new());
+        Ok(Self { models, site, calibrations })
+    }
+
+    fn estimate(&self, stage: &Stage, bytes: Option<Bytes>) -> Option<StageEstimate> {
+        let Known::Value(mut workloads) = workloads(stage, &self.models) else { return None };
+        if let Some(bytes) = bytes {
+            workloads.iter_mut().for_each(|(workload, _)| reads(workload, bytes));
+        }
+        on_sites(&workloads, &self.site, &self.calibrations).pop()
+    }
 }

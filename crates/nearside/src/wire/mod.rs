@@ -6,6 +6,7 @@ pub(crate) mod ceilings;
 pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod machine;
+pub(crate) mod measured;
 pub(crate) mod meters;
 pub(crate) mod models;
 pub(crate) mod placement;

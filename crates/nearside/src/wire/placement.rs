@@ -17,6 +17,7 @@ use nearside_workload::{Goal, Input, Project, Stage, Task, Workload};
 use rayon::prelude::*;
 
 use super::calibration::Calibrations;
+use super::measured::{self, Correction};
 use super::project::Loaded;
 use super::routes::{Location, locations, routes};
 use super::sites::Sites;
@@ -65,13 +66,13 @@ const CLEARANCES: [(Class, &str); 3] = [
 ];
 const JURISDICTION: LimitId = LimitId(3);
 
-/// Poses the planning problem of a project. Where a stage was measured, `corrections` has how many
-/// times as long it took as estimated.
+/// Poses the planning problem of a project. Estimates of stages that ran here before are corrected by
+/// that; `rehearsed` has what a rehearsal tells about those that did not.
 pub(crate) fn pose(
     loaded: &Loaded,
     catalog: &Catalog,
     caution: Caution,
-    corrections: &BTreeMap<String, f64>,
+    rehearsed: &BTreeMap<String, Correction>,
 ) -> Result<Posed, CommandError> {
     let project = &loaded.project;
     let Sites { sites, mut notes, this_machine } = super::sites::of_project(loaded, catalog)?;
@@ -85,6 +86,7 @@ pub(crate) fn pose(
         return Err(CommandError::new(Fault::Input, "the project has no stages to place")
             .hint("add a [stage.NAME] with a phase and a workload"));
     }
+    let corrections = measured::corrections(loaded, &mut notes);
     let models = models_of(loaded, catalog)?;
     let locations = locations(&sites, catalog)?;
     let (routes, more) = routes(&locations, catalog, &project.money.exchange)?;
@@ -105,8 +107,12 @@ pub(crate) fn pose(
     for index in &project.graph.order {
         let stage = &project.stages[*index];
         let (mut estimates, cannot) = std::mem::take(&mut all_estimates[*index]);
-        if let Some(times) = corrections.get(&stage.name.value) {
-            estimates = estimates.into_iter().map(|estimate| estimate.corrected(*times)).collect();
+        let ran = corrections.get(&stage.name.value);
+        if let Some(correction) = ran.or_else(|| rehearsed.get(&stage.name.value)) {
+            let corrected = |(estimate, site): (StageEstimate, &Site)| {
+                estimate.corrected(correction, ran.is_some() && this_machine.contains(&site.name))
+            };
+            estimates = estimates.into_iter().zip(&sites).map(corrected).collect();
         }
         let service =
             estimates.iter().any(|estimate| matches!(estimate.period, Period::Month { .. }));

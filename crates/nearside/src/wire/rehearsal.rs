@@ -8,12 +8,10 @@ use nearside_workload::{Located, Model, Task, Workload};
 
 use super::calibration::Calibrations;
 use super::jobs::{failed, folder, jobs, record, runner_in};
+use super::measured::{SHORTEST_SECONDS, reads};
 use super::project::Loaded;
 use super::stages::{models_of, on_sites, workloads};
 use crate::error::CommandError;
-
-/// What ended sooner was mostly the start of a program.
-const SHORTEST_SECONDS: f64 = 1.0;
 
 /// A rehearsal that can begin.
 pub(crate) struct Rehearsed {
@@ -111,8 +109,8 @@ fn prepared(
     };
     let sampled = |(workload, count): &(Workload, u32)| {
         let mut workload = workload.clone();
-        match &mut workload.task {
-            Task::Preparation(preparation) => preparation.bytes = bytes,
+        match &workload.task {
+            Task::Preparation(_) => reads(&mut workload, bytes),
             Task::Custom(_) => return Err("nothing says what it takes for a sample".to_owned()),
             _ => return Err("tried on a small model".to_owned()),
         }

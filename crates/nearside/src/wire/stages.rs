@@ -10,6 +10,7 @@ use nearside_workload::{ModelRef, Stage, Task, Workload};
 use rayon::prelude::*;
 
 use super::calibration::Calibrations;
+use super::measured::Correction;
 use super::models;
 use super::project::Loaded;
 use crate::error::CommandError;
@@ -33,17 +34,26 @@ pub(crate) struct StageEstimate {
 }
 
 impl StageEstimate {
-    /// As if it took so many times as long: time, energy, cost and emissions alike.
-    pub(crate) fn corrected(self, times: f64) -> Self {
+    /// Corrected by what was measured: time, energy, cost and emissions alike. Where it was
+    /// measured, its range is that of the runs; elsewhere it stays as wide as it was.
+    pub(crate) fn corrected(self, correction: &Correction, measured_there: bool) -> Self {
+        let times = correction.times.likely();
         let scaled = |cost: Cost| {
             let cost = added(None, cost, times);
             cost.map_or_else(|error| Known::unknown(error.to_string()), Known::Value)
         };
+        let pass = |pass: Span<Duration>| match measured_there {
+            true => correction.times.map(|times| pass.likely() * times),
+            false => pass.map(|pass| pass * times),
+        };
+        let mut inputs = self.inputs;
+        inputs.push(correction.input.clone());
         Self {
-            pass: self.pass.map(|pass| pass.map(|pass| pass * times)),
+            pass: self.pass.map(pass),
             energy: self.energy.map(|energy| energy.map(|energy| energy * times)),
             cost: self.cost.and_then(scaled),
             carbon: self.carbon.map(|carbon| carbon.map(|carbon| carbon * times)),
+            inputs,
             ..self
         }
     }

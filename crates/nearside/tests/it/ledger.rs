@@ -80,7 +80,7 @@ fn estimates_are_held_against_what_was_measured() {
         )
     };
     // How many processors there are decides what is estimated; these are far off on any number.
-    let stages = [stage("short", 1e-6), stage("long", 1e6)].concat();
+    let stages = [stage("short", 1e-6), stage("long", 1e12)].concat();
     let plain = "[stage.plain]\nphase = \"deploy\"\nrun = \"true\"\n";
     let project = Project::new("ledger-accuracy", &format!("{head}{stages}{plain}"));
     project.run(&[], 0);
@@ -94,6 +94,46 @@ fn estimates_are_held_against_what_was_measured() {
     assert_eq!(answer["without_estimate"], serde_json::json!(["plain"]));
     let text = project.nearside(&["ledger", "accuracy"]).exits(0).stdout;
     assert!(text.contains("0 % of the runs took a time in the estimated range"), "{text}");
+}
+
+#[test]
+fn what_was_measured_makes_the_next_estimate() {
+    let stages = "size = \"2 MB\"\n[stage.slow]\nphase = \"prepare\"\ninputs = [\"words\"]\n\
+        outputs = [\"build/slow\"]\nrun = \"sleep 1.2; cp data/words.txt build/slow\"\n\
+        workload = { task = \"preparation\", core_seconds_per_gb = 1e9, memory = \"1 GB\" }\n\
+        [site.here]\nprice = \"1000 EUR\"\nbought = \"2026-01\"\nlocation = { country = \"DE\" }\n\
+        power = { load = \"300 W\", idle = \"90 W\", tariff = \"0.30 EUR/kWh\" }\n";
+    let project = Project::new("ledger-loop", stages);
+    let planned = || project.nearside(&["plan", "--json"]).exits(0).data()["stages"][0].clone();
+    let pass = |stage: &Value, end: &str| stage["pass_hours"][end].as_f64().unwrap();
+    let before = planned();
+    project.run(&[], 0);
+    let run = project.nearside(&["ledger", "show", "1", "--json"]).exits(0).data();
+    // It read 8 bytes, whatever the project says of its data: that is what it is held against.
+    let (measured, estimated) =
+        (run["run_seconds"].as_f64().unwrap(), run["predicted_seconds"][1].as_f64().unwrap());
+    let declared = pass(&before, "likely") * 3600.0;
+    assert!((estimated / declared - 8.0 / 2e6).abs() < 1e-9, "{estimated} {declared}");
+    let after = planned();
+    let times = pass(&after, "likely") / pass(&before, "likely");
+    assert!((times / (measured / estimated) - 1.0).abs() < 1e-6, "{times} {run}");
+    // As near as runs are to each other, not as wide as an estimate.
+    let wide = |stage: &Value| pass(stage, "high") / pass(stage, "low");
+    assert!((wide(&after) - 1.44).abs() < 1e-6 && wide(&before) > 1.5, "{}", wide(&before));
+    let inputs = list(&after["inputs"]);
+    let input = inputs.iter().find(|input| input["what"] == "time of earlier runs").unwrap();
+    assert_eq!(
+        (&input["kind"], &input["source"]),
+        (&"measured".into(), &"1 run of this stage here".into())
+    );
+    // A ledger that cannot be read costs the plan nothing but a warning.
+    let file = project.path().join(".nearside/ledger.db");
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(file.with_file_name(format!("ledger.db{end}")));
+    }
+    fs::write(&file, "no ledger").unwrap();
+    let run = project.nearside(&["plan"]).exits(0);
+    assert!(run.stderr.contains("earlier runs do not count"), "{}", run.stderr);
 }
 
 #[cfg(target_os = "linux")]

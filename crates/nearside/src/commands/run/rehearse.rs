@@ -9,6 +9,7 @@ use crate::commands::plan;
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::wire;
+use crate::wire::measured::Correction;
 use crate::wire::placement::{Caution, pose};
 use crate::wire::project::Loaded;
 use crate::wire::rehearsal::{Compared, compare, stand_in};
@@ -56,11 +57,14 @@ pub(super) fn full_run(
 ) -> Result<FullRunView, CommandError> {
     let catalog = wire::catalog(output)?;
     let compared = compare(loaded, &catalog, runner)?;
-    let times = |(stage, compared): &(String, Compared)| match compared {
-        Compared::Times { measured, estimated } => Some((stage.clone(), measured / estimated)),
+    let correction = |(stage, compared): &(String, Compared)| match compared {
+        Compared::Times { measured, estimated } => {
+            let runs = [(*measured, *estimated)];
+            Some((stage.clone(), Correction::of(&runs, "a rehearsal here", None)?))
+        }
         Compared::Not(_) => None,
     };
-    let corrections: BTreeMap<_, _> = compared.iter().filter_map(times).collect();
+    let corrections: BTreeMap<_, _> = compared.iter().filter_map(correction).collect();
     let posed = pose(loaded, &catalog, Caution::Likely, &corrections)?;
     let answer = plan::solve(loaded, &posed, false)?;
     let stage = |planned: &plan::StageView| {
@@ -75,7 +79,7 @@ pub(super) fn full_run(
             site: planned.site.clone(),
             pass_hours: planned.pass_hours.clone(),
             cost_per_month: planned.cost_per_month.clone(),
-            corrected_by: corrections.get(&planned.stage).copied(),
+            corrected_by: corrections.get(&planned.stage).map(|found| found.times.likely()),
             not_corrected,
         }
     };

@@ -50,8 +50,9 @@ impl<'a> Report<'a> {
                 if !std::mem::replace(&mut self.is_predicted, true)
                     && let Ok(catalog) = wire::catalog(self.output)
                 {
-                    self.journal.predict(&catalog);
+                    self.journal.prepare(&catalog);
                 }
+                self.journal.predict(&job.name, runner.reads(job).ok());
                 let changed = changed.iter().map(ToString::to_string).collect();
                 self.began.insert(job.name.clone(), (changed, log.to_path_buf()));
             }
