@@ -80,9 +80,10 @@ fn estimates_are_held_against_what_was_measured() {
         )
     };
     // How many processors there are decides what is estimated; these are far off on any number.
-    let stages = [stage("short", 1e-6), stage("long", 1e12)].concat();
+    let stages = [stage("short", 1e-6), stage("long", 1e9)].concat();
     let plain = "[stage.plain]\nphase = \"deploy\"\nrun = \"true\"\n";
     let project = Project::new("ledger-accuracy", &format!("{head}{stages}{plain}"));
+    project.0.write("data/words.txt", "x".repeat(100_000));
     project.run(&[], 0);
     project.run(&["--force"], 0);
     let answer = project.nearside(&["ledger", "accuracy", "--json"]).exits(0).data();
