@@ -3,8 +3,7 @@
 //!
 //! `cargo run --release -p nearside-probe --example meter -- [SECONDS] [LOOKS PER SECOND]`
 //!
-//! The work is this program itself, started again as 5 processes of 10 threads, of which each does
-//! one of four things. With `--overhead COMMAND...` it runs a command under the meter instead and
+//! The work is this program itself, started again as a chain of processes of several threads. With `--overhead COMMAND...` it runs a command under the meter instead and
 //! prints one line of JSON, for `bench/meter.py`.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its answer")]
@@ -18,15 +17,15 @@ use std::time::{Duration, Instant};
 use nearside_probe::meter::{Measured, Meter, Settings, Subject, WaitClass};
 use nearside_units as units;
 
-/// Processes of the tree, the first included, and threads of each.
-const PROCESSES: usize = 5;
-const THREADS: usize = 10;
-/// What the threads do.
-const KINDS: [(&str, &str); 4] = [
-    ("asleep", "all wait for ever"),
-    ("ticking", "each sleeps 20 ms, again and again"),
-    ("locking", "each takes one lock, again and again"),
-    ("spinning", "each computes"),
+/// What the threads do, in how many processes of how many threads, and in words. The bound holds for
+/// 50 threads; the last row shows what a large tree costs.
+const ROWS: [(&str, usize, usize, &str); 6] = [
+    ("asleep", 5, 10, "all wait for ever"),
+    ("ticking", 5, 10, "each sleeps 20 ms, again and again"),
+    ("locking", 5, 10, "each takes one lock, again and again"),
+    ("spinning", 5, 10, "each computes"),
+    ("ticking", 50, 1, "each sleeps 20 ms, again and again"),
+    ("ticking", 20, 50, "each sleeps 20 ms, again and again"),
 ];
 /// Starts that are timed.
 const STARTS: usize = 101;
@@ -37,7 +36,7 @@ const MOST_START: Duration = Duration::from_millis(10);
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["--work", kind, processes] => work(kind, processes.parse()?),
+        ["--work", kind, processes, threads] => work(kind, processes.parse()?, threads.parse()?),
         ["--overhead", command @ ..] => overhead(command),
         rest => {
             let seconds = rest.first().map_or(Ok(10.0), |text| text.parse())?;
@@ -49,25 +48,25 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn report(seconds: f64, looks: f64) -> Result<(), Box<dyn Error>> {
     println!(
-        "{PROCESSES} processes of {THREADS} threads, {looks} looks per second, {seconds} s each"
+        "{looks} looks per second, {seconds} s each; bound {} % of a core",
+        MOST_SHARE * 100.0
     );
-    println!(
-        "{:<10} {:>14} {:>10} {:>9} {:>9}  the threads",
-        "kind", "share of core", "per look", "looks", "ok"
-    );
-    for (kind, what) in KINDS {
-        let mut tree = start_work(kind)?;
-        std::thread::sleep(Duration::from_millis(500));
+    println!("{:<9} {:<8} {:>8} {:>8} {:>4}  the threads", "kind", "tree", "of core", "look", "ok");
+    for (kind, processes, threads, what) in ROWS {
+        let mut tree = start_work(kind, processes, threads)?;
+        std::thread::sleep(Duration::from_millis(1000));
         let measured = measure(tree.id(), Duration::from_secs_f64(seconds), looks);
         tree.kill()?;
         tree.wait()?;
+        // The others see that it is gone.
+        std::thread::sleep(Duration::from_millis(1000));
         let measured = measured?;
         let share = measured.own_cost / measured.wall;
         println!(
-            "{kind:<10} {:>12.3} % {:>7.0} us {:>9} {:>9}  {what}; {}",
+            "{kind:<9} {:<8} {:>6.3} % {:>5.0} us {:>4}  {what}; {}",
+            format!("{processes} x {threads}"),
             share * 100.0,
             measured.own_cost.as_seconds() * 1e6 / measured.looks as f64,
-            measured.looks,
             if share < MOST_SHARE { "yes" } else { "NO" },
             seen(&measured),
         );
@@ -113,7 +112,7 @@ fn measure(process: u32, time: Duration, looks: f64) -> Result<Measured, Box<dyn
 
 /// Times from asking for a meter to having the first look, shortest first.
 fn starts() -> Result<Vec<Duration>, Box<dyn Error>> {
-    let mut tree = start_work("ticking")?;
+    let mut tree = start_work("ticking", 5, 10)?;
     std::thread::sleep(Duration::from_millis(500));
     let mut times = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {
@@ -136,6 +135,7 @@ fn overhead(command: &[&str]) -> Result<(), Box<dyn Error>> {
     let spawned = begin.elapsed();
     let meter = Meter::start(Path::new("/"), Subject::Spawned(child.id()), Settings::default())?;
     let started = begin.elapsed() - spawned;
+    // As a caller would that does not need the last moments of the child.
     child.wait()?;
     let ended = begin.elapsed();
     let measured = meter.stop()?;
@@ -151,41 +151,60 @@ fn overhead(command: &[&str]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn start_work(kind: &str) -> std::io::Result<Child> {
-    let processes = PROCESSES.to_string();
-    Command::new(std::env::current_exe()?).args(["--work", kind, &processes]).spawn()
+fn start_work(kind: &str, processes: usize, threads: usize) -> std::io::Result<Child> {
+    let (processes, threads) = (processes.to_string(), threads.to_string());
+    Command::new(std::env::current_exe()?).args(["--work", kind, &processes, &threads]).spawn()
 }
 
-/// Works until it is killed, or its parent is gone.
-fn work(kind: &str, processes: usize) -> Result<(), Box<dyn Error>> {
-    if processes > 1 {
-        let fewer = (processes - 1).to_string();
-        Command::new(std::env::current_exe()?).args(["--work", kind, &fewer]).spawn()?;
-    }
-    let parent = std::os::unix::process::parent_id();
+/// Works until it is killed, or whoever started it is gone.
+fn work(kind: &str, processes: usize, threads: usize) -> Result<(), Box<dyn Error>> {
+    let mut child =
+        if processes > 1 { Some(start_work(kind, processes - 1, threads)?) } else { None };
+    let begun_by = parent();
     let lock = Arc::new(Mutex::new(0u64));
-    for _ in 1..THREADS {
+    for _ in 1..threads {
         let (lock, kind) = (Arc::clone(&lock), kind.to_owned());
         std::thread::spawn(move || {
             loop {
-                match kind.as_str() {
-                    "asleep" => std::thread::sleep(Duration::from_secs(1000)),
-                    "ticking" => std::thread::sleep(Duration::from_millis(20)),
-                    "locking" => {
-                        if let Ok(mut count) = lock.lock() {
-                            *count +=
-                                (0..20_000).fold(0, |sum, add| std::hint::black_box(sum + add));
-                        }
-                    }
-                    _ => {
-                        std::hint::black_box((0..1000u64).sum::<u64>());
-                    }
-                }
+                step(&kind, &lock);
             }
         });
     }
-    while std::os::unix::process::parent_id() == parent {
-        std::thread::sleep(Duration::from_millis(200));
+    while parent() == begun_by {
+        match threads {
+            1 => step(kind, &lock),
+            _ => std::thread::sleep(Duration::from_millis(200)),
+        }
+    }
+    if let Some(child) = &mut child {
+        child.kill()?;
     }
     Ok(())
+}
+
+/// One step of a thread's work.
+fn step(kind: &str, lock: &Mutex<u64>) {
+    match kind {
+        "asleep" => std::thread::sleep(Duration::from_secs(1000)),
+        "ticking" => std::thread::sleep(Duration::from_millis(20)),
+        "locking" => {
+            if let Ok(mut count) = lock.lock() {
+                *count += (0..20_000).fold(0, |sum, add| std::hint::black_box(sum + add));
+            }
+        }
+        _ => {
+            std::hint::black_box((0..1000u64).sum::<u64>());
+        }
+    }
+}
+
+#[cfg(unix)]
+fn parent() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+/// Elsewhere the work is left to whoever ends the benchmark.
+#[cfg(not(unix))]
+fn parent() -> u32 {
+    0
 }

@@ -30,6 +30,12 @@ pub enum ProbeError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The process that is measured could not be waited for.
+    #[error("cannot wait for the process that is measured")]
+    Wait {
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The meter's thread has ended by itself.
     #[error("the meter's thread has died: this is a fault of nearside")]
     MeterDied,

@@ -30,10 +30,7 @@ fn meter(subject: Subject) -> Meter {
 fn measured(script: &str) -> Measured {
     let mut child = shell(script);
     let meter = meter(Subject::Spawned(child.id()));
-    wait_without_taking(&child);
-    let measured = meter.stop().expect("a meter that runs");
-    child.wait().expect("a child that ended");
-    measured
+    meter.wait(&mut child).expect("a child that ends").1
 }
 
 /// Waits until a child has ended, but leaves it there.

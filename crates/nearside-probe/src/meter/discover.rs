@@ -52,10 +52,12 @@ pub(crate) struct Members {
 }
 
 impl Descendants {
-    pub(crate) fn new() -> Self {
+    /// Descendants of a process that was just started, by its number: theirs are larger, so that
+    /// nobody else need be looked at. Without it, everybody is.
+    pub(crate) fn of(spawned: Option<u32>) -> Self {
         Self {
             load: Slot::default(),
-            last: None,
+            last: spawned,
             full: Pace::new(Duration::from_secs(2), 0.0003),
             strangers: Vec::new(),
             founders: Vec::new(),
@@ -83,7 +85,9 @@ impl Descendants {
                 ids = files.numbers("proc").unwrap_or_default();
                 ids.sort_unstable();
                 let known = std::mem::replace(strangers, ids.clone());
-                ids.retain(|id| is_new(*id) || known.binary_search(id).is_err());
+                let is_first = known.is_empty() && before.is_some();
+                let is_unknown = |id: &u32| !is_first && known.binary_search(id).is_err();
+                ids.retain(|id| is_new(*id) || is_unknown(id));
             });
         } else if last != before {
             ids = match before.zip(last) {

@@ -195,8 +195,8 @@ impl GroupCounters {
         if let Ok(text) = files.read(&mut self.processor, format_args!("{folder}/cpu.stat"))
             && let Some(used) = parse::keyed(text, "usage_usec")
         {
-            let entry = |key| parse::keyed(text, key).unwrap_or(0) * 1000;
-            now.set(Counter::Cpu, used * 1000);
+            let entry = |key| parse::keyed(text, key).unwrap_or(0).saturating_mul(1000);
+            now.set(Counter::Cpu, used.saturating_mul(1000));
             now.set(Counter::User, entry("user_usec"));
             now.set(Counter::System, entry("system_usec"));
         } else {

@@ -5,9 +5,9 @@
 //! work, and nothing needs privileges. Files stay open, buffers are used again, and what is dear is
 //! read no more often than a fixed share of a core allows.
 //!
-//! What cannot be seen is [`Known::Unknown`] with the reason, never zero. Every joule carries the
-//! [`Method`] by which it is known. On systems other than Linux the meter runs and says that it sees
-//! nothing.
+//! What cannot be seen is [`Unknown`](nearside_units::Known::Unknown) with the reason, never zero.
+//! Every joule carries the [`Method`] by which it is known. On systems other than Linux the meter runs
+//! and says that it sees nothing.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -15,9 +15,8 @@
 //!
 //! let mut child = std::process::Command::new("make").spawn()?;
 //! let meter = Meter::start(Path::new("/"), Subject::Spawned(child.id()), Settings::default())?;
-//! child.wait()?;
-//! let measured = meter.stop()?;
-//! println!("{}", measured.wall);
+//! let (status, measured) = meter.wait(&mut child)?;
+//! println!("{status} after {}", measured.wall);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -27,6 +26,7 @@ mod energy;
 mod group;
 mod keep;
 mod machine;
+mod means;
 mod measured;
 mod model;
 mod nvidia;
@@ -44,7 +44,9 @@ mod thread;
 mod tree;
 mod wait;
 
+use std::io;
 use std::path::Path;
+use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -57,6 +59,7 @@ pub use accelerator::{
     OpenAccelerators, ThrottleReasons, ThrottleTimes,
 };
 pub use energy::{Energy, PartEnergy};
+pub use means::Means;
 pub use measured::Measured;
 pub use model::{LoadPower, PowerModel};
 pub use nvidia::open as nvidia_counters;
@@ -118,15 +121,16 @@ pub struct Meter {
 impl Meter {
     /// Takes the first look and goes on looking on a thread of its own, until it is stopped.
     ///
-    /// Stop it before waiting for the process that is measured, if that can be (`waitid` with
-    /// `WNOWAIT` tells the end without taking the process away): a process that ended but was not
-    /// waited for still shows its last counters. Otherwise what it did since the last look is lost.
+    /// A process that has ended still shows its counters until it is waited for: stop the meter
+    /// before that, or let the meter wait ([`wait`](Self::wait)). Otherwise what the process did since
+    /// the last look is lost.
     ///
     /// # Errors
     /// When the process or the group is not there, and when no thread can be started.
     pub fn start(root: &Path, subject: Subject, settings: Settings) -> Result<Self, ProbeError> {
         let begin = Instant::now();
-        let period = Time::from_secs_f64(settings.period.as_seconds()).clamp(SHORTEST, LONGEST);
+        let period = Time::try_from_secs_f64(settings.period.as_seconds()).unwrap_or(LONGEST);
+        let period = period.clamp(SHORTEST, LONGEST);
         let sampler = Sampler::begin(root, &subject, &settings)?;
         let latest = Arc::new(Mutex::new(sampler.latest().clone()));
         let shared = Arc::clone(&latest);
@@ -159,6 +163,18 @@ impl Meter {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits for the end of a child that is measured, takes the last look while its counters are
+    /// still there, and ends.
+    ///
+    /// # Errors
+    /// When the child cannot be waited for, and when the meter's thread has died.
+    pub fn wait(self, child: &mut Child) -> Result<(ExitStatus, Measured), ProbeError> {
+        let waited = |source| ProbeError::Wait { source };
+        until_ended(child).map_err(waited)?;
+        let measured = self.stop()?;
+        Ok((child.wait().map_err(waited)?, measured))
+    }
+
     /// Takes the last look and ends.
     ///
     /// # Errors
@@ -168,6 +184,25 @@ impl Meter {
         let _ = self.stop.send(());
         self.thread.join().map_err(|_panic| ProbeError::MeterDied)
     }
+}
+
+/// Waits until a child has ended, and leaves it to be waited for.
+#[cfg(unix)]
+fn until_ended(child: &Child) -> io::Result<()> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    loop {
+        match waitid(WaitId::Pid(Pid::from_child(child)), options) {
+            Err(rustix::io::Errno::INTR) => {}
+            ended => return ended.map(drop).map_err(io::Error::from),
+        }
+    }
+}
+
+/// Elsewhere a child keeps nothing that could be read.
+#[cfg(not(unix))]
+fn until_ended(_child: &Child) -> io::Result<()> {
+    Ok(())
 }
 
 /// Nanoseconds as a length of time.

@@ -199,22 +199,22 @@ impl Process {
         }
     }
 
-    /// Frees what a process that has ended no longer needs.
+    /// Frees what a process that has ended no longer needs; its threads end with the tree's help.
     fn end(&mut self) {
         self.gone_for = 1;
-        for thread in std::mem::take(&mut self.threads) {
-            self.end_thread(&thread);
-        }
         self.stat_file = Slot::default();
         self.io_file = Slot::default();
         self.stat.resident_pages = 0;
         self.swapped = 0;
     }
 
-    /// Keeps what an ended thread has used.
-    pub(crate) fn end_thread(&mut self, thread: &Thread) {
-        self.ended_on += thread.on_in_life();
-        self.ended.add(thread.used(), thread.switched(), &thread.waited());
+    /// Keeps what ended threads have used, and shows each to `remember`.
+    pub(crate) fn end_threads(&mut self, threads: Vec<Thread>, mut remember: impl FnMut(&Thread)) {
+        for thread in threads {
+            self.ended_on += thread.on_in_life();
+            self.ended.add(thread.used(), thread.switched(), &thread.waited());
+            remember(&thread);
+        }
     }
 
     /// Finds new threads, where their number says that there are some.

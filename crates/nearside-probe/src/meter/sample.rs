@@ -1,9 +1,7 @@
 //! What one look at the work and its machine tells.
 //!
 //! Whatever can be is a total since the start that never falls, so leaving samples out loses only
-//! resolution: over any two samples, `(later - earlier) / time between` is the mean in between. That
-//! holds for states too: threads running = on-time per time, threads ready but queued = queued time
-//! per time, threads waiting for a disk = sleep of that class per time.
+//! resolution: [`Means`](super::Means) says what happened between any two samples.
 
 use std::sync::Arc;
 
@@ -139,7 +137,7 @@ pub struct Throttled {
     pub throttled_periods: u64,
 }
 
-/// What the whole machine did.
+/// What the whole machine did: the latest reading, at most half a second or so old.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MachineSample {
     /// Time that tasks stalled.

@@ -160,6 +160,7 @@ fn what_a_parent_takes_over_is_not_counted_twice() {
     let machine = Machine::new();
     machine.process(100, 1, Used::default());
     machine.process(101, 100, Used { ticks: 50, faults: 30, ..Used::default() });
+    machine.last(101);
     machine.io(101, 1000);
     let mut meter = machine.meter(&Subject::Spawned(100));
     assert_eq!(cpu(meter.latest()), Duration::constant(0.5));
@@ -183,6 +184,7 @@ fn a_child_that_nobody_waits_for_keeps_its_time() {
     let machine = Machine::new();
     machine.process(100, 1, Used::default());
     machine.process(101, 100, Used { ticks: 50, faults: 30, ..Used::default() });
+    machine.last(101);
     let mut meter = machine.meter(&Subject::Spawned(100));
     machine.end(101);
     for look in 1..=6 {
@@ -206,6 +208,7 @@ fn a_whole_branch_that_ends_at_once_counts_once() {
     machine.process(100, 1, Used::default());
     machine.process(101, 100, Used { ticks: 10, faults: 30, ..Used::default() });
     machine.process(102, 101, Used { ticks: 50, faults: 20, ..Used::default() });
+    machine.last(102);
     let mut meter = machine.meter(&Subject::Spawned(100));
     machine.end(101);
     machine.end(102);
@@ -242,6 +245,44 @@ fn time_is_on_queued_or_asleep_for_something() {
     let main = &measured.threads[0];
     assert!(main.is_main);
     assert_eq!((main.voluntary_switches, main.name.as_str()), (5, "made up"));
+}
+
+#[test]
+fn a_kernel_that_shows_no_wait_channels_hides_no_threads() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    fs::remove_file(machine.root.join("proc/100/task/100/wchan")).unwrap();
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    machine.write("proc/100/task/100/syscall", "-1 0x7ffe 0x7ffe\n");
+    meter.look(Time::from_secs(1));
+    let measured = meter.stop(Time::from_secs(2));
+    assert_eq!(measured.last.work.threads, 1);
+    assert_eq!(measured.waited_for(WaitClass::Page), Known::Value(Duration::constant(2.0)));
+    let note = "what threads wait for: /proc/100/task/100/wchan: not there";
+    assert_eq!(&*measured.notes[0], note);
+}
+
+#[test]
+fn means_are_threads_over_time() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    let mut meter = machine.meter(&Subject::Spawned(100));
+    let before = meter.latest().clone();
+    machine.process(100, 1, Used { ticks: 100, ..Used::default() });
+    machine.io(100, 5000);
+    machine.thread(100, 100, (1_000_000_000, 500_000_000, 10), "futex_do_wait");
+    meter.look(Time::from_secs(2));
+    let means = Means::between(&before, meter.latest()).unwrap();
+    assert_eq!(means.time, Duration::constant(2.0));
+    let quarter = |threads: Known<f64>| (threads.value().unwrap() * 4.0).round() as u32;
+    assert_eq!(quarter(means.running), 2);
+    assert_eq!(quarter(means.queued), 1);
+    assert_eq!(quarter(means.asleep.map(|asleep| asleep[WaitClass::Futex as usize])), 1);
+    assert_eq!(quarter(means.blocked), 0);
+    let read = means.disk_read.value().unwrap().unwrap();
+    assert_eq!(read.to_string(), "2.50 kB/s");
+    assert_eq!(means.disk_written, Known::Value(None));
+    assert!(Means::between(meter.latest(), &before).is_none());
 }
 
 #[test]

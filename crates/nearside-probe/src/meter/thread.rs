@@ -14,6 +14,8 @@ use super::wait::{self, WaitClass, Waits};
 
 /// A thread that runs, or wants to, for a smaller share of the time does little.
 const BUSY_SHARE: f64 = 0.05;
+/// A thread that slept for more than this share of the time should be seen asleep now and then.
+const PUZZLING_SHARE: f64 = 0.3;
 /// Sleep shorter than this is not worth asking what it was for.
 const SHORT_SLEEP: i64 = 500_000;
 
@@ -45,6 +47,8 @@ pub(crate) struct Thread {
     unexplained: i64,
     /// What it slept for when last seen asleep, if it was asleep at the last look.
     asleep_for: Option<WaitClass>,
+    /// What it slept for when it was last seen asleep.
+    last_seen_for: Option<WaitClass>,
     pub(crate) waits: Waits,
     switches: Switches,
     switches_before: Switches,
@@ -53,6 +57,9 @@ pub(crate) struct Thread {
     first_seen: u64,
     pub(crate) name: Name,
     pub(crate) turn: Turn,
+    pub(crate) has_ended: bool,
+    /// It slept for much of the time, but not when it was looked at.
+    pub(crate) is_puzzling: bool,
 }
 
 /// Changes of what runs on a processor, by who asked for them.
@@ -106,6 +113,7 @@ impl Thread {
             on_share: 0.0,
             unexplained: 0,
             asleep_for: None,
+            last_seen_for: None,
             waits: Waits::default(),
             switches: Switches::default(),
             switches_before: Switches::default(),
@@ -113,6 +121,8 @@ impl Thread {
             first_seen: now,
             name: Name::default(),
             turn: Turn::new(),
+            has_ended: false,
+            is_puzzling: false,
         }
     }
 
@@ -126,6 +136,8 @@ impl Thread {
     ) -> Result<(), Unread> {
         let Some(counters) = self.counters(process, files, visibility)? else { return Ok(()) };
         self.now = counters;
+        // A short life may end before the next look.
+        self.last_seen_for = self.sleeps_for(process, true, files, visibility)?;
         if from == From::Now {
             self.before = counters;
             self.read_switches(process, files)?;
@@ -162,13 +174,39 @@ impl Thread {
                 false => None,
             };
         }
+        self.is_puzzling = self.asleep_for.is_none()
+            && self.unexplained as f64 > PUZZLING_SHARE * passed as f64
+            && self.unexplained > SHORT_SLEEP;
+        self.explain();
+        Ok(())
+    }
+
+    /// Looks once more at a thread that mostly sleeps but was seen awake.
+    pub(crate) fn look_again(
+        &mut self,
+        process: u32,
+        files: &mut Files,
+        visibility: &mut Visibility,
+    ) -> Result<(), Unread> {
+        self.is_puzzling = false;
+        if let Some(class) = self.sleeps_for(process, true, files, visibility)? {
+            // It has run since, so it may sleep for something else at the next look.
+            self.asleep_for = Some(class);
+            self.explain();
+            self.asleep_for = None;
+        }
+        Ok(())
+    }
+
+    /// Puts sleep down to what the thread sleeps for.
+    fn explain(&mut self) {
+        self.last_seen_for = self.asleep_for.or(self.last_seen_for);
         if let Some(class) = self.asleep_for
             && self.unexplained > 0
         {
             self.waits.add(class, self.unexplained as u64);
             self.unexplained = 0;
         }
-        Ok(())
     }
 
     fn counters(
@@ -208,15 +246,17 @@ impl Thread {
                         known => Ok(known),
                     };
                 }
-                Err(Unread::Gone) => return Err(Unread::Gone),
                 Err(refused) => {
+                    // The thread has ended, or this kernel has no such file.
+                    self.state(process, files)?;
                     let why = format!("/proc/{process}/task/{id}/wchan: {refused}");
                     visibility.channels_refused = Some(why.into());
                 }
             }
         }
         match self.state(process, files)? {
-            b'S' | b'D' | b'I' => self.by_call(process, files).map(Some),
+            b'S' | b'I' => Ok(Some(self.by_call(process, files))),
+            b'D' => self.uninterruptible(process, Some(WaitClass::Disk), files),
             b'R' => Ok(None),
             _ => Ok(Some(WaitClass::Other)),
         }
@@ -235,18 +275,17 @@ impl Thread {
         let id = self.id;
         let fault = match files.once(format_args!("proc/{process}/task/{id}/syscall")) {
             Ok(call) => wait::in_page_fault(call),
-            Err(Unread::Gone) => return Err(Unread::Gone),
-            Err(Unread::Refused(_)) => false,
+            Err(_) => false,
         };
         Ok(Some(if fault { WaitClass::Page } else { WaitClass::Disk }))
     }
 
-    fn by_call(&self, process: u32, files: &mut Files) -> Result<WaitClass, Unread> {
+    /// Not every kernel has this file, nor shows it to everybody.
+    fn by_call(&self, process: u32, files: &mut Files) -> WaitClass {
         let id = self.id;
         match files.once(format_args!("proc/{process}/task/{id}/syscall")) {
-            Ok(call) => Ok(wait::of_syscall(call)),
-            Err(Unread::Gone) => Err(Unread::Gone),
-            Err(Unread::Refused(_)) => Ok(WaitClass::NotVisible),
+            Ok(call) => wait::of_syscall(call),
+            Err(_) => WaitClass::NotVisible,
         }
     }
 
@@ -308,11 +347,13 @@ impl Thread {
         self.read_at.saturating_sub(self.first_seen)
     }
 
-    /// Sleep up to the last look, what went to no class as not visible.
+    /// Sleep up to the last look; what went to no class is put down to what it was last seen waiting
+    /// for, as not visible if it was never seen asleep.
     pub(crate) fn waited(&self) -> Waits {
         let mut waits = self.waits;
         if self.unexplained > 0 {
-            waits.add(WaitClass::NotVisible, self.unexplained as u64);
+            let class = self.last_seen_for.unwrap_or(WaitClass::NotVisible);
+            waits.add(class, self.unexplained as u64);
         }
         waits
     }

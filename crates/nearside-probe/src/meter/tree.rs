@@ -16,15 +16,17 @@ use super::thread::{From, Thread, Visibility};
 use super::wait::WaitClass;
 
 /// Processes that are read at one look; of more, each is read in its turn.
-const PROCESSES: usize = 32;
+const PROCESSES: usize = 24;
 /// Threads that are read at one look, of those that are busy and of the others; of more, each is
 /// read in its turn. So a look costs the same whatever the tree.
-const BUSY: usize = 24;
-const OTHERS: usize = 16;
+const BUSY: usize = 20;
+const OTHERS: usize = 10;
 /// More threads than this are not followed.
 const MAX_THREADS: usize = 8192;
 /// Looks after which a parent that has not waited for a child never will.
 const PATIENCE: u32 = 3;
+/// Threads that are looked at twice in one look.
+const SECOND_LOOKS: usize = 4;
 /// Threads whose switches are read at the last look.
 const MAX_LAST: usize = 1024;
 /// Threads that are remembered after their end, the busiest.
@@ -44,6 +46,7 @@ pub(crate) struct Tree {
     process_turn: usize,
     busy_turn: usize,
     other_turn: usize,
+    first: usize,
     switch_turn: usize,
     memory_turn: usize,
     is_memory_turn: bool,
@@ -57,7 +60,7 @@ impl Tree {
     /// A tree of nothing.
     pub(crate) fn empty() -> Self {
         Self {
-            discovery: Discovery::Descendants(Descendants::new()),
+            discovery: Discovery::Descendants(Descendants::of(None)),
             processes: Vec::new(),
             ended: Counters::default(),
             ended_scheduled: Scheduled::default(),
@@ -66,6 +69,7 @@ impl Tree {
             process_turn: 0,
             busy_turn: 0,
             other_turn: 0,
+            first: 0,
             switch_turn: 0,
             memory_turn: 0,
             is_memory_turn: false,
@@ -82,20 +86,26 @@ impl Tree {
         files: &mut Files,
     ) -> Result<Self, Unread> {
         let mut tree = Self::empty();
-        if let Some(folder) = group {
-            tree.discovery = Discovery::Members(Members::new(folder));
-        }
-        let from = match subject {
-            Subject::Spawned(id) | Subject::Running(id) => {
-                tree.main = Some(*id);
-                tree.processes.push(super::discover::named(*id, files)?);
-                let unread = files.once(format_args!("proc/{id}/schedstat")).err();
-                tree.visibility.schedule_refused =
-                    unread.map(|unread| format!("/proc/{id}/schedstat: {unread}").into());
-                if matches!(subject, Subject::Spawned(_)) { From::Birth } else { From::Now }
+        let mut from = From::Now;
+        match subject {
+            Subject::Spawned(id) => {
+                from = From::Birth;
+                tree.discovery = Discovery::Descendants(Descendants::of(Some(*id)));
+                tree.follow(*id, files)?;
             }
-            Subject::Group(_) => From::Now,
-        };
+            Subject::Running(id) => tree.follow(*id, files)?,
+            Subject::Group(_) => {
+                let mut members = Members::new(group.unwrap_or_default());
+                members.find(0, files, &mut tree.processes);
+                tree.discovery = Discovery::Members(members);
+            }
+        }
+        if let Some(process) = tree.processes.first() {
+            let id = process.id;
+            let unread = files.once(format_args!("proc/{id}/schedstat")).err();
+            tree.visibility.schedule_refused =
+                unread.map(|unread| format!("/proc/{id}/schedstat: {unread}").into());
+        }
         tree.look_from(from, Everything::No, 0, files);
         if from == From::Now {
             for process in &mut tree.processes {
@@ -104,6 +114,13 @@ impl Tree {
             }
         }
         Ok(tree)
+    }
+
+    /// Begins with a process that is named.
+    fn follow(&mut self, id: u32, files: &mut Files) -> Result<(), Unread> {
+        self.main = Some(id);
+        self.processes.push(super::discover::named(id, files)?);
+        Ok(())
     }
 
     /// Brings up to date what is due.
@@ -127,12 +144,14 @@ impl Tree {
     }
 
     fn look_from(&mut self, from: From, everything: Everything, now: u64, files: &mut Files) {
+        // Threads first: what this look itself does to them is least then.
+        self.look_at_threads(everything, now, files);
+        self.look_again(files);
         match &mut self.discovery {
             Discovery::Descendants(discovery) => discovery.find(now, files, &mut self.processes),
             Discovery::Members(discovery) => discovery.find(now, files, &mut self.processes),
         }
         self.read_processes(everything, files);
-        self.look_at_threads(everything, now, files);
         let mut room = MAX_THREADS.saturating_sub(self.threads());
         for process in &mut self.processes {
             let before = process.threads.len();
@@ -166,7 +185,11 @@ impl Tree {
             let waited = process.stat.waited_minor_faults;
             process.read(files);
             let id = process.id;
-            if process.stat.waited_minor_faults != waited {
+            if process.is_gone() {
+                let threads = std::mem::take(&mut process.threads);
+                let Self { remembered, main, .. } = self;
+                process.end_threads(threads, |thread| remember(remembered, id, *main, thread));
+            } else if process.stat.waited_minor_faults != waited {
                 for child in self.processes.iter_mut().filter(|child| child.parent == id) {
                     child.is_wanted = true;
                 }
@@ -179,37 +202,60 @@ impl Tree {
         self.processes.iter().map(|process| process.threads.len()).sum()
     }
 
+    /// Looks at threads whose turn it is, at another one first every time: while one is looked at,
+    /// short sleeps of others on the same processor end, and they wait for it instead.
     fn look_at_threads(&mut self, everything: Everything, now: u64, files: &mut Files) {
         let all = self.processes.iter().flat_map(|process| &process.threads);
         let total = self.threads();
         let busy = all.filter(|thread| thread.turn.is_every_look()).count();
         let mut busy = Window::new(&mut self.busy_turn, busy, BUSY);
         let mut others = Window::new(&mut self.other_turn, total - busy.total, OTHERS);
-        let Self { processes, visibility, remembered, main, .. } = self;
-        for process in processes.iter_mut() {
-            let id = process.id;
-            let mut at = 0;
-            while at < process.threads.len() {
-                let thread = &mut process.threads[at];
+        self.first = self.first.wrapping_add(1);
+        let Self { processes, visibility, remembered, main, first, .. } = self;
+        let count = processes.len();
+        for process in (0..count).map(|place| (*first + place) % count) {
+            let process = &mut processes[process];
+            let (id, count) = (process.id, process.threads.len());
+            let mut has_ended = false;
+            for thread in (0..count).map(|place| (*first + place) % count) {
+                let thread = &mut process.threads[thread];
                 let in_turn = match thread.turn.is_every_look() {
                     true => busy.has_next(),
                     false => others.has_next() && thread.turn.comes(),
                 };
-                let looked = match in_turn || everything == Everything::Yes {
-                    true => thread.look(id, now, files, visibility),
-                    false => Ok(()),
-                };
-                // A thread that cannot be read any more has ended as well.
-                match looked {
-                    Ok(()) => at += 1,
-                    Err(_) => {
-                        let thread = process.threads.swap_remove(at);
-                        process.end_thread(&thread);
-                        process.is_wanted = true;
-                        remember(remembered, id, *main, &thread);
-                    }
+                if in_turn || everything == Everything::Yes {
+                    // A thread that cannot be read any more has ended as well.
+                    thread.has_ended = thread.look(id, now, files, visibility).is_err();
+                    has_ended |= thread.has_ended;
                 }
             }
+            if has_ended {
+                let (ended, alive) = std::mem::take(&mut process.threads)
+                    .into_iter()
+                    .partition(|thread| thread.has_ended);
+                process.threads = alive;
+                process.is_wanted = true;
+                process.end_threads(ended, |thread| remember(remembered, id, *main, thread));
+            }
+        }
+    }
+
+    /// Looks once more at some threads that mostly sleep but were seen awake. A thread whose sleeps are
+    /// short and which shares our processor is always awake when we are: its sleep ends while we wake
+    /// up, and then it waits for us. Stepping aside lets it go back to sleep.
+    fn look_again(&mut self, files: &mut Files) {
+        let Self { processes, visibility, .. } = self;
+        let puzzling = processes.iter_mut().flat_map(|process| {
+            let id = process.id;
+            process.threads.iter_mut().map(move |thread| (id, thread))
+        });
+        let puzzling = puzzling.filter(|(_, thread)| thread.is_puzzling);
+        for (place, (process, thread)) in puzzling.take(SECOND_LOOKS).enumerate() {
+            if place == 0 {
+                std::thread::yield_now();
+            }
+            // A thread that ends now is found at the next look.
+            let _ = thread.look_again(process, files, visibility);
         }
     }
 
