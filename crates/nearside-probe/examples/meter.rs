@@ -3,8 +3,9 @@
 //!
 //! `cargo run --release -p nearside-probe --example meter -- [SECONDS] [LOOKS PER SECOND]`
 //!
-//! The work is this program itself, started again as a chain of processes of several threads. With `--overhead COMMAND...` it runs a command under the meter instead and
-//! prints one line of JSON, for `bench/meter.py`.
+//! The work is this program itself, started again as a chain of processes of several threads. With
+//! `--overhead COMMAND...` it runs a command under the meter instead and prints one line of JSON,
+//! for `bench/meter.py`.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its answer")]
 
@@ -17,8 +18,8 @@ use std::time::{Duration, Instant};
 use nearside_probe::meter::{Measured, Meter, Settings, Subject, WaitClass};
 use nearside_units as units;
 
-/// What the threads do, in how many processes of how many threads, and in words. The bound holds for
-/// 50 threads; the last row shows what a large tree costs.
+/// What the threads do, in how many processes of how many threads, and in words. The bound holds
+/// for 50 threads; the last row shows what a large tree costs.
 const ROWS: [(&str, usize, usize, &str); 6] = [
     ("asleep", 5, 10, "all wait for ever"),
     ("ticking", 5, 10, "each sleeps 20 ms, again and again"),

@@ -1,7 +1,7 @@
 //! Accelerators while the work runs: energy, busy time, memory, clocks, and what holds them back.
 //!
-//! The counters sit behind a trait, so that recorded answers stand in for a driver. Whatever shows a
-//! state (utilisation, throttling) is added up over time, so that samples can be left out.
+//! The counters sit behind a trait, so that recorded answers stand in for a driver. Whatever shows
+//! a state (utilisation, throttling) is added up over time, so that samples can be left out.
 //! Sources: NVML reference (`nvmlDeviceGetTotalEnergyConsumption` since Volta;
 //! `nvmlDeviceGetUtilizationRates`; clocks event reasons). The energy counter moves every 20 to
 //! 100 ms, so over less than 2 s sampled power is the better figure.
@@ -33,8 +33,8 @@ pub trait AcceleratorCounters: Send {
     fn read(&mut self, device: usize) -> AcceleratorReading;
 }
 
-/// Opens the counters of a machine. It runs on a thread of its own, since a driver may take a second
-/// to answer; an error says why there are none.
+/// Opens the counters of a machine. It runs on a thread of its own, since a driver may take a
+/// second to answer; an error says why there are none.
 pub type OpenAccelerators = fn() -> Result<Box<dyn AcceleratorCounters>, String>;
 
 /// What a device says at one moment.

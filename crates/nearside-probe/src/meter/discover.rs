@@ -1,11 +1,12 @@
 //! Which processes belong: descendants of one, or members of a control group.
 //!
 //! Linux numbers tasks upwards and says the last number that it gave in `/proc/loadavg`. While that
-//! stands still nothing was started, and when it moves only the numbers in between are new: one small
-//! file per look follows a tree of any size, also on kernels without `/proc/PID/task/TID/children`.
-//! A process belongs when its parent does, or when its session or process group was founded by one
-//! that does (a parent that ended before the look leaves no other trace). What starts a session of
-//! its own *and* loses its parent between two looks is not followed: a control group holds that too.
+//! stands still nothing was started, and when it moves only the numbers in between are new: one
+//! small file per look follows a tree of any size, also on kernels without
+//! `/proc/PID/task/TID/children`. A process belongs when its parent does, or when its session or
+//! process group was founded by one that does (a parent that ended before the look leaves no other
+//! trace). What starts a session of its own *and* loses its parent between two looks is not
+//! followed: a control group holds that too.
 //! Source: `proc_loadavg(5)`; Linux `kernel/pid.c` (`alloc_pid`).
 
 use std::time::Duration;

@@ -6,8 +6,8 @@
 //! read no more often than a fixed share of a core allows.
 //!
 //! What cannot be seen is [`Unknown`](nearside_units::Known::Unknown) with the reason, never zero.
-//! Every joule carries the [`Method`] by which it is known. On systems other than Linux the meter runs
-//! and says that it sees nothing.
+//! Every joule carries the [`Method`] by which it is known. On systems other than Linux the meter
+//! runs and says that it sees nothing.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -122,8 +122,8 @@ impl Meter {
     /// Takes the first look and goes on looking on a thread of its own, until it is stopped.
     ///
     /// A process that has ended still shows its counters until it is waited for: stop the meter
-    /// before that, or let the meter wait ([`wait`](Self::wait)). Otherwise what the process did since
-    /// the last look is lost.
+    /// before that, or let the meter wait ([`wait`](Self::wait)). Otherwise what the process did
+    /// since the last look is lost.
     ///
     /// # Errors
     /// When the process or the group is not there, and when no thread can be started.

@@ -24,8 +24,8 @@ use crate::nvidia::{MAX_DEVICES, known, load};
 const PCIE_SENT: FieldId = FieldId(197);
 const PCIE_RECEIVED: FieldId = FieldId(198);
 
-/// The counters of this machine's NVIDIA devices. Loading the driver's library takes from 20 ms to a
-/// second.
+/// The counters of this machine's NVIDIA devices. Loading the driver's library takes from 20 ms to
+/// a second.
 ///
 /// # Errors
 /// In words, when there is no driver or it does not answer.

@@ -1,18 +1,20 @@
 //! Power and energy by the machine's own sensors: RAPL, hardware monitors, batteries.
 //!
-//! What counts energy is better than what shows power, and a reading of the whole machine holds more
-//! than the sum of its parts. Counters wrap: an Intel package at 200 W does so every 22 minutes, so
-//! they are read far more often than that.
-//! Sources: Linux `Documentation/power/powercap/powercap.rst`, `Documentation/hwmon/sysfs-interface.rst`
-//! (power in microwatts, energy in microjoules), `Documentation/ABI/testing/sysfs-class-power`.
+//! What counts energy is better than what shows power, and a reading of the whole machine holds
+//! more than the sum of its parts. Counters wrap: an Intel package at 200 W does so every 22
+//! minutes, so they are read far more often than that.
+//! Sources: Linux `Documentation/power/powercap/powercap.rst`,
+//! `Documentation/hwmon/sysfs-interface.rst` (power in microwatts, energy in microjoules),
+//! `Documentation/ABI/testing/sysfs-class-power`.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use nearside_units::Known;
 
 use super::parse;
-use super::read::{Files, Slot, Unread};
+use super::read::{Files, Refusal, Slot, Unread};
 use crate::root::Root;
 
 const POWERCAP: &str = "sys/class/powercap";
@@ -242,7 +244,13 @@ fn rapl(files: &mut Files) -> (Vec<Sensor>, Vec<(Part, Arc<str>)>) {
 }
 
 fn refused(folder: &str, unread: &Unread) -> Arc<str> {
-    format!("/{folder}/energy_uj: {unread} (since CVE-2020-8694 only root may read it)").into()
+    let remedy = match unread {
+        Unread::Refused(Refusal::System(io::ErrorKind::PermissionDenied)) => {
+            " (since CVE-2020-8694 only root may read it)"
+        }
+        _ => "",
+    };
+    format!("/{folder}/energy_uj: {unread}{remedy}").into()
 }
 
 /// Chips that monitor power: the chip's name, the part, the file.

@@ -347,8 +347,8 @@ impl Thread {
         self.read_at.saturating_sub(self.first_seen)
     }
 
-    /// Sleep up to the last look; what went to no class is put down to what it was last seen waiting
-    /// for, as not visible if it was never seen asleep.
+    /// Sleep up to the last look; what went to no class is put down to what it was last seen
+    /// waiting for, as not visible if it was never seen asleep.
     pub(crate) fn waited(&self) -> Waits {
         let mut waits = self.waits;
         if self.unexplained > 0 {

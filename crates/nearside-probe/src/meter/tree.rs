@@ -164,9 +164,9 @@ impl Tree {
         self.settle();
     }
 
-    /// Reads processes, parents first: a child that ended in between is then seen as ended, and what
-    /// its parent took over is claimed at this look or a later one. For the same reason children are
-    /// read whenever their parent is found to have waited for some child.
+    /// Reads processes, parents first: a child that ended in between is then seen as ended, and
+    /// what its parent took over is claimed at this look or a later one. For the same reason
+    /// children are read whenever their parent is found to have waited for some child.
     fn read_processes(&mut self, everything: Everything, files: &mut Files) {
         let total = self.processes.len();
         let begin = if total > PROCESSES { self.process_turn % total } else { 0 };
@@ -240,9 +240,9 @@ impl Tree {
         }
     }
 
-    /// Looks once more at some threads that mostly sleep but were seen awake. A thread whose sleeps are
-    /// short and which shares our processor is always awake when we are: its sleep ends while we wake
-    /// up, and then it waits for us. Stepping aside lets it go back to sleep.
+    /// Looks once more at some threads that mostly sleep but were seen awake. A thread whose sleeps
+    /// are short and which shares our processor is always awake when we are: its sleep ends while
+    /// we wake up, and then it waits for us. Stepping aside lets it go back to sleep.
     fn look_again(&mut self, files: &mut Files) {
         let Self { processes, visibility, .. } = self;
         let puzzling = processes.iter_mut().flat_map(|process| {

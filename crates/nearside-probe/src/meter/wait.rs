@@ -1,9 +1,10 @@
 //! What a thread waits for, told by the kernel function that it sleeps in (its wait channel), or by
 //! its system call where the wait channel is not shown.
 //!
-//! A wait channel is the first function below the scheduler on the stack of a sleeping thread. Names
-//! change between kernels, so a row is a prefix and its meaning; a thread that cannot be interrupted
-//! and is nowhere in the table counts as waiting for a disk, which is what such a sleep mostly is.
+//! A wait channel is the first function below the scheduler on the stack of a sleeping thread.
+//! Names change between kernels, so a row is a prefix and its meaning; a thread that cannot be
+//! interrupted and is nowhere in the table counts as waiting for a disk, which is what such a sleep
+//! mostly is.
 //! Sources: Linux `fs/proc/base.c` (`proc_pid_wchan`, `proc_pid_syscall`), `kernel/futex/`,
 //! `net/core/sock.c`, `mm/filemap.c`; checked on Linux 6.18. Not every kernel shows both files to
 //! every user (`ptrace(2)`, "access mode checking").
