@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nearside_catalog::{Catalog, Site};
-use nearside_estimate::Device;
+use nearside_estimate::{Device, Period};
 use nearside_ledger::{
     Appender, ArtifactRow, LedgerError, Outcome, ProjectLedger, RunRow, SampleRow, Timestamp,
 };
@@ -182,7 +182,9 @@ impl<'a> Journal<'a> {
             Ran::Skipped(_) => return None,
         };
         let estimate = self.predictions.get(&job.name).filter(|_| seconds.is_some());
-        let pass = estimate.and_then(|estimate| estimate.pass.as_ref().value().copied());
+        // A service is estimated by the month, and its command ends when somebody ends it.
+        let work = estimate.filter(|estimate| matches!(estimate.period, Period::Run));
+        let pass = work.and_then(|estimate| estimate.pass.as_ref().value().copied());
         let ran = !matches!(outcome, Outcome::Cached | Outcome::Restored);
         let used = self.meters.used(&job.name).filter(|_| ran);
         let energy = used.and_then(|used| used.energy);

@@ -139,10 +139,10 @@ pub(super) fn text(answer: &LedgerAccuracy) -> String {
             stage.runs.to_string(),
             time(stage.estimated_seconds),
             time(stage.measured_seconds),
-            significant(stage.times),
+            ratio(stage.times),
             percent(stage.within_range),
             memory.unwrap_or_else(dash),
-            stage.memory_times.map_or_else(dash, significant),
+            stage.memory_times.map_or_else(dash, ratio),
         ]
     };
     let mut text = match answer.within_range {
@@ -156,6 +156,11 @@ pub(super) fn text(answer: &LedgerAccuracy) -> String {
         let _ = write!(text, "\nwithout an estimate: {}", answer.without_estimate.join(", "));
     }
     text
+}
+
+/// Zeros tell nobody anything.
+fn ratio(times: f64) -> String {
+    if times < 1e-3 { "< 0.001".to_owned() } else { significant(times) }
 }
 
 fn percent(share: f64) -> String {
