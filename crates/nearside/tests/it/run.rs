@@ -257,7 +257,7 @@ fn stages_run_beside_each_other_as_far_as_memory_allows() {
         format!(
             "[stage.{name}]\nphase = \"prepare\"\ninputs = [\"words\"]\noutputs = [\"build/{name}\"]\n\
              workload = {{ task = \"preparation\", core_seconds_per_gb = 1, memory = \"{memory}\" }}\n\
-             run = \"date +%s.%N > build/{name}; sleep 0.4; date +%s.%N >> build/{name}\"\n"
+             run = \"date +%s.%N > build/{name}; sleep 0.8; date +%s.%N >> build/{name}\"\n"
         )
     };
     let stages =
@@ -438,7 +438,7 @@ fn watching_runs_what_an_edit_affects_until_it_is_ended() {
     fs::remove_file(project.path().join("build/sorted.txt")).unwrap();
     eventually("what was removed", || project.read("build/sorted.txt") == "one\n");
     // The rest of that run, or it would be interrupted and exit with 5.
-    std::thread::sleep(Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(1500));
     let id = child.id().to_string();
     std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
