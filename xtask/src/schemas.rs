@@ -6,65 +6,46 @@ use std::fs;
 
 use crate::shell::{self, Outcome};
 
-/// A schema and how the program prints it.
-pub(crate) struct Schema {
+/// A schema, by the name that the program knows it by.
+pub(crate) struct Schema(&'static str);
+
+impl Schema {
     /// The file, below the root of the checkout.
-    file: &'static str,
-    /// Arguments of `nearside`.
-    arguments: &'static [&'static str],
+    fn file(&self) -> String {
+        format!("schemas/{}.schema.json", self.0)
+    }
 }
 
-/// Every schema; one row each.
+/// Every schema; one name each.
 pub(crate) fn listed() -> &'static [Schema] {
     &[
-        Schema { file: "schemas/project.schema.json", arguments: &["config", "schema", "project"] },
-        Schema { file: "schemas/plan.schema.json", arguments: &["config", "schema", "plan"] },
-        Schema { file: "schemas/fit.schema.json", arguments: &["config", "schema", "fit"] },
-        Schema {
-            file: "schemas/fit-list.schema.json",
-            arguments: &["config", "schema", "fit-list"],
-        },
-        Schema { file: "schemas/run.schema.json", arguments: &["config", "schema", "run"] },
-        Schema { file: "schemas/why.schema.json", arguments: &["config", "schema", "why"] },
-        Schema {
-            file: "schemas/ledger-list.schema.json",
-            arguments: &["config", "schema", "ledger-list"],
-        },
-        Schema {
-            file: "schemas/ledger-show.schema.json",
-            arguments: &["config", "schema", "ledger-show"],
-        },
-        Schema {
-            file: "schemas/ledger-accuracy.schema.json",
-            arguments: &["config", "schema", "ledger-accuracy"],
-        },
-        Schema {
-            file: "schemas/ledger-verify.schema.json",
-            arguments: &["config", "schema", "ledger-verify"],
-        },
-        Schema { file: "schemas/doctor.schema.json", arguments: &["config", "schema", "doctor"] },
-        Schema { file: "schemas/config.schema.json", arguments: &["config", "schema", "config"] },
-        Schema {
-            file: "schemas/catalog-list.schema.json",
-            arguments: &["config", "schema", "catalog-list"],
-        },
-        Schema {
-            file: "schemas/catalog-check.schema.json",
-            arguments: &["config", "schema", "catalog-check"],
-        },
+        Schema("project"),
+        Schema("plan"),
+        Schema("fit"),
+        Schema("fit-list"),
+        Schema("run"),
+        Schema("why"),
+        Schema("ledger-list"),
+        Schema("ledger-show"),
+        Schema("ledger-accuracy"),
+        Schema("ledger-verify"),
+        Schema("doctor"),
+        Schema("config"),
+        Schema("catalog-list"),
+        Schema("catalog-check"),
     ]
 }
 
 /// Writes every schema anew.
 pub(crate) fn write() -> Outcome {
     for schema in listed() {
-        let text = generate(schema)?;
-        let path = shell::root().join(schema.file);
+        let (text, file) = (generate(schema)?, schema.file());
+        let path = shell::root().join(&file);
         let folder = path.parent().unwrap_or_else(|| shell::root());
         fs::create_dir_all(folder)
             .and_then(|()| fs::write(&path, text))
-            .map_err(|error| format!("cannot write {}: {error}", schema.file))?;
-        println!("wrote {}", schema.file);
+            .map_err(|error| format!("cannot write {file}: {error}"))?;
+        println!("wrote {file}");
     }
     println!("{} schemas are up to date", listed().len());
     Ok(())
@@ -73,10 +54,10 @@ pub(crate) fn write() -> Outcome {
 /// Compares every schema with what the program prints now.
 pub(crate) fn compare() -> Outcome {
     for schema in listed() {
-        let stored = fs::read_to_string(shell::root().join(schema.file))
-            .map_err(|error| format!("cannot read {}: {error}", schema.file))?;
+        let file = schema.file();
+        let stored = fs::read_to_string(shell::root().join(&file))
+            .map_err(|error| format!("cannot read {file}: {error}"))?;
         if let Some(difference) = difference(&stored, &generate(schema)?) {
-            let file = schema.file;
             return Err(format!("{file} is out of date: {difference}\nhint: cargo xtask schemas"));
         }
     }
@@ -85,7 +66,8 @@ pub(crate) fn compare() -> Outcome {
 
 fn generate(schema: &Schema) -> Outcome<String> {
     let arguments = ["run", "--quiet", "--package", "nearside", "--locked", "--"];
-    shell::output(shell::program("cargo").args(arguments).args(schema.arguments))
+    let asked = ["config", "schema", schema.0];
+    shell::output(shell::program("cargo").args(arguments).args(asked))
 }
 
 /// The first line in which two texts differ.

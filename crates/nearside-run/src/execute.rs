@@ -13,55 +13,11 @@ use nearside_store::{Content, Digest, Reader, StoreError, atomic};
 use crate::lock::Lock;
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
-use crate::workspace::Workspace;
-use crate::{Changed, Job, Key, RunError, Runner, Standing};
+use crate::workspace::{Workspace, symlink};
+use crate::{Changed, Job, Key, RunError, Runner, Standing, Wanted};
 
 /// How often a run looks whether it is to end.
 const BEAT: Duration = Duration::from_millis(50);
-
-/// What is to be executed, and how.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    /// Places of the jobs to look at, in order.
-    pub places: Vec<usize>,
-    /// Whether they run though their results are there.
-    pub force: bool,
-    /// Whether others go on when one fails.
-    pub keep_going: bool,
-    /// How many run at once, at least one.
-    pub at_once: usize,
-    /// What jobs take of the machine, by their place; one that is not listed is taken to take its
-    /// part of everything, 1 / `at_once`.
-    pub loads: BTreeMap<usize, Load>,
-}
-
-/// What a job takes of the machine's memories while it runs: shares of what programs can have there.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Load {
-    /// Of main memory.
-    pub memory: f64,
-    /// Of the memory of accelerators.
-    pub accelerators: f64,
-}
-
-impl Wanted {
-    /// Whether a job can run beside others without taking memory that they need.
-    fn fits_beside<'a>(&self, place: usize, others: impl Iterator<Item = &'a usize>) -> bool {
-        let part = 1.0 / self.at_once.max(1) as f64;
-        let part = Load { memory: part, accelerators: part };
-        let load = |place: &usize| self.loads.get(place).copied().unwrap_or(part);
-        let mut all = load(&place);
-        let mut alone = true;
-        for other in others.map(load) {
-            alone = false;
-            all.memory += other.memory;
-            all.accelerators += other.accelerators;
-        }
-        // What is too large for the machine runs by itself, if it does.
-        let most = 1.0 + 1e-9;
-        alone || (all.memory <= most && all.accelerators <= most)
-    }
-}
 
 /// What happens during a run.
 #[derive(Clone, Debug)]
@@ -222,20 +178,12 @@ impl Runner {
         let own = folder.join("bin/nearside");
         if fs::read_link(&own).ok().as_deref() != Some(self.program.as_path()) {
             atomic::remove(&own)?;
-            link(&self.program, &own).map_err(RunError::io("link", &own))?;
+            let made = symlink(&self.program, &own);
+            made.or_else(|_no_links| fs::copy(&self.program, &own).map(drop))
+                .map_err(RunError::io("link", &own))?;
         }
         Ok(())
     }
-}
-
-#[cfg(unix)]
-fn link(target: &Path, path: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::symlink(target, path)
-}
-
-#[cfg(not(unix))]
-fn link(target: &Path, path: &Path) -> std::io::Result<()> {
-    fs::copy(target, path).map(|_| ())
 }
 
 impl Run<'_> {
@@ -551,22 +499,4 @@ fn tail(log: &Path) -> Vec<String> {
     let text = read.unwrap_or_default();
     let lines: Vec<_> = text.lines().map(str::to_owned).collect();
     lines[lines.len().saturating_sub(LINES)..].to_vec()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_not_promised_twice() {
-        let load = |memory: f64, accelerators: f64| Load { memory, accelerators };
-        let loads =
-            [(0, load(0.6, 0.0)), (1, load(0.3, 0.9)), (2, load(0.0, 0.2)), (3, load(2.0, 0.0))];
-        let wanted = Wanted { at_once: 3, loads: loads.into(), ..Wanted::default() };
-        let fits = |place: usize, others: &[usize]| wanted.fits_beside(place, others.iter());
-        assert!(fits(1, &[0]) && fits(2, &[0]) && !fits(2, &[1]));
-        // Too large for the machine: alone. Not known: a third of it.
-        assert!(fits(3, &[]) && !fits(3, &[2]) && !fits(0, &[3]));
-        assert!(fits(9, &[0]) && fits(9, &[8, 7]) && !fits(9, &[0, 8]));
-    }
 }

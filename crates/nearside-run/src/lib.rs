@@ -27,13 +27,15 @@ mod runner;
 mod sample;
 mod shell;
 mod tool;
+mod wanted;
 mod workspace;
 
 pub use error::RunError;
-pub use execute::{Attempt, Event, Load, Ran, Summary, Wanted};
+pub use execute::{Attempt, Event, Ran, Summary};
 pub use job::{Job, Jobs, Trial};
 pub use key::{Changed, How, Key, Part};
 pub use record::Made;
 pub use rehearsal::Rehearsal;
 pub use runner::{Runner, Standing, Surroundings};
 pub use sample::Taken;
+pub use wanted::{Load, Wanted};

@@ -1,7 +1,7 @@
 //! Figures as they leave the program: plain numbers with the unit in the field's name, and text.
 
 use nearside_estimate::Input;
-use nearside_units::{Known, Money, Span};
+use nearside_units::{Duration, Known, Money, Span};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -109,6 +109,18 @@ impl InputView {
 /// A known value as text, a dash when it is not known.
 pub(crate) fn or_dash<T: ToString>(known: &Known<T>) -> String {
     known.as_ref().value().map_or_else(|| "-".to_owned(), ToString::to_string)
+}
+
+/// A time as text, a dash when it is none.
+pub(crate) fn seconds(seconds: f64) -> String {
+    Duration::from_seconds(seconds).map_or_else(|_| "-".to_owned(), |time| time.to_string())
+}
+
+/// A range of times in one readable unit, a dash when it is none.
+pub(crate) fn seconds_range(low: f64, high: f64) -> String {
+    let ends = Duration::from_seconds(low).ok().zip(Duration::from_seconds(high).ok());
+    let range = |(low, high)| nearside_units::Range { low, high }.to_string();
+    ends.map_or_else(|| "-".to_owned(), range)
 }
 
 /// The distinct sources of inputs, in the order they appear.

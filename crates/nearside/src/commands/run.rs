@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nearside_run::{Event, Ran, Runner, Standing, Summary, Wanted};
 
+use rehearse::view::RehearsalView;
 use report::Report;
 pub(crate) use view::RunAnswer;
-use view::{RehearsalView, StageRun};
+use view::StageRun;
 use watch::Watched;
 
 use crate::cli::Run;
@@ -81,7 +82,10 @@ fn once(
     let (loaded, runner, mut rehearsal) = prepared(arguments, output)?;
     let journal = Journal::open(&loaded, runner.folder())?;
     let mut report = Report::new(journal, arguments.follow, output);
-    report.is_predicted = arguments.rehearse;
+    if arguments.rehearse {
+        // Their small models are not what is to be estimated.
+        report.journal.without_estimates();
+    }
     let mut wanted = Wanted {
         places: places(arguments, &runner)?,
         force: arguments.force,
@@ -90,8 +94,8 @@ fn once(
         loads: BTreeMap::new(),
     };
     // Stages that run beside each other must not take each other's memory.
-    if wanted.at_once > 1 && !std::mem::replace(&mut report.is_predicted, true) {
-        report.journal.prepare(&wire::catalog(output)?);
+    if wanted.at_once > 1 {
+        report.journal.prepare(output);
         wanted.loads = report.journal.loads(&runner);
     }
     let mut event = |event: Event<'_>| report.event(&runner, &event);

@@ -11,17 +11,15 @@ use nearside_ledger::{
 };
 use nearside_run::{Attempt, Job, Load, Made, Ran, Runner};
 use nearside_units::{Bytes, Known};
-use nearside_workload::{ModelRef, Project, Stage};
+use nearside_workload::{HERE, ModelRef, Project, Stage};
 
 use super::calibration::Calibrations;
 use super::measured::reads;
-use super::meters::{Meters, Reading};
+use super::meters::{Meters, Reading, Used};
 use super::project::Loaded;
 use super::stages::{StageEstimate, models_of, on_sites, workloads};
 use crate::error::{CommandError, Fault};
-
-/// The site of what runs on this machine.
-const HERE: &str = "here";
+use crate::output::Output;
 
 /// The ledger below the folder of a record.
 pub(crate) fn file(record: &Path) -> PathBuf {
@@ -45,11 +43,20 @@ pub(crate) struct Journal<'a> {
     run: String,
     /// What ended and is not in the ledger yet.
     waiting: Vec<Entry>,
-    predictor: Option<Predictor>,
+    estimates: Estimates,
     predictions: BTreeMap<String, StageEstimate>,
     pub(crate) meters: Meters,
     /// Why it cannot be written any more.
     failed: Option<LedgerError>,
+}
+
+/// Where estimates come from.
+enum Estimates {
+    /// Nobody asked yet: a run without anything to run needs none.
+    NotAsked,
+    From(Box<Predictor>),
+    /// There are none.
+    Never,
 }
 
 /// A row of a run with what belongs to it.
@@ -69,17 +76,34 @@ impl<'a> Journal<'a> {
             ledger,
             run: format!("{now}/{}", std::process::id()),
             waiting: Vec::new(),
-            predictor: None,
+            estimates: Estimates::NotAsked,
             predictions: BTreeMap::new(),
             meters: Meters::default(),
             failed: None,
         })
     }
 
-    /// Gets ready to estimate what stages take here. What is not known is not predicted, and the run
-    /// goes on.
-    pub(crate) fn prepare(&mut self, catalog: &Catalog) {
-        self.predictor = Predictor::new(self.loaded, catalog).ok();
+    /// Records this run without holding it against estimates.
+    pub(crate) fn without_estimates(&mut self) {
+        self.estimates = Estimates::Never;
+    }
+
+    /// Gets ready to estimate what stages take here, the first time that it is asked. Where that cannot
+    /// be done, a warning says why and the run goes on.
+    pub(crate) fn prepare(&mut self, output: &Output) {
+        if !matches!(self.estimates, Estimates::NotAsked) {
+            return;
+        }
+        let made = super::catalog(output).and_then(|it| Predictor::new(self.loaded, &it));
+        self.estimates = made.map_or_else(
+            |error| {
+                for problem in error.problems {
+                    output.warning(&format!("nothing is estimated: {}", problem.message));
+                }
+                Estimates::Never
+            },
+            |predictor| Estimates::From(Box::new(predictor)),
+        );
         for stage in &self.loaded.project.stages {
             self.predict(&stage.name.value, None);
         }
@@ -88,10 +112,9 @@ impl<'a> Journal<'a> {
     /// Estimates what a stage will take here, which it will be measured against: for what it reads
     /// now, where that is known.
     pub(crate) fn predict(&mut self, name: &str, bytes: Option<Bytes>) {
-        let predictor = self.predictor.as_ref();
+        let Estimates::From(predictor) = &self.estimates else { return };
         let stage = self.loaded.project.stage(name);
-        let estimate = predictor.zip(stage).and_then(|(it, stage)| it.estimate(stage, bytes));
-        if let Some(estimate) = estimate {
+        if let Some(estimate) = stage.and_then(|stage| predictor.estimate(stage, bytes)) {
             self.predictions.insert(name.to_owned(), estimate);
         }
     }
@@ -116,12 +139,14 @@ impl<'a> Journal<'a> {
     /// A stage has ended. What ran is in the ledger when this returns; what was there already is
     /// written with the next one, or at the end.
     pub(crate) fn ended(&mut self, runner: &Runner, job: &Job, ran: &Ran, attempt: &Attempt) {
-        let Some((row, good)) = self.row(job, ran, attempt) else { return };
-        let computed = !matches!(row.outcome, Outcome::Cached | Outcome::Restored);
-        // What was made before is recorded where it was made.
-        let new = good && computed;
-        let made = if new { runner.made(&attempt.key) } else { Vec::new() };
+        let computed = !matches!(ran, Ran::Current | Ran::Restored);
         let used = self.meters.used(&job.name).filter(|_| computed);
+        let Some(row) = self.row(job, ran, attempt, used) else { return };
+        // What was made before is recorded where it was made.
+        let made = match ran {
+            Ran::Done(_) => runner.made(&attempt.key),
+            _ => Vec::new(),
+        };
         let readings = used.map_or_else(Vec::new, |used| used.readings.clone());
         self.waiting.push(Entry { row, made, readings });
         if computed {
@@ -170,9 +195,8 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// The row of a stage, and whether its result is there; nothing for one that was not looked at.
-    fn row(&self, job: &Job, ran: &Ran, attempt: &Attempt) -> Option<(RunRow, bool)> {
-        let good = ran.is_good();
+    /// The row of a stage; nothing for one that was not looked at.
+    fn row(&self, job: &Job, ran: &Ran, attempt: &Attempt, used: Option<&Used>) -> Option<RunRow> {
         let (outcome, seconds, code) = match ran {
             Ran::Current => (Outcome::Cached, None, None),
             Ran::Restored => (Outcome::Restored, None, None),
@@ -185,11 +209,9 @@ impl<'a> Journal<'a> {
         // A service is estimated by the month, and its command ends when somebody ends it.
         let work = estimate.filter(|estimate| matches!(estimate.period, Period::Run));
         let pass = work.and_then(|estimate| estimate.pass.as_ref().value().copied());
-        let ran = !matches!(outcome, Outcome::Cached | Outcome::Restored);
-        let used = self.meters.used(&job.name).filter(|_| ran);
         let energy = used.and_then(|used| used.energy);
         let needed = estimate.and_then(|estimate| estimate.largest.fit.needed);
-        let row = RunRow {
+        Some(RunRow {
             run: self.run.clone(),
             project: self.loaded.project.name.clone(),
             plan: None,
@@ -215,8 +237,7 @@ impl<'a> Journal<'a> {
             cost_currency: None,
             operational_grams_co2e: None,
             embodied_grams_co2e: None,
-        };
-        Some((row, good))
+        })
     }
 }
 

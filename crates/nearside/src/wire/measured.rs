@@ -54,8 +54,15 @@ pub(crate) fn corrections(
     loaded: &Loaded,
     notes: &mut Vec<String>,
 ) -> BTreeMap<String, Correction> {
+    let record = match record(loaded, false) {
+        Ok(record) => record,
+        Err(error) => {
+            let problems = error.problems.into_iter().map(|problem| problem.message);
+            notes.extend(problems.map(|why| format!("earlier runs do not count: {why}")));
+            return BTreeMap::new();
+        }
+    };
     let found = || {
-        let Ok(record) = record(loaded, false) else { return Ok(BTreeMap::new()) };
         let ledger = ProjectLedger::open_to_read(&journal::file(&record))?;
         let Some(ledger) = ledger else { return Ok(BTreeMap::new()) };
         let mut found = BTreeMap::new();

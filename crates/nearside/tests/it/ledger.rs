@@ -6,7 +6,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use serde_json::Value;
 
 use crate::command::list;
-use crate::run::{CHAIN, Project};
+use crate::project::{CHAIN, Project};
 
 /// Stage and outcome of every execution, the oldest first.
 fn recorded(project: &Project) -> Vec<(String, String)> {

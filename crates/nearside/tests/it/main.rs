@@ -17,6 +17,8 @@ mod doctor;
 mod fit;
 mod ledger;
 mod plans;
+mod project;
 mod readme;
+mod rehearsal;
 mod run;
 mod sources;

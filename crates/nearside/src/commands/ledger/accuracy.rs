@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use nearside_ledger::{Outcome, RunRow};
-use nearside_units::{Bytes, Duration, significant};
+use nearside_units::{Bytes, significant};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::output::{Align, table};
+use crate::view::seconds;
 
 /// The answer of `nearside ledger accuracy`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -129,16 +130,14 @@ pub(super) fn text(answer: &LedgerAccuracy) -> String {
         ("times", Align::Right),
     ];
     let dash = || "-".to_owned();
-    let time =
-        |seconds| Duration::from_seconds(seconds).map_or_else(|_| dash(), |it| it.to_string());
     let row = |stage: &StageAccuracy| {
         let memory = stage.estimated_memory_bytes.map(|bytes| Bytes::new(bytes).to_string());
         vec![
             stage.stage.clone(),
             stage.site.clone(),
             stage.runs.to_string(),
-            time(stage.estimated_seconds),
-            time(stage.measured_seconds),
+            seconds(stage.estimated_seconds),
+            seconds(stage.measured_seconds),
             ratio(stage.times),
             percent(stage.within_range),
             memory.unwrap_or_else(dash),

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use nearside_units::{Bytes, Duration, Range};
+use nearside_units::Bytes;
 
 use super::view::{LedgerList, LedgerRun, LedgerVerification};
 use crate::output::{Align, table};
+use crate::view::{seconds, seconds_range};
 
 pub(super) fn list(answer: &LedgerList) -> String {
     if answer.runs.is_empty() {
@@ -25,7 +26,7 @@ pub(super) fn list(answer: &LedgerList) -> String {
             moment(&run.began),
             run.stage.clone(),
             run.outcome.clone(),
-            run.run_seconds.map_or_else(dash, time),
+            run.run_seconds.map_or_else(dash, seconds),
             predicted(run),
         ]
     };
@@ -40,7 +41,7 @@ pub(super) fn show(run: &LedgerRun) -> String {
     line("began (UTC)", Some(moment(&run.began)));
     line("run", Some(run.run.clone()));
     line("exit code", run.exit_code.map(|code| code.to_string()));
-    line("time", run.run_seconds.map(time));
+    line("time", run.run_seconds.map(seconds));
     line("time, estimated", run.predicted_seconds.map(|_| predicted(run)));
     let bytes = |bytes: u64| Bytes::new(bytes).to_string();
     line("memory", run.peak_memory_bytes.map(bytes));
@@ -78,14 +79,8 @@ fn dash() -> String {
     "-".to_owned()
 }
 
-fn time(seconds: f64) -> String {
-    Duration::from_seconds(seconds).map_or_else(|_| dash(), |time| time.to_string())
-}
-
 fn predicted(run: &LedgerRun) -> String {
-    let Some([low, _, high]) = run.predicted_seconds else { return dash() };
-    let ends = Duration::from_seconds(low).ok().zip(Duration::from_seconds(high).ok());
-    ends.map_or_else(dash, |(low, high)| Range { low, high }.to_string())
+    run.predicted_seconds.map_or_else(dash, |[low, _, high]| seconds_range(low, high))
 }
 
 /// Without what nobody reads in a table: `2026-11-23 10:00:00`.

@@ -10,7 +10,7 @@ use super::view::{OtherView, PlanAnswer, StageView, TotalsView};
 use crate::cli::Plan;
 use crate::commands::config::assumptions_table;
 use crate::output::{Align, Detail, table};
-use crate::view::{Figure, InputView, MoneyRange, Range};
+use crate::view::{Figure, InputView, MoneyRange, Range, seconds, seconds_range};
 
 /// Sites that lost, shown per stage unless --all.
 pub(super) const NEAREST: usize = 3;
@@ -121,19 +121,13 @@ fn range(figure: &Figure<Range>) -> String {
 
 /// Hours as a length of time in a readable unit.
 pub(super) fn time(hours: f64) -> String {
-    let time = nearside_units::Duration::from_seconds(hours * 3600.0);
-    time.map_or_else(|_| "-".to_owned(), |time| time.to_string())
+    seconds(hours * 3600.0)
 }
 
 /// A range of hours in one readable unit.
 pub(in crate::commands) fn times(figure: &Figure<Range>) -> String {
     let Figure::Value(range) = figure else { return "-".to_owned() };
-    let seconds = |hours: f64| nearside_units::Duration::from_seconds(hours * 3600.0).ok();
-    let ends = seconds(range.low).zip(seconds(range.high));
-    ends.map_or_else(
-        || "-".to_owned(),
-        |(low, high)| nearside_units::Range { low, high }.to_string(),
-    )
+    seconds_range(range.low * 3600.0, range.high * 3600.0)
 }
 
 pub(in crate::commands) fn money_range(figure: &Figure<MoneyRange>) -> String {

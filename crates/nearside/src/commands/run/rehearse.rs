@@ -1,10 +1,12 @@
 //! `nearside run --rehearse`: what is used instead of the real data and models, and the full run.
 
+pub(super) mod text;
+pub(super) mod view;
+
 use std::collections::BTreeMap;
 
 use nearside_run::{Runner, Taken};
 
-use super::view::{FullRunView, FullStageView, RehearsalView, SampleView, StandInView};
 use crate::commands::plan;
 use crate::error::CommandError;
 use crate::output::Output;
@@ -13,6 +15,7 @@ use crate::wire::measured::Correction;
 use crate::wire::placement::{Caution, pose};
 use crate::wire::project::Loaded;
 use crate::wire::rehearsal::{Compared, compare, stand_in};
+use view::{FullRunView, FullStageView, RehearsalView, SampleView, StandInView};
 
 /// A runner of the rehearsal, and what it uses.
 pub(super) fn set_up(

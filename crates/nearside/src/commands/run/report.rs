@@ -7,18 +7,15 @@ use nearside_run::{Attempt, Event, Job, Ran, Runner};
 use nearside_units::{Bytes, Duration};
 
 use super::follow::Follower;
-use super::text;
 use super::view::StageRun;
 use crate::output::Output;
-use crate::wire;
+use crate::view::seconds;
 use crate::wire::jobs::shown;
 use crate::wire::journal::Journal;
 
 /// Follows a run.
 pub(super) struct Report<'a> {
     pub(super) journal: Journal<'a>,
-    /// Whether estimates have been asked for, or need not be.
-    pub(super) is_predicted: bool,
     /// What was attempted of each stage.
     pub(super) attempts: BTreeMap<String, Attempt>,
     output: &'a Output,
@@ -33,7 +30,6 @@ impl<'a> Report<'a> {
     pub(super) fn new(journal: Journal<'a>, follow: bool, output: &'a Output) -> Self {
         Self {
             journal,
-            is_predicted: false,
             attempts: BTreeMap::new(),
             output,
             follow,
@@ -47,11 +43,7 @@ impl<'a> Report<'a> {
         match event {
             Event::Began { job, changed, log } => {
                 // Only now: a run without anything to run needs no estimates.
-                if !std::mem::replace(&mut self.is_predicted, true)
-                    && let Ok(catalog) = wire::catalog(self.output)
-                {
-                    self.journal.prepare(&catalog);
-                }
+                self.journal.prepare(self.output);
                 self.journal.predict(&job.name, runner.reads(job).ok());
                 let changed = changed.iter().map(ToString::to_string).collect();
                 self.began.insert(job.name.clone(), (changed, log.to_path_buf()));
@@ -112,7 +104,7 @@ fn tell(event: &Event<'_>, output: &Output) {
         }
         Event::Ended { job, ran, .. } => match ran {
             Ran::Done(took) => {
-                let took = text::taken(took.as_secs_f64());
+                let took = seconds(took.as_secs_f64());
                 output.watched(&format!("{} done in {took}", job.name));
             }
             Ran::Restored => output.watched(&format!("{} restored from the cache", job.name)),
