@@ -76,8 +76,8 @@ impl Used {
     fn add(&mut self, measured: &Measured) {
         let first = self.watched == 0.0;
         let peak = measured.peak_memory.as_ref().value().copied();
-        // A command that was over before anybody looked held something all the same.
-        let peak = peak.filter(|peak| *peak > Bytes::ZERO);
+        // Between the first look and the last: what was over sooner was not seen at work.
+        let peak = peak.filter(|peak| measured.looks > 2 && *peak > Bytes::ZERO);
         self.memory = self.memory.max(peak);
         let on = measured.cpu_on.as_ref().value().copied();
         let before = self.processors;
