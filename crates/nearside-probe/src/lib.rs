@@ -19,6 +19,8 @@ pub mod meter;
 mod nvidia;
 mod processor;
 mod root;
+pub mod self_test;
+pub mod verdict;
 
 pub use accelerator::{AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator};
 pub use detect::{Detected, OperatingSystem, probe, this_machine};

@@ -62,6 +62,14 @@ pub(crate) fn interrupted() -> Arc<AtomicBool> {
     flag
 }
 
+/// Leaves Ctrl-C to the commands that this program has started and waits for: they are of the same
+/// terminal and get it as well.
+pub(crate) fn outlive_ctrl_c() {
+    let flag = Arc::new(AtomicBool::new(false));
+    // Where it cannot be asked for, the system ends us at once.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, flag);
+}
+
 /// Today, in UTC; `NEARSIDE_TODAY` stands in for it in tests and reproductions.
 pub(crate) fn today() -> Date {
     let stated = std::env::var("NEARSIDE_TODAY").ok().and_then(|date| date.parse().ok());

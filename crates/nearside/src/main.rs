@@ -13,10 +13,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    // Between a run and the command of a stage: not a command of people, so not on the command line.
-    let mut own = std::env::args_os().skip(1);
-    if own.next().is_some_and(|first| first == nearside_run::guard::ARGUMENT) {
-        return ExitCode::from(nearside_run::guard::run(&own.next().unwrap_or_default()));
+    if let Some(code) = inner() {
+        return ExitCode::from(code);
     }
     let arguments = cli::Arguments::parse();
     let output = output::Output::new(&arguments.shared);
@@ -29,4 +27,18 @@ fn main() -> ExitCode {
             code
         }
     }
+}
+
+/// What this program starts itself as: no commands of people, so not on the command line.
+fn inner() -> Option<u8> {
+    let mut own = std::env::args_os().skip(1);
+    let first = own.next()?;
+    if first == nearside_run::guard::ARGUMENT {
+        return Some(nearside_run::guard::run(&own.next().unwrap_or_default()));
+    }
+    if first == nearside_probe::self_test::ARGUMENT {
+        let arguments: Vec<_> = own.filter_map(|argument| argument.into_string().ok()).collect();
+        return Some(nearside_probe::self_test::work(&arguments));
+    }
+    None
 }

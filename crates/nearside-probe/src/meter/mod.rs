@@ -32,6 +32,7 @@ mod model;
 mod nvidia;
 mod pace;
 mod parse;
+mod polled;
 mod power;
 mod process;
 mod read;

@@ -173,6 +173,12 @@ impl Files {
         Ok(entries.filter_map(name).collect())
     }
 
+    /// What a link points to; none when it cannot be read or is no text.
+    pub(crate) fn link(&mut self, name: impl fmt::Display) -> Option<String> {
+        self.set_path(name);
+        std::fs::read_link(&self.path).ok()?.into_os_string().into_string().ok()
+    }
+
     fn set_path(&mut self, name: impl fmt::Display) {
         self.path.clear();
         // Writing to a string cannot fail.

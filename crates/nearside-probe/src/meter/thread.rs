@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
-use super::pace::{Activity, Turn};
+use super::pace::{Activity, Pace, Turn, Urgency};
 use super::parse::{self, Schedstat, Stat};
+use super::polled;
 use super::read::{Files, Slot, Unread, not_empty};
 use super::wait::{self, WaitClass, Waits};
 
@@ -19,8 +20,13 @@ const PUZZLING_SHARE: f64 = 0.3;
 /// Sleep shorter than this is not worth asking what it was for.
 const SHORT_SLEEP: i64 = 500_000;
 
-/// Which of the kernel's files about threads can be read here.
-#[derive(Debug, Default)]
+/// What a thread watches is looked up again after so many nanoseconds.
+const POLLED_AGAIN: u64 = 1_000_000_000;
+/// Share of a core that looking that up may take.
+const POLLED_SHARE: f64 = 0.0005;
+
+/// Which of the kernel's files about threads can be read here, and how much of it may be.
+#[derive(Debug)]
 pub(crate) struct Visibility {
     /// A wait channel was seen, so `0` means that a thread does not sleep.
     channels: bool,
@@ -28,6 +34,22 @@ pub(crate) struct Visibility {
     pub(crate) channels_refused: Option<Arc<str>>,
     /// Why times of scheduling are not visible.
     pub(crate) schedule_refused: Option<Arc<str>>,
+    /// How often it may be looked up what threads watch.
+    polled: Pace,
+    /// The time of the current look, in nanoseconds since the start.
+    pub(crate) now: u64,
+}
+
+impl Default for Visibility {
+    fn default() -> Self {
+        Self {
+            channels: false,
+            channels_refused: None,
+            schedule_refused: None,
+            polled: Pace::new(std::time::Duration::ZERO, POLLED_SHARE),
+            now: 0,
+        }
+    }
 }
 
 /// A thread and what it has used.
@@ -49,6 +71,8 @@ pub(crate) struct Thread {
     asleep_for: Option<WaitClass>,
     /// What it slept for when it was last seen asleep.
     last_seen_for: Option<WaitClass>,
+    /// What it waited for when it last waited for several events, and when that was looked up.
+    polled: Option<(WaitClass, u64)>,
     pub(crate) waits: Waits,
     switches: Switches,
     switches_before: Switches,
@@ -114,6 +138,7 @@ impl Thread {
             unexplained: 0,
             asleep_for: None,
             last_seen_for: None,
+            polled: None,
             waits: Waits::default(),
             switches: Switches::default(),
             switches_before: Switches::default(),
@@ -168,7 +193,7 @@ impl Thread {
             false => Activity::None,
         });
         self.unexplained += passed as i64 - on as i64 - queued as i64;
-        if moved || self.asleep_for.is_none() {
+        if moved || matches!(self.asleep_for, None | Some(WaitClass::Poll)) {
             self.asleep_for = match self.unexplained > SHORT_SLEEP {
                 true => self.sleeps_for(process, moved, files, visibility)?,
                 false => None,
@@ -226,6 +251,38 @@ impl Thread {
 
     /// What the thread sleeps for; nothing when it does not sleep.
     fn sleeps_for(
+        &mut self,
+        process: u32,
+        moved: bool,
+        files: &mut Files,
+        visibility: &mut Visibility,
+    ) -> Result<Option<WaitClass>, Unread> {
+        match self.sleeps_in(process, moved, files, visibility)? {
+            Some(WaitClass::Poll) => Ok(Some(self.polls_for(process, files, visibility))),
+            known => Ok(known),
+        }
+    }
+
+    /// What it waits for in a call for several events, looked up again now and then.
+    fn polls_for(
+        &mut self,
+        process: u32,
+        files: &mut Files,
+        visibility: &mut Visibility,
+    ) -> WaitClass {
+        let now = visibility.now;
+        let is_new = self.polled.is_none_or(|(_, at)| now.saturating_sub(at) >= POLLED_AGAIN);
+        if is_new {
+            let (thread, polled) = (self.id, &mut self.polled);
+            visibility.polled.when_due(now, Urgency::WhenDue, || {
+                *polled = Some((polled::of(process, thread, files), now));
+            });
+        }
+        self.polled.map_or(WaitClass::Poll, |(class, _)| class)
+    }
+
+    /// What the place in the kernel that the thread sleeps in says.
+    fn sleeps_in(
         &mut self,
         process: u32,
         moved: bool,

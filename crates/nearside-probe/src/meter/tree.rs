@@ -144,6 +144,7 @@ impl Tree {
     }
 
     fn look_from(&mut self, from: From, everything: Everything, now: u64, files: &mut Files) {
+        self.visibility.now = now;
         // Threads first: what this look itself does to them is least then.
         self.look_at_threads(everything, now, files);
         self.look_again(files);

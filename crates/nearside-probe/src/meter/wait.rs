@@ -20,13 +20,15 @@ pub enum WaitClass {
     Disk,
     /// A page of memory: a fault on a mapped file, swap, reclaim.
     Page,
-    /// A socket.
+    /// A socket of the internet.
     Network,
+    /// A socket to another program on this machine, or whoever calls a listening one.
+    LocalSocket,
     /// A time: sleep.
     Timer,
     /// A pipe or a terminal.
     Pipe,
-    /// Any of several events (`epoll`, `poll`, `select`, `io_uring`): sockets, pipes, time.
+    /// Any of several events (`epoll`, `poll`, `select`, `io_uring`), not known which.
     Poll,
     /// The end of a child.
     Child,
@@ -40,11 +42,12 @@ pub enum WaitClass {
 
 impl WaitClass {
     /// Every class, in the order of [`Waits`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Futex,
         Self::Disk,
         Self::Page,
         Self::Network,
+        Self::LocalSocket,
         Self::Timer,
         Self::Pipe,
         Self::Poll,
@@ -62,6 +65,7 @@ impl WaitClass {
             Self::Disk => "disk",
             Self::Page => "page of memory",
             Self::Network => "network",
+            Self::LocalSocket => "local socket",
             Self::Timer => "timer",
             Self::Pipe => "pipe or terminal",
             Self::Poll => "events (poll)",
@@ -85,10 +89,11 @@ const CHANNELS: &[(&str, WaitClass)] = &[
     ("msleep", WaitClass::Timer),
     ("schedule_timeout", WaitClass::Timer),
     ("sk_", WaitClass::Network),
+    ("inet_csk_accept", WaitClass::LocalSocket),
     ("inet_", WaitClass::Network),
     ("tcp_", WaitClass::Network),
     ("udp_", WaitClass::Network),
-    ("unix_", WaitClass::Network),
+    ("unix_", WaitClass::LocalSocket),
     ("sock_", WaitClass::Network),
     ("__sock_", WaitClass::Network),
     ("__skb_wait", WaitClass::Network),
@@ -295,7 +300,8 @@ mod tests {
         check("hrtimer_nanosleep", Some(WaitClass::Timer));
         check("folio_wait_bit_common", Some(WaitClass::Disk));
         check("wait_woken", Some(WaitClass::Network));
-        check("unix_stream_read_generic", Some(WaitClass::Network));
+        check("unix_stream_read_generic", Some(WaitClass::LocalSocket));
+        check("inet_csk_accept", Some(WaitClass::LocalSocket));
         check("anon_pipe_read", Some(WaitClass::Pipe));
         check("ep_poll", Some(WaitClass::Poll));
         check("do_wait", Some(WaitClass::Child));

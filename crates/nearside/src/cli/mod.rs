@@ -1,12 +1,14 @@
 //! The command line: what may be written, nothing of what it does.
 
 mod ledger;
+mod profile;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
+pub(crate) use profile::Profile;
 
 /// Where should each piece of ML work run: on a machine you own, or on one you rent?
 #[derive(Debug, Parser)]
@@ -76,6 +78,8 @@ pub(crate) enum Command {
     Fit(Box<Fit>),
     /// Where should every stage run, and why?
     Plan(Plan),
+    /// What holds a command back, and what would removing it bring?
+    Profile(Profile),
     /// Run the stages whose results are not there yet
     Run(Run),
     /// Why would a stage run again?
@@ -454,6 +458,8 @@ pub(crate) enum SchemaName {
     Run,
     /// Data of `why --json`
     Why,
+    /// Data of `profile --json`
+    Profile,
     /// Data of `ledger list --json`
     LedgerList,
     /// Data of `ledger show --json`

@@ -9,6 +9,7 @@ use super::doctor::DoctorAnswer;
 use super::fit::{FitAnswer, FitList};
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
+use super::profile::ProfileAnswer;
 use super::run::RunAnswer;
 use super::why::WhyAnswer;
 use crate::cli::{Config, SchemaName};
@@ -76,6 +77,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::LedgerShow => schemars::schema_for!(LedgerRun).to_value(),
         SchemaName::LedgerAccuracy => schemars::schema_for!(LedgerAccuracy).to_value(),
         SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
+        SchemaName::Profile => schemars::schema_for!(ProfileAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),

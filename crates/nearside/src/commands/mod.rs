@@ -8,6 +8,7 @@ pub(crate) mod fit;
 mod init;
 pub(crate) mod ledger;
 pub(crate) mod plan;
+pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod why;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Doctor(arguments) => doctor::run(&arguments, output),
         Command::Fit(arguments) => fit::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, output),
+        Command::Profile(arguments) => profile::run(&arguments, output),
         Command::Run(arguments) => run::run(&arguments, output),
         Command::Why(arguments) => why::run(&arguments, output),
         Command::Ledger(arguments) => ledger::run(&arguments, output),

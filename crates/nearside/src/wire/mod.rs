@@ -15,6 +15,7 @@ pub(crate) mod rehearsal;
 mod routes;
 pub(crate) mod sites;
 pub(crate) mod stages;
+pub(crate) mod upgrades;
 
 use std::path::{Path, PathBuf};
 

@@ -17,6 +17,7 @@ mod doctor;
 mod fit;
 mod ledger;
 mod plans;
+mod profile;
 mod project;
 mod readme;
 mod rehearsal;

@@ -1,0 +1,8 @@
+//! Documents and charts: findings in, text out. Nothing is read, nothing is written, nothing is asked:
+//! the same findings give the same bytes.
+
+mod chart;
+mod html;
+
+pub use chart::Stacked;
+pub use html::{Page, Section, escaped};
