@@ -28,6 +28,14 @@ pub enum RunError {
         /// The image.
         image: String,
     },
+    /// A stage must not reach the network, and the system does not let us cut it off.
+    #[error("stage \"{stage}\" must run without a network, and cannot: {why}")]
+    NoSandbox {
+        /// The stage.
+        stage: String,
+        /// What was refused.
+        why: String,
+    },
     /// An input is not there.
     #[error("stage \"{stage}\" reads {path}, which is not there")]
     NoInput {

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant, SystemTime};
 use nearside_store::{Content, Digest, Reader, StoreError, atomic};
 
 use crate::lock::Lock;
+use crate::orders::{Orders, Place};
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
 use crate::workspace::{Workspace, symlink};
-use crate::{Changed, Job, Key, RunError, Runner, Standing, Wanted};
+use crate::{Changed, Job, Key, Reach, RunError, Runner, Standing, Wanted, sandbox};
 
 /// How often a run looks whether it is to end.
 const BEAT: Duration = Duration::from_millis(50);
@@ -30,6 +31,8 @@ pub enum Event<'a> {
         changed: &'a [Changed],
         /// The file that what it prints goes to.
         log: &'a Path,
+        /// What its commands reach.
+        reach: &'a Reach,
     },
     /// A command of a stage was started.
     Started {
@@ -114,6 +117,7 @@ struct Going {
     workspace: Workspace,
     began: (Instant, SystemTime),
     log: PathBuf,
+    reach: Reach,
     /// The trial that is going on.
     trial: usize,
 }
@@ -122,6 +126,21 @@ impl Going {
     const fn attempt(&self) -> Attempt {
         Attempt { key: self.key.digest, began: self.began.1 }
     }
+
+    const fn place(&self) -> Place {
+        match self.reach {
+            Reach::Open | Reach::NotCut(_) => Place::Open,
+            Reach::Cut => Place::Sandbox,
+        }
+    }
+}
+
+/// Whether it is known that all that may still come can be run here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// Nothing had to be started yet.
+    NotLooked,
+    Looked,
 }
 
 /// A command of that job has ended, or could not be started.
@@ -133,6 +152,7 @@ struct Run<'a> {
     wanted: &'a Wanted,
     report: &'a mut dyn FnMut(Event<'_>),
     interrupted: &'a AtomicBool,
+    ahead: Ahead,
     summary: Summary,
     going: BTreeMap<usize, Going>,
     sender: Sender<Ended>,
@@ -154,7 +174,9 @@ impl Runner {
         self.prepare()?;
         let (sender, ended) = channel();
         let (summary, going) = (Summary::new(), BTreeMap::new());
-        let mut run = Run { runner: self, wanted, report, interrupted, summary, going, sender };
+        let ahead = Ahead::NotLooked;
+        let mut run =
+            Run { runner: self, wanted, report, interrupted, ahead, summary, going, sender };
         let finished = run.all(&ended);
         // Remembered even if the run ended early.
         let saved = self.save();
@@ -248,6 +270,16 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Before the first command: what cannot be run at all is said now, and not when others have run.
+    fn look_ahead(&mut self) -> Result<(), RunError> {
+        if self.ahead == Ahead::NotLooked {
+            self.ahead = Ahead::Looked;
+            let mut open = self.open().into_iter();
+            open.try_for_each(|place| self.runner.reach(&self.runner.jobs.jobs[place]).map(drop))?;
+        }
+        Ok(())
+    }
+
     fn went_wrong(&self, place: usize) -> Option<String> {
         let ran = self.summary.get(&place)?;
         let name = &self.runner.jobs.jobs[place].name;
@@ -289,9 +321,15 @@ impl Run<'_> {
             },
             _ => {}
         }
+        self.look_ahead()?;
+        let reach = runner.reach(job)?;
         let changed = runner.changed(job, &key);
         let log = runner.record.log_file(&job.name);
-        (self.report)(Event::Began { job, changed: &changed, log: &log });
+        (self.report)(Event::Began { job, changed: &changed, log: &log, reach: &reach });
+        if let Reach::NotCut(why) = &reach {
+            let text = format!("its network is NOT cut: {why}; {}", sandbox::remedy());
+            (self.report)(Event::Note { job, text });
+        }
         let work = runner.record.work_folder(&job.name);
         let workspace = match Workspace::make(&runner.project, &work, &job.outputs) {
             Ok(workspace) => workspace,
@@ -302,7 +340,7 @@ impl Run<'_> {
         };
         File::create(&log).map_err(RunError::io("write", &log))?;
         let began = (Instant::now(), SystemTime::now());
-        let going = Going { hold: None, child: None, key, workspace, began, log, trial: 0 };
+        let going = Going { hold: None, child: None, key, workspace, began, log, reach, trial: 0 };
         self.going.insert(place, going);
         self.start_trial(place, job);
         Ok(())
@@ -317,7 +355,7 @@ impl Run<'_> {
         let started = options.append(true).create(true).open(&going.log).and_then(|log| {
             process::start(&Start {
                 program: &runner.program,
-                command: &trial.command,
+                orders: Orders::shell(going.place(), &trial.command),
                 // A stage that writes nothing works in the project itself.
                 folder: match job.outputs.is_empty() {
                     true => runner.project.clone(),
@@ -377,7 +415,9 @@ impl Run<'_> {
                 let trial = going.as_ref().and_then(|going| job.trials.get(going.trial));
                 let which = trial.filter(|trial| !trial.name.is_empty());
                 let which = which.map_or(String::new(), |trial| format!(" ({})", trial.name));
-                let why = format!("its command{which} ended with {}", ending(code));
+                let cut = going.as_ref().filter(|going| going.reach == Reach::Cut);
+                let cut = cut.map_or("", |_| " (it had no network)");
+                let why = format!("its command{which} ended with {}{cut}", ending(code));
                 self.fail(place, why, Some(code), going);
                 Ok(())
             }

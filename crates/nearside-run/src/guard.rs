@@ -1,17 +1,20 @@
 //! The process between a run and the command of a stage: it ends the whole process tree when the
 //! command has ended, when it is told to, and when the run dies in whatever way.
 //!
-//! The executable of the run starts itself as the guard. The guard starts a shell in a process group
-//! of its own; whatever that starts and abandons becomes a child of the guard (Linux), so that nothing
+//! The executable of the run starts itself as the guard. The guard goes into the sandbox if it is
+//! ordered to, and starts a shell in a process group of its own; whatever that starts and abandons becomes a child of the guard (Linux), so that nothing
 //! escapes. Its standard input is a pipe that the run holds open: its end is the word to stop.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// The first argument of an executable that is to be a guard; the second is the command.
+use crate::orders::{Orders, Place};
+use crate::sandbox;
+
+/// The first argument of an executable that is to be a guard; the others are its orders.
 pub const ARGUMENT: &str = "__guard";
 /// How long processes may take to end when they are asked to.
 const GRACE: Duration = Duration::from_secs(3);
@@ -26,15 +29,27 @@ enum Word {
     Stop,
 }
 
-/// Runs a command in a shell until it ends or is to end. The answer is its exit code; one that was
-/// ended by a signal answers 128 and the number of the signal, as shells do.
+/// Runs a command until it ends or is to end. The answer is its exit code; one that was ended by a
+/// signal answers 128 and the number of the signal, as shells do.
 #[must_use]
-pub fn run(command: &OsStr) -> u8 {
+pub fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
+    let Some(orders) = Orders::read(arguments) else { return NOT_STARTED };
+    // Now, while there is only one thread.
+    if orders.place == Place::Sandbox
+        && let Err(refused) = sandbox::enter()
+    {
+        sandbox::complain(&refused.to_string());
+        return sandbox::REFUSED;
+    }
+    watch(&orders)
+}
+
+fn watch(orders: &Orders) -> u8 {
     tree::adopt();
-    let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command).stdin(Stdio::null());
-    in_group(&mut shell);
-    let Ok(mut child) = shell.spawn() else { return NOT_STARTED };
+    let mut command = Command::new(&orders.program);
+    command.args(&orders.arguments).stdin(Stdio::null());
+    in_group(&mut command);
+    let Ok(mut child) = command.spawn() else { return NOT_STARTED };
     let group = child.id();
     let (sender, words) = channel();
     let ended = sender.clone();

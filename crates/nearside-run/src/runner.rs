@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nearside_store::{Digest, Memo, Reader, Store, StoreError, atomic};
@@ -14,7 +15,7 @@ use crate::record::{Made, Outcome, Output, Record};
 use crate::shell;
 use crate::tool::Tools;
 use crate::workspace::Workspace;
-use crate::{Changed, Job, Jobs, Key, Part, RunError, Trial};
+use crate::{Changed, Job, Jobs, Key, Network, Part, Reach, RunError, Trial, sandbox};
 
 /// Runs the stages of one project.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Runner {
     pub(crate) memo: Memo,
     pub(crate) program: PathBuf,
     pub(crate) path: OsString,
+    /// Whether this machine can cut commands off; asked once, where it matters.
+    pub(crate) sandbox: OnceLock<Result<(), String>>,
     tools: Mutex<Tools>,
     variables: Vec<(String, String)>,
 }
@@ -70,6 +73,7 @@ impl Runner {
             store: Store::at(&record.join("cache")),
             memo: Memo::open(&record.join("cache/memo")),
             tools: Mutex::new(Tools::in_path(&path)),
+            sandbox: OnceLock::new(),
             record: Record { folder: record },
             project,
             program,
@@ -86,6 +90,10 @@ impl Runner {
         // The name is in the environment of the commands.
         let mut parts = vec![Part::text("stage".to_owned(), &job.name)];
         parts.push(Part::text("outputs".to_owned(), &job.outputs.join("\n")));
+        if job.network == Network::Cut {
+            // What is stated is kept or nothing runs, so that it is true of every result.
+            parts.push(Part::text("network".to_owned(), "none"));
+        }
         let mut named = shell::Named::default();
         for trial in &job.trials {
             let name = if trial.name.is_empty() { "command" } else { trial.name.as_str() };
@@ -196,14 +204,16 @@ impl Runner {
     }
 
     /// Opens a shell in a working folder of a stage, with what the stage finds in its environment, and
-    /// gives the shell's exit code. What is written to outputs there is thrown away at the end.
+    /// gives the shell's exit code. It reaches what the stage reaches. What is written to outputs there is
+    /// thrown away at the end.
     ///
     /// # Errors
-    /// When the folder cannot be made or the shell not be started.
+    /// When the folder cannot be made or the shell not be started, or not be cut off though it must be.
     pub fn shell(&self, job: &Job, shell: &OsStr) -> Result<u8, RunError> {
         let folder = self.record.folder.join(format!("shell-{}", std::process::id()));
+        let mut command = self.shell_command(job, shell)?;
         let workspace = Workspace::make(&self.project, &folder, &job.outputs)?;
-        let started = std::process::Command::new(shell)
+        let started = command
             .current_dir(&workspace.folder)
             .env("PWD", &workspace.folder)
             .envs(self.environment(job, job.trials.first()))
@@ -211,6 +221,17 @@ impl Runner {
         atomic::remove(&workspace.folder)?;
         let status = started.map_err(RunError::io("start", Path::new(shell)))?;
         Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+    }
+
+    fn shell_command(&self, job: &Job, shell: &OsStr) -> Result<Command, RunError> {
+        match self.reach(job)? {
+            Reach::Open | Reach::NotCut(_) => Ok(Command::new(shell)),
+            Reach::Cut => {
+                let mut command = Command::new(&self.program);
+                command.arg(sandbox::ARGUMENT).arg(shell);
+                Ok(command)
+            }
+        }
     }
 
     /// What a command finds in its environment besides what everything finds there.

@@ -11,12 +11,15 @@ mod wire;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use nearside_run::{guard, sandbox};
 
 fn main() -> ExitCode {
-    // Between a run and the command of a stage: not a command of people, so not on the command line.
+    // Between a run and the command of a stage: not commands of people, so not on the command line.
     let mut own = std::env::args_os().skip(1);
-    if own.next().is_some_and(|first| first == nearside_run::guard::ARGUMENT) {
-        return ExitCode::from(nearside_run::guard::run(&own.next().unwrap_or_default()));
+    match own.next() {
+        Some(first) if first == guard::ARGUMENT => return ExitCode::from(guard::run(own)),
+        Some(first) if first == sandbox::ARGUMENT => return ExitCode::from(sandbox::run(own)),
+        _ => {}
     }
     let arguments = cli::Arguments::parse();
     let output = output::Output::new(&arguments.shared);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nearside_run::{Job, Jobs, RunError, Runner, Surroundings, Trial};
+use nearside_run::{Job, Jobs, Network, RunError, Runner, Surroundings, Trial, sandbox};
 use nearside_workload::{Input, Located, Model, Project, Stage};
 
 use super::project::Loaded;
@@ -63,10 +63,20 @@ pub(super) fn jobs(loaded: &Loaded, source: Source<'_>) -> Jobs {
         variables: variables(project, stage, source),
         outputs: stage.outputs.iter().map(|output| output.path.clone()).collect(),
         image: stage.image.clone(),
+        network: network(stage),
         waits_for: project.graph.predecessors(place),
     };
     let jobs = project.stages.iter().enumerate().map(job).collect();
     Jobs { jobs, order: project.graph.order.clone() }
+}
+
+/// What is stated has to hold; what is assumed for the sake of the data holds where it can.
+fn network(stage: &Stage) -> Network {
+    match (stage.network, stage.network_in_force()) {
+        (_, nearside_workload::Network::Open) => Network::Open,
+        (None, nearside_workload::Network::None) => Network::CutIfPossible,
+        (Some(_), nearside_workload::Network::None) => Network::Cut,
+    }
 }
 
 fn trials(stage: &Stage) -> Vec<Trial> {
@@ -135,6 +145,10 @@ pub(crate) fn failed(error: RunError) -> CommandError {
             .hint("make it, or run the stage that writes it: nearside run"),
         RunError::Container { .. } => CommandError::new(Fault::Input, message)
             .hint("remove image = ... from the stage to run it as a process"),
+        RunError::NoSandbox { .. } => CommandError::new(Fault::World, message).hint(format!(
+            "{}; or write network = \"open\" in the stage if it may reach the network",
+            sandbox::remedy()
+        )),
         RunError::Busy { .. } => CommandError::new(Fault::World, message)
             .hint("wait for it, or stop it with Ctrl-C where it runs"),
         _ => CommandError::new(Fault::World, message),

@@ -21,4 +21,5 @@ mod project;
 mod readme;
 mod rehearsal;
 mod run;
+mod sandbox;
 mod sources;
