@@ -11,7 +11,6 @@ use std::time::{Duration, Instant, SystemTime};
 use nearside_store::{Content, Digest, Reader, StoreError, atomic};
 
 use crate::lock::Lock;
-use crate::orders::{Orders, Place};
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
 use crate::workspace::{Workspace, symlink};
@@ -125,13 +124,6 @@ struct Going {
 impl Going {
     const fn attempt(&self) -> Attempt {
         Attempt { key: self.key.digest, began: self.began.1 }
-    }
-
-    const fn place(&self) -> Place {
-        match self.reach {
-            Reach::Open | Reach::NotCut(_) => Place::Open,
-            Reach::Cut => Place::Sandbox,
-        }
     }
 }
 
@@ -275,7 +267,7 @@ impl Run<'_> {
         if self.ahead == Ahead::NotLooked {
             self.ahead = Ahead::Looked;
             let mut open = self.open().into_iter();
-            open.try_for_each(|place| self.runner.reach(&self.runner.jobs.jobs[place]).map(drop))?;
+            open.try_for_each(|place| self.runner.can_run(&self.runner.jobs.jobs[place]))?;
         }
         Ok(())
     }
@@ -291,6 +283,7 @@ impl Run<'_> {
         let runner = self.runner;
         let (key, standing) = match runner.standing(job) {
             Ok(found) => found,
+            Err(error) if error.is_of_this_machine() => return Err(error),
             Err(error) => {
                 self.fail(place, error.to_string(), None, None);
                 return Ok(());
@@ -351,16 +344,20 @@ impl Run<'_> {
         let Some(going) = self.going.get_mut(&place) else { return };
         let Some(trial) = job.trials.get(going.trial) else { return };
         let runner = self.runner;
+        // A stage that writes nothing works in the project itself.
+        let folder = match job.outputs.is_empty() {
+            true => runner.project.clone(),
+            false => going.workspace.folder.clone(),
+        };
         let mut options = File::options();
-        let started = options.append(true).create(true).open(&going.log).and_then(|log| {
+        let log = options.append(true).create(true).open(&going.log);
+        let orders = runner.orders(job, trial, &going.reach, &folder);
+        let orders = orders.map_err(|error| std::io::Error::other(error.to_string()));
+        let started = log.and_then(|log| {
             process::start(&Start {
                 program: &runner.program,
-                orders: Orders::shell(going.place(), &trial.command),
-                // A stage that writes nothing works in the project itself.
-                folder: match job.outputs.is_empty() {
-                    true => runner.project.clone(),
-                    false => going.workspace.folder.clone(),
-                },
+                orders: orders?,
+                folder,
                 variables: runner.environment(job, Some(trial)),
                 log: &log,
             })

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use crate::orders::{Orders, Place};
+use crate::orders::{Contained, Orders, Place};
 use crate::sandbox;
 
 /// The first argument of an executable that is to be a guard; the others are its orders.
@@ -61,24 +61,56 @@ fn watch(orders: &Orders) -> u8 {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         let _ = sender.send(Word::Stop);
     });
+    let contained = orders.contained.as_ref();
     match words.recv() {
         Ok(Word::Ended(code)) => {
+            if contained.is_some() {
+                // What the engine left behind to tidy up is not part of the command.
+                tree::settle(GRACE);
+            }
             tree::end(group, Duration::from_millis(300));
             code
         }
-        Ok(Word::Stop) | Err(_) => stop(group, &words),
+        Ok(Word::Stop) | Err(_) => stop(group, contained, &words),
     }
 }
 
 /// Asks the tree to end, and ends it when it does not.
-fn stop(group: u32, words: &Receiver<Word>) -> u8 {
+fn stop(group: u32, contained: Option<&Contained>, words: &Receiver<Word>) -> u8 {
+    if let Some(contained) = contained {
+        // An engine may keep its containers where we cannot reach them.
+        tell(contained, &["stop", "--time", "2"]);
+        tree::settle(Duration::from_secs(1));
+    }
     tree::ask(group);
     let code = match words.recv_timeout(GRACE) {
         Ok(Word::Ended(code)) => code,
         Ok(Word::Stop) | Err(_) => 137,
     };
     tree::end(group, Duration::from_millis(300));
+    if let Some(contained) = contained {
+        tell(contained, &["rm", "--force"]);
+        tree::end(group, Duration::from_millis(300));
+    }
     code
+}
+
+/// Has the engine do something about a container, which may be gone, and waits for that a while.
+fn tell(contained: &Contained, what: &[&str]) {
+    const BEAT: Duration = Duration::from_millis(20);
+    const LONGEST: u32 = 500;
+    let mut engine = Command::new(&contained.engine);
+    engine.args(what).arg(&contained.name);
+    engine.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut engine) = engine.spawn() else { return };
+    for _ in 0..LONGEST {
+        if !matches!(engine.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(BEAT);
+    }
+    let _ = engine.kill();
+    let _ = engine.wait();
 }
 
 #[cfg(unix)]
@@ -123,6 +155,14 @@ mod tree {
     /// Asks everything below us to end.
     pub(super) fn ask(_group: u32) {
         signal(Signal::TERM);
+    }
+
+    /// Waits a while until nothing is below us.
+    pub(super) fn settle(patience: Duration) {
+        let began = Instant::now();
+        while !below().is_empty() && began.elapsed() < patience {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Ends everything below us: asks, waits so long, then leaves no choice.
@@ -203,6 +243,8 @@ mod tree {
         group.is_some_and(|group| kill_process_group(group, signal).is_ok())
     }
 
+    pub(super) fn settle(_patience: Duration) {}
+
     pub(super) fn ask(group: u32) {
         signal(group, Signal::TERM);
     }
@@ -222,6 +264,7 @@ mod tree {
     use std::time::Duration;
 
     pub(super) fn adopt() {}
+    pub(super) fn settle(_patience: Duration) {}
     pub(super) fn ask(_group: u32) {}
     pub(super) fn end(_group: u32, _patience: Duration) {}
 }

@@ -69,9 +69,6 @@ impl Job {
     /// Complains about a job that cannot be executed.
     pub(crate) fn check(&self) -> Result<(), RunError> {
         let stage = self.name.clone();
-        if let Some(image) = self.image.clone() {
-            return Err(RunError::Container { stage, image });
-        }
         match self.outputs.iter().find(|path| !is_inside(path)) {
             Some(path) => Err(RunError::Outside { stage, path: path.clone() }),
             None => Ok(()),

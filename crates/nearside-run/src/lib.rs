@@ -7,7 +7,7 @@
 //!   worth anything any more.
 //! - [`Runner::run`] executes what has to be, each stage in a working folder of its own
 //!   (`workspace`), under a guard that ends the whole process tree (`guard`), and where it is wanted
-//!   without a network ([`Network`], [`sandbox`]).
+//!   without a network ([`Network`], [`sandbox`]) or in a container (`container`, `image`).
 //!
 //! - [`Rehearsal`] makes a project of its own to try the stages in: samples in place of the datasets.
 //!
@@ -15,9 +15,11 @@
 //! key, files by content), `stages/` (what each stage last depended on), `logs/`, `work/`.
 
 mod code;
+mod container;
 mod error;
 mod execute;
 pub mod guard;
+mod image;
 mod job;
 mod key;
 mod lock;

@@ -26,6 +26,12 @@ pub enum Reach {
 }
 
 impl Runner {
+    /// Complains about a job that this machine cannot run as it is to be run.
+    pub(crate) fn can_run(&self, job: &Job) -> Result<(), RunError> {
+        self.image(job)?;
+        self.reach(job).map(drop)
+    }
+
     /// What the commands of a job reach here. The system is asked once, and only where it matters.
     ///
     /// # Errors
@@ -33,6 +39,10 @@ impl Runner {
     pub fn reach(&self, job: &Job) -> Result<Reach, RunError> {
         if job.network == Network::Open {
             return Ok(Reach::Open);
+        }
+        if job.image.is_some() {
+            // Its engine cuts it off, or does not run it.
+            return Ok(Reach::Cut);
         }
         let sandbox = self.sandbox.get_or_init(|| sandbox::probe(&self.program));
         match (sandbox, job.network) {

@@ -6,8 +6,17 @@ use std::ffi::OsString;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Orders {
     pub(crate) place: Place,
+    /// The container that the program runs.
+    pub(crate) contained: Option<Contained>,
     pub(crate) program: OsString,
     pub(crate) arguments: Vec<OsString>,
+}
+
+/// A container that has to end with its command, though its engine may keep it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Contained {
+    pub(crate) engine: OsString,
+    pub(crate) name: String,
 }
 
 /// Where a command runs.
@@ -34,19 +43,27 @@ impl Place {
 impl Orders {
     /// A line for a shell.
     pub(crate) fn shell(place: Place, line: &str) -> Self {
-        Self { place, program: "/bin/sh".into(), arguments: vec!["-c".into(), line.into()] }
+        let arguments = vec!["-c".into(), line.into()];
+        Self { place, contained: None, program: "/bin/sh".into(), arguments }
     }
 
     /// As arguments.
     pub(crate) fn written(&self) -> Vec<OsString> {
-        let head = [self.place.name().into(), self.program.clone()];
+        let (engine, name) = match &self.contained {
+            None => (OsString::new(), OsString::new()),
+            Some(contained) => (contained.engine.clone(), contained.name.clone().into()),
+        };
+        let head = [self.place.name().into(), engine, name, self.program.clone()];
         head.into_iter().chain(self.arguments.iter().cloned()).collect()
     }
 
     /// From arguments; nothing from those that nobody wrote as above.
     pub(crate) fn read(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let place = Place::named(&arguments.next()?)?;
-        Some(Self { place, program: arguments.next()?, arguments: arguments.collect() })
+        let (engine, name) = (arguments.next()?, arguments.next()?.into_string().ok()?);
+        let contained = (!name.is_empty()).then_some(Contained { engine, name });
+        let program = arguments.next()?;
+        Some(Self { place, contained, program, arguments: arguments.collect() })
     }
 }
 
@@ -58,9 +75,15 @@ mod tests {
     fn what_is_written_is_read() {
         for place in [Place::Open, Place::Sandbox] {
             let orders = Orders::shell(place, "echo \"a b\"; true");
+            assert_eq!(Orders::read(orders.written().into_iter()), Some(orders.clone()));
+            let contained = Some(Contained { engine: "/bin/podman".into(), name: "n".to_owned() });
+            let orders = Orders { contained, ..orders };
             assert_eq!(Orders::read(orders.written().into_iter()), Some(orders));
         }
         let read = |words: &[&str]| Orders::read(words.iter().map(OsString::from));
-        assert_eq!((read(&[]), read(&["elsewhere", "sh"]), read(&["open"])), (None, None, None));
+        assert_eq!(
+            (read(&[]), read(&["elsewhere", "sh"]), read(&["open", "", ""])),
+            (None, None, None)
+        );
     }
 }

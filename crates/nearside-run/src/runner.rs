@@ -11,6 +11,8 @@ use nearside_store::{Digest, Memo, Reader, Store, StoreError, atomic};
 use nearside_units::Bytes;
 
 use crate::code;
+use crate::container::Engine;
+use crate::image::Images;
 use crate::record::{Made, Outcome, Output, Record};
 use crate::shell;
 use crate::tool::Tools;
@@ -30,8 +32,11 @@ pub struct Runner {
     pub(crate) path: OsString,
     /// Whether this machine can cut commands off; asked once, where it matters.
     pub(crate) sandbox: OnceLock<Result<(), String>>,
+    pub(crate) images: Images,
+    /// What containers see.
+    pub(crate) around: PathBuf,
     tools: Mutex<Tools>,
-    variables: Vec<(String, String)>,
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 /// What the result of a stage is worth.
@@ -52,6 +57,8 @@ pub struct Surroundings {
     pub project: PathBuf,
     /// The folder of the record.
     pub record: PathBuf,
+    /// A folder that holds both and what links of the project lead to: containers see it.
+    pub around: PathBuf,
     /// The executable that becomes the guard of a command.
     pub program: PathBuf,
     /// The folders that programs are looked for in.
@@ -66,7 +73,7 @@ impl Runner {
     /// # Errors
     /// When a stage cannot be executed: it has no command, or writes outside the project.
     pub fn new(jobs: Jobs, surroundings: Surroundings) -> Result<Self, RunError> {
-        let Surroundings { project, record, program, path, variables } = surroundings;
+        let Surroundings { project, record, around, program, path, variables } = surroundings;
         jobs.jobs.iter().try_for_each(Job::check)?;
         Ok(Self {
             jobs,
@@ -74,6 +81,8 @@ impl Runner {
             memo: Memo::open(&record.join("cache/memo")),
             tools: Mutex::new(Tools::in_path(&path)),
             sandbox: OnceLock::new(),
+            images: Images::of(Engine::in_path(&path)),
+            around,
             record: Record { folder: record },
             project,
             program,
@@ -114,7 +123,11 @@ impl Runner {
         for path in code::of(&self.project, &words, is_data) {
             parts.push(self.content(job, "code", &path)?);
         }
-        parts.extend(self.tools(&named.programs));
+        match self.image(job)? {
+            None => parts.extend(self.tools(&named.programs)),
+            // Its programs are in the image.
+            Some((_, digest)) => parts.push(Part::text("image".to_owned(), &digest)),
+        }
         let variable =
             |(name, value): &(String, String)| Part::text(format!("variable {name}"), value);
         parts.extend(job.variables.iter().map(variable));
@@ -204,14 +217,17 @@ impl Runner {
     }
 
     /// Opens a shell in a working folder of a stage, with what the stage finds in its environment, and
-    /// gives the shell's exit code. It reaches what the stage reaches. What is written to outputs there is
+    /// gives the shell's exit code; that of the image where the stage has one. It reaches what the stage reaches. What is written to outputs there is
     /// thrown away at the end.
     ///
     /// # Errors
     /// When the folder cannot be made or the shell not be started, or not be cut off though it must be.
     pub fn shell(&self, job: &Job, shell: &OsStr) -> Result<u8, RunError> {
         let folder = self.record.folder.join(format!("shell-{}", std::process::id()));
-        let mut command = self.shell_command(job, shell)?;
+        let mut command = match self.container_shell(job, &folder)? {
+            Some(container) => container,
+            None => self.shell_command(job, shell)?,
+        };
         let workspace = Workspace::make(&self.project, &folder, &job.outputs)?;
         let started = command
             .current_dir(&workspace.folder)

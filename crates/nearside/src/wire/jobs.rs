@@ -14,7 +14,7 @@ const RECORD: &str = ".nearside";
 
 /// A runner of a project's stages.
 pub(crate) fn runner(loaded: &Loaded) -> Result<Runner, CommandError> {
-    runner_in(folder(loaded)?, record(loaded, false)?, jobs(loaded, &|model| &model.source))
+    runner_in(loaded, folder(loaded)?, record(loaded, false)?, jobs(loaded, &|model| &model.source))
 }
 
 /// The project's folder, absolute.
@@ -33,6 +33,7 @@ pub(crate) fn record(loaded: &Loaded, rehearsal: bool) -> Result<PathBuf, Comman
 
 /// A runner of jobs in a folder, with its record in another.
 pub(super) fn runner_in(
+    loaded: &Loaded,
     project: PathBuf,
     record: PathBuf,
     jobs: Jobs,
@@ -43,6 +44,7 @@ pub(super) fn runner_in(
     let surroundings = Surroundings {
         record,
         project,
+        around: folder(loaded)?,
         program,
         path: environment::search_path(),
         variables: environment::variables(),
@@ -143,8 +145,14 @@ pub(crate) fn failed(error: RunError) -> CommandError {
             .hint("name outputs relative to the project's folder, as in outputs = [\"build/x\"]"),
         RunError::NoInput { .. } => CommandError::new(Fault::Input, message)
             .hint("make it, or run the stage that writes it: nearside run"),
-        RunError::Container { .. } => CommandError::new(Fault::Input, message)
-            .hint("remove image = ... from the stage to run it as a process"),
+        RunError::NoEngine { .. } => CommandError::new(Fault::World, message)
+            .hint("install podman, or remove image = ... from the stage to run it as a process"),
+        RunError::NoImage { engine, image, .. } => {
+            CommandError::new(Fault::World, message).hint(format!("{engine} pull {image}"))
+        }
+        RunError::Engine { engine, .. } => {
+            CommandError::new(Fault::World, message).hint(format!("look at it with {engine} info"))
+        }
         RunError::NoSandbox { .. } => CommandError::new(Fault::World, message).hint(format!(
             "{}; or write network = \"open\" in the stage if it may reach the network",
             sandbox::remedy()

@@ -13,6 +13,7 @@
 mod answers;
 mod bad_input;
 mod command;
+mod containers;
 mod doctor;
 mod fit;
 mod ledger;
