@@ -153,7 +153,7 @@ impl Engine {
 
 /// What an engine's complaint means.
 fn refusal(said: &str) -> NoImage {
-    const MISSING: [&str; 4] = ["image not known", "no such image", "not found", "unable to find"];
+    const MISSING: [&str; 2] = ["image not known", "no such image"];
     let lower = said.to_lowercase();
     match MISSING.iter().any(|words| lower.contains(words)) {
         true => NoImage::Missing,
@@ -256,8 +256,12 @@ mod tests {
         ] {
             assert_eq!(refusal(said), NoImage::Missing, "{said}");
         }
-        let said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.";
-        assert_eq!(refusal(said), NoImage::Unknown(said.to_owned()));
+        for said in [
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.",
+            "Error: exec: \"newuidmap\": executable file not found in $PATH",
+        ] {
+            assert_eq!(refusal(said), NoImage::Unknown(said.to_owned()));
+        }
     }
 
     #[cfg(unix)]
