@@ -114,7 +114,7 @@ impl Work {
 }
 
 /// What can be there and need not: the program to ask, what is lost without it, and the remedy.
-const OPTIONAL: [(&str, &str, &str, &str); 3] = [
+const OPTIONAL: [(&str, &str, &str, &str); 4] = [
     (
         "cargo-nextest",
         "cargo-nextest",
@@ -122,6 +122,7 @@ const OPTIONAL: [(&str, &str, &str, &str); 3] = [
         "cargo install --locked cargo-nextest",
     ),
     ("cargo-deny", "cargo-deny", "not installed", "cargo install cargo-deny"),
+    ("podman", "podman", "not installed, stages in containers were not tried", "cargo xtask setup"),
     (
         "skypilot",
         "bench/.venv/bin/sky",

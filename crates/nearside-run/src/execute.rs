@@ -14,7 +14,7 @@ use crate::lock::Lock;
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
 use crate::workspace::{Workspace, symlink};
-use crate::{Changed, Job, Key, RunError, Runner, Standing, Wanted};
+use crate::{Changed, Job, Key, Reach, RunError, Runner, Standing, Wanted, sandbox};
 
 /// How often a run looks whether it is to end.
 const BEAT: Duration = Duration::from_millis(50);
@@ -30,6 +30,8 @@ pub enum Event<'a> {
         changed: &'a [Changed],
         /// The file that what it prints goes to.
         log: &'a Path,
+        /// What its commands reach.
+        reach: &'a Reach,
     },
     /// A command of a stage was started.
     Started {
@@ -114,6 +116,7 @@ struct Going {
     workspace: Workspace,
     began: (Instant, SystemTime),
     log: PathBuf,
+    reach: Reach,
     /// The trial that is going on.
     trial: usize,
 }
@@ -122,6 +125,14 @@ impl Going {
     const fn attempt(&self) -> Attempt {
         Attempt { key: self.key.digest, began: self.began.1 }
     }
+}
+
+/// Whether it is known that all that may still come can be run here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// Nothing had to be started yet.
+    NotLooked,
+    Looked,
 }
 
 /// A command of that job has ended, or could not be started.
@@ -133,6 +144,7 @@ struct Run<'a> {
     wanted: &'a Wanted,
     report: &'a mut dyn FnMut(Event<'_>),
     interrupted: &'a AtomicBool,
+    ahead: Ahead,
     summary: Summary,
     going: BTreeMap<usize, Going>,
     sender: Sender<Ended>,
@@ -154,7 +166,9 @@ impl Runner {
         self.prepare()?;
         let (sender, ended) = channel();
         let (summary, going) = (Summary::new(), BTreeMap::new());
-        let mut run = Run { runner: self, wanted, report, interrupted, summary, going, sender };
+        let ahead = Ahead::NotLooked;
+        let mut run =
+            Run { runner: self, wanted, report, interrupted, ahead, summary, going, sender };
         let finished = run.all(&ended);
         // Remembered even if the run ended early.
         let saved = self.save();
@@ -248,6 +262,16 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Before the first command: what cannot be run at all is said now, and not when others have run.
+    fn look_ahead(&mut self) -> Result<(), RunError> {
+        if self.ahead == Ahead::NotLooked {
+            self.ahead = Ahead::Looked;
+            let mut open = self.open().into_iter();
+            open.try_for_each(|place| self.runner.can_run(&self.runner.jobs.jobs[place]))?;
+        }
+        Ok(())
+    }
+
     fn went_wrong(&self, place: usize) -> Option<String> {
         let ran = self.summary.get(&place)?;
         let name = &self.runner.jobs.jobs[place].name;
@@ -259,6 +283,7 @@ impl Run<'_> {
         let runner = self.runner;
         let (key, standing) = match runner.standing(job) {
             Ok(found) => found,
+            Err(error) if error.is_of_this_machine() => return Err(error),
             Err(error) => {
                 self.fail(place, error.to_string(), None, None);
                 return Ok(());
@@ -289,9 +314,15 @@ impl Run<'_> {
             },
             _ => {}
         }
+        self.look_ahead()?;
+        let reach = runner.reach(job)?;
         let changed = runner.changed(job, &key);
         let log = runner.record.log_file(&job.name);
-        (self.report)(Event::Began { job, changed: &changed, log: &log });
+        (self.report)(Event::Began { job, changed: &changed, log: &log, reach: &reach });
+        if let Reach::NotCut(why) = &reach {
+            let text = format!("its network is NOT cut: {why}; {}", sandbox::remedy());
+            (self.report)(Event::Note { job, text });
+        }
         let work = runner.record.work_folder(&job.name);
         let workspace = match Workspace::make(&runner.project, &work, &job.outputs) {
             Ok(workspace) => workspace,
@@ -302,7 +333,7 @@ impl Run<'_> {
         };
         File::create(&log).map_err(RunError::io("write", &log))?;
         let began = (Instant::now(), SystemTime::now());
-        let going = Going { hold: None, child: None, key, workspace, began, log, trial: 0 };
+        let going = Going { hold: None, child: None, key, workspace, began, log, reach, trial: 0 };
         self.going.insert(place, going);
         self.start_trial(place, job);
         Ok(())
@@ -313,16 +344,20 @@ impl Run<'_> {
         let Some(going) = self.going.get_mut(&place) else { return };
         let Some(trial) = job.trials.get(going.trial) else { return };
         let runner = self.runner;
+        // A stage that writes nothing works in the project itself.
+        let folder = match job.outputs.is_empty() {
+            true => runner.project.clone(),
+            false => going.workspace.folder.clone(),
+        };
         let mut options = File::options();
-        let started = options.append(true).create(true).open(&going.log).and_then(|log| {
+        let log = options.append(true).create(true).open(&going.log);
+        let orders = runner.orders(job, trial, &going.reach, &folder);
+        let orders = orders.map_err(|error| std::io::Error::other(error.to_string()));
+        let started = log.and_then(|log| {
             process::start(&Start {
                 program: &runner.program,
-                command: &trial.command,
-                // A stage that writes nothing works in the project itself.
-                folder: match job.outputs.is_empty() {
-                    true => runner.project.clone(),
-                    false => going.workspace.folder.clone(),
-                },
+                orders: orders?,
+                folder,
                 variables: runner.environment(job, Some(trial)),
                 log: &log,
             })
@@ -377,7 +412,9 @@ impl Run<'_> {
                 let trial = going.as_ref().and_then(|going| job.trials.get(going.trial));
                 let which = trial.filter(|trial| !trial.name.is_empty());
                 let which = which.map_or(String::new(), |trial| format!(" ({})", trial.name));
-                let why = format!("its command{which} ended with {}", ending(code));
+                let cut = going.as_ref().filter(|going| going.reach == Reach::Cut);
+                let cut = cut.map_or("", |_| " (it had no network)");
+                let why = format!("its command{which} ended with {}{cut}", ending(code));
                 self.fail(place, why, Some(code), going);
                 Ok(())
             }

@@ -1,17 +1,20 @@
 //! The process between a run and the command of a stage: it ends the whole process tree when the
 //! command has ended, when it is told to, and when the run dies in whatever way.
 //!
-//! The executable of the run starts itself as the guard. The guard starts a shell in a process group
-//! of its own; whatever that starts and abandons becomes a child of the guard (Linux), so that nothing
+//! The executable of the run starts itself as the guard. The guard goes into the sandbox if it is
+//! ordered to, and starts a shell in a process group of its own; whatever that starts and abandons becomes a child of the guard (Linux), so that nothing
 //! escapes. Its standard input is a pipe that the run holds open: its end is the word to stop.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// The first argument of an executable that is to be a guard; the second is the command.
+use crate::orders::{Contained, Orders, Place};
+use crate::sandbox;
+
+/// The first argument of an executable that is to be a guard; the others are its orders.
 pub const ARGUMENT: &str = "__guard";
 /// How long processes may take to end when they are asked to.
 const GRACE: Duration = Duration::from_secs(3);
@@ -26,15 +29,27 @@ enum Word {
     Stop,
 }
 
-/// Runs a command in a shell until it ends or is to end. The answer is its exit code; one that was
-/// ended by a signal answers 128 and the number of the signal, as shells do.
+/// Runs a command until it ends or is to end. The answer is its exit code; one that was ended by a
+/// signal answers 128 and the number of the signal, as shells do.
 #[must_use]
-pub fn run(command: &OsStr) -> u8 {
+pub fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
+    let Some(orders) = Orders::read(arguments) else { return NOT_STARTED };
+    // Now, while there is only one thread.
+    if orders.place == Place::Sandbox
+        && let Err(refused) = sandbox::enter()
+    {
+        sandbox::complain(&refused.to_string());
+        return sandbox::REFUSED;
+    }
+    watch(&orders)
+}
+
+fn watch(orders: &Orders) -> u8 {
     tree::adopt();
-    let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command).stdin(Stdio::null());
-    in_group(&mut shell);
-    let Ok(mut child) = shell.spawn() else { return NOT_STARTED };
+    let mut command = Command::new(&orders.program);
+    command.args(&orders.arguments).stdin(Stdio::null());
+    in_group(&mut command);
+    let Ok(mut child) = command.spawn() else { return NOT_STARTED };
     let group = child.id();
     let (sender, words) = channel();
     let ended = sender.clone();
@@ -46,24 +61,56 @@ pub fn run(command: &OsStr) -> u8 {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         let _ = sender.send(Word::Stop);
     });
+    let contained = orders.contained.as_ref();
     match words.recv() {
         Ok(Word::Ended(code)) => {
+            if contained.is_some() {
+                // What the engine left behind to tidy up is not part of the command.
+                tree::settle(GRACE);
+            }
             tree::end(group, Duration::from_millis(300));
             code
         }
-        Ok(Word::Stop) | Err(_) => stop(group, &words),
+        Ok(Word::Stop) | Err(_) => stop(group, contained, &words),
     }
 }
 
 /// Asks the tree to end, and ends it when it does not.
-fn stop(group: u32, words: &Receiver<Word>) -> u8 {
+fn stop(group: u32, contained: Option<&Contained>, words: &Receiver<Word>) -> u8 {
+    if let Some(contained) = contained {
+        // An engine may keep its containers where we cannot reach them.
+        tell(contained, &["stop", "--time", "2"]);
+        tree::settle(Duration::from_secs(1));
+    }
     tree::ask(group);
     let code = match words.recv_timeout(GRACE) {
         Ok(Word::Ended(code)) => code,
         Ok(Word::Stop) | Err(_) => 137,
     };
     tree::end(group, Duration::from_millis(300));
+    if let Some(contained) = contained {
+        tell(contained, &["rm", "--force"]);
+        tree::end(group, Duration::from_millis(300));
+    }
     code
+}
+
+/// Has the engine do something about a container, which may be gone, and waits for that a while.
+fn tell(contained: &Contained, what: &[&str]) {
+    const BEAT: Duration = Duration::from_millis(20);
+    const LONGEST: u32 = 500;
+    let mut engine = Command::new(&contained.engine);
+    engine.args(what).arg(&contained.name);
+    engine.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut engine) = engine.spawn() else { return };
+    for _ in 0..LONGEST {
+        if !matches!(engine.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(BEAT);
+    }
+    let _ = engine.kill();
+    let _ = engine.wait();
 }
 
 #[cfg(unix)]
@@ -108,6 +155,14 @@ mod tree {
     /// Asks everything below us to end.
     pub(super) fn ask(_group: u32) {
         signal(Signal::TERM);
+    }
+
+    /// Waits a while until nothing is below us.
+    pub(super) fn settle(patience: Duration) {
+        let began = Instant::now();
+        while !below().is_empty() && began.elapsed() < patience {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Ends everything below us: asks, waits so long, then leaves no choice.
@@ -188,6 +243,8 @@ mod tree {
         group.is_some_and(|group| kill_process_group(group, signal).is_ok())
     }
 
+    pub(super) fn settle(_patience: Duration) {}
+
     pub(super) fn ask(group: u32) {
         signal(group, Signal::TERM);
     }
@@ -207,6 +264,7 @@ mod tree {
     use std::time::Duration;
 
     pub(super) fn adopt() {}
+    pub(super) fn settle(_patience: Duration) {}
     pub(super) fn ask(_group: u32) {}
     pub(super) fn end(_group: u32, _patience: Duration) {}
 }

@@ -6,7 +6,8 @@
 //!   variables. [`Runner::standing`] tells what a stage's result is worth, [`Changed`] why it is not
 //!   worth anything any more.
 //! - [`Runner::run`] executes what has to be, each stage in a working folder of its own
-//!   (`workspace`), under a guard that ends the whole process tree (`guard`).
+//!   (`workspace`), under a guard that ends the whole process tree (`guard`), and where it is wanted
+//!   without a network ([`Network`], [`sandbox`]) or in a container (`container`, `image`).
 //!
 //! - [`Rehearsal`] makes a project of its own to try the stages in: samples in place of the datasets.
 //!
@@ -14,17 +15,24 @@
 //! key, files by content), `stages/` (what each stage last depended on), `logs/`, `work/`.
 
 mod code;
+mod container;
 mod error;
 mod execute;
 pub mod guard;
+mod image;
 mod job;
 mod key;
 mod lock;
+#[cfg(target_os = "linux")]
+mod loopback;
+mod network;
+mod orders;
 mod process;
 mod record;
 mod rehearsal;
 mod runner;
 mod sample;
+pub mod sandbox;
 mod shell;
 mod tool;
 mod wanted;
@@ -34,6 +42,7 @@ pub use error::RunError;
 pub use execute::{Attempt, Event, Ran, Summary};
 pub use job::{Job, Jobs, Trial};
 pub use key::{Changed, How, Key, Part};
+pub use network::{Network, Reach};
 pub use record::Made;
 pub use rehearsal::Rehearsal;
 pub use runner::{Runner, Standing, Surroundings};

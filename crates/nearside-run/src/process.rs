@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use crate::guard;
+use crate::orders::Orders;
 
 /// How commands are started.
 #[derive(Clone, Debug)]
 pub(crate) struct Start<'a> {
     /// The executable that becomes the guard.
     pub(crate) program: &'a Path,
-    pub(crate) command: &'a str,
+    pub(crate) orders: Orders,
     pub(crate) folder: PathBuf,
     pub(crate) variables: Vec<(String, OsString)>,
     pub(crate) log: &'a File,
@@ -25,7 +26,7 @@ pub(crate) struct Hold(#[allow(dead_code, reason = "its end is what matters")] C
 /// Starts a command; what it prints goes to the log.
 pub(crate) fn start(start: &Start<'_>) -> std::io::Result<(Child, Hold)> {
     let mut guard = Command::new(start.program);
-    guard.arg(guard::ARGUMENT).arg(start.command);
+    guard.arg(guard::ARGUMENT).args(start.orders.written());
     guard.current_dir(&start.folder).envs(start.variables.iter().cloned());
     // A shell takes this as the place it is in, links and all.
     guard.env("PWD", &start.folder);

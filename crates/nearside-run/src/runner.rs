@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nearside_store::{Digest, Memo, Reader, Store, StoreError, atomic};
 use nearside_units::Bytes;
 
 use crate::code;
+use crate::container::Engine;
+use crate::image::Images;
 use crate::record::{Made, Outcome, Output, Record};
 use crate::shell;
 use crate::tool::Tools;
 use crate::workspace::Workspace;
-use crate::{Changed, Job, Jobs, Key, Part, RunError, Trial};
+use crate::{Changed, Job, Jobs, Key, Network, Part, Reach, RunError, Trial, sandbox};
 
 /// Runs the stages of one project.
 #[derive(Debug)]
@@ -27,8 +30,13 @@ pub struct Runner {
     pub(crate) memo: Memo,
     pub(crate) program: PathBuf,
     pub(crate) path: OsString,
+    /// Whether this machine can cut commands off; asked once, where it matters.
+    pub(crate) sandbox: OnceLock<Result<(), String>>,
+    pub(crate) images: Images,
+    /// What containers see.
+    pub(crate) around: PathBuf,
     tools: Mutex<Tools>,
-    variables: Vec<(String, String)>,
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 /// What the result of a stage is worth.
@@ -49,6 +57,8 @@ pub struct Surroundings {
     pub project: PathBuf,
     /// The folder of the record.
     pub record: PathBuf,
+    /// A folder that holds both and what links of the project lead to: containers see it.
+    pub around: PathBuf,
     /// The executable that becomes the guard of a command.
     pub program: PathBuf,
     /// The folders that programs are looked for in.
@@ -63,13 +73,16 @@ impl Runner {
     /// # Errors
     /// When a stage cannot be executed: it has no command, or writes outside the project.
     pub fn new(jobs: Jobs, surroundings: Surroundings) -> Result<Self, RunError> {
-        let Surroundings { project, record, program, path, variables } = surroundings;
+        let Surroundings { project, record, around, program, path, variables } = surroundings;
         jobs.jobs.iter().try_for_each(Job::check)?;
         Ok(Self {
             jobs,
             store: Store::at(&record.join("cache")),
             memo: Memo::open(&record.join("cache/memo")),
             tools: Mutex::new(Tools::in_path(&path)),
+            sandbox: OnceLock::new(),
+            images: Images::of(Engine::in_path(&path)),
+            around,
             record: Record { folder: record },
             project,
             program,
@@ -86,6 +99,10 @@ impl Runner {
         // The name is in the environment of the commands.
         let mut parts = vec![Part::text("stage".to_owned(), &job.name)];
         parts.push(Part::text("outputs".to_owned(), &job.outputs.join("\n")));
+        if job.network == Network::Cut {
+            // What is stated is kept or nothing runs, so that it is true of every result.
+            parts.push(Part::text("network".to_owned(), "none"));
+        }
         let mut named = shell::Named::default();
         for trial in &job.trials {
             let name = if trial.name.is_empty() { "command" } else { trial.name.as_str() };
@@ -106,7 +123,11 @@ impl Runner {
         for path in code::of(&self.project, &words, is_data) {
             parts.push(self.content(job, "code", &path)?);
         }
-        parts.extend(self.tools(&named.programs));
+        match self.image(job)? {
+            None => parts.extend(self.tools(&named.programs)),
+            // Its programs are in the image.
+            Some((_, digest)) => parts.push(Part::text("image".to_owned(), &digest)),
+        }
         let variable =
             |(name, value): &(String, String)| Part::text(format!("variable {name}"), value);
         parts.extend(job.variables.iter().map(variable));
@@ -196,14 +217,19 @@ impl Runner {
     }
 
     /// Opens a shell in a working folder of a stage, with what the stage finds in its environment, and
-    /// gives the shell's exit code. What is written to outputs there is thrown away at the end.
+    /// gives the shell's exit code; that of the image where the stage has one. It reaches what the stage reaches. What is written to outputs there is
+    /// thrown away at the end.
     ///
     /// # Errors
-    /// When the folder cannot be made or the shell not be started.
+    /// When the folder cannot be made or the shell not be started, or not be cut off though it must be.
     pub fn shell(&self, job: &Job, shell: &OsStr) -> Result<u8, RunError> {
         let folder = self.record.folder.join(format!("shell-{}", std::process::id()));
+        let mut command = match self.container_shell(job, &folder)? {
+            Some(container) => container,
+            None => self.shell_command(job, shell)?,
+        };
         let workspace = Workspace::make(&self.project, &folder, &job.outputs)?;
-        let started = std::process::Command::new(shell)
+        let started = command
             .current_dir(&workspace.folder)
             .env("PWD", &workspace.folder)
             .envs(self.environment(job, job.trials.first()))
@@ -211,6 +237,17 @@ impl Runner {
         atomic::remove(&workspace.folder)?;
         let status = started.map_err(RunError::io("start", Path::new(shell)))?;
         Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+    }
+
+    fn shell_command(&self, job: &Job, shell: &OsStr) -> Result<Command, RunError> {
+        match self.reach(job)? {
+            Reach::Open | Reach::NotCut(_) => Ok(Command::new(shell)),
+            Reach::Cut => {
+                let mut command = Command::new(&self.program);
+                command.arg(sandbox::ARGUMENT).arg(shell);
+                Ok(command)
+            }
+        }
     }
 
     /// What a command finds in its environment besides what everything finds there.

@@ -15,7 +15,7 @@ use crate::sites::{self, Sites};
 use crate::stage::{Reliance, Stage};
 use crate::stage_table::{self, Names};
 use crate::structure;
-use crate::{Assumption, ProjectError};
+use crate::{Assumption, ProjectError, network};
 
 /// What a project file says, checked: every name in it resolves within it, every quantity is in
 /// range, the stages can be put in order. Names of the catalog are not looked up yet.
@@ -64,6 +64,7 @@ impl Project {
         let mut project = read(&mut reader, &file);
         project.graph = order(&mut reader, &project.stages);
         class_flow::assign(&mut project.stages, &project.datasets, &project.graph);
+        network::assume(&mut reader, &project.stages);
         project.assumptions = reader.finish()?;
         Ok(project)
     }

@@ -11,7 +11,7 @@ use crate::scalar::{CountSchema, Field, ScalarSchema};
 use crate::site::Launcher;
 use crate::stage::Phase;
 use crate::workload_fields::WorkloadTable;
-use crate::{FORMAT_VERSION, Located};
+use crate::{FORMAT_VERSION, Located, Network};
 
 /// Tables with names chosen by the user, as in `[stage.NAME]`.
 pub(crate) type Named<T> = BTreeMap<Located<String>, T>;
@@ -127,6 +127,10 @@ pub(crate) struct StageTable {
     pub(crate) sites: Option<Vec<Located<String>>>,
     /// The container image it runs in.
     pub(crate) image: Option<Located<String>>,
+    /// What its commands reach: "none" is only what they start themselves, "open" is everything.
+    /// "none" when not stated and what it reads is personal or special, else "open".
+    #[schemars(extend("enum" = Network::names().collect::<Vec<_>>()))]
+    pub(crate) network: Option<Located<String>>,
 }
 
 /// A machine or cluster of your own, or one that you rent by yourself.

@@ -5,7 +5,7 @@ use nearside_units::{Bytes, Frequency, Known};
 
 use crate::named::named;
 use crate::sites::SitePattern;
-use crate::{Located, WorkloadSpec};
+use crate::{Located, Network, WorkloadSpec};
 
 /// One step of the project.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,8 @@ pub struct Stage {
     pub sites: Option<Vec<SitePattern>>,
     /// The container image it runs in.
     pub image: Option<String>,
+    /// What its commands reach, where stated; see [`Stage::network_in_force`].
+    pub network: Option<Network>,
     /// The highest class of what it reads.
     pub reads: Class,
     /// The promises that `reads` rests on: without their certificates it would be higher.

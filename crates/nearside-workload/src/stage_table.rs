@@ -10,7 +10,7 @@ use crate::reader::Reader;
 use crate::sites::{SitePattern, Sites, patterns};
 use crate::stage::{Input, Output, Phase, Stage, Trial};
 use crate::workload_spec::{self, Source, WorkloadSpec};
-use crate::{Located, suggest, trial};
+use crate::{Located, Network, suggest, trial};
 
 /// What the names in a stage may refer to.
 pub(crate) struct Names<'a> {
@@ -67,6 +67,7 @@ fn stage(
         inputs,
         sites,
         image: table.image.as_ref().map(|image| image.value.clone()),
+        network: network(reader, name, table),
         reads: Class::Public,
         relies_on: Vec::new(),
     }
@@ -92,6 +93,11 @@ fn phase(reader: &mut Reader, name: &Located<String>, table: &StageTable) -> Pha
         reader.report(&name.span, message, Some(format!("add phase = one of {names}")));
     }
     phase.unwrap_or(Phase::Explore)
+}
+
+fn network(reader: &mut Reader, name: &Located<String>, table: &StageTable) -> Option<Network> {
+    let mut section = reader.section(format!("stage.{}", name.value));
+    section.choice("network", table.network.as_ref(), Network::names())
 }
 
 fn repeat(reader: &mut Reader, name: &Located<String>, table: &StageTable) -> Frequency {

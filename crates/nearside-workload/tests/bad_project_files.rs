@@ -752,6 +752,14 @@ inputs = ["d/../../etc/passwd", "d/part"]
 }
 
 #[test]
+fn networks() {
+    check(
+        "[stage.a]\nphase = \"train\"\nrun = \"x\"\ninputs = []\nnetwork = \"opne\"\n",
+        &[r#"6:11 stage.a.network: unknown network "opne": use none, open | did you mean "open"?"#],
+    );
+}
+
+#[test]
 fn parallelism() {
     check(
         r#"[model.base]

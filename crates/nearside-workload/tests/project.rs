@@ -3,8 +3,8 @@
 use nearside_policy::{Class, Clearance};
 use nearside_units::{Known, Money};
 use nearside_workload::{
-    AdapterMethod, Checkpointing, Edge, Input, Launcher, MachineSource, ModelRef, Ownership,
-    Project, ProjectError, Reliance, Task, Tenure, VocabularyLoss,
+    AdapterMethod, Checkpointing, Edge, Input, Launcher, MachineSource, ModelRef, Network,
+    Ownership, Project, ProjectError, Reliance, Task, Tenure, VocabularyLoss,
 };
 use proptest::prelude::*;
 
@@ -72,6 +72,38 @@ fn the_example_flows_along_its_classes() {
 }
 
 #[test]
+fn personal_data_goes_without_a_network_unless_it_is_said() {
+    let network = |class: &str, promise: &str, stated: &str| {
+        let file = format!(
+            r#"
+            [dataset.d]
+            path = "d"
+            class = "{class}"
+            [stage.clean]
+            phase = "prepare"
+            run = "x"
+            inputs = ["d"]
+            outputs = ["build/c"]
+            promises = {{ {promise} }}
+            [stage.use]
+            phase = "train"
+            run = "x"
+            inputs = ["build/c"]
+            {stated}
+            "#
+        );
+        let stages = parse(&file).unwrap().stages;
+        [stages[0].network_in_force(), stages[1].network_in_force()]
+    };
+    let promise = r#""build/c" = "internal""#;
+    assert_eq!(network("internal", "", ""), [Network::Open, Network::Open]);
+    assert_eq!(network("special", "", ""), [Network::None, Network::None]);
+    assert_eq!(network("personal", promise, ""), [Network::None, Network::Open]);
+    assert_eq!(network("personal", "", "network = 'open'"), [Network::None, Network::Open]);
+    assert_eq!(network("public", "", "network = 'none'"), [Network::Open, Network::None]);
+}
+
+#[test]
 fn every_default_of_the_example_is_recorded() {
     let assumptions = example().unwrap().assumptions;
     let lines: Vec<String> = assumptions
@@ -96,6 +128,7 @@ fn every_default_of_the_example_is_recorded() {
             "stage.tune.workload.accumulation = 1",
             "stage.tune.workload.targets = linear",
             "stage.tune.workload.adapter = lora",
+            "stage.anonymize.network = none",
         ]
     );
 }

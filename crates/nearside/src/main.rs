@@ -11,6 +11,8 @@ mod wire;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use nearside_probe::self_test;
+use nearside_run::{guard, sandbox};
 
 fn main() -> ExitCode {
     if let Some(code) = inner() {
@@ -32,13 +34,13 @@ fn main() -> ExitCode {
 /// What this program starts itself as: no commands of people, so not on the command line.
 fn inner() -> Option<u8> {
     let mut own = std::env::args_os().skip(1);
-    let first = own.next()?;
-    if first == nearside_run::guard::ARGUMENT {
-        return Some(nearside_run::guard::run(&own.next().unwrap_or_default()));
+    match own.next()? {
+        first if first == guard::ARGUMENT => Some(guard::run(own)),
+        first if first == sandbox::ARGUMENT => Some(sandbox::run(own)),
+        first if first == self_test::ARGUMENT => {
+            let words = own.filter_map(|word| word.into_string().ok());
+            Some(self_test::work(&words.collect::<Vec<_>>()))
+        }
+        _ => None,
     }
-    if first == nearside_probe::self_test::ARGUMENT {
-        let arguments: Vec<_> = own.filter_map(|argument| argument.into_string().ok()).collect();
-        return Some(nearside_probe::self_test::work(&arguments));
-    }
-    None
 }

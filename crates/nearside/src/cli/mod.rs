@@ -361,7 +361,7 @@ pub(crate) struct Run {
     /// Go on with other stages when one fails
     #[arg(long)]
     pub(crate) keep_going: bool,
-    /// How many stages may run at once, as far as their estimated memory allows
+    /// How many stages may run at once, as far as memory and processors allow
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: u16,
 }

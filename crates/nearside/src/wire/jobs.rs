@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nearside_run::{Job, Jobs, RunError, Runner, Surroundings, Trial};
+use nearside_run::{Job, Jobs, Network, RunError, Runner, Surroundings, Trial, sandbox};
 use nearside_workload::{Input, Located, Model, Project, Stage};
 
 use super::project::Loaded;
@@ -14,7 +14,7 @@ const RECORD: &str = ".nearside";
 
 /// A runner of a project's stages.
 pub(crate) fn runner(loaded: &Loaded) -> Result<Runner, CommandError> {
-    runner_in(folder(loaded)?, record(loaded, false)?, jobs(loaded, &|model| &model.source))
+    runner_in(loaded, folder(loaded)?, record(loaded, false)?, jobs(loaded, &|model| &model.source))
 }
 
 /// The project's folder, absolute.
@@ -33,6 +33,7 @@ pub(crate) fn record(loaded: &Loaded, rehearsal: bool) -> Result<PathBuf, Comman
 
 /// A runner of jobs in a folder, with its record in another.
 pub(super) fn runner_in(
+    loaded: &Loaded,
     project: PathBuf,
     record: PathBuf,
     jobs: Jobs,
@@ -43,6 +44,7 @@ pub(super) fn runner_in(
     let surroundings = Surroundings {
         record,
         project,
+        around: folder(loaded)?,
         program,
         path: environment::search_path(),
         variables: environment::variables(),
@@ -63,10 +65,20 @@ pub(super) fn jobs(loaded: &Loaded, source: Source<'_>) -> Jobs {
         variables: variables(project, stage, source),
         outputs: stage.outputs.iter().map(|output| output.path.clone()).collect(),
         image: stage.image.clone(),
+        network: network(stage),
         waits_for: project.graph.predecessors(place),
     };
     let jobs = project.stages.iter().enumerate().map(job).collect();
     Jobs { jobs, order: project.graph.order.clone() }
+}
+
+/// What is stated has to hold; what is assumed for the sake of the data holds where it can.
+fn network(stage: &Stage) -> Network {
+    match (stage.network, stage.network_in_force()) {
+        (_, nearside_workload::Network::Open) => Network::Open,
+        (None, nearside_workload::Network::None) => Network::CutIfPossible,
+        (Some(_), nearside_workload::Network::None) => Network::Cut,
+    }
 }
 
 fn trials(stage: &Stage) -> Vec<Trial> {
@@ -133,8 +145,18 @@ pub(crate) fn failed(error: RunError) -> CommandError {
             .hint("name outputs relative to the project's folder, as in outputs = [\"build/x\"]"),
         RunError::NoInput { .. } => CommandError::new(Fault::Input, message)
             .hint("make it, or run the stage that writes it: nearside run"),
-        RunError::Container { .. } => CommandError::new(Fault::Input, message)
-            .hint("remove image = ... from the stage to run it as a process"),
+        RunError::NoEngine { .. } => CommandError::new(Fault::World, message)
+            .hint("install podman, or remove image = ... from the stage to run it as a process"),
+        RunError::NoImage { engine, image, .. } => {
+            CommandError::new(Fault::World, message).hint(format!("{engine} pull {image}"))
+        }
+        RunError::Engine { engine, .. } => {
+            CommandError::new(Fault::World, message).hint(format!("look at it with {engine} info"))
+        }
+        RunError::NoSandbox { .. } => CommandError::new(Fault::World, message).hint(format!(
+            "{}; or write network = \"open\" in the stage if it may reach the network",
+            sandbox::remedy()
+        )),
         RunError::Busy { .. } => CommandError::new(Fault::World, message)
             .hint("wait for it, or stop it with Ctrl-C where it runs"),
         _ => CommandError::new(Fault::World, message),

@@ -13,6 +13,7 @@ use nearside_run::{Attempt, Job, Load, Made, Ran, Runner};
 use nearside_units::{Bytes, Known};
 use nearside_workload::{HERE, ModelRef, Project, Stage};
 
+use super::busy;
 use super::calibration::Calibrations;
 use super::measured::reads;
 use super::meters::{Meters, Reading, Used};
@@ -119,21 +120,30 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// What jobs take of this machine by what is estimated for them, the high end of each; by place.
+    /// What jobs take of this machine, by place: of its memories by what is estimated for them, the high
+    /// end of each, and of its processors by their earlier runs.
     pub(crate) fn loads(&self, runner: &Runner) -> BTreeMap<usize, Load> {
-        let load = |(place, job): (usize, &Job)| {
-            let fit = &self.predictions.get(&job.name)?.largest.fit;
-            let available = fit.available.as_ref().value()?.low().get();
-            let share = fit.needed?.high().get() as f64 / available.max(1) as f64;
-            Some((
-                place,
-                match fit.device {
-                    Device::Accelerator => Load { accelerators: share, memory: 0.0 },
-                    Device::Processor => Load { memory: share, accelerators: 0.0 },
-                },
-            ))
+        let load = |job: &Job| {
+            // A record that cannot be read is told when it is to be written.
+            let busy = busy::processors(&self.ledger, &job.name).ok().flatten();
+            Load { processors: busy.map(busy::share), ..self.memory(&job.name) }
         };
-        runner.jobs.jobs.iter().enumerate().filter_map(load).collect()
+        runner.jobs.jobs.iter().map(load).enumerate().collect()
+    }
+
+    /// What is estimated that a stage takes of this machine's memories.
+    fn memory(&self, stage: &str) -> Load {
+        let share = || {
+            let fit = &self.predictions.get(stage)?.largest.fit;
+            let available = fit.available.as_ref().value()?.low().get();
+            Some((fit.device, fit.needed?.high().get() as f64 / available.max(1) as f64))
+        };
+        let (memory, accelerators) = match share() {
+            None => (None, None),
+            Some((Device::Accelerator, share)) => (Some(0.0), Some(share)),
+            Some((Device::Processor, share)) => (Some(share), Some(0.0)),
+        };
+        Load { memory, accelerators, processors: None }
     }
 
     /// A stage has ended. What ran is in the ledger when this returns; what was there already is

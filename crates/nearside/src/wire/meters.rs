@@ -9,6 +9,9 @@ use nearside_units::{AtLeast, Bytes, Duration, Joules, Known};
 /// Readings of a command that are kept at most, each a mean or a maximum over its share of the time.
 const MOST_SAMPLES: usize = 60;
 
+/// The reading of how long work has been on processors since the stage began.
+pub(super) const PROCESSOR_TIME: &str = "processor time";
+
 /// The meters of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
@@ -118,7 +121,7 @@ fn readings(sample: &Sample, began: f64, processors: f64) -> impl Iterator<Item 
         _ => None,
     };
     let on = match &sample.work.cpu {
-        Known::Value(cpu) => Some(reading("processor time", "s", processors + cpu.on.as_seconds())),
+        Known::Value(cpu) => Some(reading(PROCESSOR_TIME, "s", processors + cpu.on.as_seconds())),
         Known::Unknown(_) => None,
     };
     memory.into_iter().chain(on)

@@ -43,7 +43,10 @@ pub(crate) fn set_up(loaded: &Loaded, records: usize) -> Result<Rehearsed, Comma
     let samples = rehearsal.set_up().map_err(failed)?;
     let names = project.datasets.iter().map(|dataset| dataset.name.value.clone());
     let samples = names.zip(samples).collect();
-    Ok(Rehearsed { runner: runner_in(rehearsal.folder.to_path_buf(), record, jobs)?, samples })
+    Ok(Rehearsed {
+        runner: runner_in(loaded, rehearsal.folder.to_path_buf(), record, jobs)?,
+        samples,
+    })
 }
 
 /// A stage's time in the rehearsal against what is estimated for the same on this machine.

@@ -13,6 +13,7 @@
 mod answers;
 mod bad_input;
 mod command;
+mod containers;
 mod doctor;
 mod fit;
 mod ledger;
@@ -22,4 +23,5 @@ mod project;
 mod readme;
 mod rehearsal;
 mod run;
+mod sandbox;
 mod sources;

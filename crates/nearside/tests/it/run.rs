@@ -244,7 +244,7 @@ fn bad_projects_are_answered_with_what_is_wrong() {
 }
 
 /// Waits until something holds, for a while.
-fn eventually(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < Duration::from_secs(20), "{what} did not happen");
@@ -311,7 +311,7 @@ fn a_shell_shows_what_a_stage_finds() {
 }
 
 /// Whether a process runs a command with this word in it.
-fn is_running(word: &str) -> bool {
+pub(crate) fn is_running(word: &str) -> bool {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
     lines.into_iter().any(|line| String::from_utf8_lossy(&line).contains(word))

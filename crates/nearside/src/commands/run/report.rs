@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use nearside_run::{Attempt, Event, Job, Ran, Runner};
+use nearside_run::{Attempt, Event, Job, Ran, Reach, Runner};
 use nearside_units::{Bytes, Duration};
 
 use super::follow::Follower;
@@ -22,8 +22,15 @@ pub(super) struct Report<'a> {
     /// Whether what stages print is shown.
     follow: bool,
     followers: BTreeMap<String, Follower>,
-    /// What changed since each stage last ended well, and where its log is.
-    began: BTreeMap<String, (Vec<String>, PathBuf)>,
+    began: BTreeMap<String, Beginning>,
+}
+
+/// How a stage began.
+struct Beginning {
+    /// What changed since it last ended well.
+    changed: Vec<String>,
+    log: PathBuf,
+    reach: Reach,
 }
 
 impl<'a> Report<'a> {
@@ -41,12 +48,13 @@ impl<'a> Report<'a> {
     /// Something happened.
     pub(super) fn event(&mut self, runner: &Runner, event: &Event<'_>) {
         match event {
-            Event::Began { job, changed, log } => {
+            Event::Began { job, changed, log, reach } => {
                 // Only now: a run without anything to run needs no estimates.
                 self.journal.prepare(self.output);
                 self.journal.predict(&job.name, runner.reads(job).ok());
                 let changed = changed.iter().map(ToString::to_string).collect();
-                self.began.insert(job.name.clone(), (changed, log.to_path_buf()));
+                let (log, reach) = (log.to_path_buf(), (*reach).clone());
+                self.began.insert(job.name.clone(), Beginning { changed, log, reach });
             }
             Event::Started { job, process } => {
                 self.journal.meters.started(&job.name, *process);
@@ -71,7 +79,7 @@ impl<'a> Report<'a> {
         if !self.follow || self.followers.contains_key(&job.name) {
             return;
         }
-        let log = self.began.get(&job.name).map(|(_, log)| log);
+        let log = self.began.get(&job.name).map(|began| &began.log);
         if let Some(Ok(follower)) = log.map(|log| Follower::of(&job.name, log)) {
             self.followers.insert(job.name.clone(), follower);
         }
@@ -80,8 +88,13 @@ impl<'a> Report<'a> {
     /// How a stage ended, with what is known of it besides.
     pub(super) fn stage(&self, name: &str, ran: &Ran) -> StageRun {
         let mut stage = StageRun::ended(name, ran);
-        if let Some((changed, log)) = self.began.get(name) {
-            (stage.changed, stage.log) = (changed.clone(), Some(shown(log)));
+        if let Some(began) = self.began.get(name) {
+            (stage.changed, stage.log) = (began.changed.clone(), Some(shown(&began.log)));
+            stage.network = Some(match began.reach {
+                Reach::Open => "open",
+                Reach::Cut => "none",
+                Reach::NotCut(_) => "not cut",
+            });
         }
         if let Some(used) = self.journal.meters.used(name) {
             stage.peak_memory_bytes = used.memory.map(Bytes::get);

@@ -31,6 +31,9 @@ pub(crate) struct StageRun {
     pub(super) peak_memory_bytes: Option<u64>,
     /// Time that its commands were on processors, in seconds, where they ran and it was seen.
     pub(super) processor_seconds: Option<f64>,
+    /// What its commands reached, where they ran: `open`, `none`, or `not cut` where the system refused
+    /// to cut them off from the network, as was assumed to be wanted.
+    pub(super) network: Option<&'static str>,
     /// Why it ended so.
     pub(super) why: Option<String>,
     /// The exit code of the command that failed.
@@ -51,6 +54,7 @@ impl StageRun {
             seconds: None,
             peak_memory_bytes: None,
             processor_seconds: None,
+            network: None,
             why: None,
             exit_code: None,
             changed: Vec::new(),
