@@ -26,6 +26,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("run"),
         Schema("why"),
         Schema("profile"),
+        Schema("iteration"),
         Schema("ledger-list"),
         Schema("ledger-show"),
         Schema("ledger-accuracy"),

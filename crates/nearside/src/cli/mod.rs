@@ -1,5 +1,6 @@
 //! The command line: what may be written, nothing of what it does.
 
+mod iteration;
 mod ledger;
 mod profile;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
 
@@ -84,6 +86,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Why would a stage run again?
     Why(Why),
+    /// How long is the loop from an edit to its result, here and elsewhere?
+    Iteration(Iteration),
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -460,6 +464,8 @@ pub(crate) enum SchemaName {
     Why,
     /// Data of `profile --json`
     Profile,
+    /// Data of `iteration --json`
+    Iteration,
     /// Data of `ledger list --json`
     LedgerList,
     /// Data of `ledger show --json`

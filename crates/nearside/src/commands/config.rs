@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::catalog::{Doubt, Listing};
 use super::doctor::DoctorAnswer;
 use super::fit::{FitAnswer, FitList};
+use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
 use super::profile::ProfileAnswer;
@@ -78,6 +79,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::LedgerAccuracy => schemars::schema_for!(LedgerAccuracy).to_value(),
         SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
         SchemaName::Profile => schemars::schema_for!(ProfileAnswer).to_value(),
+        SchemaName::Iteration => schemars::schema_for!(IterationAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),

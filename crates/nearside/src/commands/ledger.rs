@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Ledger, output: &Output) -> Result<Outcome, Comman
 }
 
 /// The ledger of a project, which is not made by being read.
-fn open(path: &Path, rehearsal: bool) -> Result<ProjectLedger, CommandError> {
+pub(super) fn open(path: &Path, rehearsal: bool) -> Result<ProjectLedger, CommandError> {
     let loaded = wire::project::load(path, &[])?;
     let file = wire::journal::file(&wire::jobs::record(&loaded, rehearsal)?);
     let ledger = ProjectLedger::open_to_read(&file).map_err(|error| failed(&error))?;

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod fit;
 mod init;
+pub(crate) mod iteration;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod profile;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Profile(arguments) => profile::run(&arguments, output),
         Command::Run(arguments) => run::run(&arguments, output),
         Command::Why(arguments) => why::run(&arguments, output),
+        Command::Iteration(arguments) => iteration::run(&arguments, output),
         Command::Ledger(arguments) => ledger::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),
         Command::Config(arguments) => config::run(&arguments, output),

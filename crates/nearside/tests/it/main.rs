@@ -16,6 +16,7 @@ mod command;
 mod containers;
 mod doctor;
 mod fit;
+mod iteration;
 mod ledger;
 mod plans;
 mod profile;

@@ -1,0 +1,131 @@
+//! `nearside iteration`: how long the loop from an edit to its result is, what it waits for, and what it
+//! would be elsewhere.
+
+mod text;
+mod view;
+
+use std::collections::BTreeMap;
+
+use nearside_economics::{Ended, Execution, Iteration as Run, elsewhere, iteration};
+use nearside_ledger::{Outcome as Recorded, RunRow};
+use nearside_units::{Duration, Known};
+
+pub(crate) use view::IterationAnswer;
+use view::{FarView, LoopView, NotThere};
+
+use crate::cli::Iteration;
+use crate::commands::ledger;
+use crate::environment;
+use crate::error::{CommandError, Fault};
+use crate::output::{Answer, Form, Outcome, Output};
+use crate::wire;
+use crate::wire::journal::failed;
+use crate::wire::placement::{Caution, pose};
+use crate::wire::project::Loaded;
+
+/// Far sites that are shown unless all are asked for.
+const SHOWN: usize = 5;
+
+pub(super) fn run(arguments: &Iteration, output: &Output) -> Result<Outcome, CommandError> {
+    let pause: Duration = arguments.pause.parse().map_err(|error| {
+        CommandError::new(Fault::Usage, format!("--pause: {error}")).hint("--pause '30 min'")
+    })?;
+    let ledger = ledger::open(&arguments.path, false)?;
+    let rows = ledger.all::<RunRow>().map_err(|error| failed(&error))?;
+    let runs = runs(rows.into_iter().map(|recorded| recorded.row));
+    let found = iteration(&runs, pause);
+    let loaded = wire::project::load(&arguments.path, &[])?;
+    let mut warnings = Vec::new();
+    let worked = found.worked.map(|worked| worked.p50);
+    let (far, not_there) = match far(&loaded, &runs, worked, output) {
+        Ok(far) => far,
+        // The loop here was measured, whatever can be said of others.
+        Err(error) => {
+            let why = error.problems.first().map_or("", |problem| problem.message.as_str());
+            warnings.push(format!("the loop elsewhere is not known: {why}"));
+            (Vec::new(), Vec::new())
+        }
+    };
+    let answer = IterationAnswer {
+        pause_seconds: pause.as_seconds(),
+        here: LoopView::of(&found),
+        far,
+        not_there,
+    };
+    print(&answer, arguments, &warnings, output);
+    Ok(Outcome::Done)
+}
+
+/// Executions of the ledger, run by run, in the order in which they were recorded.
+fn runs(rows: impl Iterator<Item = RunRow>) -> Vec<Run> {
+    let mut order: Vec<String> = Vec::new();
+    let mut runs: BTreeMap<String, Run> = BTreeMap::new();
+    for row in rows {
+        if !runs.contains_key(&row.run) {
+            order.push(row.run.clone());
+        }
+        let run = runs.entry(row.run.clone()).or_insert(Run { executions: Vec::new() });
+        run.executions.push(execution(row));
+    }
+    order.iter().filter_map(|name| runs.remove(name)).collect()
+}
+
+fn execution(row: RunRow) -> Execution {
+    let time = |seconds: Option<f64>| {
+        seconds.and_then(|seconds| Duration::from_seconds(seconds).ok()).unwrap_or(Duration::ZERO)
+    };
+    let began = Duration::from_seconds(row.began.unix_millis() as f64 / 1e3);
+    Execution {
+        stage: row.stage,
+        site: row.site,
+        began: began.unwrap_or(Duration::ZERO),
+        transfer: time(row.transfer_seconds),
+        queue: time(row.queue_seconds),
+        boot: time(row.boot_seconds),
+        run: time(row.run_seconds),
+        ended: match row.outcome {
+            Recorded::Cached | Recorded::Restored => Ended::Reused,
+            Recorded::Ran | Recorded::Failed | Recorded::Interrupted => Ended::Ran,
+        },
+    }
+}
+
+/// The loop on every far site, the one that takes most of it first, and why it cannot be on the others.
+fn far(
+    loaded: &Loaded,
+    runs: &[Run],
+    worked: Option<Duration>,
+    output: &Output,
+) -> Result<(Vec<FarView>, Vec<NotThere>), CommandError> {
+    let catalog = wire::catalog(output)?;
+    let posed = pose(loaded, &catalog, Caution::Likely, &BTreeMap::new())?;
+    let (mut found, mut not_there) = (Vec::new(), Vec::new());
+    let currency = loaded.project.money.exchange.currency();
+    for site in wire::far::sites(loaded, &posed) {
+        let money =
+            |error: nearside_units::MoneyError| CommandError::new(Fault::Input, error.to_string());
+        match elsewhere(runs, worked, &site, currency).map_err(money)? {
+            Known::Value(there) => found.push(FarView::of(&there)),
+            Known::Unknown(why) => {
+                not_there.push(NotThere { site: site.name, why: why.to_string() });
+            }
+        }
+    }
+    // Where most of the loop can be, then where it waits least.
+    found.sort_by(|one, other| {
+        let waits = one.wait_seconds.kept.total_cmp(&other.wait_seconds.kept);
+        one.stays.len().cmp(&other.stays.len()).then(waits)
+    });
+    Ok((found, not_there))
+}
+
+fn print(answer: &IterationAnswer, arguments: &Iteration, warnings: &[String], output: &Output) {
+    if output.form == Form::Json {
+        let answer =
+            Answer { schema: "nearside/iteration/1", data: answer, warnings, sources: &[] };
+        return output.json(&answer, environment::today());
+    }
+    let shown = if arguments.all { usize::MAX } else { SHOWN };
+    output.text(&text::of(answer, shown));
+    warnings.iter().for_each(|warning| output.warning(warning));
+}
