@@ -10,6 +10,8 @@
 mod assumption;
 mod class_flow;
 mod dataset;
+mod draft;
+mod dvc;
 mod error;
 mod folder;
 mod graph;
@@ -38,9 +40,11 @@ mod template;
 mod trial;
 mod workload_fields;
 mod workload_spec;
+mod yaml;
 
 pub use assumption::Assumption;
 pub use dataset::{Dataset, Model};
+pub use dvc::{DvcPipeline, tracked as tracked_by_dvc};
 pub use error::ProjectError;
 pub use folder::{DataFile, FolderFacts, MachineFacts};
 pub use graph::{Edge, StageGraph};

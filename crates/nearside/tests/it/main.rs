@@ -16,6 +16,7 @@ mod command;
 mod doctor;
 mod fit;
 mod ledger;
+mod pipeline;
 mod plans;
 mod project;
 mod readme;
