@@ -33,6 +33,7 @@ mod site_file;
 mod sites;
 mod stage;
 mod stage_table;
+mod stop;
 mod structure;
 mod suggest;
 mod task;
@@ -64,6 +65,7 @@ pub use site::{
 pub use site_file::SiteFile;
 pub use sites::{SitePattern, Sites, Spot};
 pub use stage::{Input, Output, Phase, Reliance, Stage, Trial};
+pub use stop::{Aim, Stop};
 pub use task::{
     Adapter, AdapterMethod, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation,
     Serving, Stored, Task, Training, Workload,

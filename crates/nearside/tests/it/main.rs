@@ -23,3 +23,4 @@ mod readme;
 mod rehearsal;
 mod run;
 mod sources;
+mod stop;

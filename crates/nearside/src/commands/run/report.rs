@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use nearside_run::{Attempt, Event, Job, Ran, Runner};
+use nearside_run::{Attempt, Event, Job, Ran, Runner, Tried};
 use nearside_units::{Bytes, Duration};
 
 use super::follow::Follower;
-use super::view::StageRun;
+use super::view::{StageRun, TrialRun};
 use crate::output::Output;
 use crate::view::seconds;
 use crate::wire::jobs::shown;
@@ -24,6 +24,8 @@ pub(super) struct Report<'a> {
     followers: BTreeMap<String, Follower>,
     /// What changed since each stage last ended well, and where its log is.
     began: BTreeMap<String, (Vec<String>, PathBuf)>,
+    /// What became of trials that a rule decides about.
+    tried: BTreeMap<String, Vec<Tried>>,
 }
 
 impl<'a> Report<'a> {
@@ -35,6 +37,7 @@ impl<'a> Report<'a> {
             follow,
             followers: BTreeMap::new(),
             began: BTreeMap::new(),
+            tried: BTreeMap::new(),
         }
     }
 
@@ -56,6 +59,9 @@ impl<'a> Report<'a> {
             Event::Ended { job, ran, attempt: Some(attempt) } => {
                 self.followers.remove(&job.name);
                 self.journal.ended(runner, job, ran, attempt);
+                if ran.is_good() {
+                    self.tried.insert(job.name.clone(), runner.tried(&attempt.key));
+                }
                 self.attempts.insert(job.name.clone(), (*attempt).clone());
             }
             Event::Ended { .. } | Event::Note { .. } => {}
@@ -83,6 +89,8 @@ impl<'a> Report<'a> {
         if let Some((changed, log)) = self.began.get(name) {
             (stage.changed, stage.log) = (changed.clone(), Some(shown(log)));
         }
+        let tried = self.tried.get(name).cloned().unwrap_or_default();
+        stage.trials = tried.into_iter().map(TrialRun::of).collect();
         if let Some(used) = self.journal.meters.used(name) {
             stage.peak_memory_bytes = used.memory.map(Bytes::get);
             stage.processor_seconds = used.processors.map(Duration::as_seconds);
