@@ -25,6 +25,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("fit-list"),
         Schema("run"),
         Schema("why"),
+        Schema("cache"),
         Schema("ledger-list"),
         Schema("ledger-show"),
         Schema("ledger-accuracy"),

@@ -13,6 +13,7 @@
 //! Everything that has to last lies in one folder, `.nearside` by convention: `cache/` (results by
 //! key, files by content), `stages/` (what each stage last depended on), `logs/`, `work/`.
 
+mod cache;
 mod code;
 mod error;
 mod execute;
@@ -33,6 +34,7 @@ mod trials;
 mod wanted;
 mod workspace;
 
+pub use cache::{Cache, Fate, Keep, KeptResult, Leftover};
 pub use error::RunError;
 pub use execute::{Attempt, Event, Ran, Summary};
 pub use job::{Job, Jobs, Trial};

@@ -116,7 +116,7 @@ impl Output {
 }
 
 impl Record {
-    fn result_file(&self, key: &Digest) -> PathBuf {
+    pub(crate) fn result_file(&self, key: &Digest) -> PathBuf {
         self.folder.join("cache/results").join(format!("{key}.json"))
     }
 

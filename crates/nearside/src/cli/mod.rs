@@ -1,11 +1,13 @@
 //! The command line: what may be written, nothing of what it does.
 
+mod cache;
 mod ledger;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use cache::Cache;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 
 /// Where should each piece of ML work run: on a machine you own, or on one you rent?
@@ -83,6 +85,9 @@ pub(crate) enum Command {
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
+    /// What is kept of earlier results, and removing what is not needed
+    #[command(subcommand)]
+    Cache(Cache),
     /// The facts: devices, offers, regions, grids, prices, models
     #[command(subcommand)]
     Catalog(Catalog),
@@ -454,6 +459,8 @@ pub(crate) enum SchemaName {
     Run,
     /// Data of `why --json`
     Why,
+    /// Data of `cache list --json` and `cache prune --json`
+    Cache,
     /// Data of `ledger list --json`
     LedgerList,
     /// Data of `ledger show --json`

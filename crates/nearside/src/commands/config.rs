@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::cache::CacheAnswer;
 use super::catalog::{Doubt, Listing};
 use super::doctor::DoctorAnswer;
 use super::fit::{FitAnswer, FitList};
@@ -76,6 +77,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::LedgerShow => schemars::schema_for!(LedgerRun).to_value(),
         SchemaName::LedgerAccuracy => schemars::schema_for!(LedgerAccuracy).to_value(),
         SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
+        SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),

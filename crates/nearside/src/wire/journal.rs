@@ -280,7 +280,7 @@ fn artifact(project: &Project, run_entry: u64, stage: &str, made: &Made) -> Arti
 }
 
 /// A moment as the ledger keeps it; one that it cannot hold is the beginning of time.
-fn moment(time: SystemTime) -> Timestamp {
+pub(crate) fn moment(time: SystemTime) -> Timestamp {
     let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let moment = u64::try_from(millis).ok().and_then(Timestamp::from_unix_millis);
     moment.unwrap_or(Timestamp::EPOCH)

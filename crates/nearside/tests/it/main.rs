@@ -12,6 +12,7 @@
 
 mod answers;
 mod bad_input;
+mod cache;
 mod command;
 mod doctor;
 mod fit;
