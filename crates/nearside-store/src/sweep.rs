@@ -29,6 +29,9 @@ impl Store {
         let shards = fs::read_dir(&self.objects);
         for shard in shards.map_err(StoreError::io("read", &self.objects))?.flatten() {
             let (name, path) = (shard.file_name(), shard.path());
+            if !path.is_dir() {
+                continue;
+            }
             for entry in fs::read_dir(&path).map_err(StoreError::io("read", &path))?.flatten() {
                 let (first, rest) = (name.to_string_lossy(), entry.file_name());
                 let digest = format!("{first}{}", rest.to_string_lossy()).parse().ok();
@@ -52,8 +55,6 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::{Memo, Reader};
 
@@ -70,8 +71,10 @@ mod tests {
             content
         };
         let (one, other) = (keep("one", "1"), keep("other", "22"));
-        fs::write(atomic::beside(Path::new(&folder.join("store/objects/aa"))), "half")
-            .unwrap_or(());
+        let objects = folder.join("store/objects");
+        fs::create_dir_all(objects.join("aa")).unwrap();
+        fs::write(atomic::beside(&objects.join("aa/half")), "half").unwrap();
+        fs::write(objects.join("no shard"), "").unwrap();
         let objects = store.list().unwrap();
         assert_eq!(objects.iter().map(|object| object.bytes.get()).sum::<u64>(), 3);
         let small = objects.iter().find(|object| object.bytes.get() == 1).unwrap();

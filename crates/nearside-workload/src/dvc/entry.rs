@@ -107,7 +107,12 @@ impl Entry {
         let resolved = context.resolve(command, Place::Command)?;
         self.commands = match &resolved.value {
             // Lines are commands of their own there.
-            Value::Text(text) => text.lines().map(str::to_owned).collect(),
+            Value::Text(text) => {
+                if text.trim_end().contains("\\\n") {
+                    self.lose("DVC runs every line by itself; here one that ends with \\ goes on");
+                }
+                text.replace("\\\n", " ").lines().map(str::to_owned).collect()
+            }
             Value::List(nodes) => nodes.iter().map(|node| plain_text(&node.value)).collect(),
             other => {
                 let message = format!("cmd is a text or a list, not {}", other.kind());

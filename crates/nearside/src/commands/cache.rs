@@ -154,11 +154,11 @@ fn frees(answer: &CacheAnswer) -> u64 {
 /// Everything that is kept.
 fn listed(answer: &CacheAnswer) -> String {
     let totals = format!(
-        "results take {}; {} logs {}; {} working folders {}",
+        "results take {}; {} {}; {} {}",
         size(answer.stored_bytes),
-        answer.logs.count,
+        counted(answer.logs.count, "log"),
         size(answer.logs.bytes),
-        answer.work.count,
+        counted(answer.work.count, "working folder"),
         size(answer.work.bytes)
     );
     match answer.results.is_empty() {
@@ -172,13 +172,13 @@ fn pruned(answer: &CacheAnswer) -> String {
     let (logs, work) = (&answer.logs, &answer.work);
     let freed = if answer.pruned { "freed" } else { "would free" };
     let totals = format!(
-        "{freed} {} of {}: results {}; {} logs {}; {} working folders {}",
+        "{freed} {} of {}: results {}; {} {}; {} {}",
         size(frees(answer)),
         size(answer.stored_bytes + logs.bytes + work.bytes),
         size(answer.freed_bytes),
-        logs.removed,
+        counted(logs.removed, "log"),
         size(logs.freed_bytes),
-        work.removed,
+        counted(work.removed, "working folder"),
         size(work.freed_bytes)
     );
     let removed = answer.results.iter().filter(|result| result.fate == "removed");
@@ -202,6 +202,14 @@ fn results<'a>(results: impl Iterator<Item = &'a ResultView>) -> String {
         vec![stage, key, made, size(result.bytes), result.fate.to_owned()]
     };
     table(&heads, results.map(row).collect())
+}
+
+/// How many of something there are.
+fn counted(count: usize, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {one}s"),
+    }
 }
 
 fn size(bytes: u64) -> String {

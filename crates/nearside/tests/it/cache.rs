@@ -41,7 +41,7 @@ fn what_is_needed_stays_and_the_rest_goes() {
     project.0.write(".nearside/work/old/half", "12345");
     let run = project.nearside(&["cache", "prune", "--keep", "0s", "--yes"]).exits(0);
     assert!(run.stdout.contains("\nfreed ") && run.stdout.contains("3 logs"), "{}", run.stdout);
-    assert!(run.stdout.contains("1 working folders 5"), "{}", run.stdout);
+    assert!(run.stdout.contains("1 working folder 5"), "{}", run.stdout);
     assert!(!project.path().join(".nearside/work/old").exists());
     let left = project.nearside(&["cache", "list", "--json"]).exits(0).data();
     assert_eq!(fates(&left), ["needed"; 3]);
