@@ -32,6 +32,11 @@ const ENGINES: [(&str, &[&str], &str); 2] = [
 /// The peer of the placement benchmark, at the version that its figures were taken with.
 const PEER: &str = "skypilot==0.14.1";
 
+/// Real engines that tests compare with, each in an environment of its own under `target/engines/`:
+/// the program, and the package at the version that the tests are written for. A test whose engine is
+/// not there says so and passes.
+const PYTHON_ENGINES: [(&str, &str); 1] = [("dvc", "dvc==3.67.1")];
+
 /// Lists what is there and what is missing, and installs what is missing.
 pub(crate) fn setup(scope: Scope) -> Outcome {
     println!("==> setup");
@@ -55,7 +60,13 @@ pub(crate) fn setup(scope: Scope) -> Outcome {
     for (program, packages, _) in &engines {
         println!("    missing  {program}, optional (Debian packages: {})", packages.join(" "));
     }
-    if missing.is_empty() && engines.is_empty() && peer != Some(false) {
+    let absent: Vec<_> = PYTHON_ENGINES.iter().filter(|(name, _)| !engine(name)).collect();
+    for (name, package) in PYTHON_ENGINES {
+        let ready = if engine(name) { "found  " } else { "missing" };
+        println!("    {ready}  {package} in {}", engine_folder(name));
+    }
+    let nothing = missing.is_empty() && engines.is_empty() && absent.is_empty();
+    if nothing && peer != Some(false) {
         println!("    nothing to install: the tests need only Rust and a C compiler");
         return Ok(());
     }
@@ -68,7 +79,12 @@ pub(crate) fn setup(scope: Scope) -> Outcome {
         }
     }
     if peer == Some(false) {
-        install_peer()?;
+        install_in(bench::ENVIRONMENT, PEER)?;
+    }
+    for (name, package) in absent {
+        if let Err(why) = install_in(&engine_folder(name), package) {
+            println!("    SKIPPED  {package}: {why}; its tests will be skipped");
+        }
     }
     println!("    installed");
     Ok(())
@@ -92,13 +108,20 @@ fn install_packages(packages: &[&str]) -> Outcome {
     shell::run(apt().args(["install", "--no-install-recommends"]).args(packages))
 }
 
-/// Makes a virtual environment for the peers and installs them there.
-fn install_peer() -> Outcome {
-    let environment = bench::ENVIRONMENT;
+fn engine_folder(name: &str) -> String {
+    format!("target/engines/{name}")
+}
+
+fn engine(name: &str) -> bool {
+    shell::installed(&format!("{}/bin/{name}", engine_folder(name)))
+}
+
+/// Makes a virtual environment and installs a package there.
+fn install_in(environment: &str, package: &str) -> Outcome {
     let make = || shell::run(shell::program("python3").args(["-m", "venv", environment]));
     // Debian splits the venv module from Python itself.
     make()
         .or_else(|_absent| install_packages(&["python3", "python3-venv"]).and_then(|()| make()))?;
-    let pip = ["-m", "pip", "install", "--quiet", PEER];
+    let pip = ["-m", "pip", "install", "--quiet", package];
     shell::run(shell::program(&format!("{environment}/bin/python")).args(pip))
 }

@@ -13,6 +13,7 @@ use nearside_store::{Content, Digest, Reader, StoreError, atomic};
 use crate::lock::Lock;
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
+use crate::trials::Trials;
 use crate::workspace::{Workspace, symlink};
 use crate::{Changed, Job, Key, Reach, RunError, Runner, Standing, Wanted, sandbox};
 
@@ -117,11 +118,18 @@ struct Going {
     began: (Instant, SystemTime),
     log: PathBuf,
     reach: Reach,
-    /// The trial that is going on.
-    trial: usize,
+    trials: Trials,
 }
 
 impl Going {
+    /// Where its commands work: in the project itself if it writes nothing.
+    fn folder(&self, runner: &Runner, job: &Job) -> PathBuf {
+        match job.outputs.is_empty() {
+            true => runner.project.clone(),
+            false => self.workspace.folder.clone(),
+        }
+    }
+
     const fn attempt(&self) -> Attempt {
         Attempt { key: self.key.digest, began: self.began.1 }
     }
@@ -212,6 +220,7 @@ impl Run<'_> {
             if self.going.is_empty() {
                 break;
             }
+            self.end_what_fell_behind();
             match ended.recv_timeout(BEAT) {
                 Ok((place, ended)) => self.command_ended(place, ended)?,
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -221,6 +230,17 @@ impl Run<'_> {
             self.end(place, Ran::Interrupted, None);
         }
         Ok(())
+    }
+
+    /// Ends trials that a rule does not let run to their end.
+    fn end_what_fell_behind(&mut self) {
+        for (place, going) in &mut self.going {
+            let job = &self.runner.jobs.jobs[*place];
+            let folder = going.folder(self.runner, job);
+            if going.hold.is_some() && going.trials.falls_behind(job, &folder) {
+                going.hold = None;
+            }
+        }
     }
 
     /// Places that nothing has been decided about.
@@ -333,7 +353,16 @@ impl Run<'_> {
         };
         File::create(&log).map_err(RunError::io("write", &log))?;
         let began = (Instant::now(), SystemTime::now());
-        let going = Going { hold: None, child: None, key, workspace, began, log, reach, trial: 0 };
+        let going = Going {
+            hold: None,
+            child: None,
+            key,
+            workspace,
+            began,
+            log,
+            reach,
+            trials: Trials::default(),
+        };
         self.going.insert(place, going);
         self.start_trial(place, job);
         Ok(())
@@ -342,13 +371,9 @@ impl Run<'_> {
     /// Starts the next command of a stage.
     fn start_trial(&mut self, place: usize, job: &Job) {
         let Some(going) = self.going.get_mut(&place) else { return };
-        let Some(trial) = job.trials.get(going.trial) else { return };
+        let Some(trial) = job.trials.get(going.trials.now) else { return };
         let runner = self.runner;
-        // A stage that writes nothing works in the project itself.
-        let folder = match job.outputs.is_empty() {
-            true => runner.project.clone(),
-            false => going.workspace.folder.clone(),
-        };
+        let folder = going.folder(runner, job);
         let mut options = File::options();
         let log = options.append(true).create(true).open(&going.log);
         let orders = runner.orders(job, trial, &going.reach, &folder);
@@ -390,18 +415,11 @@ impl Run<'_> {
             (ended, _) => ended.map(|()| u8::MAX),
         };
         let stopped = self.interrupted.load(Ordering::Relaxed);
+        // A trial that was ended by the rule has not failed.
+        let was_ended = |going: &Going| going.trials.ending;
+        let ended = code.is_ok() && self.going.get(&place).is_some_and(was_ended);
         match code {
-            Ok(0) if !stopped => {
-                if let Some(going) = self.going.get_mut(&place) {
-                    going.trial += 1;
-                    if going.trial < job.trials.len() {
-                        self.start_trial(place, job);
-                        return Ok(());
-                    }
-                }
-                let Some(going) = self.going.remove(&place) else { return Ok(()) };
-                self.keep(place, job, going)
-            }
+            Ok(code) if !stopped && (code == 0 || ended) => self.trial_ended(place, job),
             _ if stopped => {
                 let going = self.going.remove(&place);
                 self.end(place, Ran::Interrupted, going.as_ref().map(Going::attempt));
@@ -409,7 +427,7 @@ impl Run<'_> {
             }
             Ok(code) => {
                 let going = self.going.remove(&place);
-                let trial = going.as_ref().and_then(|going| job.trials.get(going.trial));
+                let trial = going.as_ref().and_then(|going| job.trials.get(going.trials.now));
                 let which = trial.filter(|trial| !trial.name.is_empty());
                 let which = which.map_or(String::new(), |trial| format!(" ({})", trial.name));
                 let cut = going.as_ref().filter(|going| going.reach == Reach::Cut);
@@ -421,6 +439,23 @@ impl Run<'_> {
             Err(error) => {
                 let going = self.going.remove(&place);
                 self.fail(place, format!("its command could not be started: {error}"), None, going);
+                Ok(())
+            }
+        }
+    }
+
+    /// A trial has ended well: the next one is started, or the stage is over.
+    fn trial_ended(&mut self, place: usize, job: &Job) -> Result<(), RunError> {
+        let Some(mut going) = self.going.remove(&place) else { return Ok(()) };
+        match going.trials.next(job, &going.folder(self.runner, job)) {
+            Ok(true) => {
+                self.going.insert(place, going);
+                self.start_trial(place, job);
+                Ok(())
+            }
+            Ok(false) => self.keep(place, job, going),
+            Err(why) => {
+                self.fail(place, why, None, Some(going));
                 Ok(())
             }
         }
@@ -454,7 +489,8 @@ impl Run<'_> {
         }
         let outputs = contents.iter().map(|(path, _, content)| Output::of(path, content)).collect();
         let stage = job.name.clone();
-        let outcome = Outcome { stage, seconds: took.as_secs_f64(), outputs };
+        let trials = going.trials.tried(job);
+        let outcome = Outcome { stage, seconds: took.as_secs_f64(), outputs, trials };
         runner.record.keep_result(&going.key.digest, &outcome).map_err(said)?;
         for (output, at, content) in &contents {
             let place = runner.project.join(output);

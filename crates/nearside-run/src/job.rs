@@ -2,10 +2,10 @@
 
 use std::path::{Component, Path};
 
-use crate::{Network, RunError};
+use crate::{Network, RunError, Stop};
 
 /// A stage as it is executed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Job {
     /// Its name, which also names its files in the record.
     pub name: String,
@@ -21,6 +21,8 @@ pub struct Job {
     pub image: Option<String>,
     /// What its commands reach.
     pub network: Network,
+    /// When its trials need not all be run.
+    pub stop: Option<Stop>,
     /// The jobs that come before it, by their place.
     pub waits_for: Vec<usize>,
 }
@@ -32,10 +34,12 @@ pub struct Trial {
     pub name: String,
     /// What a shell executes.
     pub command: String,
+    /// The file that it writes the figure to which trials are stopped by.
+    pub metric: Option<String>,
 }
 
 /// The stages of a project.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Jobs {
     /// In the order of the file.
     pub jobs: Vec<Job>,

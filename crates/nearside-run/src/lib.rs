@@ -14,6 +14,7 @@
 //! Everything that has to last lies in one folder, `.nearside` by convention: `cache/` (results by
 //! key, files by content), `stages/` (what each stage last depended on), `logs/`, `work/`.
 
+mod cache;
 mod code;
 mod container;
 mod error;
@@ -25,6 +26,7 @@ mod key;
 mod lock;
 #[cfg(target_os = "linux")]
 mod loopback;
+mod metric;
 mod network;
 mod orders;
 mod process;
@@ -34,17 +36,21 @@ mod runner;
 mod sample;
 pub mod sandbox;
 mod shell;
+mod stop;
 mod tool;
+mod trials;
 mod wanted;
 mod workspace;
 
+pub use cache::{Cache, Fate, Keep, KeptResult, Leftover};
 pub use error::RunError;
 pub use execute::{Attempt, Event, Ran, Summary};
 pub use job::{Job, Jobs, Trial};
 pub use key::{Changed, How, Key, Part};
 pub use network::{Network, Reach};
-pub use record::Made;
+pub use record::{Made, Tried};
 pub use rehearsal::Rehearsal;
 pub use runner::{Runner, Standing, Surroundings};
 pub use sample::Taken;
+pub use stop::{Aim, Stop};
 pub use wanted::{Load, Wanted};

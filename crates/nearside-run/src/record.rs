@@ -24,6 +24,22 @@ pub(crate) struct Outcome {
     /// How long it took, in seconds.
     pub(crate) seconds: f64,
     pub(crate) outputs: Vec<Output>,
+    /// What became of each trial, where a rule decides about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) trials: Vec<Tried>,
+}
+
+/// What became of a trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// The trial.
+    pub name: String,
+    /// Its figure; nothing where it was not run.
+    pub figure: Option<f64>,
+    /// Why it was not run, or not to its end.
+    pub left_out: Option<String>,
+    /// Whether its figure is the best.
+    pub best: bool,
 }
 
 /// Something that a stage wrote.
@@ -100,7 +116,7 @@ impl Output {
 }
 
 impl Record {
-    fn result_file(&self, key: &Digest) -> PathBuf {
+    pub(crate) fn result_file(&self, key: &Digest) -> PathBuf {
         self.folder.join("cache/results").join(format!("{key}.json"))
     }
 

@@ -13,7 +13,7 @@ use nearside_units::Bytes;
 use crate::code;
 use crate::container::Engine;
 use crate::image::Images;
-use crate::record::{Made, Outcome, Output, Record};
+use crate::record::{Made, Outcome, Output, Record, Tried};
 use crate::shell;
 use crate::tool::Tools;
 use crate::workspace::Workspace;
@@ -103,10 +103,16 @@ impl Runner {
             // What is stated is kept or nothing runs, so that it is true of every result.
             parts.push(Part::text("network".to_owned(), "none"));
         }
+        if let Some(stop) = &job.stop {
+            parts.push(Part::text("stop".to_owned(), &stop.text()));
+        }
         let mut named = shell::Named::default();
         for trial in &job.trials {
             let name = if trial.name.is_empty() { "command" } else { trial.name.as_str() };
             parts.push(Part::text(name.to_owned(), &trial.command));
+            if let Some(metric) = &trial.metric {
+                parts.push(Part::text(format!("{name} metric"), metric));
+            }
             let found = shell::named(&trial.command);
             named.programs.extend(found.programs);
             named.words.extend(found.words);
@@ -207,6 +213,12 @@ impl Runner {
         let last = self.record.last(&job.name)?;
         let outcome = self.record.result(&last.key.parse().ok()?)?;
         Duration::try_from_secs_f64(outcome.seconds).ok()
+    }
+
+    /// What became of the trials of a stage under a key, where a rule decides about them.
+    #[must_use]
+    pub fn tried(&self, key: &Digest) -> Vec<Tried> {
+        self.record.result(key).map(|outcome| outcome.trials).unwrap_or_default()
     }
 
     /// What a result is made of; nothing where there is no such result.

@@ -16,9 +16,11 @@ mod digest;
 mod error;
 mod memo;
 mod store;
+mod sweep;
 
 pub use content::{Content, Entry, Kind, Reader};
 pub use digest::{Digest, Fields, NoDigest};
 pub use error::StoreError;
 pub use memo::Memo;
 pub use store::Store;
+pub use sweep::Object;

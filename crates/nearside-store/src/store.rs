@@ -13,7 +13,7 @@ use crate::{Content, Digest, Entry, Kind, Memo, Reader, StoreError, atomic};
 /// A folder of content, each file by its digest.
 #[derive(Clone, Debug)]
 pub struct Store {
-    objects: PathBuf,
+    pub(crate) objects: PathBuf,
 }
 
 impl Store {
@@ -23,7 +23,7 @@ impl Store {
         Self { objects: folder.join("objects") }
     }
 
-    fn object(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn object(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         let (shard, rest) = name.split_at(2);
         self.objects.join(shard).join(rest)

@@ -3,6 +3,8 @@
 use nearside_policy::Country;
 use nearside_units::{Bytes, Watts};
 
+use crate::DvcPipeline;
+
 /// What a folder holds, as far as a first project file needs to know.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FolderFacts {
@@ -18,6 +20,8 @@ pub struct FolderFacts {
     pub models: Vec<String>,
     /// The machine that nearside runs on.
     pub machine: MachineFacts,
+    /// The pipeline that stages are taken from, in place of scripts with telling names.
+    pub pipeline: Option<DvcPipeline>,
     /// Patterns of rented machines to compare with, as in `aws/*`.
     pub offers: Vec<String>,
 }

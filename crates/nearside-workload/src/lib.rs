@@ -10,6 +10,8 @@
 mod assumption;
 mod class_flow;
 mod dataset;
+mod draft;
+mod dvc;
 mod error;
 mod folder;
 mod graph;
@@ -32,6 +34,7 @@ mod site_file;
 mod sites;
 mod stage;
 mod stage_table;
+mod stop;
 mod structure;
 mod suggest;
 mod task;
@@ -39,9 +42,11 @@ mod template;
 mod trial;
 mod workload_fields;
 mod workload_spec;
+mod yaml;
 
 pub use assumption::Assumption;
 pub use dataset::{Dataset, Model};
+pub use dvc::{DvcPipeline, tracked as tracked_by_dvc};
 pub use error::ProjectError;
 pub use folder::{DataFile, FolderFacts, MachineFacts};
 pub use graph::{Edge, StageGraph};
@@ -62,6 +67,7 @@ pub use site::{
 pub use site_file::SiteFile;
 pub use sites::{SitePattern, Sites, Spot};
 pub use stage::{Input, Output, Phase, Reliance, Stage, Trial};
+pub use stop::{Aim, Stop};
 pub use task::{
     Adapter, AdapterMethod, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation,
     Serving, Stored, Task, Training, Workload,

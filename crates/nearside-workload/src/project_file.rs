@@ -10,6 +10,7 @@ use crate::objective::Goal;
 use crate::scalar::{CountSchema, Field, ScalarSchema};
 use crate::site::Launcher;
 use crate::stage::Phase;
+use crate::stop::StopTable;
 use crate::workload_fields::WorkloadTable;
 use crate::{FORMAT_VERSION, Located, Network};
 
@@ -121,6 +122,8 @@ pub(crate) struct StageTable {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Vec<ScalarSchema>>")]
     pub(crate) matrix: Named<Vec<Field>>,
+    /// When the trials need not all be run, by a figure that each writes.
+    pub(crate) stop: Option<Located<StopTable>>,
     /// What has to be computed.
     pub(crate) workload: Option<Located<WorkloadTable>>,
     /// The only sites it may run on: names or patterns.

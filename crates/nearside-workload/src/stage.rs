@@ -5,7 +5,7 @@ use nearside_units::{Bytes, Frequency, Known};
 
 use crate::named::named;
 use crate::sites::SitePattern;
-use crate::{Located, Network, WorkloadSpec};
+use crate::{Located, Network, Stop, WorkloadSpec};
 
 /// One step of the project.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Stage {
     pub repeat: Frequency,
     /// Every trial; one where there is no matrix.
     pub trials: Vec<Trial>,
+    /// When its trials need not all be run.
+    pub stop: Option<Stop>,
     /// The only sites it may run on, where stated.
     pub sites: Option<Vec<SitePattern>>,
     /// The container image it runs in.
@@ -129,4 +131,6 @@ pub struct Trial {
     pub run: Option<String>,
     /// What it computes.
     pub workload: Option<WorkloadSpec>,
+    /// The file that it writes the figure to which trials are stopped by.
+    pub metric: Option<String>,
 }

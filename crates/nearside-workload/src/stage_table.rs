@@ -9,8 +9,9 @@ use crate::project_file::{Named, StageTable, in_file_order};
 use crate::reader::Reader;
 use crate::sites::{SitePattern, Sites, patterns};
 use crate::stage::{Input, Output, Phase, Stage, Trial};
+use crate::stop::Stop;
 use crate::workload_spec::{self, Source, WorkloadSpec};
-use crate::{Located, Network, suggest, trial};
+use crate::{Located, Network, stop, suggest, trial};
 
 /// What the names in a stage may refer to.
 pub(crate) struct Names<'a> {
@@ -64,6 +65,7 @@ fn stage(
         after: others(name, &table.after),
         repeat: repeat(reader, name, table),
         trials: trials(reader, name, table, &input_bytes(&inputs, writers, names), names.models),
+        stop: rule(reader, name, table),
         inputs,
         sites,
         image: table.image.as_ref().map(|image| image.value.clone()),
@@ -98,6 +100,17 @@ fn phase(reader: &mut Reader, name: &Located<String>, table: &StageTable) -> Pha
 fn network(reader: &mut Reader, name: &Located<String>, table: &StageTable) -> Option<Network> {
     let mut section = reader.section(format!("stage.{}", name.value));
     section.choice("network", table.network.as_ref(), Network::names())
+}
+
+/// When the trials need not all be run; a stage without trials has none to leave out.
+fn rule(reader: &mut Reader, name: &Located<String>, table: &StageTable) -> Option<Stop> {
+    let stated = table.stop.as_ref()?;
+    if table.matrix.is_empty() {
+        let message = format!("stage \"{}\" has a rule to stop but no trials", name.value);
+        let hint = "add matrix = { rank = [8, 16] }, or remove stop".to_owned();
+        reader.report(&stated.span, message, Some(hint));
+    }
+    stop::read(reader, &name.value, stated)
 }
 
 fn repeat(reader: &mut Reader, name: &Located<String>, table: &StageTable) -> Frequency {
@@ -332,8 +345,9 @@ fn trials(
             };
             workload_spec::read(reader, &source)
         });
+        let metric = stop::file(reader, table.stop.as_ref(), &values);
         let values = values.into_iter().map(|(axis, value)| (axis, value.value.to_string()));
-        trials.push(Trial { values: values.collect(), run, workload });
+        trials.push(Trial { values: values.collect(), run, workload, metric });
     }
     trials
 }

@@ -4,6 +4,7 @@ use nearside_architecture::Dtype;
 use nearside_policy::Class;
 use nearside_units::{Bytes, Count, Watts};
 
+use crate::draft::{Draft, list, quoted};
 use crate::folder::{DataFile, FolderFacts, MachineFacts};
 use crate::paths::{is_within, normal};
 use crate::stage::Phase;
@@ -52,38 +53,45 @@ pub fn init(folder: &FolderFacts) -> String {
     let datasets = datasets(folder);
     draft.datasets(&datasets, folder);
     let models = draft.models(folder);
-    draft.stages(folder, &datasets, &models);
+    match &folder.pipeline {
+        Some(pipeline) => draft.pipeline(pipeline, &datasets),
+        None => draft.stages(folder, &datasets, &models),
+    }
     draft.here(&folder.machine);
     draft.rest(folder, &datasets);
     draft.text
 }
 
 /// A dataset of the first project file.
-struct DraftDataset {
-    name: String,
-    path: String,
+pub(crate) struct DraftDataset {
+    pub(crate) name: String,
+    pub(crate) path: String,
     size: Bytes,
     class: Class,
 }
 
 /// The data files, named and classed, in the order of their paths; what lies where stages write
-/// is no data.
+/// is no data. Of a pipeline all are named, none like an output.
 fn datasets(folder: &FolderFacts) -> Vec<DraftDataset> {
     let mut files: Vec<&DataFile> = folder.data.iter().collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut datasets: Vec<DraftDataset> = Vec::new();
     for file in files {
         let path = normal(&file.path);
-        if path.is_empty() || is_within(&path, BUILD) || is_within(BUILD, &path) {
+        let is_built = is_within(&path, BUILD) || is_within(BUILD, &path);
+        if path.is_empty() || (folder.pipeline.is_none() && is_built) {
             continue;
         }
-        let taken = |name: &String| datasets.iter().any(|other| other.name == *name);
+        let is_output =
+            |name: &String| folder.pipeline.as_ref().is_some_and(|pipeline| pipeline.writes(name));
+        let taken =
+            |name: &String| datasets.iter().any(|other| other.name == *name) || is_output(name);
         let base = table_name(stem(&path), "data");
         let numbered = (2..).map(|number| format!("{base}-{number}"));
         let mut names = std::iter::once(base.clone()).chain(numbered);
         let name = names.find(|name| !taken(name)).unwrap_or_default();
         datasets.push(DraftDataset { name, class: likely_class(&path), path, size: file.size });
-        if datasets.len() == MOST_DATASETS {
+        if datasets.len() == MOST_DATASETS && folder.pipeline.is_none() {
             break;
         }
     }
@@ -113,15 +121,6 @@ fn likely_class(path: &str) -> Class {
     }
 }
 
-/// A TOML string.
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
-fn list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    format!("[{}]", texts.into_iter().map(quoted).collect::<Vec<_>>().join(", "))
-}
-
 /// A word of a shell command.
 fn shell_word(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
@@ -132,36 +131,15 @@ fn shell_word(text: &str) -> String {
     }
 }
 
-/// The file so far.
-#[derive(Default)]
-struct Draft {
-    text: String,
-}
-
 impl Draft {
-    fn comment(&mut self, text: &str) {
-        let line: String =
-            text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-        self.text.push_str(&format!("# {line}\n"));
-    }
-
-    fn table(&mut self, name: &str) {
-        self.text.push_str(&format!("\n[{name}]\n"));
-    }
-
-    fn stated(&mut self, key: &str, value: impl std::fmt::Display) {
-        self.text.push_str(&format!("{key} = {value}\n"));
-    }
-
-    fn assumed(&mut self, key: &str, value: impl std::fmt::Display, why: &str) {
-        self.text.push_str(&format!("{key} = {value}  # assumed: {why}\n"));
-    }
-
     fn datasets(&mut self, datasets: &[DraftDataset], folder: &FolderFacts) {
         for dataset in datasets {
             self.table(&format!("dataset.{}", dataset.name));
             self.stated("path", quoted(&dataset.path));
-            self.stated("size", quoted(&dataset.size.si()));
+            match dataset.size {
+                Bytes::ZERO => self.comment("size: it is empty or not there"),
+                size => self.stated("size", quoted(&size.si())),
+            }
             let why = match dataset.class {
                 Class::Public | Class::Internal => "public, internal, personal or special",
                 Class::Personal | Class::Special => "its name speaks of people",
@@ -352,6 +330,7 @@ mod tests {
                 idle: Some(Watts::constant(100.0)),
                 country: "DE".parse().ok(),
             },
+            pipeline: None,
             offers: vec!["aws/*".to_owned(), "lambda/*".to_owned()],
         }
     }

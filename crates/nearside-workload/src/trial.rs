@@ -156,7 +156,7 @@ fn is_name_letter(letter: char) -> bool {
 }
 
 /// The name in `{name}` at the start of a text, and what follows.
-fn placeholder(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn placeholder(text: &str) -> Option<(&str, &str)> {
     let (name, after) = text.strip_prefix('{')?.split_once('}')?;
     let is_name = name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_')
         && name.chars().all(is_name_letter);

@@ -1,5 +1,6 @@
 //! The command line: what may be written, nothing of what it does.
 
+mod cache;
 mod iteration;
 mod ledger;
 mod profile;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use cache::Cache;
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
@@ -91,6 +93,9 @@ pub(crate) enum Command {
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
+    /// What is kept of earlier results, and removing what is not needed
+    #[command(subcommand)]
+    Cache(Cache),
     /// The facts: devices, offers, regions, grids, prices, models
     #[command(subcommand)]
     Catalog(Catalog),
@@ -466,6 +471,8 @@ pub(crate) enum SchemaName {
     Profile,
     /// Data of `iteration --json`
     Iteration,
+    /// Data of `cache list --json` and `cache prune --json`
+    Cache,
     /// Data of `ledger list --json`
     LedgerList,
     /// Data of `ledger show --json`

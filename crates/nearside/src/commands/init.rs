@@ -1,10 +1,12 @@
 //! `nearside init`: writes a project file from what is in a folder, every guess marked as one.
 
+mod pipeline;
+
 use std::io::Write as _;
 use std::path::Path;
 
 use nearside_units::Bytes;
-use nearside_workload::{DataFile, FolderFacts, MachineFacts};
+use nearside_workload::{DataFile, FolderFacts, MachineFacts, Project};
 
 use crate::cli::Init;
 use crate::environment;
@@ -30,7 +32,9 @@ pub(super) fn run(arguments: &Init, output: &Output) -> Result<Outcome, CommandE
         let message = format!("{} is no folder", folder.display());
         return Err(CommandError::new(Fault::Input, message));
     }
-    let text = nearside_workload::init(&facts(folder, output)?);
+    let facts = facts(folder, output)?;
+    let text = nearside_workload::init(&facts);
+    let warnings = warnings(&facts, &text);
     let file = folder.join(PROJECT_FILE);
     if !arguments.stdout {
         write(&file, &text, arguments)?;
@@ -39,17 +43,30 @@ pub(super) fn run(arguments: &Init, output: &Output) -> Result<Outcome, CommandE
         let written = !arguments.stdout;
         let file = file.display().to_string();
         let data = serde_json::json!({ "file": file, "written": written, "text": text });
-        let answer = Answer { schema: "nearside/init/1", data, warnings: &[], sources: &[] };
+        let answer = Answer { schema: "nearside/init/1", data, warnings: &warnings, sources: &[] };
         output.json(&answer, environment::today());
         return Ok(Outcome::Done);
     }
+    warnings.iter().for_each(|warning| output.warning(warning));
     if arguments.stdout {
         output.text(&text);
         return Ok(Outcome::Done);
     }
-    output.text(&format!("wrote {}", file.display()));
+    let stages = facts.pipeline.map_or_else(String::new, |pipeline| {
+        format!(", with the {} stages of dvc.yaml", pipeline.len())
+    });
+    output.text(&format!("wrote {}{stages}", file.display()));
     output.hint("look for `# assumed` in it, correct what is wrong, then run `nearside plan`");
     Ok(Outcome::Done)
+}
+
+/// What of a pipeline is not in the file, and what is wrong with the file that came of it.
+fn warnings(facts: &FolderFacts, text: &str) -> Vec<String> {
+    let Some(pipeline) = &facts.pipeline else { return Vec::new() };
+    let lost = pipeline.lost.iter().map(|lost| format!("not carried over: {lost}"));
+    let wrong = Project::parse(text).err().unwrap_or_default();
+    let wrong = wrong.iter().map(|error| format!("the file must be mended by hand: {error}"));
+    lost.chain(wrong).collect()
 }
 
 fn write(file: &Path, text: &str, arguments: &Init) -> Result<(), CommandError> {
@@ -85,6 +102,9 @@ fn facts(folder: &Path, output: &Output) -> Result<FolderFacts, CommandError> {
         ..FolderFacts::default()
     };
     look_into(folder, folder, 0, &mut facts);
+    if let Some(found) = pipeline::of(folder)? {
+        (facts.pipeline, facts.data) = (Some(found.pipeline), found.data);
+    }
     Ok(facts)
 }
 

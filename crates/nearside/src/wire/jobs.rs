@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nearside_run::{Job, Jobs, Network, RunError, Runner, Surroundings, Trial, sandbox};
+use nearside_run::{Aim, Job, Jobs, Network, RunError, Runner, Stop, Surroundings, Trial, sandbox};
 use nearside_workload::{Input, Located, Model, Project, Stage};
 
 use super::project::Loaded;
@@ -66,6 +66,7 @@ pub(super) fn jobs(loaded: &Loaded, source: Source<'_>) -> Jobs {
         outputs: stage.outputs.iter().map(|output| output.path.clone()).collect(),
         image: stage.image.clone(),
         network: network(stage),
+        stop: stage.stop.as_ref().map(stop),
         waits_for: project.graph.predecessors(place),
     };
     let jobs = project.stages.iter().enumerate().map(job).collect();
@@ -85,9 +86,22 @@ fn trials(stage: &Stage) -> Vec<Trial> {
     let trial = |trial: &nearside_workload::Trial| {
         let values = trial.values.iter().map(|(axis, value)| format!("{axis}={value}"));
         let name = values.collect::<Vec<_>>().join(" ");
-        Some(Trial { name, command: trial.run.clone()? })
+        Some(Trial { name, command: trial.run.clone()?, metric: trial.metric.clone() })
     };
     stage.trials.iter().filter_map(trial).collect()
+}
+
+fn stop(stop: &nearside_workload::Stop) -> Stop {
+    Stop {
+        key: stop.key.clone(),
+        aim: match stop.aim {
+            nearside_workload::Aim::Min => Aim::Least,
+            nearside_workload::Aim::Max => Aim::Most,
+        },
+        patience: stop.patience,
+        target: stop.target,
+        by_median: stop.by_median,
+    }
 }
 
 /// Paths of what a stage reads; one that does not say is taken to read all that comes before it.

@@ -9,7 +9,7 @@ use nearside_estimate::{Device, Period};
 use nearside_ledger::{
     Appender, ArtifactRow, LedgerError, Outcome, ProjectLedger, RunRow, SampleRow, Timestamp,
 };
-use nearside_run::{Attempt, Job, Load, Made, Ran, Runner};
+use nearside_run::{Attempt, Job, Load, Made, Ran, Runner, Tried};
 use nearside_units::{Bytes, Known};
 use nearside_workload::{HERE, ModelRef, Project, Stage};
 
@@ -65,6 +65,7 @@ struct Entry {
     row: RunRow,
     made: Vec<Made>,
     readings: Vec<Reading>,
+    tried: Vec<Tried>,
 }
 
 impl<'a> Journal<'a> {
@@ -158,7 +159,11 @@ impl<'a> Journal<'a> {
             _ => Vec::new(),
         };
         let readings = used.map_or_else(Vec::new, |used| used.readings.clone());
-        self.waiting.push(Entry { row, made, readings });
+        let tried = match ran {
+            Ran::Done(_) => runner.tried(&attempt.key),
+            _ => Vec::new(),
+        };
+        self.waiting.push(Entry { row, made, readings, tried });
         if computed {
             self.write();
         }
@@ -186,7 +191,7 @@ impl<'a> Journal<'a> {
         }
         let (waiting, project) = (&self.waiting, &self.loaded.project);
         let add = |to: &mut Appender<'_>| {
-            for Entry { row, made, readings } in waiting {
+            for Entry { row, made, readings, tried } in waiting {
                 let run_entry = to.add(row)?;
                 for made in made {
                     to.add(&artifact(project, run_entry, &row.stage, made))?;
@@ -195,6 +200,9 @@ impl<'a> Journal<'a> {
                     let (name, unit) = ((*name).to_owned(), (*unit).to_owned());
                     let (seconds, value) = (*seconds, *value);
                     to.add(&SampleRow { run_entry, seconds, name, unit, value })?;
+                }
+                for tried in tried {
+                    to.add(&sample(run_entry, row, tried))?;
                 }
             }
             Ok(())
@@ -251,6 +259,24 @@ impl<'a> Journal<'a> {
     }
 }
 
+/// A trial whose fate a rule decided: its figure, or zero and why it was not run.
+fn sample(run_entry: u64, row: &RunRow, tried: &Tried) -> SampleRow {
+    let Tried { name, figure, left_out, best } = tried;
+    let what = match (figure, left_out, best) {
+        (_, _, true) => "best",
+        (None, ..) => "skipped",
+        (_, Some(_), _) => "stopped",
+        _ => "done",
+    };
+    SampleRow {
+        run_entry,
+        seconds: row.run_seconds.unwrap_or(0.0),
+        name: format!("trial {name} {what}"),
+        unit: if figure.is_some() { "metric" } else { "none" }.to_owned(),
+        value: figure.unwrap_or(0.0),
+    }
+}
+
 fn artifact(project: &Project, run_entry: u64, stage: &str, made: &Made) -> ArtifactRow {
     let output = project.stage(stage).and_then(|stage| stage.output(&made.path));
     let class = output.map_or_else(String::new, |output| output.class.to_string());
@@ -264,7 +290,7 @@ fn artifact(project: &Project, run_entry: u64, stage: &str, made: &Made) -> Arti
 }
 
 /// A moment as the ledger keeps it; one that it cannot hold is the beginning of time.
-fn moment(time: SystemTime) -> Timestamp {
+pub(crate) fn moment(time: SystemTime) -> Timestamp {
     let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let moment = u64::try_from(millis).ok().and_then(Timestamp::from_unix_millis);
     moment.unwrap_or(Timestamp::EPOCH)

@@ -2,7 +2,7 @@
 //! and what its measured times say about the estimates of the full run.
 
 use nearside_catalog::Catalog;
-use nearside_run::{Rehearsal, Runner, Taken};
+use nearside_run::{Jobs, Rehearsal, Runner, Taken};
 use nearside_units::{Bytes, Known};
 use nearside_workload::{Located, Model, Task, Workload};
 
@@ -29,10 +29,7 @@ pub(crate) fn stand_in(model: &Model) -> &Located<String> {
 pub(crate) fn set_up(loaded: &Loaded, records: usize) -> Result<Rehearsed, CommandError> {
     let record = record(loaded, true)?;
     let project = &loaded.project;
-    let mut jobs = jobs(loaded, &stand_in);
-    for job in &mut jobs.jobs {
-        job.variables.push(("NEARSIDE_REHEARSAL".to_owned(), "1".to_owned()));
-    }
+    let jobs = rehearsed(loaded);
     let rehearsal = Rehearsal {
         project: &folder(loaded)?,
         folder: &record.join("project"),
@@ -47,6 +44,21 @@ pub(crate) fn set_up(loaded: &Loaded, records: usize) -> Result<Rehearsed, Comma
         runner: runner_in(loaded, rehearsal.folder.to_path_buf(), record, jobs)?,
         samples,
     })
+}
+
+/// A runner of the last rehearsal as it is: no samples are taken.
+pub(crate) fn runner(loaded: &Loaded) -> Result<Runner, CommandError> {
+    let record = record(loaded, true)?;
+    runner_in(loaded, record.join("project"), record, rehearsed(loaded))
+}
+
+/// The jobs of a rehearsal.
+fn rehearsed(loaded: &Loaded) -> Jobs {
+    let mut jobs = jobs(loaded, &stand_in);
+    for job in &mut jobs.jobs {
+        job.variables.push(("NEARSIDE_REHEARSAL".to_owned(), "1".to_owned()));
+    }
+    jobs
 }
 
 /// A stage's time in the rehearsal against what is estimated for the same on this machine.

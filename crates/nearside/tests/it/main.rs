@@ -12,12 +12,14 @@
 
 mod answers;
 mod bad_input;
+mod cache;
 mod command;
 mod containers;
 mod doctor;
 mod fit;
 mod iteration;
 mod ledger;
+mod pipeline;
 mod plans;
 mod profile;
 mod project;
@@ -26,3 +28,4 @@ mod rehearsal;
 mod run;
 mod sandbox;
 mod sources;
+mod stop;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use nearside_run::{Attempt, Event, Job, Ran, Reach, Runner};
+use nearside_run::{Attempt, Event, Job, Ran, Reach, Runner, Tried};
 use nearside_units::{Bytes, Duration};
 
 use super::follow::Follower;
-use super::view::StageRun;
+use super::view::{StageRun, TrialRun};
 use crate::output::Output;
 use crate::view::seconds;
 use crate::wire::jobs::shown;
@@ -23,6 +23,8 @@ pub(super) struct Report<'a> {
     follow: bool,
     followers: BTreeMap<String, Follower>,
     began: BTreeMap<String, Beginning>,
+    /// What became of trials that a rule decides about.
+    tried: BTreeMap<String, Vec<Tried>>,
 }
 
 /// How a stage began.
@@ -42,6 +44,7 @@ impl<'a> Report<'a> {
             follow,
             followers: BTreeMap::new(),
             began: BTreeMap::new(),
+            tried: BTreeMap::new(),
         }
     }
 
@@ -64,6 +67,9 @@ impl<'a> Report<'a> {
             Event::Ended { job, ran, attempt: Some(attempt) } => {
                 self.followers.remove(&job.name);
                 self.journal.ended(runner, job, ran, attempt);
+                if ran.is_good() {
+                    self.tried.insert(job.name.clone(), runner.tried(&attempt.key));
+                }
                 self.attempts.insert(job.name.clone(), (*attempt).clone());
             }
             Event::Ended { .. } | Event::Note { .. } => {}
@@ -96,6 +102,8 @@ impl<'a> Report<'a> {
                 Reach::NotCut(_) => "not cut",
             });
         }
+        let tried = self.tried.get(name).cloned().unwrap_or_default();
+        stage.trials = tried.into_iter().map(TrialRun::of).collect();
         if let Some(used) = self.journal.meters.used(name) {
             stage.peak_memory_bytes = used.memory.map(Bytes::get);
             stage.processor_seconds = used.processors.map(Duration::as_seconds);

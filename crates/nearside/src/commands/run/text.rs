@@ -47,6 +47,9 @@ fn stages(answer: &RunAnswer) -> String {
     let mut text = table(shown, answer.stages.iter().map(row).collect());
     for stage in &answer.stages {
         describe(stage, &mut text);
+        if stage.result == "done" {
+            trials(stage, &mut text);
+        }
     }
     text
 }
@@ -75,6 +78,19 @@ fn busy(stage: &StageRun) -> String {
 
 fn memory(stage: &StageRun) -> String {
     stage.peak_memory_bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes::new(bytes).to_string())
+}
+
+/// Which trial is the best, and which were not run to their end.
+fn trials(stage: &StageRun, text: &mut String) {
+    let name = &stage.stage;
+    if let Some(best) = stage.trials.iter().find(|trial| trial.best) {
+        let figure = best.metric.map_or(String::new(), |figure| format!(" with {figure}"));
+        let _ = write!(text, "\n{name}: {} is the best{figure}", best.trial);
+    }
+    for trial in stage.trials.iter().filter(|trial| trial.result != "done") {
+        let why = trial.why.as_deref().unwrap_or("another ended the search");
+        let _ = write!(text, "\n{name}: {} {}: {why}", trial.trial, trial.result);
+    }
 }
 
 /// Why a stage ran, would run or did not end well.

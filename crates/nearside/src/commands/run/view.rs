@@ -1,6 +1,6 @@
 //! What `nearside run` answers, for tables and JSON alike.
 
-use nearside_run::{Ran, Standing};
+use nearside_run::{Ran, Standing, Tried};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -40,10 +40,39 @@ pub(crate) struct StageRun {
     pub(super) exit_code: Option<u8>,
     /// What changed since it last ended well, where it ran or would run.
     pub(super) changed: Vec<String>,
+    /// What became of its trials, where a rule decides which are run.
+    pub(super) trials: Vec<TrialRun>,
     /// The file that holds what it printed.
     pub(super) log: Option<String>,
     /// The last lines that it printed, where it failed.
     pub(super) last_lines: Vec<String>,
+}
+
+/// One trial of a stage whose trials are stopped by a rule.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct TrialRun {
+    /// What sets it apart, as in `rank=8`.
+    pub(super) trial: String,
+    /// `done`, `stopped` while it ran, or `skipped`.
+    pub(super) result: &'static str,
+    /// Its figure, where it was run.
+    pub(super) metric: Option<f64>,
+    /// Why it was stopped or skipped.
+    pub(super) why: Option<String>,
+    /// Whether it is the best one.
+    pub(super) best: bool,
+}
+
+impl TrialRun {
+    pub(super) fn of(tried: Tried) -> Self {
+        let result = match (&tried.figure, &tried.left_out) {
+            (Some(_), None) => "done",
+            (Some(_), Some(_)) => "stopped",
+            (None, _) => "skipped",
+        };
+        let Tried { name, figure, left_out, best } = tried;
+        Self { trial: name, result, metric: figure, why: left_out, best }
+    }
 }
 
 impl StageRun {
@@ -58,6 +87,7 @@ impl StageRun {
             why: None,
             exit_code: None,
             changed: Vec::new(),
+            trials: Vec::new(),
             log: None,
             last_lines: Vec::new(),
         }

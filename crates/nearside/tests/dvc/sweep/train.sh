@@ -1,0 +1,1 @@
+cat work/us.csv work/eu.csv; echo "$1 $2"
