@@ -91,6 +91,20 @@ pub struct Fit {
 }
 
 impl Fit {
+    /// The same with the memory that was measured, as so many times what was estimated.
+    ///
+    /// The verdict follows: what has run fits, whatever was estimated.
+    #[must_use]
+    pub fn corrected(self, times: Span<f64>) -> Self {
+        let (Some(needed), Known::Value(available)) = (self.needed, &self.available) else {
+            return self;
+        };
+        let likely = needed.likely();
+        let needed = times.map(|times| likely.scaled(times));
+        let (verdict, why) = crate::working_site::verdict(needed, *available);
+        Self { verdict, why, needed: Some(needed), ..self }
+    }
+
     /// Whether memory is what it lacks or may lack.
     fn may_be_too_large(&self) -> bool {
         match (&self.needed, &self.available) {

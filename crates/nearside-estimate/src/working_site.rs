@@ -421,7 +421,7 @@ fn overload(fit: &mut Fit, work: Span<Duration>, up: Duration) {
 }
 
 /// Compares what is needed with what is there.
-fn verdict(needed: Span<Bytes>, available: Span<Bytes>) -> (Verdict, Arc<str>) {
+pub(crate) fn verdict(needed: Span<Bytes>, available: Span<Bytes>) -> (Verdict, Arc<str>) {
     let (need, have) = (needed.likely(), available.likely());
     if needed.high() <= available.low() {
         let margin = have.saturating_sub(need);

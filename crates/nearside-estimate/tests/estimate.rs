@@ -116,6 +116,21 @@ fn data_work_is_core_seconds_over_threads() {
 }
 
 #[test]
+fn memory_that_was_measured_decides_what_fits() {
+    let site = rented(None);
+    let fit = on(&preparation(10, 1280.0, Bytes::gib(4000)), &site).fit;
+    assert_eq!(fit.verdict, Verdict::DoesNotFit);
+    // It was estimated far too large: a thousandth was seen.
+    let measured = fit.clone().corrected(Span::new(0.0009, 0.001, 0.0011).unwrap());
+    assert_eq!(measured.verdict, Verdict::Fits, "{measured:?}");
+    let needed = measured.needed.expect("a need").likely();
+    let expected = fit.needed.expect("a need").likely().scaled(0.001);
+    assert_eq!(needed, expected);
+    let more = measured.corrected(Span::exact(10_000.0));
+    assert_eq!(more.verdict, Verdict::DoesNotFit);
+}
+
+#[test]
 fn a_rented_hour_costs_its_price_startup_included() {
     let estimate = on(&preparation(10, 1280.0, Bytes::gib(8)), &rented(None));
     let cost = estimate.cost.value().expect("a cost");

@@ -1,6 +1,7 @@
 //! What `nearside.toml` says, checked: the one value that every command starts from.
 
 use nearside_policy::{Class, Clearance};
+use nearside_units::{Bytes, Known};
 
 use crate::class_flow;
 use crate::dataset::{self, Dataset, Model};
@@ -58,10 +59,22 @@ impl Project {
     /// Everything that is wrong with it, in the order of the file: first syntax, then unknown keys
     /// and wrong types, then meaning.
     pub fn parse(text: &str) -> Result<Self, Vec<ProjectError>> {
+        Self::parse_beside(text, &|_| None)
+    }
+
+    /// Reads a project file whose data lies beside it: `size_of` tells the size of a path, relative to
+    /// the project. It is only asked for datasets of unstated size that a stage with a workload reads.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_beside(
+        text: &str,
+        size_of: &dyn Fn(&str) -> Option<Bytes>,
+    ) -> Result<Self, Vec<ProjectError>> {
         let document = structure::document(text)?;
         let file: ProjectFile = structure::tables(document, text)?;
         let mut reader = Reader::default();
-        let mut project = read(&mut reader, &file);
+        let mut project = read(&mut reader, &file, size_of);
         project.graph = order(&mut reader, &project.stages);
         class_flow::assign(&mut project.stages, &project.datasets, &project.graph);
         network::assume(&mut reader, &project.stages);
@@ -113,7 +126,11 @@ impl Project {
 }
 
 /// Everything but the order of the stages. Money comes last: it checks every currency seen.
-fn read(reader: &mut Reader, file: &ProjectFile) -> Project {
+fn read(
+    reader: &mut Reader,
+    file: &ProjectFile,
+    size_of: &dyn Fn(&str) -> Option<Bytes>,
+) -> Project {
     let name = match &file.name {
         Some(name) => name.value.clone(),
         None => {
@@ -127,7 +144,12 @@ fn read(reader: &mut Reader, file: &ProjectFile) -> Project {
     let (used, unused): (Vec<_>, Vec<_>) =
         sites.own.iter().map(|site| site.name.as_str()).partition(|name| sites.uses(name));
     let own: Vec<&str> = used.into_iter().chain(unused).collect();
-    let datasets = dataset::read(reader, &file.dataset, &own);
+    let mut datasets = dataset::read(reader, &file.dataset, &own);
+    for dataset in datasets.iter_mut().filter(|dataset| is_worked_on(file, dataset)) {
+        if let (Known::Unknown(_), Some(size)) = (&dataset.size, size_of(&dataset.path)) {
+            dataset.size = Known::Value(size);
+        }
+    }
     let models = dataset::read_models(reader, &file.model);
     let names = Names { datasets: &datasets, models: &models, sites: &sites };
     let stages = stage_table::read(reader, &file.stage, &names);
@@ -148,6 +170,15 @@ fn read(reader: &mut Reader, file: &ProjectFile) -> Project {
         objective,
         assumptions: Vec::new(),
     }
+}
+
+/// Whether a stage with a workload reads a dataset; one without inputs may read everything.
+fn is_worked_on(file: &ProjectFile, dataset: &Dataset) -> bool {
+    let name = &dataset.name.value;
+    file.stage.values().filter(|stage| stage.workload.is_some()).any(|stage| match &stage.inputs {
+        Some(inputs) => inputs.iter().any(|input| input.value == *name),
+        None => true,
+    })
 }
 
 /// The stages in order, or an error that names the cycle.

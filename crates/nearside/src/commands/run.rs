@@ -110,7 +110,12 @@ fn once(
     }
     print(&RunAnswer { dry_run: false, stages, rehearsal }, output);
     report.journal.close()?;
-    full_run?;
+    // What was rehearsed is done, whatever can be said of the full run.
+    if let Err(error) = full_run {
+        let problems = error.problems.iter().map(|problem| problem.message.as_str());
+        let why = problems.collect::<Vec<_>>().join("; ");
+        output.warning(&format!("the full run cannot be planned: {why}"));
+    }
     let watched = Watched::project(&loaded, runner, &summary, &report.attempts);
     Ok((outcome(arguments, &summary), watched))
 }

@@ -17,7 +17,7 @@ use nearside_workload::{Goal, Input, Project, Stage, Task, Workload};
 use rayon::prelude::*;
 
 use super::calibration::Calibrations;
-use super::measured::{self, Correction};
+use super::measured::{self, Correction, RunsOf};
 use super::project::Loaded;
 use super::routes::{Location, locations, routes};
 use super::sites::Sites;
@@ -108,9 +108,11 @@ pub(crate) fn pose(
         let stage = &project.stages[*index];
         let (mut estimates, cannot) = std::mem::take(&mut all_estimates[*index]);
         let ran = corrections.get(&stage.name.value);
-        if let Some(correction) = ran.or_else(|| rehearsed.get(&stage.name.value)) {
+        let own = ran.filter(|correction| correction.runs_of == RunsOf::Stage);
+        let correction = own.or_else(|| rehearsed.get(&stage.name.value)).or(ran);
+        if let Some(correction) = correction {
             let corrected = |(estimate, site): (StageEstimate, &Site)| {
-                estimate.corrected(correction, ran.is_some() && this_machine.contains(&site.name))
+                estimate.corrected(correction, own.is_some() && this_machine.contains(&site.name))
             };
             estimates = estimates.into_iter().zip(&sites).map(corrected).collect();
         }

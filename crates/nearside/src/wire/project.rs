@@ -56,7 +56,8 @@ pub(crate) fn load(path: &Path, changes: &[String]) -> Result<Loaded, CommandErr
     let text = changed(&read_text(&file)?, changes)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
-    let project = Project::parse(&text).map_err(|errors| match changes {
+    let size_of = |path: &str| super::size_on_disk(&folder.join(path));
+    let project = Project::parse_beside(&text, &size_of).map_err(|errors| match changes {
         [] => in_file(file.display().to_string(), &text, errors),
         changes => in_changes(changes, errors),
     })?;

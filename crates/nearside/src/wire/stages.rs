@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Site};
-use nearside_estimate::{Cost, Demands, Estimate, Input, Period, Verdict, estimate_demands};
+use nearside_estimate::{
+    Cost, Demands, Device, Estimate, Input, Period, Verdict, estimate_demands,
+};
 use nearside_units::{Duration, GramsCo2e, Joules, Known, MoneyError, Span};
 use nearside_workload::{ModelRef, Stage, Task, Workload};
 use rayon::prelude::*;
@@ -48,7 +50,22 @@ impl StageEstimate {
         };
         let mut inputs = self.inputs;
         inputs.push(correction.input.clone());
+        // What processes hold is main memory: an accelerator's is not known by it.
+        let fit = self.largest.fit;
+        let fit = match correction.memory {
+            Some(times) if measured_there && fit.device == Device::Processor => {
+                fit.corrected(times)
+            }
+            _ => fit,
+        };
+        let (verdict, why) = match fit.verdict {
+            Verdict::Unknown => (self.verdict, self.why),
+            known => (known, Arc::clone(&fit.why)),
+        };
         Self {
+            verdict,
+            why,
+            largest: Estimate { fit, ..self.largest },
             pass: self.pass.map(pass),
             energy: self.energy.map(|energy| energy.map(|energy| energy * times)),
             cost: self.cost.and_then(scaled),

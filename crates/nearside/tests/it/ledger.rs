@@ -137,6 +137,33 @@ fn what_was_measured_makes_the_next_estimate() {
     assert!(run.stderr.contains("earlier runs do not count"), "{}", run.stderr);
 }
 
+#[test]
+fn stages_of_a_kind_correct_those_that_never_ran() {
+    let stage = |name: &str, command: &str| {
+        format!(
+            "[stage.{name}]\nphase = \"prepare\"\ninputs = [\"words\"]\n\
+             outputs = [\"build/{name}\"]\nrun = \"{command} data/words.txt build/{name}\"\n\
+             workload = {{ task = \"preparation\", core_seconds_per_gb = 2e8, memory = \"1 GB\" }}\n"
+        )
+    };
+    let site = "[site.here]\nprice = \"1000 EUR\"\nbought = \"2026-01\"\nlocation = { country = \"DE\" }\n\
+        power = { load = \"300 W\", idle = \"90 W\", tariff = \"0.30 EUR/kWh\" }\n";
+    let stages = stage("slow", "sleep 1.2; cp") + &stage("other", "cp") + site;
+    let project = Project::new("ledger-kind", &stages);
+    let input = |stage: usize, what: &str| {
+        let answer = project.nearside(&["plan", "--json"]).exits(0).data();
+        let inputs = list(&answer["stages"][stage]["inputs"]);
+        inputs.iter().find(|input| input["what"] == what).cloned()
+    };
+    assert_eq!(input(1, "time of stages like it"), None);
+    project.run(&["--only", "slow"], 0);
+    let like = input(1, "time of stages like it").expect("a correction");
+    assert_eq!(like["kind"], "derived");
+    assert_eq!(like["source"], "runs here of stages of the same kind: slow");
+    assert!(input(0, "time of earlier runs").is_some());
+    assert_eq!(input(0, "time of stages like it"), None);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn what_a_stage_uses_is_measured_all_its_trials_together() {
