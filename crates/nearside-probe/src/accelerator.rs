@@ -66,3 +66,9 @@ impl fmt::Display for ComputeCapability {
         write!(formatter, "{}.{}", self.major, self.minor)
     }
 }
+
+/// Whether a driver of an accelerator is at work here, without asking it.
+#[must_use]
+pub fn has_accelerator(root: &std::path::Path) -> bool {
+    ["dev/nvidia0", "dev/nvidiactl", "dev/kfd"].iter().any(|device| root.join(device).exists())
+}

@@ -22,7 +22,9 @@ mod root;
 pub mod self_test;
 pub mod verdict;
 
-pub use accelerator::{AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator};
+pub use accelerator::{
+    AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator, has_accelerator,
+};
 pub use detect::{Detected, OperatingSystem, probe, this_machine};
 pub use disk::{Disk, disk};
 pub use error::ProbeError;

@@ -80,7 +80,7 @@ impl<'a> Journal<'a> {
             waiting: Vec::new(),
             estimates: Estimates::NotAsked,
             predictions: BTreeMap::new(),
-            meters: Meters::default(),
+            meters: Meters::of(&loaded.project),
             failed: None,
         })
     }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use nearside_probe::meter::{Measured, Meter, Method, Sample, Settings, Subject};
-use nearside_units::{AtLeast, Bytes, Duration, Joules, Known};
+use nearside_probe::meter::{
+    LoadPower, Measured, Meter, Method, PowerModel, Sample, Settings, Subject,
+};
+use nearside_units::{AtLeast, Bytes, Duration, Joules, Known, Span, Watts};
+use nearside_workload::{HERE, Project};
 
 /// Readings of a command that are kept at most, each a mean or a maximum over its share of the time.
 const MOST_SAMPLES: usize = 60;
@@ -13,8 +16,10 @@ const MOST_SAMPLES: usize = 60;
 pub(super) const PROCESSOR_TIME: &str = "processor time";
 
 /// The meters of a run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Meters {
+    /// Power where no counter measures it.
+    power: PowerModel,
     going: BTreeMap<String, Meter>,
     used: BTreeMap<String, Used>,
     notes: Vec<String>,
@@ -45,10 +50,40 @@ pub(crate) struct Reading {
     pub(crate) value: f64,
 }
 
+/// Power of this machine by what its project states of it: the whole machine at the wall grows with
+/// the load of its processors. Where there is an accelerator, what is stated is mostly its power, which
+/// has a counter of its own, and then nothing is known of the rest.
+fn power_model(project: &Project) -> PowerModel {
+    let unknown = PowerModel::unknown();
+    let Some(site) = project.sites.own(HERE) else { return unknown };
+    let stated = site.power.load.as_ref().zip(site.power.idle.as_ref());
+    let processor = match nearside_probe::has_accelerator(Path::new("/")) {
+        true => Known::unknown("the power that is stated is that of its accelerator as well"),
+        false => stated.map(|(load, idle)| LoadPower {
+            idle: Span::exact(if idle < load { *idle } else { *load }),
+            full: Span::exact(*load),
+        }),
+    };
+    let of_the_whole = |_: &LoadPower| Span::exact(Watts::ZERO);
+    PowerModel {
+        memory: processor.as_ref().map(of_the_whole),
+        rest: processor.as_ref().map(of_the_whole),
+        processor,
+        ..unknown
+    }
+}
+
 impl Meters {
+    /// For the stages of a project.
+    pub(crate) fn of(project: &Project) -> Self {
+        let (going, used, notes) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { power: power_model(project), going, used, notes }
+    }
+
     /// A command of a stage has started.
     pub(crate) fn started(&mut self, stage: &str, process: u32) {
-        let settings = Settings { most_samples: MOST_SAMPLES, ..Settings::default() };
+        let power = self.power.clone();
+        let settings = Settings { most_samples: MOST_SAMPLES, power, ..Settings::default() };
         match Meter::start(Path::new("/"), Subject::Spawned(process), settings) {
             Ok(meter) => drop(self.going.insert(stage.to_owned(), meter)),
             Err(error) => self.notes.push(format!("{stage} is not measured: {error}")),

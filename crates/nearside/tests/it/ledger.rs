@@ -234,3 +234,27 @@ fn what_is_altered_is_found_and_what_cannot_be_written_stops_nothing_half_way() 
     project.run(&[], 0);
     assert_eq!(recorded(&project).len(), 3);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn energy_is_modelled_by_the_power_that_is_stated() {
+    let site = "[stage.spin]\nphase = \"prepare\"\ninputs = [\"words\"]\noutputs = [\"build/spin\"]\n\
+        run = \"timeout 1 sh -c 'while :; do :; done'; cp data/words.txt build/spin\"\n\
+        [site.here]\nprice = \"1000 EUR\"\nbought = \"2026-01\"\n\
+        power = { load = \"300 W\", idle = \"100 W\", tariff = \"0.30 EUR/kWh\" }\n";
+    let project = Project::new("ledger-energy", site);
+    project.run(&[], 0);
+    let run = project.nearside(&["ledger", "show", "1", "--json"]).exits(0).data();
+    let Some(method) = run["energy_method"].as_str() else {
+        eprintln!("SKIPPED: an accelerator's power cannot be told from the rest of this machine");
+        return;
+    };
+    if method != "modelled" {
+        eprintln!("SKIPPED: this machine has counters of power ({method})");
+        return;
+    }
+    // A second at least of idling, and at most of all processors busy.
+    let (joules, seconds) =
+        (run["energy_joules"].as_f64().unwrap(), run["run_seconds"].as_f64().unwrap());
+    assert!((90.0 * seconds..=310.0 * seconds).contains(&joules), "{joules} J in {seconds} s");
+}
