@@ -9,7 +9,7 @@
 //! (`tcp4_seq_show`: states 01 established, 0A listening).
 
 use super::parse;
-use super::read::Files;
+use super::read::{Files, Slot};
 use super::wait::WaitClass;
 
 /// Open files of a process that are looked at, at most.
@@ -22,7 +22,7 @@ const EPOLL: &[u64] = if cfg!(target_arch = "x86_64") { &[232, 281, 441] } else 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Opened {
     Socket(u64),
-    Pipe,
+    Pipe(u64),
     Else,
 }
 
@@ -47,13 +47,15 @@ pub(crate) fn of(process: u32, thread: u32, files: &mut Files) -> WaitClass {
         .iter()
         .filter_map(|opened| match opened {
             Opened::Socket(inode) => Some(*inode),
-            Opened::Pipe | Opened::Else => None,
+            Opened::Pipe(_) | Opened::Else => None,
         })
         .collect();
     if !sockets.is_empty() {
         let tables = ["tcp", "tcp6", "udp", "udp6"];
         let found = tables.map(|table| {
-            let text = files.once(format_args!("proc/{process}/net/{table}"));
+            // The kernel gives a page of it at a time.
+            let text =
+                files.read_all(&mut Slot::default(), format_args!("proc/{process}/net/{table}"));
             text.map_or(Internet::None, |text| internet(text, &sockets))
         });
         match found.into_iter().max() {
@@ -63,11 +65,28 @@ pub(crate) fn of(process: u32, thread: u32, files: &mut Files) -> WaitClass {
         }
     }
     // An epoll only watches pipes that matter; among all open files there are always some.
-    match (epoll, opened.contains(&Opened::Pipe)) {
-        (Some(_), true) => WaitClass::Pipe,
-        (Some(_), false) => WaitClass::Timer,
-        (None, _) => WaitClass::Poll,
+    match epoll {
+        Some(_) if has_others_pipe(process, &opened, files) => WaitClass::Pipe,
+        Some(_) => WaitClass::Timer,
+        None => WaitClass::Poll,
     }
+}
+
+/// Whether a pipe is watched whose other end another process has: with both ends, a process only wakes
+/// itself.
+fn has_others_pipe(process: u32, watched: &[Opened], files: &mut Files) -> bool {
+    if !watched.iter().any(|opened| matches!(opened, Opened::Pipe(_))) {
+        return false;
+    }
+    let all = files.numbers(format_args!("proc/{process}/fd")).unwrap_or_default();
+    let links = all.iter().take(MAX_FILES);
+    let all: Vec<Opened> = links
+        .filter_map(|number| files.link(format_args!("proc/{process}/fd/{number}")))
+        .map(|name| opened(&name))
+        .collect();
+    let ends = |pipe: &Opened| all.iter().filter(|other| *other == pipe).count();
+    let pipes = watched.iter().filter(|opened| matches!(opened, Opened::Pipe(_)));
+    pipes.into_iter().any(|pipe| ends(pipe) < 2)
 }
 
 /// The file number of the epoll that a call waits for: `232 0x4 0x7f.. ..`.
@@ -90,12 +109,11 @@ fn targets(text: &[u8]) -> Vec<u32> {
 }
 
 fn opened(name: &str) -> Opened {
-    let inode = name.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
-    match inode.and_then(|inode| inode.parse().ok()) {
-        Some(inode) => Opened::Socket(inode),
-        None if name.starts_with("pipe:[") => Opened::Pipe,
-        None => Opened::Else,
-    }
+    let number = |kind: &str| -> Option<u64> {
+        name.strip_prefix(kind)?.strip_prefix(":[")?.strip_suffix(']')?.parse().ok()
+    };
+    let socket = number("socket").map(Opened::Socket);
+    socket.or_else(|| number("pipe").map(Opened::Pipe)).unwrap_or(Opened::Else)
 }
 
 /// What is known of a socket as one of the internet's.
@@ -143,7 +161,7 @@ mod tests {
     #[test]
     fn open_files_by_their_links() {
         assert_eq!(opened("socket:[4711]"), Opened::Socket(4711));
-        assert_eq!(opened("pipe:[12]"), Opened::Pipe);
+        assert_eq!(opened("pipe:[12]"), Opened::Pipe(12));
         assert_eq!(opened("/dev/null"), Opened::Else);
         assert_eq!(opened("anon_inode:[timerfd]"), Opened::Else);
     }

@@ -11,9 +11,13 @@ const ACTIVE_SHARE: f64 = 0.02;
 /// ... unless it was put on a processor this often per second.
 const ACTIVE_SLICES: f64 = 20.0;
 /// A thread takes part in a queue for a lock when it slept for others for this share of its time...
-const TURN_SHARE: f64 = 0.05;
+const TURN_SHARE: f64 = 0.2;
 /// ... and went to sleep this often per second: who waits for the end of others sleeps once.
 const TURN_SWITCHES: f64 = 2.0;
+/// ... and was there for this share of the whole time: what lives one after the other takes no turns.
+const TURN_LIFE: f64 = 0.3;
+/// Those who take turns hold the work back only where they do half of it.
+const HALF: f64 = 0.5;
 
 /// What the threads of the work asked of the processors.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +37,7 @@ pub struct Demand {
     pub busiest: f64,
     /// Threads that ran, or wanted to, for some of the time or often.
     pub active_threads: usize,
-    /// Threads that took turns at something only one can have.
+    /// Threads that took turns at something only one can have; none where they did little of the work.
     pub turn_takers: usize,
     /// Share of their time that these slept for each other, 0 to 1; of the time not queued.
     pub turn_waiting: f64,
@@ -54,7 +58,7 @@ impl Demand {
         let ready = on + queued;
         let ready_share = shares.get(Share::Running) + shares.get(Share::Queued);
         let active = || measured.threads.iter().filter(|thread| is_active(thread, wall));
-        let takers: Vec<&ThreadUse> = active().filter(|thread| takes_turns(thread)).collect();
+        let takers: Vec<&ThreadUse> = active().filter(|thread| takes_turns(thread, wall)).collect();
         let sum = |of: fn(&ThreadUse) -> Duration| -> f64 {
             takers.iter().map(|thread| of(thread).as_seconds()).sum()
         };
@@ -71,7 +75,7 @@ impl Demand {
             queued: if ready > 0.0 { queued / ready } else { 0.0 },
             busiest: if ready > 0.0 { (most / ready).min(1.0) } else { 0.0 },
             active_threads: active().count(),
-            turn_takers: takers.len(),
+            turn_takers: if ready_time_of(&takers) > HALF * ready { takers.len() } else { 0 },
             turn_waiting: if lived > 0.0 { waited / lived } else { 0.0 },
             turn_holding: held / wall,
             in_kernel: measured.last.work.cpu.as_ref().and_then(|cpu| {
@@ -99,6 +103,10 @@ impl Demand {
     }
 }
 
+fn ready_time_of(threads: &[&ThreadUse]) -> f64 {
+    threads.iter().map(|thread| ready_time(thread)).sum()
+}
+
 fn ready_time(thread: &ThreadUse) -> f64 {
     (thread.on + thread.queued).as_seconds()
 }
@@ -108,9 +116,10 @@ fn is_active(thread: &ThreadUse, wall: f64) -> bool {
     ready_time(thread) > ACTIVE_SHARE * wall || slices > ACTIVE_SLICES
 }
 
-fn takes_turns(thread: &ThreadUse) -> bool {
+fn takes_turns(thread: &ThreadUse, wall: f64) -> bool {
     let looked = thread.looked_at.as_seconds().max(1e-3);
-    thread.waits.of(WaitClass::Futex).as_seconds() > TURN_SHARE * looked
+    looked > TURN_LIFE * wall
+        && thread.waits.of(WaitClass::Futex).as_seconds() > TURN_SHARE * looked
         && thread.voluntary_switches as f64 > TURN_SWITCHES * looked
 }
 
