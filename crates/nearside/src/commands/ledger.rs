@@ -8,7 +8,8 @@ use std::io::Write;
 use std::path::Path;
 
 use nearside_ledger::{
-    Head, LedgerError, Outcome as Ended, ProjectLedger, RunFilter, RunRow, Table, Timestamp,
+    ClockStep, Head, LedgerError, Outcome as Ended, ProjectLedger, Recorded, RunFilter, RunRow,
+    Table, Timestamp,
 };
 
 pub(crate) use accuracy::LedgerAccuracy;
@@ -63,9 +64,23 @@ fn list(query: &LedgerQuery, output: &Output) -> Result<Outcome, CommandError> {
         limit: Some(query.limit),
     };
     let runs = ledger.runs(&filter).map_err(|error| failed(&error))?;
-    let answer = LedgerList { runs: runs.iter().map(LedgerRun::of).collect() };
+    let steps = ledger.clock_steps().map_err(|error| failed(&error))?;
+    let answer = LedgerList {
+        clock_steps: among(&steps, &runs).map(ToString::to_string).collect(),
+        runs: runs.iter().map(LedgerRun::of).collect(),
+    };
     print("nearside/ledger-list/1", &answer, text::list, output);
     Ok(Outcome::Done)
+}
+
+/// Steps of the clock that lie between the runs that are listed.
+fn among<'a>(
+    steps: &'a [ClockStep],
+    runs: &[Recorded<RunRow>],
+) -> impl Iterator<Item = &'a ClockStep> {
+    let entries = || runs.iter().map(|run| run.entry);
+    let (oldest, newest) = (entries().min(), entries().max());
+    steps.iter().filter(move |step| oldest < Some(step.entry) && Some(step.entry) <= newest)
 }
 
 /// A day, or a moment.
@@ -144,6 +159,7 @@ fn verify(
         head: found.head.map(|head| head.to_string()),
         faults: found.faults.iter().map(ToString::to_string).collect(),
         more_faults: found.more_faults,
+        clock_steps: found.clock_steps.iter().map(ToString::to_string).collect(),
     };
     print("nearside/ledger-verify/1", &answer, text::verified, output);
     Ok(if answer.sound { Outcome::Done } else { Outcome::Negative })

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::list;
+use crate::command::{Run, command, list};
 use crate::project::{CHAIN, Project};
 
 /// Stage and outcome of every execution, the oldest first.
@@ -206,4 +207,51 @@ fn what_is_altered_is_found_and_what_cannot_be_written_stops_nothing_half_way() 
     fs::remove_file(&file).unwrap();
     project.run(&[], 0);
     assert_eq!(recorded(&project).len(), 3);
+}
+
+/// The command with a clock that is a day late, if there is `faketime` to make it so.
+#[cfg(target_os = "linux")]
+fn a_day_late(project: &Project, arguments: &[&str]) -> Option<Run> {
+    Command::new("faketime").arg("--version").output().ok()?;
+    let plain = command(arguments);
+    let mut late = Command::new("faketime");
+    late.args(["-f", "-1d"]).arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        if let Some(value) = value {
+            late.env(name, value);
+        }
+    }
+    // The clock that durations are taken from does not go back, nor do the times of files.
+    late.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+    late.current_dir(project.path());
+    Some(Run::of(late, arguments))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_clock_that_goes_back_costs_nothing_but_a_note() {
+    let project = project("ledger-clock", "");
+    project.run(&[], 0);
+    let Some(again) = a_day_late(&project, &["run"]) else {
+        eprintln!("SKIPPED: no faketime (Debian package faketime), so no clock can be set back");
+        return;
+    };
+    assert!(again.exits(0).stdout.contains("3 stages are up to date"));
+    project.0.write("data/words.txt", "three\ntwo\none\n");
+    let late = a_day_late(&project, &["run", "--json"]).unwrap().exits(0).data();
+    let stages = list(&late["stages"]);
+    assert!(stages.iter().all(|stage| stage["result"] == "done"), "{late}");
+    assert!(stages.iter().all(|stage| (0.0..60.0).contains(&stage["seconds"].as_f64().unwrap())));
+    assert_eq!(project.read("build/shown/count").trim(), "3");
+    // Back in the present, nothing is lost, nothing runs again, and the newest are the last recorded.
+    assert!(project.run(&[], 0).values().all(|result| result == "current"));
+    assert_eq!(recorded(&project).len(), 12);
+    let verified = project.nearside(&["ledger", "verify", "--json"]).exits(0).data();
+    assert_eq!((&verified["sound"], list(&verified["clock_steps"]).len()), (&true.into(), 1));
+    let listed = project.nearside(&["ledger", "list"]).exits(0).stdout;
+    assert!(listed.contains("note: the clock went back before entry "), "{listed}");
+    let listed = project.nearside(&["ledger", "list", "--limit", "3", "--json"]).exits(0).data();
+    assert!(list(&listed["clock_steps"]).is_empty(), "{listed}");
+    project.nearside(&["ledger", "accuracy"]).exits(0);
+    project.nearside(&["ledger", "list", "--since", "2020-01-01"]).exits(0);
 }

@@ -30,7 +30,16 @@ pub(super) fn list(answer: &LedgerList) -> String {
             predicted(run),
         ]
     };
-    table(&heads, answer.runs.iter().map(row).collect())
+    let mut text = table(&heads, answer.runs.iter().map(row).collect());
+    notes(&answer.clock_steps, &mut text);
+    text
+}
+
+/// What is to be known of the clock, which is no fault.
+fn notes(clock_steps: &[String], text: &mut String) {
+    for step in clock_steps {
+        let _ = write!(text, "\nnote: {step}; entries are in the order of recording");
+    }
 }
 
 pub(super) fn show(run: &LedgerRun) -> String {
@@ -69,6 +78,7 @@ pub(super) fn verified(answer: &LedgerVerification) -> String {
     if answer.more_faults > 0 {
         let _ = write!(text, "\n  and {} more faults", answer.more_faults);
     }
+    notes(&answer.clock_steps, &mut text);
     if let Some(head) = &answer.head {
         let _ = write!(text, "\nhead {head}");
     }

@@ -9,6 +9,8 @@ use serde::Serialize;
 pub(crate) struct LedgerList {
     /// Executions of stages, the newest first.
     pub(super) runs: Vec<LedgerRun>,
+    /// Where the clock of the machine went back between them: they are in the order of recording.
+    pub(super) clock_steps: Vec<String>,
 }
 
 /// One execution of a stage. What is not known is null.
@@ -72,6 +74,8 @@ pub(crate) struct LedgerVerification {
     pub(super) faults: Vec<String>,
     /// Faults beyond those that are listed.
     pub(super) more_faults: u64,
+    /// Where the clock of the machine went back, which is no fault.
+    pub(super) clock_steps: Vec<String>,
 }
 
 impl LedgerRun {
