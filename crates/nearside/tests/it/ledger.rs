@@ -1,5 +1,6 @@
 //! `nearside ledger`: what runs leave in it, and what happens when it cannot be used.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::process::Command;
@@ -110,7 +111,8 @@ fn what_was_measured_makes_the_next_estimate() {
     let pass = |stage: &Value, end: &str| stage["pass_hours"][end].as_f64().unwrap();
     let before = planned();
     project.run(&[], 0);
-    let run = project.nearside(&["ledger", "show", "1", "--json"]).exits(0).data();
+    // The first entry is the plan.
+    let run = project.nearside(&["ledger", "show", "2", "--json"]).exits(0).data();
     // It read 8 bytes, whatever the project says of its data: that is what it is held against.
     let (measured, estimated) =
         (run["run_seconds"].as_f64().unwrap(), run["predicted_seconds"][1].as_f64().unwrap());
@@ -254,4 +256,100 @@ fn a_clock_that_goes_back_costs_nothing_but_a_note() {
     assert!(list(&listed["clock_steps"]).is_empty(), "{listed}");
     project.nearside(&["ledger", "accuracy"]).exits(0);
     project.nearside(&["ledger", "list", "--since", "2020-01-01"]).exits(0);
+}
+
+/// A stage that can be placed and priced, on a machine whose power and price are stated.
+const PRICED: &str = "size = \"2 MB\"\n[stage.slow]\nphase = \"prepare\"\ninputs = [\"words\"]\n\
+    outputs = [\"build/slow\"]\nrun = \"sleep 0.2; cp data/words.txt build/slow\"\n\
+    workload = { task = \"preparation\", core_seconds_per_gb = 1e3, memory = \"1 GB\" }\n\
+    [site.here]\nprice = \"1000 EUR\"\nbought = \"2026-01\"\nlocation = { country = \"DE\" }\n";
+const POWER: &str = "power = { load = \"300 W\", idle = \"90 W\", tariff = \"0.30 EUR/kWh\" }\n";
+
+/// The rows of an export, each by the names of its columns.
+fn exported(project: &Project, arguments: &[&str]) -> Vec<BTreeMap<String, String>> {
+    let arguments = [&["ledger", "export"], arguments].concat();
+    let text = project.nearside(&arguments).exits(0).stdout;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_run_follows_a_plan_that_is_recorded_once() {
+    let project = Project::new("ledger-plan", &format!("{PRICED}{POWER}"));
+    project.run(&[], 0);
+    project.run(&[], 0);
+    project.run(&["--force"], 0);
+    let runs = exported(&project, &[]);
+    let plans = exported(&project, &["--table", "plans"]);
+    assert_eq!(plans.len(), 1, "{plans:?}");
+    let followed: Vec<_> = runs.iter().map(|run| run["plan"].as_str()).collect();
+    assert_eq!(followed, [plans[0]["id"].as_str(), "", plans[0]["id"].as_str()]);
+    assert_eq!(plans[0]["objective"], "cost");
+    let kept: Value = serde_json::from_str(&plans[0]["plan_json"]).unwrap();
+    let stage = &kept["stages"][0];
+    assert_eq!((&stage["stage"], &stage["site"]), (&"slow".into(), &"here".into()));
+    assert!(stage["pass_hours"]["likely"].as_f64().unwrap() > 0.0, "{kept}");
+    assert!(!stage["reason"].as_str().unwrap().is_empty(), "{kept}");
+    // Another limit is another plan.
+    let text = project.read("nearside.toml");
+    let limited = format!("{text}[objective]\nminimize = \"cost\"\ndeadline = \"48 h\"\n");
+    project.0.write("nearside.toml", limited);
+    project.run(&["--force"], 0);
+    let plans = exported(&project, &["--table", "plans"]);
+    assert_eq!((plans.len(), plans[1]["objective"].as_str()), (2, "cost, a pass within 48 h"));
+    assert!(exported(&project, &["--table", "movements"]).is_empty());
+}
+
+#[test]
+fn what_a_stage_cost_is_recorded_by_its_parts() {
+    let project = Project::new("ledger-spend", &format!("{PRICED}{POWER}"));
+    project.run(&[], 0);
+    project.run(&[], 0);
+    let charges = exported(&project, &["--form", "focus"]);
+    let number = |row: &BTreeMap<String, String>, name: &str| row[name].parse::<f64>().unwrap();
+    let items: Vec<_> = charges.iter().map(|row| row["SkuId"].as_str()).collect();
+    assert_eq!(items, ["electricity", "wear"], "{charges:?}");
+    for row in &charges {
+        // What FOCUS 1.2 wants filled of every charge for use.
+        for name in [
+            "BilledCost BillingAccountId BillingCurrency BillingPeriodEnd BillingPeriodStart",
+            "ChargeCategory ChargePeriodEnd ChargePeriodStart ContractedCost EffectiveCost",
+            "InvoiceIssuerName ListCost PricingQuantity PricingUnit PricingCategory",
+            "ListUnitPrice ProviderName PublisherName ServiceCategory ServiceName",
+        ]
+        .iter()
+        .flat_map(|names| names.split(' '))
+        {
+            assert!(!row[name].is_empty(), "{name}: {row:?}");
+        }
+        let product = number(row, "PricingQuantity") * number(row, "ListUnitPrice");
+        assert!((product / number(row, "ListCost") - 1.0).abs() < 1e-12, "{row:?}");
+        let moment = |name: &str| row[name].as_str();
+        assert!(moment("ChargePeriodStart") < moment("ChargePeriodEnd"), "{row:?}");
+        assert!(moment("BillingPeriodStart") <= moment("ChargePeriodStart"), "{row:?}");
+        assert!(moment("ChargePeriodStart") < moment("BillingPeriodEnd"), "{row:?}");
+    }
+    let run = project.nearside(&["ledger", "show", "2", "--json"]).exits(0).data();
+    let hours = run["run_seconds"].as_f64().unwrap() / 3600.0;
+    assert!((number(&charges[1], "PricingQuantity") / hours - 1.0).abs() < 1e-3, "{charges:?}");
+    // Between idle and load.
+    let watts = number(&charges[0], "PricingQuantity") * 1e3 / hours;
+    assert!((89.0..301.0).contains(&watts), "{watts}");
+    assert!(charges[0]["ChargeDescription"].contains("at 0.3 EUR/kWh (site.here)"), "{charges:?}");
+    let sum: f64 = charges.iter().map(|row| number(row, "BilledCost")).sum();
+    let cost: f64 = run["cost"].as_str().unwrap().parse().unwrap();
+    assert!((cost / sum - 1.0).abs() < 1e-12 && run["cost_currency"] == "EUR", "{run}");
+}
+
+#[test]
+fn what_is_not_stated_costs_something_unknown_not_nothing() {
+    let wear_only = Project::new("ledger-wear", PRICED);
+    wear_only.run(&[], 0);
+    let charges = exported(&wear_only, &["--form", "focus"]);
+    assert_eq!(charges.iter().map(|row| row["SkuId"].as_str()).collect::<Vec<_>>(), ["wear"]);
+    let runs = exported(&wear_only, &[]);
+    assert_eq!(runs[0]["cost_amount"], "");
+    let nothing = project("ledger-unpriced", "");
+    nothing.run(&[], 0);
+    assert!(exported(&nothing, &["--table", "spend"]).is_empty());
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nearside_units::Bytes;
+use nearside_units::{Bytes, significant};
 
 use super::view::{LedgerList, LedgerRun, LedgerVerification};
 use crate::output::{Align, table};
@@ -56,8 +56,10 @@ pub(super) fn show(run: &LedgerRun) -> String {
     line("memory", run.peak_memory_bytes.map(bytes));
     line("memory, estimated", run.predicted_memory_bytes.map(bytes));
     let method = run.energy_method.as_deref().unwrap_or("method not recorded");
-    let energy = |joules: f64| format!("{} J ({method})", nearside_units::significant(joules));
+    let energy = |joules: f64| format!("{} J ({method})", significant(joules));
     line("energy", run.energy_joules.map(energy));
+    line("cost", cost(run));
+    line("plan", run.plan.clone());
     line("key", Some(run.cache_key.clone()));
     for made in &run.artifacts {
         let (size, class) = (Bytes::new(made.bytes).si(), &made.class);
@@ -65,6 +67,13 @@ pub(super) fn show(run: &LedgerRun) -> String {
         let _ = write!(text, "\n  made {} ({size}, {class}, {digest})", made.path);
     }
     text
+}
+
+/// Three digits of it: it is a sum of estimates.
+fn cost(run: &LedgerRun) -> Option<String> {
+    let amount: f64 = run.cost.as_ref()?.parse().ok()?;
+    let currency = run.cost_currency.as_ref()?;
+    Some(format!("{} {currency} (electricity and wear)", significant(amount)))
 }
 
 pub(super) fn verified(answer: &LedgerVerification) -> String {

@@ -42,6 +42,12 @@ pub(crate) struct LedgerRun {
     pub(super) energy_joules: Option<f64>,
     /// How that is known.
     pub(super) energy_method: Option<String>,
+    /// What electricity and wear came to, a decimal number, where both are known.
+    pub(super) cost: Option<String>,
+    /// The currency of that, as an ISO 4217 code.
+    pub(super) cost_currency: Option<String>,
+    /// The plan that held while it ran, by its id in the table of plans.
+    pub(super) plan: Option<String>,
     /// The key of its result.
     pub(super) cache_key: String,
     /// What it made; of `ledger show` only.
@@ -97,6 +103,9 @@ impl LedgerRun {
             predicted_memory_bytes: row.predicted_memory_bytes,
             energy_joules: row.energy_joules,
             energy_method: row.energy_method.clone(),
+            cost: row.cost_amount.as_ref().map(ToString::to_string),
+            cost_currency: row.cost_currency.as_ref().map(ToString::to_string),
+            plan: row.plan.clone(),
             cache_key: row.cache_key.clone(),
             artifacts: Vec::new(),
         }

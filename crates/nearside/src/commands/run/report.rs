@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use nearside_catalog::Catalog;
 use nearside_run::{Attempt, Event, Job, Ran, Runner};
 use nearside_units::{Bytes, Duration};
 
 use super::follow::Follower;
+use super::planned::Planned;
 use super::view::StageRun;
 use crate::output::Output;
 use crate::view::seconds;
@@ -22,6 +24,9 @@ pub(super) struct Report<'a> {
     /// Whether what stages print is shown.
     follow: bool,
     followers: BTreeMap<String, Follower>,
+    /// What a plan is made with, until one is.
+    catalog: Option<Catalog>,
+    planned: Planned,
     /// What changed since each stage last ended well, and where its log is.
     began: BTreeMap<String, (Vec<String>, PathBuf)>,
 }
@@ -34,6 +39,8 @@ impl<'a> Report<'a> {
             output,
             follow,
             followers: BTreeMap::new(),
+            catalog: None,
+            planned: Planned::default(),
             began: BTreeMap::new(),
         }
     }
@@ -42,8 +49,11 @@ impl<'a> Report<'a> {
     pub(super) fn event(&mut self, runner: &Runner, event: &Event<'_>) {
         match event {
             Event::Began { job, changed, log } => {
-                // Only now: a run without anything to run needs no estimates.
-                self.journal.prepare(self.output);
+                // Only now: a run without anything to run needs no estimates and no plan.
+                self.prepare();
+                if let Some(catalog) = self.catalog.take() {
+                    self.planned = Planned::start(self.journal.loaded, catalog);
+                }
                 self.journal.predict(&job.name, runner.reads(job).ok());
                 let changed = changed.iter().map(ToString::to_string).collect();
                 self.began.insert(job.name.clone(), (changed, log.to_path_buf()));
@@ -55,6 +65,9 @@ impl<'a> Report<'a> {
             Event::Stopped { job } => self.journal.meters.stopped(&job.name),
             Event::Ended { job, ran, attempt: Some(attempt) } => {
                 self.followers.remove(&job.name);
+                if !matches!(ran, Ran::Current | Ran::Restored) {
+                    self.journal.follow(self.planned.take());
+                }
                 self.journal.ended(runner, job, ran, attempt);
                 self.attempts.insert(job.name.clone(), (*attempt).clone());
             }
@@ -64,6 +77,13 @@ impl<'a> Report<'a> {
             self.output.warning(&note);
         }
         tell(event, self.output);
+    }
+
+    /// Gets ready to estimate, the first time that it is asked.
+    pub(super) fn prepare(&mut self) {
+        if let Some(catalog) = self.journal.prepare(self.output) {
+            self.catalog = Some(catalog);
+        }
     }
 
     /// Shows what a stage prints from now on, once for all its commands.
