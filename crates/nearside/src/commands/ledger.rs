@@ -1,6 +1,7 @@
 //! `nearside ledger list | show | accuracy | export | verify`: what this project ran, when, and what came of it.
 
 mod accuracy;
+mod chart;
 mod text;
 mod view;
 
@@ -106,6 +107,7 @@ fn show(
             .hint("nearside ledger list")
     })?;
     let mut answer = LedgerRun::of(&details.run);
+    answer.samples = details.samples.iter().map(view::Sample::of).collect();
     answer.artifacts = details.artifacts.iter().map(view::Artifact::of).collect();
     print("nearside/ledger-show/1", &answer, text::show, output);
     Ok(Outcome::Done)

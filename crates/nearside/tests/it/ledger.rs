@@ -159,6 +159,10 @@ fn what_a_stage_uses_is_measured_all_its_trials_together() {
     assert!((100 << 10..1 << 30).contains(&memory), "{ended}");
     let shown = project.nearside(&["ledger", "show", "1", "--json"]).exits(0).data();
     assert_eq!(shown["peak_memory_bytes"], memory);
+    assert!(list(&shown["samples"]).len() >= 6, "{shown}");
+    let text = project.nearside(&["ledger", "show", "1"]).exits(0).stdout;
+    let bars = |name: &str| text.lines().any(|line| line.contains(name) && line.contains('█'));
+    assert!(bars("memory  ") && bars("processors  "), "{text}");
     let samples = project.nearside(&["ledger", "export", "--table", "samples"]).exits(0).stdout;
     let times: Vec<f64> = samples
         .lines()

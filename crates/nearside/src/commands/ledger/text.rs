@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use nearside_units::{Bytes, significant};
 
+use super::chart;
 use super::view::{LedgerList, LedgerRun, LedgerVerification};
 use crate::output::{Align, table};
 use crate::view::{seconds, seconds_range};
@@ -61,6 +62,9 @@ pub(super) fn show(run: &LedgerRun) -> String {
     line("cost", cost(run));
     line("plan", run.plan.clone());
     line("key", Some(run.cache_key.clone()));
+    if let Some(chart) = chart::of(&run.samples) {
+        let _ = write!(text, "\n{chart}");
+    }
     for made in &run.artifacts {
         let (size, class) = (Bytes::new(made.bytes).si(), &made.class);
         let digest = &made.digest[..12.min(made.digest.len())];

@@ -1,6 +1,6 @@
 //! What `nearside ledger` answers, for tables and JSON alike.
 
-use nearside_ledger::{ArtifactRow, Recorded, RunRow};
+use nearside_ledger::{ArtifactRow, Recorded, RunRow, SampleRow};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -50,8 +50,23 @@ pub(crate) struct LedgerRun {
     pub(super) plan: Option<String>,
     /// The key of its result.
     pub(super) cache_key: String,
+    /// Readings while it ran, in order; of `ledger show` only.
+    pub(super) samples: Vec<Sample>,
     /// What it made; of `ledger show` only.
     pub(super) artifacts: Vec<Artifact>,
+}
+
+/// A reading.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct Sample {
+    /// Seconds since the stage began.
+    pub(super) seconds: f64,
+    /// What was read: `memory`, or `processor time` since the beginning.
+    pub(super) name: String,
+    /// The unit of the reading.
+    pub(super) unit: String,
+    /// The reading.
+    pub(super) value: f64,
 }
 
 /// Something that a stage made.
@@ -107,8 +122,16 @@ impl LedgerRun {
             cost_currency: row.cost_currency.as_ref().map(ToString::to_string),
             plan: row.plan.clone(),
             cache_key: row.cache_key.clone(),
+            samples: Vec::new(),
             artifacts: Vec::new(),
         }
+    }
+}
+
+impl Sample {
+    pub(super) fn of(recorded: &Recorded<SampleRow>) -> Self {
+        let SampleRow { seconds, name, unit, value, .. } = recorded.row.clone();
+        Self { seconds, name, unit, value }
     }
 }
 
