@@ -399,7 +399,7 @@ mod tests {
     fn some(kind: crate::column::Kind) -> BoxedStrategy<Value> {
         use crate::column::Kind;
         match kind {
-            Kind::Text => any::<String>().prop_map(Value::Text).boxed(),
+            Kind::Text | Kind::Moment => any::<String>().prop_map(Value::Text).boxed(),
             Kind::Integer => (0..=i64::MAX).prop_map(Value::Integer).boxed(),
             Kind::Real => any::<f64>()
                 .prop_filter("kept", |number| number.is_finite())

@@ -483,7 +483,7 @@ mod tests {
         match value {
             // Null becomes the least value: that nothing is known is not the same as zero.
             Value::Null => match column.kind {
-                Kind::Text => Value::Text(String::new()),
+                Kind::Text | Kind::Moment => Value::Text(String::new()),
                 Kind::Integer => Value::Integer(0),
                 Kind::Real => Value::Real(0.0),
             },

@@ -122,10 +122,18 @@ fn export(wanted: &LedgerExport, output: &Output) -> Result<Outcome, CommandErro
     })?;
     let write = |out: &mut dyn Write| match wanted.form {
         LedgerForm::Csv => ledger.write_csv(table, out),
+        LedgerForm::Parquet => ledger.write_parquet(table, out),
         LedgerForm::Json => ledger.write_json_lines(out),
         LedgerForm::Codecarbon => ledger.write_code_carbon(out),
         LedgerForm::Focus => ledger.write_focus(out),
     };
+    if wanted.form == LedgerForm::Parquet && wanted.output.is_none() && environment::is_terminal() {
+        return Err(CommandError::new(
+            Fault::Usage,
+            "a Parquet file is nothing to read in a terminal",
+        )
+        .hint(format!("-o {}.parquet", table.name())));
+    }
     match &wanted.output {
         None => match write(&mut std::io::stdout().lock()) {
             Err(LedgerError::Output { source })

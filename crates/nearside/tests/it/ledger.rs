@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{Run, command, list};
+use crate::command::{Run, command, list, root};
 use crate::project::{CHAIN, Project};
 
 /// Stage and outcome of every execution, the oldest first.
@@ -356,4 +356,57 @@ fn what_is_not_stated_costs_something_unknown_not_nothing() {
     let nothing = project("ledger-unpriced", "");
     nothing.run(&[], 0);
     assert!(exported(&nothing, &["--table", "spend"]).is_empty());
+}
+
+/// What DuckDB finds in the Parquet file of runs.
+const READ_PARQUET: &str = r#"
+import duckdb, json, sys
+runs = duckdb.read_parquet(sys.argv[1])
+types = dict(zip(runs.columns, map(str, runs.types)))
+rows = duckdb.sql("SELECT entry, stage, epoch_ms(began), run_seconds, cost_amount FROM runs").fetchall()
+print(json.dumps([types, rows]))
+"#;
+
+#[test]
+fn another_program_reads_the_parquet_files() {
+    let project = project("ledger-parquet", "");
+    project.run(&[], 0);
+    project.run(&[], 0);
+    let export = ["ledger", "export", "--form", "parquet", "-o", "runs.parquet"];
+    project.nearside(&export).exits(0);
+    let whole = fs::read(project.path().join("runs.parquet")).unwrap();
+    assert!(whole.starts_with(b"PAR1") && whole.ends_with(b"PAR1"));
+    let python = root().join("target/engines/duckdb/bin/python");
+    if !python.exists() {
+        eprintln!(
+            "SKIPPED: no DuckDB to read a Parquet file with: python3 -m venv target/engines/duckdb \
+             && target/engines/duckdb/bin/pip install duckdb"
+        );
+        return;
+    }
+    let mut reader = Command::new(python);
+    reader.args(["-c", READ_PARQUET, "runs.parquet"]).current_dir(project.path());
+    let found = reader.output().unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    let found: Value = serde_json::from_slice(&found.stdout).unwrap();
+    let (types, rows) = (&found[0], list(&found[1]));
+    for (name, kind) in [
+        ("entry", "BIGINT"),
+        ("stage", "VARCHAR"),
+        ("began", "TIMESTAMP WITH TIME ZONE"),
+        ("run_seconds", "DOUBLE"),
+        ("peak_memory_bytes", "BIGINT"),
+        ("cost_amount", "VARCHAR"),
+    ] {
+        assert_eq!(types[name], kind, "{types}");
+    }
+    let listed = project.nearside(&["ledger", "list", "--json"]).exits(0).data();
+    let mut recorded: Vec<&Value> = list(&listed["runs"]).iter().collect();
+    recorded.reverse();
+    assert_eq!(rows.len(), recorded.len());
+    for (row, run) in rows.iter().zip(recorded) {
+        assert_eq!((&row[0], &row[1]), (&run["entry"], &run["stage"]));
+        assert_eq!((&row[3], &row[4]), (&run["run_seconds"], &Value::Null));
+        assert!(row[2].as_u64().unwrap() > 1_700_000_000_000, "{row}");
+    }
 }
