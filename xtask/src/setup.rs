@@ -22,6 +22,9 @@ const PROGRAMS: [(&str, &[&str], &str); 2] = [
     ("cargo", &[], "install Rust, see https://rustup.rs"),
 ];
 
+/// Programs without which single tests are skipped, with their Debian packages.
+const ENGINES: [(&str, &[&str]); 1] = [("faketime", &["faketime"])];
+
 /// The peer of the placement benchmark, at the version that its figures were taken with.
 const PEER: &str = "skypilot==0.14.1";
 
@@ -34,6 +37,11 @@ pub(crate) fn setup(scope: Scope) -> Outcome {
     for (program, packages, _) in &missing {
         println!("    missing  {program} (Debian packages: {})", packages.join(" "));
     }
+    let engines: Vec<_> =
+        ENGINES.iter().filter(|(program, _)| !shell::installed(program)).collect();
+    for (program, packages) in &engines {
+        println!("    missing  {program} (Debian packages: {})", packages.join(" "));
+    }
     let peer = (scope == Scope::Benchmarks).then(|| {
         let ready = shell::installed(&format!("{}/bin/sky", bench::ENVIRONMENT));
         println!(
@@ -43,12 +51,17 @@ pub(crate) fn setup(scope: Scope) -> Outcome {
         );
         ready
     });
-    if missing.is_empty() && peer != Some(false) {
+    if missing.is_empty() && engines.is_empty() && peer != Some(false) {
         println!("    nothing to install: the tests need only Rust and a C compiler");
         return Ok(());
     }
     for (program, packages, remedy) in missing {
         install_packages(packages).map_err(|why| format!("{program}: {why}; remedy: {remedy}"))?;
+    }
+    for (program, packages) in engines {
+        if let Err(why) = install_packages(packages) {
+            println!("    SKIPPED  {program}: {why}; one test is skipped without it");
+        }
     }
     if peer == Some(false) {
         install_peer()?;

@@ -88,3 +88,51 @@ fn per_hours(
         .combine_inverse(used, |hours, used| hours / used);
     factor.try_map(|factor| price.scaled(factor))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nearside_units::{Basis, Sourced};
+
+    fn stated<T>(value: T) -> Sourced<T> {
+        Sourced::new(value, Basis::assumed("a test"))
+    }
+
+    /// A machine of 4000 EUR for four years.
+    fn machine() -> Ownership {
+        Ownership {
+            price: Known::Value(stated("4000 EUR".parse().unwrap())),
+            life: stated("4 years".parse().unwrap()),
+            tariff: Known::Value(stated("0.30 EUR/kWh".parse().unwrap())),
+            load: Known::unknown("not stated"),
+            idle: Known::unknown("not stated"),
+        }
+    }
+
+    fn likely(money: Known<Span<Money>>) -> f64 {
+        money.value().unwrap().likely().as_f64()
+    }
+
+    #[test]
+    fn a_kilowatt_hour_costs_its_tariff_and_an_hour_its_share_of_the_wear() {
+        let (energy, hours) = (Joules::constant(7.2e6), Duration::hours(10.0));
+        assert!((likely(electricity(&machine(), Span::exact(energy))) - 0.60).abs() < 1e-9);
+        // A tenth of the price wears off in the quarter of its life that it works.
+        let calibration = Calibration::default();
+        let worn = likely(wear(&machine(), Span::exact(hours), &calibration));
+        assert!((worn - 10.0 * 400.0 / (HOURS_PER_YEAR * 4.0 / 4.0)).abs() < 1e-6, "{worn}");
+        let cost = own_cost(&machine(), Span::exact(energy), Span::exact(hours), &calibration);
+        let marginal = cost.value().unwrap().marginal.likely().as_f64();
+        assert!((marginal - 0.60 - worn).abs() < 1e-9, "{marginal}");
+    }
+
+    #[test]
+    fn one_part_can_be_unknown_without_the_other() {
+        let unpriced = Ownership { price: Known::unknown("no price"), ..machine() };
+        let (energy, time) = (Span::exact(Joules::constant(1.0)), Span::exact(Duration::ZERO));
+        let calibration = Calibration::default();
+        assert!(electricity(&unpriced, energy).value().is_some());
+        assert_eq!(wear(&unpriced, time, &calibration).why(), Some("no price"));
+        assert_eq!(own_cost(&unpriced, energy, time, &calibration).why(), Some("no price"));
+    }
+}
