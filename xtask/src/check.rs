@@ -114,7 +114,7 @@ impl Work {
 }
 
 /// What can be there and need not: the program to ask, what is lost without it, and the remedy.
-const OPTIONAL: [(&str, &str, &str, &str); 4] = [
+const OPTIONAL: [(&str, &str, &str, &str); 6] = [
     (
         "cargo-nextest",
         "cargo-nextest",
@@ -128,6 +128,18 @@ const OPTIONAL: [(&str, &str, &str, &str); 4] = [
         "bench/.venv/bin/sky",
         "not installed, the benchmarks run without this peer",
         "cargo xtask setup --bench",
+    ),
+    (
+        "faketime",
+        "faketime",
+        "not installed, no test sets the clock back while stages run",
+        "apt install faketime, or cargo xtask setup as root",
+    ),
+    (
+        "duckdb",
+        "target/engines/duckdb/bin/python",
+        "not installed, Parquet files are read back by their own crate only",
+        "python3 -m venv target/engines/duckdb && target/engines/duckdb/bin/pip install duckdb",
     ),
 ];
 

@@ -16,6 +16,8 @@ use crate::timestamp::Timestamp;
 pub enum Kind {
     /// Text.
     Text,
+    /// A moment in UTC, kept as text.
+    Moment,
     /// A whole number.
     Integer,
     /// A number.
@@ -27,7 +29,7 @@ impl Kind {
     #[must_use]
     pub const fn sql(self) -> &'static str {
         match self {
-            Self::Text => "TEXT",
+            Self::Text | Self::Moment => "TEXT",
             Self::Integer => "INTEGER",
             Self::Real => "REAL",
         }
@@ -141,9 +143,9 @@ impl<T: Cell> Cell for Option<T> {
 
 /// Types that are kept as their text.
 macro_rules! cells_of_text {
-    ($($type:ty),+) => {$(
+    ($kind:ident: $($type:ty),+) => {$(
         impl $crate::column::Cell for $type {
-            const KIND: $crate::column::Kind = $crate::column::Kind::Text;
+            const KIND: $crate::column::Kind = $crate::column::Kind::$kind;
             fn put(&self) -> Result<rusqlite::types::Value, $crate::error::CellError> {
                 Ok(rusqlite::types::Value::Text(self.to_string()))
             }
@@ -155,7 +157,8 @@ macro_rules! cells_of_text {
 }
 pub(crate) use cells_of_text;
 
-cells_of_text!(Timestamp, Amount, Currency);
+cells_of_text!(Moment: Timestamp);
+cells_of_text!(Text: Amount, Currency);
 
 /// A word of a closed set, or an error that lists them.
 pub(crate) fn word<T: Copy>(
@@ -208,7 +211,7 @@ macro_rules! words {
             }
         }
 
-        $crate::column::cells_of_text!($name);
+        $crate::column::cells_of_text!(Text: $name);
     };
 }
 pub(crate) use words;

@@ -48,7 +48,7 @@ pub use column::{Column, Kind};
 pub use error::{CellError, LedgerError};
 pub use machine::MachineStore;
 pub use project::{
-    Appender, ArtifactRow, ChargeCategory, Fault, Head, MovementRow, Outcome, PlanRow,
+    Appender, ArtifactRow, ChargeCategory, ClockStep, Fault, Head, MovementRow, Outcome, PlanRow,
     ProjectLedger, Recorded, Row, RunDetails, RunFilter, RunRow, SampleRow, SpendBasis, SpendRow,
     Table, Verification,
 };

@@ -5,6 +5,7 @@
 //! as there are; who reads sees the file as it is at one moment and keeps nobody from writing.
 
 mod chain;
+mod clock;
 mod export;
 mod query;
 mod rows;
@@ -18,6 +19,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params, params_from_iter};
 
 pub use chain::Head;
+pub use clock::ClockStep;
 pub use query::{Recorded, RunDetails, RunFilter};
 pub use rows::{
     ArtifactRow, ChargeCategory, MovementRow, Outcome, PlanRow, RunRow, SampleRow, SpendBasis,
@@ -397,7 +399,7 @@ mod tests {
     fn some(kind: crate::column::Kind) -> BoxedStrategy<Value> {
         use crate::column::Kind;
         match kind {
-            Kind::Text => any::<String>().prop_map(Value::Text).boxed(),
+            Kind::Text | Kind::Moment => any::<String>().prop_map(Value::Text).boxed(),
             Kind::Integer => (0..=i64::MAX).prop_map(Value::Integer).boxed(),
             Kind::Real => any::<f64>()
                 .prop_filter("kept", |number| number.is_finite())

@@ -481,7 +481,7 @@ impl Run<'_> {
         let said = |error: StoreError| error.to_string();
         let mut contents: Vec<(&String, PathBuf, Content)> = Vec::new();
         for output in &job.outputs {
-            let written = going.workspace.written(output, going.began.1);
+            let written = going.workspace.written(output);
             let at = written.ok_or_else(|| format!("it did not write {output}"))?;
             let content = Reader::new(&runner.memo).content(&at).map_err(said)?;
             runner.store.keep(&at, &content).map_err(said)?;

@@ -2,10 +2,12 @@
 //!
 //! Whatever the project holds is there as a link; folders that outputs lie in are real, so that what
 //! the stage writes lands beside the project and not in it, until it has ended well. A stage that goes
-//! around this, by absolute paths or by resolving links, writes into the project as it would without.
+//! around this, by absolute paths or by resolving links, writes into the project as it would without;
+//! that it did is told from what stood there before, not from the clock, which may go back meanwhile.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use nearside_store::atomic;
 
@@ -17,6 +19,38 @@ pub(crate) struct Workspace {
     project: PathBuf,
     pub(crate) folder: PathBuf,
     outputs: Vec<PathBuf>,
+    /// How the project's own outputs look before the stage begins.
+    before: Vec<(PathBuf, Option<Look>)>,
+}
+
+/// What tells a file or folder from what was written in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    size: u64,
+    modified: Option<SystemTime>,
+    /// Its number in the file system, where there are such.
+    number: u64,
+}
+
+impl Look {
+    fn of(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        Some(Self {
+            size: found.len(),
+            modified: found.modified().ok(),
+            number: file_number(&found),
+        })
+    }
+}
+
+#[cfg(unix)]
+fn file_number(found: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(found)
+}
+
+#[cfg(not(unix))]
+const fn file_number(_found: &fs::Metadata) -> u64 {
+    0
 }
 
 /// Where a path stands to the outputs.
@@ -43,7 +77,10 @@ impl Workspace {
             Err(_) => path,
         });
         let (project, folder) = (project.to_path_buf(), folder.to_path_buf());
-        let workspace = Self { project, folder, outputs: outputs.collect() };
+        let outputs: Vec<PathBuf> = outputs.collect();
+        let looks = |output: &PathBuf| (project.join(output), Look::of(&project.join(output)));
+        let before = outputs.iter().map(looks).collect();
+        let workspace = Self { project, folder, outputs, before };
         workspace.fill(Path::new(""))?;
         for output in &workspace.outputs {
             if let Some(above) = output.parent() {
@@ -89,16 +126,18 @@ impl Workspace {
         Ok(())
     }
 
-    /// Where an output was written, if it was: in the working folder, or in the project itself since
-    /// the stage began.
-    pub(crate) fn written(&self, output: &str, began: std::time::SystemTime) -> Option<PathBuf> {
+    /// Where an output was written, if it was: in the working folder, or in the project itself, where it
+    /// is not as it was before the stage began.
+    pub(crate) fn written(&self, output: &str) -> Option<PathBuf> {
         let staged = self.folder.join(output);
         if fs::symlink_metadata(&staged).is_ok() {
             return Some(staged);
         }
         let direct = self.project.join(output);
-        let modified = fs::metadata(&direct).and_then(|found| found.modified());
-        modified.is_ok_and(|modified| modified >= began).then_some(direct)
+        let now = Look::of(&direct)?;
+        let as_before =
+            self.before.iter().any(|(path, look)| *path == direct && *look == Some(now));
+        (!as_before).then_some(direct)
     }
 
     /// What the stage made beside its outputs, in folders that they lie in.
@@ -158,11 +197,32 @@ mod tests {
         fs::write(work.join("build/a.csv"), "new").unwrap();
         fs::write(work.join("build/more.csv"), "more").unwrap();
         fs::write(work.join("new/x"), "x").unwrap();
-        let before = std::time::SystemTime::now();
-        assert_eq!(workspace.written("build/a.csv", before), Some(work.join("build/a.csv")));
-        assert_eq!(workspace.written("new/deep/c", before), None);
+        assert_eq!(workspace.written("build/a.csv"), Some(work.join("build/a.csv")));
+        assert_eq!(workspace.written("new/deep/c"), None);
         assert_eq!(fs::read_to_string(project.join("build/a.csv")).unwrap(), "old");
         assert_eq!(workspace.undeclared(), ["build/more.csv", "new/x"].map(PathBuf::from));
         fs::remove_dir_all(&top).unwrap();
+    }
+    #[test]
+    fn what_is_written_around_it_is_seen_whatever_the_clock_says() {
+        let name = format!("nearside-run-around-{}", std::process::id());
+        let project = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&project);
+        fs::create_dir_all(&project).unwrap();
+        let (old, new) = (project.join("old"), project.join("new"));
+        fs::write(&old, "1").unwrap();
+        let outputs = ["old", "new"].map(str::to_owned);
+        let workspace = Workspace::make(&project, &project.join(".nearside/w"), &outputs).unwrap();
+        assert_eq!((workspace.written("old"), workspace.written("new")), (None, None));
+        let day = std::time::Duration::from_secs(24 * 3600);
+        for time in [SystemTime::now() - day, SystemTime::now() + day] {
+            for file in [&old, &new] {
+                fs::write(file, "2").unwrap();
+                fs::File::options().write(true).open(file).unwrap().set_modified(time).unwrap();
+            }
+            let written = (workspace.written("old"), workspace.written("new"));
+            assert_eq!(written, (Some(old.clone()), Some(new.clone())));
+        }
+        fs::remove_dir_all(&project).unwrap();
     }
 }

@@ -3,7 +3,10 @@
 //! A file is taken to be unchanged while its size, its times of modification and of change, and its
 //! number in the file system are what they were. That misses a change within the same tick of the
 //! file system's clock as the last one before it was read, so a digest is remembered only of a file
-//! whose last change was clearly over when it was read; a file of the future is read every time.
+//! whose last change was clearly over when it was read.
+//!
+//! Clocks go back: that of a file from the future may reach the moment of its last change once more,
+//! and another change in it. Such a file is read every time, and what was remembered of it forgotten.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -19,6 +22,10 @@ use crate::{Digest, StoreError, atomic};
 const HEAD: &[u8; 16] = b"nearside memo 1\n";
 /// Longer than a tick of the clocks that file systems take times from (Linux: 1 to 10 ms).
 const TICK: Duration = Duration::from_millis(25);
+/// The same of file systems that keep whole seconds (FAT: every second one).
+const COARSE_TICK: Duration = Duration::from_secs(2);
+/// Nanoseconds of a second.
+const SECOND: i128 = 1_000_000_000;
 
 /// What is known, by path.
 type Known = BTreeMap<OsString, (Look, Digest)>;
@@ -70,10 +77,8 @@ impl Memo {
         read: impl FnOnce() -> Result<Digest, StoreError>,
     ) -> Result<Digest, StoreError> {
         let look = Look::of(metadata);
-        if let Some((seen, digest)) = self.lock().get(path.as_os_str())
-            && *seen == look
-        {
-            return Ok(*digest);
+        if let Some(digest) = self.remembered(path, &look) {
+            return Ok(digest);
         }
         let settled = look.settle();
         let digest = read()?;
@@ -86,6 +91,21 @@ impl Memo {
         Ok(digest)
     }
 
+    /// What is known of a file that looks like that.
+    fn remembered(&self, path: &Path, look: &Look) -> Option<Digest> {
+        let mut known = self.lock();
+        let (seen, digest) = known.get(path.as_os_str())?;
+        if seen != look {
+            return None;
+        }
+        if look.is_of_the_future() {
+            known.remove(path.as_os_str());
+            self.grown.store(true, Ordering::Relaxed);
+            return None;
+        }
+        Some(*digest)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -95,9 +115,8 @@ impl Look {
     #[cfg(unix)]
     fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
-        let time = |seconds: i64, nanoseconds: i64| {
-            i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
-        };
+        let time =
+            |seconds: i64, nanoseconds: i64| i128::from(seconds) * SECOND + i128::from(nanoseconds);
         Self {
             size: metadata.len(),
             modified: time(metadata.mtime(), metadata.mtime_nsec()),
@@ -112,11 +131,25 @@ impl Look {
         Self { size: metadata.len(), modified, changed: modified, number: 0 }
     }
 
+    /// Whether its last change is yet to come, by the clock as it is now.
+    fn is_of_the_future(&self) -> bool {
+        self.last() > nanoseconds(SystemTime::now())
+    }
+
+    fn last(&self) -> i128 {
+        self.modified.max(self.changed)
+    }
+
+    /// How long its last change may have taken to be over.
+    const fn tick(&self) -> Duration {
+        let whole_seconds = self.modified % SECOND == 0 && self.changed % SECOND == 0;
+        if whole_seconds { COARSE_TICK } else { TICK }
+    }
+
     /// Waits until the last change is over, if it was a moment ago; whether it then is.
     fn settle(&self) -> bool {
-        let last = self.modified.max(self.changed);
-        let over = last.saturating_add(i128::try_from(TICK.as_nanos()).unwrap_or(i128::MAX));
-        let left = over.saturating_sub(nanoseconds(SystemTime::now()));
+        let tick = i128::try_from(self.tick().as_nanos()).unwrap_or(i128::MAX);
+        let left = self.last().saturating_add(tick).saturating_sub(nanoseconds(SystemTime::now()));
         match u64::try_from(left) {
             Err(_) | Ok(0) => true,
             Ok(left) if Duration::from_nanos(left) <= TICK => {
@@ -245,6 +278,40 @@ mod tests {
         let memo = Memo::default();
         digest(&memo, &data);
         assert!(memo.lock().is_empty());
+    }
+
+    #[test]
+    fn what_is_remembered_is_not_believed_once_the_clock_is_back_before_it() {
+        let folder = scratch("clock-back");
+        let (data, file) = (folder.join("data"), folder.join("memo"));
+        fs::write(&data, "content").unwrap();
+        let set = |time: SystemTime| {
+            fs::File::options().write(true).open(&data).unwrap().set_modified(time).unwrap();
+        };
+        set(SystemTime::now() + Duration::from_secs(24 * 3600));
+        // As it was remembered a day from now, before the clock was set back and the file rewritten
+        // when the clock came to the same moment again.
+        let memo = Memo::open(&file);
+        let look = Look::of(&fs::metadata(&data).unwrap());
+        let wrong = Digest::of(b"what it was");
+        memo.lock().insert(data.clone().into_os_string(), (look, wrong));
+        let right = digest(&Memo::default(), &data);
+        assert_eq!(digest(&memo, &data), right);
+        memo.save().unwrap();
+        assert!(Memo::open(&file).lock().is_empty(), "forgotten for good");
+        // An older file is another file, not an unchanged one.
+        set(SystemTime::now() - Duration::from_secs(24 * 3600));
+        assert_eq!(digest(&memo, &data), right);
+        assert_ne!(memo.lock().get(data.as_os_str()).map(|(_, digest)| *digest), Some(wrong));
+    }
+
+    #[test]
+    fn times_in_whole_seconds_take_longer_to_be_over() {
+        let now = nanoseconds(SystemTime::now()) / SECOND * SECOND;
+        let look = |modified, changed| Look { size: 1, modified, changed, number: 1 };
+        assert!(!look(now, now).settle());
+        assert!(look(now - 3 * SECOND, now - 3 * SECOND).settle());
+        assert_eq!(look(now, now + 1).tick(), TICK);
     }
 
     #[test]

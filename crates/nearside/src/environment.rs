@@ -70,6 +70,11 @@ pub(crate) fn outlive_ctrl_c() {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, flag);
 }
 
+/// Whether a person reads what is printed.
+pub(crate) fn is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stdout())
+}
+
 /// Today, in UTC; `NEARSIDE_TODAY` stands in for it in tests and reproductions.
 pub(crate) fn today() -> Date {
     let stated = std::env::var("NEARSIDE_TODAY").ok().and_then(|date| date.parse().ok());

@@ -1,10 +1,11 @@
-//! The ledger for other programs: CSV, JSON Lines, CodeCarbon's `emissions.csv`, FOCUS.
+//! The ledger for other programs: CSV, JSON Lines, Parquet, CodeCarbon's `emissions.csv`, FOCUS.
 //!
 //! Text is UTF-8. A number is written with as many digits as make it the same number again; a
 //! decimal amount as it was recorded. What is not known is an empty field in CSV and `null` in JSON.
 
 mod codecarbon;
 mod focus;
+mod parquet;
 
 use std::io::{self, Write};
 

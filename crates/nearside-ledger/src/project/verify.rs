@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::error::{At as _, LedgerError};
 use crate::project::chain::{self, Hash, Head};
+use crate::project::clock::{self, ClockStep};
 use crate::project::schema::LAYOUT;
 use crate::project::{ProjectLedger, Table, newest};
 
@@ -96,6 +97,8 @@ pub struct Verification {
     pub faults: Vec<Fault>,
     /// Faults beyond those that are listed.
     pub more_faults: u64,
+    /// Where the clock went back, which is no fault; no more than can be listed.
+    pub clock_steps: Vec<ClockStep>,
 }
 
 impl Verification {
@@ -117,7 +120,13 @@ impl ProjectLedger {
     pub fn verify(&self, noted: Option<&Head>) -> Result<Verification, LedgerError> {
         let moment = self.file.moment()?;
         let expected = structure_as_made().map_err(|error| error.at(self.file.path()))?;
-        let found = Verification { entries: 0, head: None, faults: Vec::new(), more_faults: 0 };
+        let found = Verification {
+            entries: 0,
+            head: None,
+            faults: Vec::new(),
+            more_faults: 0,
+            clock_steps: Vec::new(),
+        };
         let mut check = Check { connection: &moment, found };
         check.all(&expected, noted);
         Ok(check.found)
@@ -169,6 +178,9 @@ impl Check<'_> {
             Ok(head) => self.found.head = head,
             Err(error) => self.note(Fault::Damaged { what: error.to_string() }),
         }
+        // What cannot be read is among the faults already.
+        self.found.clock_steps = clock::steps(self.connection).unwrap_or_default();
+        self.found.clock_steps.truncate(MOST_FAULTS);
     }
 
     /// A step that could not be taken to its end is a fault of the file.
@@ -471,7 +483,7 @@ mod tests {
         match value {
             // Null becomes the least value: that nothing is known is not the same as zero.
             Value::Null => match column.kind {
-                Kind::Text => Value::Text(String::new()),
+                Kind::Text | Kind::Moment => Value::Text(String::new()),
                 Kind::Integer => Value::Integer(0),
                 Kind::Real => Value::Real(0.0),
             },

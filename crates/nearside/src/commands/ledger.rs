@@ -1,6 +1,7 @@
 //! `nearside ledger list | show | accuracy | export | verify`: what this project ran, when, and what came of it.
 
 mod accuracy;
+mod chart;
 mod text;
 mod view;
 
@@ -8,7 +9,8 @@ use std::io::Write;
 use std::path::Path;
 
 use nearside_ledger::{
-    Head, LedgerError, Outcome as Ended, ProjectLedger, RunFilter, RunRow, Table, Timestamp,
+    ClockStep, Head, LedgerError, Outcome as Ended, ProjectLedger, Recorded, RunFilter, RunRow,
+    Table, Timestamp,
 };
 
 pub(crate) use accuracy::LedgerAccuracy;
@@ -63,9 +65,23 @@ fn list(query: &LedgerQuery, output: &Output) -> Result<Outcome, CommandError> {
         limit: Some(query.limit),
     };
     let runs = ledger.runs(&filter).map_err(|error| failed(&error))?;
-    let answer = LedgerList { runs: runs.iter().map(LedgerRun::of).collect() };
+    let steps = ledger.clock_steps().map_err(|error| failed(&error))?;
+    let answer = LedgerList {
+        clock_steps: among(&steps, &runs).map(ToString::to_string).collect(),
+        runs: runs.iter().map(LedgerRun::of).collect(),
+    };
     print("nearside/ledger-list/1", &answer, text::list, output);
     Ok(Outcome::Done)
+}
+
+/// Steps of the clock that lie between the runs that are listed.
+fn among<'a>(
+    steps: &'a [ClockStep],
+    runs: &[Recorded<RunRow>],
+) -> impl Iterator<Item = &'a ClockStep> {
+    let entries = || runs.iter().map(|run| run.entry);
+    let (oldest, newest) = (entries().min(), entries().max());
+    steps.iter().filter(move |step| oldest < Some(step.entry) && Some(step.entry) <= newest)
 }
 
 /// A day, or a moment.
@@ -91,6 +107,7 @@ fn show(
             .hint("nearside ledger list")
     })?;
     let mut answer = LedgerRun::of(&details.run);
+    answer.samples = details.samples.iter().map(view::Sample::of).collect();
     answer.artifacts = details.artifacts.iter().map(view::Artifact::of).collect();
     print("nearside/ledger-show/1", &answer, text::show, output);
     Ok(Outcome::Done)
@@ -105,10 +122,18 @@ fn export(wanted: &LedgerExport, output: &Output) -> Result<Outcome, CommandErro
     })?;
     let write = |out: &mut dyn Write| match wanted.form {
         LedgerForm::Csv => ledger.write_csv(table, out),
+        LedgerForm::Parquet => ledger.write_parquet(table, out),
         LedgerForm::Json => ledger.write_json_lines(out),
         LedgerForm::Codecarbon => ledger.write_code_carbon(out),
         LedgerForm::Focus => ledger.write_focus(out),
     };
+    if wanted.form == LedgerForm::Parquet && wanted.output.is_none() && environment::is_terminal() {
+        return Err(CommandError::new(
+            Fault::Usage,
+            "a Parquet file is nothing to read in a terminal",
+        )
+        .hint(format!("-o {}.parquet", table.name())));
+    }
     match &wanted.output {
         None => match write(&mut std::io::stdout().lock()) {
             Err(LedgerError::Output { source })
@@ -144,6 +169,7 @@ fn verify(
         head: found.head.map(|head| head.to_string()),
         faults: found.faults.iter().map(ToString::to_string).collect(),
         more_faults: found.more_faults,
+        clock_steps: found.clock_steps.iter().map(ToString::to_string).collect(),
     };
     print("nearside/ledger-verify/1", &answer, text::verified, output);
     Ok(if answer.sound { Outcome::Done } else { Outcome::Negative })

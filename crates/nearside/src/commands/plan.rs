@@ -1,6 +1,7 @@
 //! `nearside plan`: where every stage runs, why, and what the runner-up would cost.
 
 mod alternatives;
+mod record;
 mod solved;
 mod text;
 mod view;
@@ -17,6 +18,7 @@ use crate::wire;
 use crate::wire::placement::{Caution, Posed, pose};
 use crate::wire::project::Loaded;
 
+pub(super) use record::record;
 pub(super) use text::{Legend, money_range, times, totals_text};
 pub(crate) use view::{PlanAnswer, StageView, TotalsView};
 

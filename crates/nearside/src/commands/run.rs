@@ -1,6 +1,7 @@
 //! `nearside run`: executes the stages whose results are not there yet.
 
 mod follow;
+mod planned;
 mod rehearse;
 mod report;
 mod shell;
@@ -95,7 +96,7 @@ fn once(
     };
     // Stages that run beside each other must not take each other's memory.
     if wanted.at_once > 1 {
-        report.journal.prepare(output);
+        report.prepare();
         wanted.loads = report.journal.loads(&runner);
     }
     let mut event = |event: Event<'_>| report.event(&runner, &event);

@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nearside_catalog::{Catalog, Site};
 use nearside_estimate::{Device, Period};
 use nearside_ledger::{
-    Appender, ArtifactRow, LedgerError, Outcome, ProjectLedger, RunRow, SampleRow, Timestamp,
+    Amount, Appender, ArtifactRow, LedgerError, Outcome, PlanRow, ProjectLedger, RunRow, SampleRow,
+    SpendRow, Timestamp,
 };
 use nearside_run::{Attempt, Job, Load, Made, Ran, Runner, Tried};
-use nearside_units::{Bytes, Known};
+use nearside_units::{Bytes, Duration, Known};
 use nearside_workload::{HERE, ModelRef, Project, Stage};
 
 use super::busy;
@@ -18,6 +19,7 @@ use super::calibration::Calibrations;
 use super::measured::reads;
 use super::meters::{Meters, Reading, Used};
 use super::project::Loaded;
+use super::spend::{Costs, Execution};
 use super::stages::{StageEstimate, models_of, on_sites, workloads};
 use crate::error::{CommandError, Fault};
 use crate::output::Output;
@@ -38,7 +40,7 @@ pub(crate) fn failed(error: &LedgerError) -> CommandError {
 
 /// Records the stages of one run of a project.
 pub(crate) struct Journal<'a> {
-    loaded: &'a Loaded,
+    pub(crate) loaded: &'a Loaded,
     ledger: ProjectLedger,
     /// What this run is called.
     run: String,
@@ -46,9 +48,22 @@ pub(crate) struct Journal<'a> {
     waiting: Vec<Entry>,
     estimates: Estimates,
     predictions: BTreeMap<String, StageEstimate>,
+    /// The plan that holds, by its id, and its row until that is in the ledger.
+    plan: Option<String>,
+    plan_row: Option<PlanRow>,
     pub(crate) meters: Meters,
     /// Why it cannot be written any more.
     failed: Option<LedgerError>,
+}
+
+/// The plan that holds while stages run.
+pub(crate) struct PlanHeld {
+    /// What runs call it by; the same for plans that decide the same.
+    pub(crate) id: String,
+    /// What it minimises, under which limits, in words.
+    pub(crate) objective: String,
+    /// Where each stage goes, with estimate and reason.
+    pub(crate) json: String,
 }
 
 /// Where estimates come from.
@@ -66,6 +81,7 @@ struct Entry {
     made: Vec<Made>,
     readings: Vec<Reading>,
     tried: Vec<Tried>,
+    spend: Vec<SpendRow>,
 }
 
 impl<'a> Journal<'a> {
@@ -80,6 +96,8 @@ impl<'a> Journal<'a> {
             waiting: Vec::new(),
             estimates: Estimates::NotAsked,
             predictions: BTreeMap::new(),
+            plan: None,
+            plan_row: None,
             meters: Meters::of(&loaded.project),
             failed: None,
         })
@@ -90,24 +108,42 @@ impl<'a> Journal<'a> {
         self.estimates = Estimates::Never;
     }
 
-    /// Gets ready to estimate what stages take here, the first time that it is asked. Where that cannot
-    /// be done, a warning says why and the run goes on.
-    pub(crate) fn prepare(&mut self, output: &Output) {
+    /// Gets ready to estimate what stages take here, the first time that it is asked, and gives the
+    /// catalog that it does so with. Where that cannot be done, a warning says why and the run goes on.
+    pub(crate) fn prepare(&mut self, output: &Output) -> Option<Catalog> {
         if !matches!(self.estimates, Estimates::NotAsked) {
-            return;
+            return None;
         }
-        let made = super::catalog(output).and_then(|it| Predictor::new(self.loaded, &it));
-        self.estimates = made.map_or_else(
-            |error| {
+        let made = super::catalog(output).and_then(|catalog| {
+            Predictor::new(self.loaded, &catalog).map(|predictor| (predictor, catalog))
+        });
+        match made {
+            Ok((predictor, catalog)) => {
+                self.estimates = Estimates::From(Box::new(predictor));
+                for stage in &self.loaded.project.stages {
+                    self.predict(&stage.name.value, None);
+                }
+                Some(catalog)
+            }
+            Err(error) => {
                 for problem in error.problems {
                     output.warning(&format!("nothing is estimated: {}", problem.message));
                 }
-                Estimates::Never
-            },
-            |predictor| Estimates::From(Box::new(predictor)),
-        );
-        for stage in &self.loaded.project.stages {
-            self.predict(&stage.name.value, None);
+                self.estimates = Estimates::Never;
+                None
+            }
+        }
+    }
+
+    /// Which plan holds for what ends from now on, if there is a new one.
+    pub(crate) fn follow(&mut self, held: Option<PlanHeld>) {
+        let Some(PlanHeld { id, objective, json }) = held else { return };
+        self.plan = Some(id.clone());
+        // One that cannot be looked for is written anew: the writing tells what is wrong.
+        if !self.ledger.plan(&id).is_ok_and(|known| known.is_some()) {
+            let at = moment(SystemTime::now());
+            let project = self.loaded.project.name.clone();
+            self.plan_row = Some(PlanRow { id, at, project, objective, plan_json: json });
         }
     }
 
@@ -152,7 +188,11 @@ impl<'a> Journal<'a> {
     pub(crate) fn ended(&mut self, runner: &Runner, job: &Job, ran: &Ran, attempt: &Attempt) {
         let computed = !matches!(ran, Ran::Current | Ran::Restored);
         let used = self.meters.used(&job.name).filter(|_| computed);
-        let Some(row) = self.row(job, ran, attempt, used) else { return };
+        let Some(mut row) = self.row(job, ran, attempt, used) else { return };
+        let spend = match computed {
+            true => self.spend(&mut row, attempt, used),
+            false => Vec::new(),
+        };
         // What was made before is recorded where it was made.
         let made = match ran {
             Ran::Done(_) => runner.made(&attempt.key),
@@ -163,7 +203,7 @@ impl<'a> Journal<'a> {
             Ran::Done(_) => runner.tried(&attempt.key),
             _ => Vec::new(),
         };
-        self.waiting.push(Entry { row, made, readings, tried });
+        self.waiting.push(Entry { row, made, readings, tried, spend });
         if computed {
             self.write();
         }
@@ -190,8 +230,12 @@ impl<'a> Journal<'a> {
             return;
         }
         let (waiting, project) = (&self.waiting, &self.loaded.project);
+        let plan_row = &self.plan_row;
         let add = |to: &mut Appender<'_>| {
-            for Entry { row, made, readings, tried } in waiting {
+            if let Some(row) = plan_row {
+                to.add(row)?;
+            }
+            for Entry { row, made, readings, tried, spend } in waiting {
                 let run_entry = to.add(row)?;
                 for made in made {
                     to.add(&artifact(project, run_entry, &row.stage, made))?;
@@ -204,13 +248,42 @@ impl<'a> Journal<'a> {
                 for tried in tried {
                     to.add(&sample(run_entry, row, tried))?;
                 }
+                for charge in spend {
+                    to.add(charge)?;
+                }
             }
             Ok(())
         };
         match self.ledger.append(add) {
-            Ok(()) => self.waiting.clear(),
+            Ok(()) => {
+                self.waiting.clear();
+                self.plan_row = None;
+            }
             Err(error) => self.failed = Some(error),
         }
+    }
+
+    /// What an execution cost, which its row also gets to know where all of it is known.
+    fn spend(&self, row: &mut RunRow, attempt: &Attempt, used: Option<&Used>) -> Vec<SpendRow> {
+        let Estimates::From(predictor) = &self.estimates else { return Vec::new() };
+        // One that did not end well has cost what it ran.
+        let seconds = row.run_seconds.or(used.map(|used| used.watched));
+        let Some(Ok(took)) = seconds.map(Duration::from_seconds) else { return Vec::new() };
+        let energy = used.and_then(|used| used.energy);
+        let execution = Execution {
+            stage: &row.stage,
+            began: attempt.began,
+            took,
+            energy: energy.map(|(energy, method)| (energy, method.to_string())),
+            device: self.predictions.get(&row.stage).map(|found| found.largest.fit.device),
+        };
+        let Some(costs) = predictor.costs(&execution) else { return Vec::new() };
+        let total = costs.total();
+        let name = &self.loaded.project.name;
+        let rows = costs.charges().map(|charge| charge.row(&execution, &self.run, name)).collect();
+        row.cost_amount = total.map(Amount::from);
+        row.cost_currency = total.map(nearside_units::Money::currency);
+        rows
     }
 
     /// The row of a stage; nothing for one that was not looked at.
@@ -232,7 +305,7 @@ impl<'a> Journal<'a> {
         Some(RunRow {
             run: self.run.clone(),
             project: self.loaded.project.name.clone(),
-            plan: None,
+            plan: self.plan.clone().filter(|_| !matches!(ran, Ran::Current | Ran::Restored)),
             stage: job.name.clone(),
             trial: String::new(),
             site: HERE.to_owned(),
@@ -306,10 +379,17 @@ struct Predictor {
 impl Predictor {
     fn new(loaded: &Loaded, catalog: &Catalog) -> Result<Self, CommandError> {
         let models = models_of(loaded, catalog)?;
-        let site = [super::sites::here(catalog)?.site];
+        let own = super::sites::own_here(loaded, catalog)?;
+        let site = [own.map_or_else(|| super::sites::here(catalog), Ok)?.site];
         // What cannot be read of the measured ceilings is said by `plan` and `fit`.
         let calibrations = Calibrations::measured_on(&site, &mut Vec::new());
         Ok(Self { models, site, calibrations })
+    }
+
+    /// What an execution here cost.
+    fn costs(&self, execution: &Execution<'_>) -> Option<Costs> {
+        let [site] = &self.site;
+        Costs::of(execution, site, self.calibrations.of(site))
     }
 
     fn estimate(&self, stage: &Stage, bytes: Option<Bytes>) -> Option<StageEstimate> {

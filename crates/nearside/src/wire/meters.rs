@@ -36,8 +36,8 @@ pub(crate) struct Used {
     pub(crate) energy: Option<(Joules, Method)>,
     /// Readings over time.
     pub(crate) readings: Vec<Reading>,
-    /// How long its commands were watched.
-    watched: f64,
+    /// How long its commands were watched, in seconds.
+    pub(crate) watched: f64,
 }
 
 /// One reading.

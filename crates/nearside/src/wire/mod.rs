@@ -16,6 +16,7 @@ pub(crate) mod project;
 pub(crate) mod rehearsal;
 mod routes;
 pub(crate) mod sites;
+mod spend;
 pub(crate) mod stages;
 pub(crate) mod upgrades;
 

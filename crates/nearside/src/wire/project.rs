@@ -13,7 +13,7 @@ use crate::error::{CommandError, Fault, Problem};
 pub(crate) const PROJECT_FILE: &str = "nearside.toml";
 
 /// A project with where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Loaded {
     pub(crate) project: Project,
     pub(crate) file: PathBuf,

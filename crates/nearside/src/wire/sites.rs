@@ -124,6 +124,17 @@ pub(crate) fn here(catalog: &Catalog) -> Result<Own, CommandError> {
     Ok(Own { site: bare("here", machine, catalog)?, notes, machine: Whose::ThisMachine, free })
 }
 
+/// The site that a project describes this machine as, if it does.
+pub(crate) fn own_here(loaded: &Loaded, catalog: &Catalog) -> Result<Option<Own>, CommandError> {
+    let project = &loaded.project;
+    let describes = |own: &&workload::Site| {
+        own.name == workload::HERE && matches!(own.machine, MachineSource::ThisMachine)
+    };
+    let own = project.sites.own.iter().find(describes);
+    own.map(|own| own_site(own.clone(), &loaded.folder, catalog, &project.money.exchange))
+        .transpose()
+}
+
 /// So many devices of a kind in a machine of which nothing else is stated.
 pub(crate) fn of_device(device: &str, count: u32, catalog: &Catalog) -> Result<Own, CommandError> {
     let device = Arc::new(catalog.device(device)?.clone());

@@ -1,11 +1,13 @@
 //! `nearside ledger`: what runs leave in it, and what happens when it cannot be used.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::list;
+use crate::command::{Run, command, list, root};
 use crate::project::{CHAIN, Project};
 
 /// Stage and outcome of every execution, the oldest first.
@@ -109,7 +111,8 @@ fn what_was_measured_makes_the_next_estimate() {
     let pass = |stage: &Value, end: &str| stage["pass_hours"][end].as_f64().unwrap();
     let before = planned();
     project.run(&[], 0);
-    let run = project.nearside(&["ledger", "show", "1", "--json"]).exits(0).data();
+    // The first entry is the plan.
+    let run = project.nearside(&["ledger", "show", "2", "--json"]).exits(0).data();
     // It read 8 bytes, whatever the project says of its data: that is what it is held against.
     let (measured, estimated) =
         (run["run_seconds"].as_f64().unwrap(), run["predicted_seconds"][1].as_f64().unwrap());
@@ -183,6 +186,10 @@ fn what_a_stage_uses_is_measured_all_its_trials_together() {
     assert!((100 << 10..1 << 30).contains(&memory), "{ended}");
     let shown = project.nearside(&["ledger", "show", "1", "--json"]).exits(0).data();
     assert_eq!(shown["peak_memory_bytes"], memory);
+    assert!(list(&shown["samples"]).len() >= 6, "{shown}");
+    let text = project.nearside(&["ledger", "show", "1"]).exits(0).stdout;
+    let bars = |name: &str| text.lines().any(|line| line.contains(name) && line.contains('█'));
+    assert!(bars("memory  ") && bars("processors  "), "{text}");
     let samples = project.nearside(&["ledger", "export", "--table", "samples"]).exits(0).stdout;
     let times: Vec<f64> = samples
         .lines()
@@ -244,7 +251,7 @@ fn energy_is_modelled_by_the_power_that_is_stated() {
         power = { load = \"300 W\", idle = \"100 W\", tariff = \"0.30 EUR/kWh\" }\n";
     let project = Project::new("ledger-energy", site);
     project.run(&[], 0);
-    let run = project.nearside(&["ledger", "show", "1", "--json"]).exits(0).data();
+    let run = project.nearside(&["ledger", "list", "--json"]).exits(0).data()["runs"][0].clone();
     let Some(method) = run["energy_method"].as_str() else {
         eprintln!("SKIPPED: an accelerator's power cannot be told from the rest of this machine");
         return;
@@ -257,4 +264,200 @@ fn energy_is_modelled_by_the_power_that_is_stated() {
     let (joules, seconds) =
         (run["energy_joules"].as_f64().unwrap(), run["run_seconds"].as_f64().unwrap());
     assert!((90.0 * seconds..=310.0 * seconds).contains(&joules), "{joules} J in {seconds} s");
+}
+
+/// The command with a clock that is a day late, if there is `faketime` to make it so.
+#[cfg(target_os = "linux")]
+fn a_day_late(project: &Project, arguments: &[&str]) -> Option<Run> {
+    Command::new("faketime").arg("--version").output().ok()?;
+    let plain = command(arguments);
+    let mut late = Command::new("faketime");
+    late.args(["-f", "-1d"]).arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        if let Some(value) = value {
+            late.env(name, value);
+        }
+    }
+    // The clock that durations are taken from does not go back, nor do the times of files.
+    late.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+    late.current_dir(project.path());
+    Some(Run::of(late, arguments))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_clock_that_goes_back_costs_nothing_but_a_note() {
+    let project = project("ledger-clock", "");
+    project.run(&[], 0);
+    let Some(again) = a_day_late(&project, &["run"]) else {
+        eprintln!("SKIPPED: no faketime (Debian package faketime), so no clock can be set back");
+        return;
+    };
+    assert!(again.exits(0).stdout.contains("3 stages are up to date"));
+    project.0.write("data/words.txt", "three\ntwo\none\n");
+    let late = a_day_late(&project, &["run", "--json"]).unwrap().exits(0).data();
+    let stages = list(&late["stages"]);
+    assert!(stages.iter().all(|stage| stage["result"] == "done"), "{late}");
+    assert!(stages.iter().all(|stage| (0.0..60.0).contains(&stage["seconds"].as_f64().unwrap())));
+    assert_eq!(project.read("build/shown/count").trim(), "3");
+    // Back in the present, nothing is lost, nothing runs again, and the newest are the last recorded.
+    assert!(project.run(&[], 0).values().all(|result| result == "current"));
+    assert_eq!(recorded(&project).len(), 12);
+    let verified = project.nearside(&["ledger", "verify", "--json"]).exits(0).data();
+    assert_eq!((&verified["sound"], list(&verified["clock_steps"]).len()), (&true.into(), 1));
+    let listed = project.nearside(&["ledger", "list"]).exits(0).stdout;
+    assert!(listed.contains("note: the clock went back before entry "), "{listed}");
+    let listed = project.nearside(&["ledger", "list", "--limit", "3", "--json"]).exits(0).data();
+    assert!(list(&listed["clock_steps"]).is_empty(), "{listed}");
+    project.nearside(&["ledger", "accuracy"]).exits(0);
+    project.nearside(&["ledger", "list", "--since", "2020-01-01"]).exits(0);
+}
+
+/// A stage that can be placed and priced, on a machine whose power and price are stated.
+const PRICED: &str = "size = \"2 MB\"\n[stage.slow]\nphase = \"prepare\"\ninputs = [\"words\"]\n\
+    outputs = [\"build/slow\"]\nrun = \"sleep 0.2; cp data/words.txt build/slow\"\n\
+    workload = { task = \"preparation\", core_seconds_per_gb = 1e3, memory = \"1 GB\" }\n\
+    [site.here]\nprice = \"1000 EUR\"\nbought = \"2026-01\"\nlocation = { country = \"DE\" }\n";
+const POWER: &str = "power = { load = \"300 W\", idle = \"90 W\", tariff = \"0.30 EUR/kWh\" }\n";
+
+/// The rows of an export, each by the names of its columns.
+fn exported(project: &Project, arguments: &[&str]) -> Vec<BTreeMap<String, String>> {
+    let arguments = [&["ledger", "export"], arguments].concat();
+    let text = project.nearside(&arguments).exits(0).stdout;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_run_follows_a_plan_that_is_recorded_once() {
+    let project = Project::new("ledger-plan", &format!("{PRICED}{POWER}"));
+    project.run(&[], 0);
+    project.run(&[], 0);
+    project.run(&["--force"], 0);
+    let runs = exported(&project, &[]);
+    let plans = exported(&project, &["--table", "plans"]);
+    assert_eq!(plans.len(), 1, "{plans:?}");
+    let followed: Vec<_> = runs.iter().map(|run| run["plan"].as_str()).collect();
+    assert_eq!(followed, [plans[0]["id"].as_str(), "", plans[0]["id"].as_str()]);
+    assert_eq!(plans[0]["objective"], "cost");
+    let kept: Value = serde_json::from_str(&plans[0]["plan_json"]).unwrap();
+    let stage = &kept["stages"][0];
+    assert_eq!((&stage["stage"], &stage["site"]), (&"slow".into(), &"here".into()));
+    assert!(stage["pass_hours"]["likely"].as_f64().unwrap() > 0.0, "{kept}");
+    assert!(!stage["reason"].as_str().unwrap().is_empty(), "{kept}");
+    // Another limit is another plan.
+    let text = project.read("nearside.toml");
+    let limited = format!("{text}[objective]\nminimize = \"cost\"\ndeadline = \"48 h\"\n");
+    project.0.write("nearside.toml", limited);
+    project.run(&["--force"], 0);
+    let plans = exported(&project, &["--table", "plans"]);
+    assert_eq!((plans.len(), plans[1]["objective"].as_str()), (2, "cost, a pass within 48 h"));
+    assert!(exported(&project, &["--table", "movements"]).is_empty());
+}
+
+#[test]
+fn what_a_stage_cost_is_recorded_by_its_parts() {
+    let project = Project::new("ledger-spend", &format!("{PRICED}{POWER}"));
+    project.run(&[], 0);
+    project.run(&[], 0);
+    let charges = exported(&project, &["--form", "focus"]);
+    let number = |row: &BTreeMap<String, String>, name: &str| row[name].parse::<f64>().unwrap();
+    let items: Vec<_> = charges.iter().map(|row| row["SkuId"].as_str()).collect();
+    assert_eq!(items, ["electricity", "wear"], "{charges:?}");
+    for row in &charges {
+        // What FOCUS 1.2 wants filled of every charge for use.
+        for name in [
+            "BilledCost BillingAccountId BillingCurrency BillingPeriodEnd BillingPeriodStart",
+            "ChargeCategory ChargePeriodEnd ChargePeriodStart ContractedCost EffectiveCost",
+            "InvoiceIssuerName ListCost PricingQuantity PricingUnit PricingCategory",
+            "ListUnitPrice ProviderName PublisherName ServiceCategory ServiceName",
+        ]
+        .iter()
+        .flat_map(|names| names.split(' '))
+        {
+            assert!(!row[name].is_empty(), "{name}: {row:?}");
+        }
+        let product = number(row, "PricingQuantity") * number(row, "ListUnitPrice");
+        assert!((product / number(row, "ListCost") - 1.0).abs() < 1e-12, "{row:?}");
+        let moment = |name: &str| row[name].as_str();
+        assert!(moment("ChargePeriodStart") < moment("ChargePeriodEnd"), "{row:?}");
+        assert!(moment("BillingPeriodStart") <= moment("ChargePeriodStart"), "{row:?}");
+        assert!(moment("ChargePeriodStart") < moment("BillingPeriodEnd"), "{row:?}");
+    }
+    let run = project.nearside(&["ledger", "show", "2", "--json"]).exits(0).data();
+    let hours = run["run_seconds"].as_f64().unwrap() / 3600.0;
+    assert!((number(&charges[1], "PricingQuantity") / hours - 1.0).abs() < 1e-3, "{charges:?}");
+    // Between idle and load.
+    let watts = number(&charges[0], "PricingQuantity") * 1e3 / hours;
+    assert!((89.0..301.0).contains(&watts), "{watts}");
+    assert!(charges[0]["ChargeDescription"].contains("at 0.3 EUR/kWh (site.here)"), "{charges:?}");
+    let sum: f64 = charges.iter().map(|row| number(row, "BilledCost")).sum();
+    let cost: f64 = run["cost"].as_str().unwrap().parse().unwrap();
+    assert!((cost / sum - 1.0).abs() < 1e-12 && run["cost_currency"] == "EUR", "{run}");
+}
+
+#[test]
+fn what_is_not_stated_costs_something_unknown_not_nothing() {
+    let wear_only = Project::new("ledger-wear", PRICED);
+    wear_only.run(&[], 0);
+    let charges = exported(&wear_only, &["--form", "focus"]);
+    assert_eq!(charges.iter().map(|row| row["SkuId"].as_str()).collect::<Vec<_>>(), ["wear"]);
+    let runs = exported(&wear_only, &[]);
+    assert_eq!(runs[0]["cost_amount"], "");
+    let nothing = project("ledger-unpriced", "");
+    nothing.run(&[], 0);
+    assert!(exported(&nothing, &["--table", "spend"]).is_empty());
+}
+
+/// What DuckDB finds in the Parquet file of runs.
+const READ_PARQUET: &str = r#"
+import duckdb, json, sys
+runs = duckdb.read_parquet(sys.argv[1])
+types = dict(zip(runs.columns, map(str, runs.types)))
+rows = duckdb.sql("SELECT entry, stage, epoch_ms(began), run_seconds, cost_amount FROM runs").fetchall()
+print(json.dumps([types, rows]))
+"#;
+
+#[test]
+fn another_program_reads_the_parquet_files() {
+    let project = project("ledger-parquet", "");
+    project.run(&[], 0);
+    project.run(&[], 0);
+    let export = ["ledger", "export", "--form", "parquet", "-o", "runs.parquet"];
+    project.nearside(&export).exits(0);
+    let whole = fs::read(project.path().join("runs.parquet")).unwrap();
+    assert!(whole.starts_with(b"PAR1") && whole.ends_with(b"PAR1"));
+    let python = root().join("target/engines/duckdb/bin/python");
+    if !python.exists() {
+        eprintln!(
+            "SKIPPED: no DuckDB to read a Parquet file with: python3 -m venv target/engines/duckdb \
+             && target/engines/duckdb/bin/pip install duckdb"
+        );
+        return;
+    }
+    let mut reader = Command::new(python);
+    reader.args(["-c", READ_PARQUET, "runs.parquet"]).current_dir(project.path());
+    let found = reader.output().unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    let found: Value = serde_json::from_slice(&found.stdout).unwrap();
+    let (types, rows) = (&found[0], list(&found[1]));
+    for (name, kind) in [
+        ("entry", "BIGINT"),
+        ("stage", "VARCHAR"),
+        ("began", "TIMESTAMP WITH TIME ZONE"),
+        ("run_seconds", "DOUBLE"),
+        ("peak_memory_bytes", "BIGINT"),
+        ("cost_amount", "VARCHAR"),
+    ] {
+        assert_eq!(types[name], kind, "{types}");
+    }
+    let listed = project.nearside(&["ledger", "list", "--json"]).exits(0).data();
+    let mut recorded: Vec<&Value> = list(&listed["runs"]).iter().collect();
+    recorded.reverse();
+    assert_eq!(rows.len(), recorded.len());
+    for (row, run) in rows.iter().zip(recorded) {
+        assert_eq!((&row[0], &row[1]), (&run["entry"], &run["stage"]));
+        assert_eq!((&row[3], &row[4]), (&run["run_seconds"], &Value::Null));
+        assert!(row[2].as_u64().unwrap() > 1_700_000_000_000, "{row}");
+    }
 }

@@ -8,6 +8,9 @@ use crate::amount::Amount;
 use crate::project::SpendRow;
 use crate::timestamp::Timestamp;
 
+/// Milliseconds of a second.
+const SECOND: u64 = 1000;
+
 /// The columns, by name as in the specification.
 pub(super) const FIELDS: &[Field<SpendRow>] = &[
     ("BilledCost", |spend| Some(spend.row.billed_amount.to_string())),
@@ -20,7 +23,7 @@ pub(super) const FIELDS: &[Field<SpendRow>] = &[
     // Null says that it does not correct an invoice that was sent before.
     ("ChargeClass", unknown),
     ("ChargeDescription", |spend| spend.row.charge_description.clone()),
-    ("ChargePeriodEnd", |spend| Some(moment(spend.row.charge_period_end))),
+    ("ChargePeriodEnd", |spend| Some(end(&spend.row))),
     ("ChargePeriodStart", |spend| Some(moment(spend.row.charge_period_start))),
     ("ContractedCost", |spend| amount(spend.row.contracted_amount.as_ref())),
     ("EffectiveCost", |spend| amount(spend.row.effective_amount.as_ref())),
@@ -47,6 +50,34 @@ fn moment(moment: Timestamp) -> String {
     format!("{}Z", moment.to_the_second())
 }
 
+/// The end is outside of what is charged, so it is rounded up, and never the moment of the beginning.
+fn end(spend: &SpendRow) -> String {
+    let (from, to) = (spend.charge_period_start, spend.charge_period_end);
+    let second = |time: Timestamp| time.unix_millis() / SECOND;
+    let end = to.unix_millis().div_ceil(SECOND).max(second(from) + 1);
+    moment(Timestamp::from_unix_millis(end * SECOND).unwrap_or(to))
+}
+
 fn amount(amount: Option<&Amount>) -> Option<String> {
     amount.map(Amount::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::{moment as at, spend};
+
+    #[test]
+    fn a_charge_ends_after_it_began_whatever_is_cut_off() {
+        for (from, to, end_at) in [
+            ("2026-11-23T10:00:00.100Z", "2026-11-23T10:00:00.300Z", "2026-11-23T10:00:01Z"),
+            ("2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z", "2026-11-23T10:00:01Z"),
+            ("2026-11-23T10:00:00Z", "2026-11-23T12:00:00Z", "2026-11-23T12:00:00Z"),
+            ("2026-11-23T10:00:00.900Z", "2026-11-23T12:00:00.001Z", "2026-11-23T12:00:01Z"),
+        ] {
+            let row =
+                SpendRow { charge_period_start: at(from), charge_period_end: at(to), ..spend("1") };
+            assert_eq!(end(&row), end_at, "{from} {to}");
+        }
+    }
 }

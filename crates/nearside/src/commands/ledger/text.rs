@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use nearside_units::Bytes;
+use nearside_units::{Bytes, significant};
 
+use super::chart;
 use super::view::{LedgerList, LedgerRun, LedgerVerification};
 use crate::output::{Align, table};
 use crate::view::{seconds, seconds_range};
@@ -30,7 +31,16 @@ pub(super) fn list(answer: &LedgerList) -> String {
             predicted(run),
         ]
     };
-    table(&heads, answer.runs.iter().map(row).collect())
+    let mut text = table(&heads, answer.runs.iter().map(row).collect());
+    notes(&answer.clock_steps, &mut text);
+    text
+}
+
+/// What is to be known of the clock, which is no fault.
+fn notes(clock_steps: &[String], text: &mut String) {
+    for step in clock_steps {
+        let _ = write!(text, "\nnote: {step}; entries are in the order of recording");
+    }
 }
 
 pub(super) fn show(run: &LedgerRun) -> String {
@@ -47,15 +57,27 @@ pub(super) fn show(run: &LedgerRun) -> String {
     line("memory", run.peak_memory_bytes.map(bytes));
     line("memory, estimated", run.predicted_memory_bytes.map(bytes));
     let method = run.energy_method.as_deref().unwrap_or("method not recorded");
-    let energy = |joules: f64| format!("{} J ({method})", nearside_units::significant(joules));
+    let energy = |joules: f64| format!("{} J ({method})", significant(joules));
     line("energy", run.energy_joules.map(energy));
+    line("cost", cost(run));
+    line("plan", run.plan.clone());
     line("key", Some(run.cache_key.clone()));
+    if let Some(chart) = chart::of(&run.samples) {
+        let _ = write!(text, "\n{chart}");
+    }
     for made in &run.artifacts {
         let (size, class) = (Bytes::new(made.bytes).si(), &made.class);
         let digest = &made.digest[..12.min(made.digest.len())];
         let _ = write!(text, "\n  made {} ({size}, {class}, {digest})", made.path);
     }
     text
+}
+
+/// Three digits of it: it is a sum of estimates.
+fn cost(run: &LedgerRun) -> Option<String> {
+    let amount: f64 = run.cost.as_ref()?.parse().ok()?;
+    let currency = run.cost_currency.as_ref()?;
+    Some(format!("{} {currency} (electricity and wear)", significant(amount)))
 }
 
 pub(super) fn verified(answer: &LedgerVerification) -> String {
@@ -69,6 +91,7 @@ pub(super) fn verified(answer: &LedgerVerification) -> String {
     if answer.more_faults > 0 {
         let _ = write!(text, "\n  and {} more faults", answer.more_faults);
     }
+    notes(&answer.clock_steps, &mut text);
     if let Some(head) = &answer.head {
         let _ = write!(text, "\nhead {head}");
     }

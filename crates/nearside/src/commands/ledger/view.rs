@@ -1,6 +1,6 @@
 //! What `nearside ledger` answers, for tables and JSON alike.
 
-use nearside_ledger::{ArtifactRow, Recorded, RunRow};
+use nearside_ledger::{ArtifactRow, Recorded, RunRow, SampleRow};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -9,6 +9,8 @@ use serde::Serialize;
 pub(crate) struct LedgerList {
     /// Executions of stages, the newest first.
     pub(super) runs: Vec<LedgerRun>,
+    /// Where the clock of the machine went back between them: they are in the order of recording.
+    pub(super) clock_steps: Vec<String>,
 }
 
 /// One execution of a stage. What is not known is null.
@@ -40,10 +42,31 @@ pub(crate) struct LedgerRun {
     pub(super) energy_joules: Option<f64>,
     /// How that is known.
     pub(super) energy_method: Option<String>,
+    /// What electricity and wear came to, a decimal number, where both are known.
+    pub(super) cost: Option<String>,
+    /// The currency of that, as an ISO 4217 code.
+    pub(super) cost_currency: Option<String>,
+    /// The plan that held while it ran, by its id in the table of plans.
+    pub(super) plan: Option<String>,
     /// The key of its result.
     pub(super) cache_key: String,
+    /// Readings while it ran, in order; of `ledger show` only.
+    pub(super) samples: Vec<Sample>,
     /// What it made; of `ledger show` only.
     pub(super) artifacts: Vec<Artifact>,
+}
+
+/// A reading.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct Sample {
+    /// Seconds since the stage began.
+    pub(super) seconds: f64,
+    /// What was read: `memory`, or `processor time` since the beginning.
+    pub(super) name: String,
+    /// The unit of the reading.
+    pub(super) unit: String,
+    /// The reading.
+    pub(super) value: f64,
 }
 
 /// Something that a stage made.
@@ -72,6 +95,8 @@ pub(crate) struct LedgerVerification {
     pub(super) faults: Vec<String>,
     /// Faults beyond those that are listed.
     pub(super) more_faults: u64,
+    /// Where the clock of the machine went back, which is no fault.
+    pub(super) clock_steps: Vec<String>,
 }
 
 impl LedgerRun {
@@ -93,9 +118,20 @@ impl LedgerRun {
             predicted_memory_bytes: row.predicted_memory_bytes,
             energy_joules: row.energy_joules,
             energy_method: row.energy_method.clone(),
+            cost: row.cost_amount.as_ref().map(ToString::to_string),
+            cost_currency: row.cost_currency.as_ref().map(ToString::to_string),
+            plan: row.plan.clone(),
             cache_key: row.cache_key.clone(),
+            samples: Vec::new(),
             artifacts: Vec::new(),
         }
+    }
+}
+
+impl Sample {
+    pub(super) fn of(recorded: &Recorded<SampleRow>) -> Self {
+        let SampleRow { seconds, name, unit, value, .. } = recorded.row.clone();
+        Self { seconds, name, unit, value }
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use nearside_catalog::Catalog;
 use nearside_run::{Attempt, Event, Job, Ran, Reach, Runner, Tried};
 use nearside_units::{Bytes, Duration};
 
 use super::follow::Follower;
+use super::planned::Planned;
 use super::view::{StageRun, TrialRun};
 use crate::output::Output;
 use crate::view::seconds;
@@ -22,6 +24,9 @@ pub(super) struct Report<'a> {
     /// Whether what stages print is shown.
     follow: bool,
     followers: BTreeMap<String, Follower>,
+    /// What a plan is made with, until one is.
+    catalog: Option<Catalog>,
+    planned: Planned,
     began: BTreeMap<String, Beginning>,
     /// What became of trials that a rule decides about.
     tried: BTreeMap<String, Vec<Tried>>,
@@ -43,6 +48,8 @@ impl<'a> Report<'a> {
             output,
             follow,
             followers: BTreeMap::new(),
+            catalog: None,
+            planned: Planned::default(),
             began: BTreeMap::new(),
             tried: BTreeMap::new(),
         }
@@ -52,8 +59,11 @@ impl<'a> Report<'a> {
     pub(super) fn event(&mut self, runner: &Runner, event: &Event<'_>) {
         match event {
             Event::Began { job, changed, log, reach } => {
-                // Only now: a run without anything to run needs no estimates.
-                self.journal.prepare(self.output);
+                // Only now: a run without anything to run needs no estimates and no plan.
+                self.prepare();
+                if let Some(catalog) = self.catalog.take() {
+                    self.planned = Planned::start(self.journal.loaded, catalog);
+                }
                 self.journal.predict(&job.name, runner.reads(job).ok());
                 let changed = changed.iter().map(ToString::to_string).collect();
                 let (log, reach) = (log.to_path_buf(), (*reach).clone());
@@ -66,6 +76,9 @@ impl<'a> Report<'a> {
             Event::Stopped { job } => self.journal.meters.stopped(&job.name),
             Event::Ended { job, ran, attempt: Some(attempt) } => {
                 self.followers.remove(&job.name);
+                if !matches!(ran, Ran::Current | Ran::Restored) {
+                    self.journal.follow(self.planned.take());
+                }
                 self.journal.ended(runner, job, ran, attempt);
                 if ran.is_good() {
                     self.tried.insert(job.name.clone(), runner.tried(&attempt.key));
@@ -78,6 +91,13 @@ impl<'a> Report<'a> {
             self.output.warning(&note);
         }
         tell(event, self.output);
+    }
+
+    /// Gets ready to estimate, the first time that it is asked.
+    pub(super) fn prepare(&mut self) {
+        if let Some(catalog) = self.journal.prepare(self.output) {
+            self.catalog = Some(catalog);
+        }
     }
 
     /// Shows what a stage prints from now on, once for all its commands.
