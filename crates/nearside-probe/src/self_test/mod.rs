@@ -2,7 +2,7 @@
 //! verdict has to be right, and beside programs that take the processors no wrong one may be sure.
 //!
 //! Each runs in a process of its own ([`work`]), so that it is measured exactly as any command is
-//! ([`try_all`]).
+//! ([`try_one`]).
 
 mod file;
 mod group;
