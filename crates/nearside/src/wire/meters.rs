@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use nearside_probe::meter::{Measured, Meter, Method, Sample, Settings, Subject};
+use nearside_probe::meter::{Energy, Measured, Meter, Method, Sample, Settings, SoFar, Subject};
 use nearside_units::{AtLeast, Bytes, Duration, Joules, Known};
 
 /// Readings of a command that are kept at most, each a mean or a maximum over its share of the time.
@@ -33,6 +33,17 @@ pub(crate) struct Used {
     pub(crate) readings: Vec<Reading>,
     /// How long its commands were watched.
     watched: f64,
+}
+
+/// What a stage uses while it goes on. What cannot be seen is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Using {
+    /// Memory that its processes hold now.
+    pub(crate) memory: Option<Bytes>,
+    /// The most that they held at once.
+    pub(crate) peak: Option<Bytes>,
+    /// Energy so far, with the machine's idling.
+    pub(crate) energy: Option<Joules>,
 }
 
 /// One reading.
@@ -69,9 +80,44 @@ impl Meters {
         self.used.get(stage)
     }
 
+    /// What a stage uses now, all its commands so far together.
+    pub(crate) fn using(&self, stage: &str) -> Using {
+        let before = self.used.get(stage);
+        match (self.going.get(stage).map(Meter::so_far), before) {
+            (Some(now), before) => Using::of(&now, before),
+            (None, Some(before)) => Using::after(before),
+            (None, None) => Using::default(),
+        }
+    }
+
     /// What went wrong since this was last asked.
     pub(crate) fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
+    }
+}
+
+impl Using {
+    /// Of a command that goes on, and those before it.
+    fn of(now: &SoFar, before: Option<&Used>) -> Self {
+        let memory = now.latest.work.memory.as_ref().value().map(|memory| memory.resident);
+        let seen = |bytes: &Bytes| *bytes > Bytes::ZERO;
+        let peak = now.peak_memory.as_ref().value().copied().filter(seen);
+        let energy = now.energy.as_ref().and_then(|energy| joules(energy));
+        let before = before.map(Self::after);
+        Self {
+            memory: memory.filter(seen),
+            peak: peak.max(before.and_then(|before| before.peak)),
+            energy: match before {
+                None => energy,
+                Some(before) => before.energy.zip(energy).map(|(before, now)| before + now),
+            },
+        }
+    }
+
+    /// Of commands that have ended.
+    fn after(used: &Used) -> Self {
+        let energy = used.energy.as_ref().map(|(energy, _)| *energy);
+        Self { memory: None, peak: used.memory, energy }
     }
 }
 
@@ -106,8 +152,13 @@ impl Used {
 /// Energy of the work and the idling of its machine, if all parts of the machine are known.
 fn energy(measured: &Measured) -> Option<(Joules, Method)> {
     let how = measured.energy.parts.iter().map(|part| part.method).max()?;
-    let AtLeast { total, missing } = &measured.energy.loaded;
-    missing.is_empty().then(|| (total.likely(), how))
+    joules(&measured.energy).map(|energy| (energy, how))
+}
+
+/// Nothing where a part of the machine is not known, for it would be too little.
+fn joules(energy: &Energy) -> Option<Joules> {
+    let AtLeast { total, missing } = &energy.loaded;
+    (missing.is_empty() && !energy.parts.is_empty()).then(|| total.likely())
 }
 
 fn readings(sample: &Sample, began: f64, processors: f64) -> impl Iterator<Item = Reading> + use<> {

@@ -4,6 +4,7 @@
 pub(crate) mod busy;
 pub(crate) mod calibration;
 pub(crate) mod ceilings;
+pub(crate) mod expected;
 pub(crate) mod far;
 pub(crate) mod jobs;
 pub(crate) mod journal;
