@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use nearside_probe::meter::{Energy, Measured, Meter, Method, Sample, Settings, SoFar, Subject};
+use nearside_probe::meter::{Measured, Meter, Method, Sample, Settings, SoFar, Subject};
 use nearside_units::{AtLeast, Bytes, Duration, Joules, Known};
+
+use super::spent::Spent;
 
 /// Readings of a command that are kept at most, each a mean or a maximum over its share of the time.
 const MOST_SAMPLES: usize = 60;
@@ -29,6 +31,8 @@ pub(crate) struct Used {
     pub(crate) processors: Option<Duration>,
     /// Energy with the machine's idling, and how its least known part is known.
     pub(crate) energy: Option<(Joules, Method)>,
+    /// Energy as far as it is known.
+    spent: Option<Spent>,
     /// Readings over time.
     pub(crate) readings: Vec<Reading>,
     /// How long its commands were watched.
@@ -42,8 +46,8 @@ pub(crate) struct Using {
     pub(crate) memory: Option<Bytes>,
     /// The most that they held at once.
     pub(crate) peak: Option<Bytes>,
-    /// Energy so far, with the machine's idling.
-    pub(crate) energy: Option<Joules>,
+    /// Energy so far.
+    pub(crate) energy: Option<Spent>,
 }
 
 /// One reading.
@@ -102,22 +106,21 @@ impl Using {
         let memory = now.latest.work.memory.as_ref().value().map(|memory| memory.resident);
         let seen = |bytes: &Bytes| *bytes > Bytes::ZERO;
         let peak = now.peak_memory.as_ref().value().copied().filter(seen);
-        let energy = now.energy.as_ref().and_then(|energy| joules(energy));
+        let energy = now.energy.as_ref().and_then(|energy| Spent::of(energy));
         let before = before.map(Self::after);
         Self {
             memory: memory.filter(seen),
             peak: peak.max(before.and_then(|before| before.peak)),
             energy: match before {
                 None => energy,
-                Some(before) => before.energy.zip(energy).map(|(before, now)| before + now),
+                Some(before) => Spent::together(before.energy, energy),
             },
         }
     }
 
     /// Of commands that have ended.
     fn after(used: &Used) -> Self {
-        let energy = used.energy.as_ref().map(|(energy, _)| *energy);
-        Self { memory: None, peak: used.memory, energy }
+        Self { memory: None, peak: used.memory, energy: used.spent }
     }
 }
 
@@ -141,6 +144,8 @@ impl Used {
             (false, Some((sum, known)), Some((more, how))) => Some((sum + more, known.max(how))),
             _ => None,
         };
+        let spent = Spent::of(&measured.energy);
+        self.spent = if first { spent } else { Spent::together(self.spent, spent) };
         let offset = before.map_or(0.0, Duration::as_seconds);
         for sample in &measured.samples {
             self.readings.extend(readings(sample, self.watched, offset));
@@ -152,13 +157,8 @@ impl Used {
 /// Energy of the work and the idling of its machine, if all parts of the machine are known.
 fn energy(measured: &Measured) -> Option<(Joules, Method)> {
     let how = measured.energy.parts.iter().map(|part| part.method).max()?;
-    joules(&measured.energy).map(|energy| (energy, how))
-}
-
-/// Nothing where a part of the machine is not known, for it would be too little.
-fn joules(energy: &Energy) -> Option<Joules> {
-    let AtLeast { total, missing } = &energy.loaded;
-    (missing.is_empty() && !energy.parts.is_empty()).then(|| total.likely())
+    let AtLeast { total, missing } = &measured.energy.loaded;
+    missing.is_empty().then(|| (total.likely(), how))
 }
 
 fn readings(sample: &Sample, began: f64, processors: f64) -> impl Iterator<Item = Reading> + use<> {

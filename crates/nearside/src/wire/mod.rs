@@ -17,6 +17,7 @@ pub(crate) mod project;
 pub(crate) mod rehearsal;
 mod routes;
 pub(crate) mod sites;
+pub(crate) mod spent;
 pub(crate) mod stages;
 pub(crate) mod upgrades;
 

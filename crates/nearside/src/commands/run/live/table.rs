@@ -1,12 +1,13 @@
 //! The table of the stages of a run while it goes on: from what is known of them to lines of text.
 //! Depends on its arguments alone, so that it can be tried without a terminal. Says nothing by colour.
 
-use nearside_units::{Bytes, Duration, Joules};
+use nearside_units::{Bytes, Duration};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::output::{Align, Size, cut};
 use crate::view::seconds;
 use crate::wire::expected::Expected;
+use crate::wire::spent::Spent;
 
 /// Signs of a whole bar.
 const BAR: usize = 10;
@@ -30,7 +31,7 @@ pub(super) struct Row {
     /// The most that it held.
     pub(super) peak: Option<Bytes>,
     /// Energy so far.
-    pub(super) energy: Option<Joules>,
+    pub(super) energy: Option<Spent>,
     /// Why it runs, or ended so.
     pub(super) why: String,
 }
@@ -187,6 +188,8 @@ fn dash<T: ToString>(figure: Option<T>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nearside_units::Joules;
+
     use super::*;
 
     fn row(stage: &str, state: State) -> Row {
@@ -219,7 +222,7 @@ mod tests {
                 expected: between(4.0, 6.0),
                 memory: mebibytes(12),
                 peak: mebibytes(14),
-                energy: Some(Joules::constant(41.0)),
+                energy: Some(Spent::AtLeast(Joules::constant(41.0))),
                 why: "input data/words.txt changed".to_owned(),
                 ..row("tune", State::Running)
             },
@@ -239,7 +242,7 @@ mod tests {
         let expected = "\
 stage  state            time  expected                        memory      peak   energy
 sort   done         1.25 min                                       -  20.0 MiB        -
-tune   running 2/6     3.2 s  of 4.00-6.00 s  [#####.....]  12.0 MiB  14.0 MiB   41.0 J  input data/words.txt changed
+tune   running 2/6     3.2 s  of 4.00-6.00 s  [#####.....]  12.0 MiB  14.0 MiB  >41.0 J  input data/words.txt changed
 show   waiting             -  of 9.00 s                            -         -        -";
         assert_eq!(drawn(&rows(), 130, 24), expected);
     }
