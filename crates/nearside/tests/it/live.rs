@@ -183,7 +183,11 @@ fn a_table_fits_its_terminal_and_stays_where_the_answer_is_elsewhere() {
     let left = screen.text();
     let lines = states(&left);
     let last: Vec<_> = lines.iter().rev().take(4).rev().map(String::as_str).collect();
-    assert_eq!(last, ["stage state", "check failed", "use skipped", "... 3 more"], "{left}");
+    assert_eq!(
+        last,
+        ["stage state", "check failed", "use skipped", "... 3 more: 3 done"],
+        "{left}"
+    );
 }
 
 #[test]

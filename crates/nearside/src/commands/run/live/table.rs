@@ -87,28 +87,36 @@ const COLUMNS: [Column; 8] = [
 ];
 
 /// A head and a line for each stage; where the terminal is too low for all, those that a person looks
-/// for first, and how many more there are.
+/// for first, and how many more there are of which kind.
 pub(super) fn lines(rows: &[Row], size: Size) -> Vec<String> {
     // The cursor is below the picture, and a sign in the last column may break a line.
     let (width, height) = (size.columns.saturating_sub(1), size.lines.saturating_sub(1));
     let (shown, hidden) = shown(rows, height.saturating_sub(1));
     let mut lines = laid_out(rows, &shown, width);
-    if hidden > 0 {
-        lines.push(cut(&format!("... {hidden} more"), width));
+    if !hidden.is_empty() {
+        lines.push(cut(&more(&hidden), width));
     }
     lines.truncate(height);
     lines
 }
 
-/// The rows that there is room for, and how many are left out.
-fn shown(rows: &[Row], room: usize) -> (Vec<&Row>, usize) {
+/// The rows that there is room for, and those that are left out.
+fn shown(rows: &[Row], room: usize) -> (Vec<&Row>, Vec<&Row>) {
     let mut shown: Vec<_> = rows.iter().collect();
-    if rows.len() > room {
-        shown.sort_by_key(|row| row.state);
-        shown.truncate(room.saturating_sub(1));
+    if rows.len() <= room {
+        return (shown, Vec::new());
     }
-    let hidden = rows.len() - shown.len();
+    shown.sort_by_key(|row| row.state);
+    let hidden = shown.split_off(room.saturating_sub(1));
     (shown, hidden)
+}
+
+/// How many rows there are of each state.
+fn more(rows: &[&Row]) -> String {
+    let kinds = rows.chunk_by(|one, other| one.state == other.state);
+    let count = |kind: &[&Row]| format!("{} {}", kind.len(), kind[0].state.words());
+    let counts: Vec<_> = kinds.map(count).collect();
+    format!("... {} more: {}", rows.len(), counts.join(", "))
 }
 
 /// The head and the lines of some rows. All rows decide how wide columns are.
@@ -269,6 +277,11 @@ show   waiting             -";
         let drawn = drawn(&rows, 60, 7);
         let first: Vec<_> = drawn.lines().map(|line| line.split(' ').next().unwrap()).collect();
         assert_eq!(first, ["stage", "tune", "bad", "show", "sort", "..."]);
-        assert!(drawn.ends_with("... 9 more"), "{drawn}");
+        assert!(drawn.ends_with("\n... 9 more: 9 up to date"), "{drawn}");
+        // However low it is, there is room for the cursor below it.
+        for height in 0..20 {
+            let lines = lines(&rows, Size { columns: 60, lines: height });
+            assert!(lines.len() < height.max(1) || lines.is_empty(), "{height}: {lines:?}");
+        }
     }
 }
