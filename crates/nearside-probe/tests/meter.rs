@@ -92,7 +92,7 @@ fn a_child_of_a_child_is_followed() {
     let root = child.id();
     let meter = meter(Subject::Spawned(root));
     std::thread::sleep(Duration::from_millis(800));
-    let sample = meter.latest();
+    let sample = meter.so_far().latest;
     let measured = meter.stop().unwrap();
     // Nobody takes grandchildren away with their shell.
     let spinner = measured.threads[0].process;

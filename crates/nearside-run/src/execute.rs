@@ -62,6 +62,9 @@ pub enum Event<'a> {
         /// What.
         text: String,
     },
+    /// Nothing, for as long as a run waits before it looks around again; for those who show how long
+    /// things take.
+    Beat,
 }
 
 /// The result that a stage was to have, and when work on it began.
@@ -223,7 +226,9 @@ impl Run<'_> {
             self.end_what_fell_behind();
             match ended.recv_timeout(BEAT) {
                 Ok((place, ended)) => self.command_ended(place, ended)?,
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    (self.report)(Event::Beat);
+                }
             }
         }
         for place in self.open() {

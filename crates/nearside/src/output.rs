@@ -1,4 +1,7 @@
-//! The streams: stdout is the answer, stderr is warnings, hints and errors. One JSON envelope.
+//! The streams: stdout is the answer, stderr is warnings, hints and errors, and on a terminal a picture of
+//! what goes on, which gives way to whatever else is written. One JSON envelope.
+
+mod picture;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -11,6 +14,8 @@ use serde::Serialize;
 
 use crate::cli::{Color, Shared};
 use crate::error::CommandError;
+use picture::Picture;
+pub(crate) use picture::{Size, cut};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub(crate) struct Output {
     progress: Noise,
     /// Whether an answer could not be written, for another reason than a closed pipe.
     lost: std::cell::Cell<bool>,
+    /// What is drawn on the terminal of stderr.
+    picture: std::cell::RefCell<Picture>,
     color: ColorChoice,
 }
 
@@ -102,6 +109,7 @@ impl Output {
                 false => Noise::Normal,
             },
             lost: std::cell::Cell::new(false),
+            picture: std::cell::RefCell::default(),
             color: match shared.color {
                 Color::Auto => ColorChoice::Auto,
                 Color::Always => ColorChoice::Always,
@@ -112,6 +120,7 @@ impl Output {
 
     /// Prints text on stdout. A closed pipe ends the output quietly.
     pub(crate) fn text(&self, text: &str) {
+        self.erase();
         let mut stdout = AutoStream::new(std::io::stdout().lock(), self.color);
         let written = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
         if let Err(error) = written
@@ -166,6 +175,46 @@ impl Output {
         }
     }
 
+    /// Whether a picture can be drawn: stderr is a terminal that is told to show colours, and so
+    /// understands where the cursor is to go.
+    pub(crate) fn draws(&self) -> bool {
+        let stderr = std::io::stderr();
+        self.progress == Noise::Normal
+            && stderr.is_terminal()
+            && self.color != ColorChoice::Never
+            && AutoStream::choice(&stderr) != ColorChoice::Never
+    }
+
+    /// Whether the answer appears on a terminal, as the picture does.
+    pub(crate) fn answers_here(&self) -> bool {
+        std::io::stdout().is_terminal()
+    }
+
+    /// Draws lines in the place of those that were drawn before.
+    pub(crate) fn draw(&self, lines: impl FnOnce(Size) -> Vec<String>) {
+        let size = size();
+        let drawn = self.picture.borrow_mut().drawn(&lines(size), size);
+        show(&drawn);
+    }
+
+    /// Whether a picture is to be seen.
+    pub(crate) fn is_drawn(&self) -> bool {
+        self.picture.borrow().is_drawn()
+    }
+
+    /// Removes the picture, if there is one.
+    pub(crate) fn erase(&self) {
+        if self.is_drawn() {
+            let erased = self.picture.borrow_mut().erased(size());
+            show(&erased);
+        }
+    }
+
+    /// What is drawn stays, and what is written next comes below it.
+    pub(crate) fn leave(&self) {
+        self.picture.borrow_mut().leave();
+    }
+
     fn aside(&self, kind: &str, text: &str) {
         if self.noise == Noise::Normal {
             self.note(kind, text);
@@ -173,17 +222,34 @@ impl Output {
     }
 
     fn note(&self, kind: &str, text: &str) {
+        self.erase();
         let mut stderr = AutoStream::new(std::io::stderr().lock(), self.color);
         let _closed_pipe = writeln!(stderr, "{kind}: {text}");
     }
 
     /// Prints what went wrong.
     pub(crate) fn error(&self, error: &CommandError) {
+        self.erase();
         let mut stderr = AutoStream::new(std::io::stderr().lock(), self.color);
         let colored = stderr.current_choice() != ColorChoice::Never;
         let renderer = if colored { Renderer::styled() } else { Renderer::plain() };
         let _closed_pipe = writeln!(stderr, "{}", error.render(&renderer));
     }
+}
+
+/// How large the terminal of stderr is; where it does not say, as terminals always were.
+fn size() -> Size {
+    let found = terminal_size::terminal_size_of(std::io::stderr());
+    let found = found.map(|(width, height)| (usize::from(width.0), usize::from(height.0)));
+    // A terminal that nobody has told its size says zero.
+    let (columns, lines) = found.filter(|size| size.0 > 0 && size.1 > 0).unwrap_or((80, 24));
+    Size { columns, lines }
+}
+
+/// Writes to the terminal of stderr in one go.
+fn show(drawn: &str) {
+    let mut stderr = AutoStream::always_ansi(std::io::stderr().lock());
+    let _closed = stderr.write_all(drawn.as_bytes());
 }
 
 /// A plain table: no borders, two spaces between columns, columns of figures to the right.

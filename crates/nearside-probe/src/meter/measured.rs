@@ -43,6 +43,17 @@ pub struct Measured {
     pub notes: Vec<Arc<str>>,
 }
 
+/// What is known while the work goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SoFar {
+    /// The latest look.
+    pub latest: Sample,
+    /// The most memory that all processes held at a look, or one process ever did.
+    pub peak_memory: Known<Bytes>,
+    /// Energy until a second or so ago; no value before there was any reading.
+    pub energy: Option<Arc<Energy>>,
+}
+
 impl Measured {
     /// Sleep of all threads by what they waited for.
     #[must_use]

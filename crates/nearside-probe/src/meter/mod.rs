@@ -61,7 +61,7 @@ pub use accelerator::{
 };
 pub use energy::{Energy, PartEnergy};
 pub use means::Means;
-pub use measured::Measured;
+pub use measured::{Measured, SoFar};
 pub use model::{LoadPower, PowerModel};
 pub use nvidia::open as nvidia_counters;
 pub use power::{Method, Part};
@@ -116,7 +116,7 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Meter {
     stop: Sender<()>,
-    latest: Arc<Mutex<Sample>>,
+    so_far: Arc<Mutex<SoFar>>,
     thread: JoinHandle<Measured>,
 }
 
@@ -134,8 +134,8 @@ impl Meter {
         let period = Time::try_from_secs_f64(settings.period.as_seconds()).unwrap_or(LONGEST);
         let period = period.clamp(SHORTEST, LONGEST);
         let sampler = Sampler::begin(root, &subject, &settings)?;
-        let latest = Arc::new(Mutex::new(sampler.latest().clone()));
-        let shared = Arc::clone(&latest);
+        let so_far = Arc::new(Mutex::new(sampler.so_far()));
+        let shared = Arc::clone(&so_far);
         let (stop, stopped) = channel();
         let run = move || {
             let mut sampler = sampler;
@@ -146,7 +146,7 @@ impl Meter {
                 stopped.recv_timeout(next.saturating_sub(begin.elapsed()))
             {
                 sampler.look(begin.elapsed());
-                shared.lock().unwrap_or_else(PoisonError::into_inner).clone_from(sampler.latest());
+                *shared.lock().unwrap_or_else(PoisonError::into_inner) = sampler.so_far();
                 // Looks that were missed on a busy machine are left out, not made up for.
                 while next <= begin.elapsed() {
                     step = (step * 2).min(period);
@@ -159,13 +159,13 @@ impl Meter {
             .name("meter".to_owned())
             .spawn(run)
             .map_err(|source| ProbeError::Meter { source })?;
-        Ok(Self { stop, latest, thread })
+        Ok(Self { stop, so_far, thread })
     }
 
-    /// The latest look, for those who show progress.
+    /// What is known so far, for those who show progress.
     #[must_use]
-    pub fn latest(&self) -> Sample {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn so_far(&self) -> SoFar {
+        self.so_far.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits for the end of a child that is measured, takes the last look while its counters are

@@ -8,11 +8,11 @@ use std::time::Duration as Time;
 use nearside_units::{Bytes, Known};
 
 use super::accelerator::AcceleratorWatch;
-use super::energy::{PowerWatch, Step};
+use super::energy::{Energy, PowerWatch, Step};
 use super::group::{GroupCounters, LimitWatch};
 use super::keep::Kept;
 use super::machine::Machine;
-use super::measured::Measured;
+use super::measured::{Measured, SoFar};
 use super::pace::{Pace, Urgency, processor_time};
 use super::process::{Counter, Counters};
 use super::read::Files;
@@ -56,6 +56,8 @@ pub(crate) struct Sampler {
     /// The largest of every counter that was ever seen.
     counted: Counters,
     peak_memory: u64,
+    /// Energy at the last step.
+    energy: Option<Arc<Energy>>,
     usable: Known<f64>,
     looks: u64,
     cost_before: Time,
@@ -119,6 +121,7 @@ impl Sampler {
             kept: Kept::new(settings.most_samples),
             counted: Counters::default(),
             peak_memory: 0,
+            energy: None,
             looks: 0,
             cost_before: Time::ZERO,
             files,
@@ -143,6 +146,19 @@ impl Sampler {
         &self.latest
     }
 
+    /// What is known so far.
+    pub(crate) fn so_far(&self) -> SoFar {
+        SoFar {
+            latest: self.latest().clone(),
+            peak_memory: self.peak_memory(),
+            energy: self.energy.clone(),
+        }
+    }
+
+    fn peak_memory(&self) -> Known<Bytes> {
+        self.latest.work.memory.as_ref().map(|_| Bytes::new(self.peak_memory))
+    }
+
     /// Looks again, so long after the start.
     pub(crate) fn look(&mut self, at: Time) {
         let now = at.as_nanos() as u64;
@@ -160,8 +176,7 @@ impl Sampler {
             self.tree.look_last(now, &mut self.files);
         }
         self.put_together(now, Urgency::Now);
-        let (parts, missing) = self.accelerators.totals();
-        let energy = self.power.totals(parts, missing);
+        let (energy, peak_memory) = (self.energy(), self.peak_memory());
         let mut notes: Vec<Arc<str>> = self.tree.notes().into_iter().map(Arc::from).collect();
         notes.extend(self.blind.clone());
         notes.extend(self.accelerators.why_none().cloned());
@@ -171,7 +186,7 @@ impl Sampler {
             wall: last.at,
             cpu_on: last.work.cpu.as_ref().map(|cpu| cpu.on),
             cpu_queued: last.work.scheduling.as_ref().map(|scheduling| scheduling.queued),
-            peak_memory: last.work.memory.as_ref().map(|_| Bytes::new(self.peak_memory)),
+            peak_memory,
             disk_read: bytes(|bytes| bytes.disk_read),
             disk_written: bytes(|bytes| bytes.disk_written),
             energy,
@@ -184,6 +199,12 @@ impl Sampler {
             notes,
             last,
         }
+    }
+
+    /// Energy until the last step.
+    fn energy(&self) -> Energy {
+        let (parts, missing) = self.accelerators.totals();
+        self.power.totals(parts, missing)
     }
 
     fn put_together(&mut self, now: u64, urgency: Urgency) {
@@ -237,6 +258,7 @@ impl Sampler {
         };
         self.power.step(step, &mut self.files);
         self.latest.power = self.power.samples();
+        self.energy = Some(Arc::new(self.energy()));
     }
 
     fn step_base(&self, at: u64) -> StepBase {

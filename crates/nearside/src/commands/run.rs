@@ -1,6 +1,7 @@
 //! `nearside run`: executes the stages whose results are not there yet.
 
 mod follow;
+mod live;
 mod planned;
 mod rehearse;
 mod report;
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nearside_run::{Event, Ran, Runner, Standing, Summary, Wanted};
 
+use live::Live;
 use rehearse::view::RehearsalView;
 use report::Report;
 pub(crate) use view::RunAnswer;
@@ -99,8 +101,12 @@ fn once(
         report.prepare();
         wanted.loads = report.journal.loads(&runner);
     }
+    if !arguments.follow && output.draws() {
+        report.live = Some(Live::of(&runner, &wanted.places));
+    }
     let mut event = |event: Event<'_>| report.event(&runner, &event);
     let summary = runner.run(&wanted, interrupted, &mut event).map_err(failed)?;
+    report.end();
     let stage = |(place, ran): (&usize, &Ran)| report.stage(&runner.jobs.jobs[*place].name, ran);
     let in_order = wanted.places.iter().filter_map(|place| summary.get_key_value(place));
     let stages = in_order.map(stage).collect();

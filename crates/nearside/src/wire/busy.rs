@@ -1,25 +1,16 @@
 //! How many processors the commands of a stage keep busy, by its earlier runs here: what a run counts
 //! with when it lets stages go on beside each other.
 
-use nearside_ledger::{LedgerError, Outcome, ProjectLedger, Recorded, RunFilter, SampleRow};
+use nearside_ledger::{LedgerError, ProjectLedger, Recorded, SampleRow};
 
-use super::measured::SHORTEST_SECONDS;
+use super::measured::{SHORTEST_SECONDS, newest};
 use super::meters::PROCESSOR_TIME;
-
-/// Runs of a stage that count, the newest.
-const MOST_RUNS: u32 = 5;
 
 /// Processors that a stage kept busy on average, in the busiest of its newest runs; nothing for one that
 /// has not run here for long enough.
 pub(super) fn processors(ledger: &ProjectLedger, stage: &str) -> Result<Option<f64>, LedgerError> {
-    let filter = RunFilter {
-        stage: Some(stage.to_owned()),
-        outcome: Some(Outcome::Ran),
-        limit: Some(MOST_RUNS),
-        ..RunFilter::default()
-    };
     let mut most: Option<f64> = None;
-    for run in ledger.runs(&filter)? {
+    for run in newest(ledger, stage)? {
         let found = ledger.show(run.entry)?;
         let busy = found.and_then(|details| mean(&details.samples));
         most = busy.into_iter().chain(most).reduce(f64::max);

@@ -16,6 +16,7 @@ use nearside_workload::{HERE, ModelRef, Project, Stage};
 
 use super::busy;
 use super::calibration::Calibrations;
+use super::expected::{self, Expected};
 use super::measured::reads;
 use super::meters::{Meters, Reading, Used};
 use super::project::Loaded;
@@ -155,6 +156,11 @@ impl<'a> Journal<'a> {
         if let Some(estimate) = stage.and_then(|stage| predictor.estimate(stage, bytes)) {
             self.predictions.insert(name.to_owned(), estimate);
         }
+    }
+
+    /// How long a stage will take here, by its earlier runs and what is estimated for it.
+    pub(crate) fn expected(&self, stage: &str) -> Option<Expected> {
+        expected::of(&self.ledger, stage, self.predictions.get(stage))
     }
 
     /// What jobs take of this machine, by place: of its memories by what is estimated for them, the high

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use nearside_estimate::Input;
-use nearside_ledger::{Outcome, ProjectLedger, Recorded, RunFilter, RunRow};
+use nearside_ledger::{LedgerError, Outcome, ProjectLedger, Recorded, RunFilter, RunRow};
 use nearside_units::{Basis, Bytes, Date, Duration, Kind, Span};
 use nearside_workload::{Project, Stage, Task, Workload};
 
@@ -144,25 +144,32 @@ pub(crate) fn corrections(
         let Some(ledger) = ledger else { return Ok(BTreeMap::new()) };
         let mut found = BTreeMap::new();
         for stage in &loaded.project.stages {
-            let filter = RunFilter {
-                stage: Some(stage.name.value.clone()),
-                outcome: Some(Outcome::Ran),
-                limit: Some(MOST_RUNS),
-                ..RunFilter::default()
-            };
-            if let Some(correction) = correction(&ledger.runs(&filter)?) {
+            if let Some(correction) = correction(&newest(&ledger, &stage.name.value)?) {
                 found.insert(stage.name.value.clone(), correction);
             }
         }
         Ok(with_kinds(&loaded.project, found))
     };
-    found().unwrap_or_else(|error: nearside_ledger::LedgerError| {
+    found().unwrap_or_else(|error: LedgerError| {
         notes.push(format!("earlier runs do not count: {error}"));
         BTreeMap::new()
     })
 }
 
-fn correction(runs: &[Recorded<RunRow>]) -> Option<Correction> {
+/// The newest runs of a stage that count, those that ended well.
+pub(super) fn newest(
+    ledger: &ProjectLedger,
+    stage: &str,
+) -> Result<Vec<Recorded<RunRow>>, LedgerError> {
+    ledger.runs(&RunFilter {
+        stage: Some(stage.to_owned()),
+        outcome: Some(Outcome::Ran),
+        limit: Some(MOST_RUNS),
+        ..RunFilter::default()
+    })
+}
+
+pub(super) fn correction(runs: &[Recorded<RunRow>]) -> Option<Correction> {
     let pair = |run: &RunRow| run.run_seconds.zip(run.predicted_likely_seconds);
     let pairs: Vec<_> = runs.iter().filter_map(|run| pair(&run.row)).collect();
     let newest = runs.first()?.row.began.to_string();

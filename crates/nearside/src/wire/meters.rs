@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nearside_probe::meter::{
-    LoadPower, Measured, Meter, Method, PowerModel, Sample, Settings, Subject,
+    LoadPower, Measured, Meter, Method, PowerModel, Sample, Settings, SoFar, Subject,
 };
 use nearside_units::{AtLeast, Bytes, Duration, Joules, Known, Span, Watts};
 use nearside_workload::{HERE, Project};
+
+use super::spent::Spent;
 
 /// Readings of a command that are kept at most, each a mean or a maximum over its share of the time.
 const MOST_SAMPLES: usize = 60;
@@ -34,10 +36,23 @@ pub(crate) struct Used {
     pub(crate) processors: Option<Duration>,
     /// Energy with the machine's idling, and how its least known part is known.
     pub(crate) energy: Option<(Joules, Method)>,
+    /// Energy as far as it is known.
+    spent: Option<Spent>,
     /// Readings over time.
     pub(crate) readings: Vec<Reading>,
     /// How long its commands were watched, in seconds.
     pub(crate) watched: f64,
+}
+
+/// What a stage uses while it goes on. What cannot be seen is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Using {
+    /// Memory that its processes hold now.
+    pub(crate) memory: Option<Bytes>,
+    /// The most that they held at once.
+    pub(crate) peak: Option<Bytes>,
+    /// Energy so far.
+    pub(crate) energy: Option<Spent>,
 }
 
 /// One reading.
@@ -51,23 +66,24 @@ pub(crate) struct Reading {
 }
 
 /// Power of this machine by what its project states of it: the whole machine at the wall grows with
-/// the load of its processors. Where there is an accelerator, what is stated is mostly its power, which
-/// has a counter of its own, and then nothing is known of the rest.
+/// the load of its processors. Where an accelerator or a counter of power takes a part of it apart,
+/// what is stated says nothing of the rest.
 fn power_model(project: &Project) -> PowerModel {
     let unknown = PowerModel::unknown();
+    let root = Path::new("/");
     let Some(site) = project.sites.own(HERE) else { return unknown };
+    if nearside_probe::has_accelerator(root) || nearside_probe::counts_power(root) {
+        return unknown;
+    }
     let stated = site.power.load.as_ref().zip(site.power.idle.as_ref());
-    let processor = match nearside_probe::has_accelerator(Path::new("/")) {
-        true => Known::unknown("the power that is stated is that of its accelerator as well"),
-        false => stated.map(|(load, idle)| LoadPower {
-            idle: Span::exact(if idle < load { *idle } else { *load }),
-            full: Span::exact(*load),
-        }),
-    };
-    let of_the_whole = |_: &LoadPower| Span::exact(Watts::ZERO);
+    let processor = stated.map(|(load, idle)| LoadPower {
+        idle: Span::exact(if idle < load { *idle } else { *load }),
+        full: Span::exact(*load),
+    });
+    let in_the_whole = |_: &LoadPower| Span::exact(Watts::ZERO);
     PowerModel {
-        memory: processor.as_ref().map(of_the_whole),
-        rest: processor.as_ref().map(of_the_whole),
+        memory: processor.as_ref().map(in_the_whole),
+        rest: processor.as_ref().map(in_the_whole),
         processor,
         ..unknown
     }
@@ -104,9 +120,43 @@ impl Meters {
         self.used.get(stage)
     }
 
+    /// What a stage uses now, all its commands so far together.
+    pub(crate) fn using(&self, stage: &str) -> Using {
+        let before = self.used.get(stage);
+        match (self.going.get(stage).map(Meter::so_far), before) {
+            (Some(now), before) => Using::of(&now, before),
+            (None, Some(before)) => Using::after(before),
+            (None, None) => Using::default(),
+        }
+    }
+
     /// What went wrong since this was last asked.
     pub(crate) fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
+    }
+}
+
+impl Using {
+    /// Of a command that goes on, and those before it.
+    fn of(now: &SoFar, before: Option<&Used>) -> Self {
+        let memory = now.latest.work.memory.as_ref().value().map(|memory| memory.resident);
+        let seen = |bytes: &Bytes| *bytes > Bytes::ZERO;
+        let peak = now.peak_memory.as_ref().value().copied().filter(seen);
+        let energy = now.energy.as_ref().and_then(|energy| Spent::of(energy));
+        let before = before.map(Self::after);
+        Self {
+            memory: memory.filter(seen),
+            peak: peak.max(before.and_then(|before| before.peak)),
+            energy: match before {
+                None => energy,
+                Some(before) => Spent::together(before.energy, energy),
+            },
+        }
+    }
+
+    /// Of commands that have ended.
+    fn after(used: &Used) -> Self {
+        Self { memory: None, peak: used.memory, energy: used.spent }
     }
 }
 
@@ -130,6 +180,8 @@ impl Used {
             (false, Some((sum, known)), Some((more, how))) => Some((sum + more, known.max(how))),
             _ => None,
         };
+        let spent = Spent::of(&measured.energy);
+        self.spent = if first { spent } else { Spent::together(self.spent, spent) };
         let offset = before.map_or(0.0, Duration::as_seconds);
         for sample in &measured.samples {
             self.readings.extend(readings(sample, self.watched, offset));

@@ -37,7 +37,9 @@ fn counters_of_energy_wrap_and_twins_count_once() {
     assert_eq!(power.len(), 2, "{power:?}");
     assert_eq!(power[0].energy, Joules::constant(40.0));
     assert_eq!(power[0].power, Some(Watts::constant(40.0)));
+    let so_far = meter.so_far().energy.expect("a step was taken");
     let energy = meter.stop(Time::from_secs(1)).energy;
+    assert_eq!(*so_far, energy);
     let processor = energy.parts.iter().find(|part| part.part == Part::Processor).unwrap();
     assert_eq!(processor.method, Method::Measured);
     // (40 J - 10 W x 1 s) x 1/4, and all of the idling.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use nearside_catalog::Catalog;
-use nearside_run::{Attempt, Event, Job, Ran, Reach, Runner, Tried};
+use nearside_run::{Attempt, Changed, Event, Job, Ran, Reach, Runner, Tried};
 use nearside_units::{Bytes, Duration};
 
 use super::follow::Follower;
+use super::live::Live;
 use super::planned::Planned;
 use super::view::{StageRun, TrialRun};
 use crate::output::Output;
@@ -20,6 +21,8 @@ pub(super) struct Report<'a> {
     pub(super) journal: Journal<'a>,
     /// What was attempted of each stage.
     pub(super) attempts: BTreeMap<String, Attempt>,
+    /// The picture of the run, where one is drawn.
+    pub(super) live: Option<Live>,
     output: &'a Output,
     /// Whether what stages print is shown.
     follow: bool,
@@ -45,6 +48,7 @@ impl<'a> Report<'a> {
         Self {
             journal,
             attempts: BTreeMap::new(),
+            live: None,
             output,
             follow,
             followers: BTreeMap::new(),
@@ -85,12 +89,26 @@ impl<'a> Report<'a> {
                 }
                 self.attempts.insert(job.name.clone(), (*attempt).clone());
             }
-            Event::Ended { .. } | Event::Note { .. } => {}
+            Event::Note { job, text } => self.output.warning(&format!("{}: {text}", job.name)),
+            Event::Ended { .. } | Event::Beat => {}
         }
         for note in self.journal.meters.notes() {
             self.output.warning(&note);
         }
-        tell(event, self.output);
+        match &mut self.live {
+            Some(live) => {
+                live.event(event);
+                live.draw(&self.journal, self.output);
+            }
+            None => tell(event, self.output),
+        }
+    }
+
+    /// Nothing happens any more.
+    pub(super) fn end(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.end(&self.journal, self.output);
+        }
     }
 
     /// Gets ready to estimate, the first time that it is asked.
@@ -132,15 +150,12 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Says what happens while it happens.
+/// Says what happens while it happens, where there is no picture of it.
 fn tell(event: &Event<'_>, output: &Output) {
     match event {
         Event::Began { job, changed, .. } => {
-            let why = match changed {
-                [] => String::new(),
-                [one] => format!(" ({one})"),
-                [one, rest @ ..] => format!(" ({one}, and {} more)", rest.len()),
-            };
+            let why = reason(changed);
+            let why = if why.is_empty() { why } else { format!(" ({why})") };
             output.watched(&format!("{} runs{why}", job.name));
         }
         Event::Ended { job, ran, .. } => match ran {
@@ -152,7 +167,15 @@ fn tell(event: &Event<'_>, output: &Output) {
             Ran::Failed { why, .. } => output.watched(&format!("{} failed: {why}", job.name)),
             Ran::Current | Ran::Skipped(_) | Ran::Interrupted => {}
         },
-        Event::Started { .. } | Event::Stopped { .. } => {}
-        Event::Note { job, text } => output.warning(&format!("{}: {text}", job.name)),
+        Event::Started { .. } | Event::Stopped { .. } | Event::Note { .. } | Event::Beat => {}
+    }
+}
+
+/// What changed, in a few words.
+pub(super) fn reason(changed: &[Changed]) -> String {
+    match changed {
+        [] => String::new(),
+        [one] => one.to_string(),
+        [one, rest @ ..] => format!("{one}, and {} more", rest.len()),
     }
 }
