@@ -72,10 +72,3 @@ impl fmt::Display for ComputeCapability {
 pub fn has_accelerator(root: &std::path::Path) -> bool {
     ["dev/nvidia0", "dev/nvidiactl", "dev/kfd"].iter().any(|device| root.join(device).exists())
 }
-
-/// Whether the processors count their own energy here (RAPL), for this user.
-#[must_use]
-pub fn counts_power(root: &std::path::Path) -> bool {
-    let counter = root.join("sys/class/powercap/intel-rapl:0/energy_uj");
-    std::fs::read_to_string(counter).is_ok()
-}

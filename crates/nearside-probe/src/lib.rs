@@ -23,8 +23,7 @@ pub mod self_test;
 pub mod verdict;
 
 pub use accelerator::{
-    AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator, counts_power,
-    has_accelerator,
+    AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator, has_accelerator,
 };
 pub use detect::{Detected, OperatingSystem, probe, this_machine};
 pub use disk::{Disk, disk};

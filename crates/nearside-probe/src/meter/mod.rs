@@ -64,7 +64,7 @@ pub use means::Means;
 pub use measured::{Measured, SoFar};
 pub use model::{LoadPower, PowerModel};
 pub use nvidia::open as nvidia_counters;
-pub use power::{Method, Part};
+pub use power::{Method, Part, counts_power};
 pub use sample::{
     Core, CpuTime, Faults, Limits, MachineSample, Megahertz, MemoryUse, Network, NetworkScope,
     Paging, PowerSample, Pressure, Pressures, Sample, Scheduling, ThreadUse, Throttled,

@@ -321,6 +321,12 @@ fn names(files: &Files, folder: &str) -> Vec<String> {
     names
 }
 
+/// Whether the processors count their own energy here (RAPL), and this user may read it.
+#[must_use]
+pub fn counts_power(root: &std::path::Path) -> bool {
+    std::fs::read_to_string(root.join(POWERCAP).join("intel-rapl:0/energy_uj")).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

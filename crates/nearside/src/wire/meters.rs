@@ -72,7 +72,7 @@ fn power_model(project: &Project) -> PowerModel {
     let unknown = PowerModel::unknown();
     let root = Path::new("/");
     let Some(site) = project.sites.own(HERE) else { return unknown };
-    if nearside_probe::has_accelerator(root) || nearside_probe::counts_power(root) {
+    if nearside_probe::has_accelerator(root) || nearside_probe::meter::counts_power(root) {
         return unknown;
     }
     let stated = site.power.load.as_ref().zip(site.power.idle.as_ref());
