@@ -117,42 +117,21 @@ pub fn elsewhere(
     if working.is_empty() {
         return Ok(Known::unknown("nothing was executed"));
     }
-    let (mut kept, mut startup, mut upload) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-    let mut cost = AtLeast::new(Money::zero(currency));
-    let mut as_here: Vec<String> = Vec::new();
-    let mut stays: BTreeMap<String, Arc<str>> = BTreeMap::new();
-    let (mut at_home, mut moved_stages) = (Duration::ZERO, 0_usize);
-    for execution in working.iter().flat_map(|run| run.executed()) {
-        let stage = match site.stages.get(&execution.stage) {
-            Some(Known::Value(stage)) => stage,
-            Some(Known::Unknown(why)) => {
-                stays.insert(execution.stage.clone(), why.clone());
-                at_home += execution.time();
-                continue;
-            }
-            None => return Ok(Known::unknown(format!("{}: no such stage now", execution.stage))),
-        };
-        moved_stages += 1;
-        let work = match stage.work {
-            Some(estimated) => estimated.of(execution.run),
-            None => here(execution, &mut as_here),
-        };
-        let time = stage.startup + work;
-        kept += time;
-        startup += stage.startup;
-        upload += stage.upload;
-        match &site.per_hour {
-            Known::Value(price) => {
-                cost.total = cost.total.checked_add(price.scaled(time.as_hours())?)?;
-            }
-            Known::Unknown(why) => cost.add(Known::Unknown(why.clone()), |sum, _| *sum),
-        }
+    let mut sums = Sums::default();
+    for run in &working {
+        sums.add(run, site);
     }
-    if moved_stages == 0 {
-        let why = stays.iter().next().map(|(stage, why)| format!("{stage}: {why}"));
+    if sums.moved_stages == 0 {
+        let why = sums.stays.iter().next().map(|(stage, why)| format!("{stage}: {why}"));
         return Ok(Known::unknown(why.unwrap_or_default()));
     }
-    let kept = kept + at_home;
+    let Sums { work, startup, upload, at_home, as_here, stays, .. } = sums;
+    let mut cost = AtLeast::new(Money::zero(currency));
+    match &site.per_hour {
+        Known::Value(price) => cost.total = price.scaled((startup + work).as_hours())?,
+        Known::Unknown(why) => cost.missing.push(Arc::clone(why)),
+    }
+    let kept = startup + work + at_home;
     let mean = |time: Duration| time * (1.0 / working.len() as f64);
     let near = mean(sum(working.iter().map(|run| run.waited())));
     let worked = worked.unwrap_or(Duration::ZERO);
@@ -169,6 +148,58 @@ pub fn elsewhere(
         as_here,
         stays,
     }))
+}
+
+/// What all iterations come to.
+struct Sums {
+    work: Duration,
+    startup: Duration,
+    upload: Duration,
+    at_home: Duration,
+    moved_stages: usize,
+    as_here: Vec<String>,
+    stays: BTreeMap<String, Arc<str>>,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        let [work, startup, upload, at_home] = [Duration::ZERO; 4];
+        let (as_here, stays) = (Vec::new(), BTreeMap::new());
+        Self { work, startup, upload, at_home, moved_stages: 0, as_here, stays }
+    }
+}
+
+impl Sums {
+    /// One iteration: its stages use one machine, which is there when the slowest of them can begin.
+    fn add(&mut self, run: &Iteration, site: &FarSite) {
+        let mut startup = Duration::ZERO;
+        for execution in run.executed() {
+            let stage = match site.stages.get(&execution.stage) {
+                Some(Known::Value(stage)) => stage,
+                Some(Known::Unknown(why)) => {
+                    self.stay(execution, Arc::clone(why));
+                    continue;
+                }
+                None => {
+                    self.stay(execution, "it is no stage of the project any more".into());
+                    continue;
+                }
+            };
+            self.moved_stages += 1;
+            self.work += match stage.work {
+                Some(estimated) => estimated.of(execution.run),
+                None => here(execution, &mut self.as_here),
+            };
+            self.upload += stage.upload;
+            startup = startup.max(stage.startup);
+        }
+        self.startup += startup;
+    }
+
+    fn stay(&mut self, execution: &Execution, why: Arc<str>) {
+        self.stays.insert(execution.stage.clone(), why);
+        self.at_home += execution.time();
+    }
 }
 
 impl<T: Copy> Between<T> {
@@ -263,6 +294,14 @@ mod tests {
     }
 
     #[test]
+    fn stages_of_one_run_share_a_machine() {
+        let mut both = run("train", 60.0);
+        both.executions.extend(run("train", 60.0).executions);
+        let found = elsewhere(&[both], None, &far(Some(30.0)), Currency::EUR).unwrap();
+        assert_eq!(found.value().unwrap().wait.kept, seconds(180.0 + 30.0 + 30.0));
+    }
+
+    #[test]
     fn a_long_run_is_shorter_there() {
         let found = elsewhere(&[run("train", 36_000.0)], None, &far(Some(6.0)), Currency::EUR);
         let cut = found.unwrap().value().unwrap().cut;
@@ -295,7 +334,7 @@ mod tests {
         let found = elsewhere(&[run("train", 60.0)], None, &site, Currency::EUR).unwrap();
         assert_eq!(found.why(), Some("train: personal data stays at home"));
         let gone = elsewhere(&[run("gone", 60.0)], None, &site, Currency::EUR).unwrap();
-        assert_eq!(gone.why(), Some("gone: no such stage now"));
+        assert_eq!(gone.why(), Some("gone: it is no stage of the project any more"));
         assert_eq!(
             elsewhere(&[], None, &site, Currency::EUR).unwrap().why(),
             Some("nothing was executed")

@@ -133,6 +133,7 @@ fn far(answer: &IterationAnswer, shown: usize) -> String {
     let percents = |cut: BetweenView| {
         let (kept, moved) = (cut.kept * 100.0, cut.moved * 100.0);
         match moved - kept < 1.0 {
+            true if kept >= 99.5 => "over 99 %".to_owned(),
             true => format!("{kept:.0} %"),
             false => format!("{kept:.0} to {moved:.0} %"),
         }
