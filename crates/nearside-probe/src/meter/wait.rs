@@ -116,6 +116,11 @@ const CHANNELS: &[(&str, WaitClass)] = &[
     ("core_sys_select", WaitClass::Poll),
     ("io_cqring_wait", WaitClass::Poll),
     ("do_wait", WaitClass::Child),
+    // vfork: until the child has become another program; not to be interrupted, and no disk.
+    ("kernel_clone", WaitClass::Child),
+    ("wait_for_vfork", WaitClass::Child),
+    ("_do_fork", WaitClass::Child),
+    ("do_fork", WaitClass::Child),
     ("kernel_wait", WaitClass::Child),
     ("swap", WaitClass::Page),
     ("do_swap_page", WaitClass::Page),
@@ -305,6 +310,7 @@ mod tests {
         check("anon_pipe_read", Some(WaitClass::Pipe));
         check("ep_poll", Some(WaitClass::Poll));
         check("do_wait", Some(WaitClass::Child));
+        check("kernel_clone", Some(WaitClass::Child));
         check("ptrace_stop", None);
         check("0", None);
     }
