@@ -16,8 +16,6 @@ const TURN_SHARE: f64 = 0.2;
 const TURN_SWITCHES: f64 = 2.0;
 /// ... and was there for this share of the whole time: what lives one after the other takes no turns.
 const TURN_LIFE: f64 = 0.3;
-/// Those who take turns hold the work back only where they do half of it.
-const HALF: f64 = 0.5;
 
 /// What the threads of the work asked of the processors.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,8 +35,10 @@ pub struct Demand {
     pub busiest: f64,
     /// Threads that ran, or wanted to, for some of the time or often.
     pub active_threads: usize,
-    /// Threads that took turns at something only one can have; none where they did little of the work.
+    /// Threads that took turns at something only one can have.
     pub turn_takers: usize,
+    /// Share of the work's ready time that they had, 0 to 1.
+    pub turn_work: f64,
     /// Share of their time that these slept for each other, 0 to 1; of the time not queued.
     pub turn_waiting: f64,
     /// Share of the whole time that they waited for something outside of the work, all together.
@@ -75,7 +75,8 @@ impl Demand {
             queued: if ready > 0.0 { queued / ready } else { 0.0 },
             busiest: if ready > 0.0 { (most / ready).min(1.0) } else { 0.0 },
             active_threads: active().count(),
-            turn_takers: if ready_time_of(&takers) > HALF * ready { takers.len() } else { 0 },
+            turn_takers: takers.len(),
+            turn_work: if ready > 0.0 { ready_time_of(&takers) / ready } else { 0.0 },
             turn_waiting: if lived > 0.0 { waited / lived } else { 0.0 },
             turn_holding: held / wall,
             in_kernel: measured.last.work.cpu.as_ref().and_then(|cpu| {

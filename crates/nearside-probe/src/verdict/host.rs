@@ -25,7 +25,9 @@ const COPIED: f64 = 100e6;
 const IN_KERNEL: f64 = 2.0 / 3.0;
 /// Share of the time of threads that take turns, which they sleep for each other.
 const TURN_WAITING: f64 = 0.35;
-/// The same where each waits for something else while it has its turn.
+/// Those who take turns hold the processors back only where they do half of the work.
+const HALF: f64 = 0.5;
+/// As `TURN_WAITING`, of threads that each wait for something else while they have their turn.
 const HELD: f64 = 0.5;
 /// Share of the ready time that no thread has which takes turns with others.
 const ONE_OF_THEM: f64 = 0.7;
@@ -279,6 +281,7 @@ fn processors(measured: &Measured, shares: &Shares, demand: &Demand) -> Finding 
     if !is_full
         && demand.turn_waiting > TURN_WAITING
         && demand.turn_takers > 1
+        && demand.turn_work > HALF
         && demand.busiest < ONE_OF_THEM
     {
         let mut finding = turns(demand);
