@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use crate::orders::{Contained, Orders, Place};
+use crate::process::exit_code;
 use crate::sandbox;
 
 /// The first argument of an executable that is to be a guard; the others are its orders.
@@ -54,7 +55,7 @@ fn watch(orders: &Orders) -> u8 {
     let (sender, words) = channel();
     let ended = sender.clone();
     std::thread::spawn(move || {
-        let code = child.wait().map_or(NOT_STARTED, code);
+        let code = child.wait().map_or(NOT_STARTED, exit_code);
         let _ = ended.send(Word::Ended(code));
     });
     std::thread::spawn(move || {
@@ -121,19 +122,6 @@ fn in_group(command: &mut Command) {
 
 #[cfg(not(unix))]
 fn in_group(_command: &mut Command) {}
-
-#[cfg(unix)]
-fn code(status: std::process::ExitStatus) -> u8 {
-    use std::os::unix::process::ExitStatusExt as _;
-    let signalled = status.signal().map(|signal| signal + 128);
-    let code = status.code().or(signalled).unwrap_or(255);
-    u8::try_from(code).unwrap_or(u8::MAX)
-}
-
-#[cfg(not(unix))]
-fn code(status: std::process::ExitStatus) -> u8 {
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
-}
 
 #[cfg(target_os = "linux")]
 mod tree {

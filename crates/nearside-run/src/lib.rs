@@ -48,6 +48,7 @@ pub use execute::{Attempt, Event, Ran, Summary};
 pub use job::{Job, Jobs, Trial};
 pub use key::{Changed, How, Key, Part};
 pub use network::{Network, Reach};
+pub use process::exit_code;
 pub use record::{Made, Tried};
 pub use rehearsal::Rehearsal;
 pub use runner::{Runner, Standing, Surroundings};

@@ -58,7 +58,25 @@ pub(crate) fn ended(_child: u32) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What a command answered.
+/// What a command answered, 0 to 255: its code, or 128 and the number of the signal that ended it, as
+/// shells have it (POSIX, 2.8.2).
+#[cfg(unix)]
+#[must_use]
+pub fn exit_code(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt as _;
+    let signalled = status.signal().map(|signal| signal + 128);
+    let code = status.code().or(signalled).unwrap_or(255);
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+/// What a command answered, 0 to 255; more than that is 255.
+#[cfg(not(unix))]
+#[must_use]
+pub fn exit_code(status: ExitStatus) -> u8 {
+    code(status)
+}
+
+/// What a guard answered, which passes on what its command did.
 pub(crate) fn code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }

@@ -16,10 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nearside_units as units;
-
 use crate::meter::{Meter, Settings, Subject};
-use crate::verdict::{Bottleneck, Verdict, judge};
+use crate::verdict::{Bottleneck, PERIOD, Verdict, judge};
 
 /// The first argument of an executable that is to be one of the programs; the others are its name,
 /// its folder, how many seconds it works, and the port that it receives from.
@@ -186,9 +184,6 @@ fn measured(child: &mut Child) -> Result<crate::meter::Measured, String> {
         false => Err("the program failed".to_owned()),
     }
 }
-
-/// Time between two looks for a verdict.
-pub const PERIOD: units::Duration = units::Duration::constant(0.04);
 
 const fn needs_file(program: Program) -> bool {
     matches!(

@@ -194,7 +194,7 @@ fn memory(measured: &Measured, shares: &Shares) -> Vec<Change> {
     if hits > 0 {
         return vec![free("a higher limit of memory (`memory.max`, `--memory`)", without), less];
     }
-    let peak = measured.peak_memory.as_ref().value().copied().unwrap_or(Bytes::ZERO);
+    let Some(peak) = measured.peak_memory.as_ref().value() else { return vec![less] };
     let twice = Bytes::new(peak.get().saturating_mul(2));
     vec![less, bought(format!("a machine with {twice} of memory"), without, Upgrade::Memory(twice))]
 }

@@ -97,7 +97,8 @@ impl Demand {
     /// Share of the whole time that other programs took from the work, 0 to 1, where its threads were
     /// queued for `queued` of it. Threads of the work that queue behind each other lose nothing to others.
     pub(super) fn lost_to_others(&self, queued: f64) -> f64 {
-        let others = self.others.as_ref().value().copied().unwrap_or(0.0);
+        // Not known whose: it may all have been others'.
+        let Known::Value(others) = self.others else { return queued };
         // What others leave of the processors that the work wanted and may have.
         let wanted = self.wanted.min(self.processors());
         queued.min((others / wanted.max(0.01)).min(1.0))

@@ -6,7 +6,7 @@ use super::bottleneck::Bottleneck;
 use super::demand::Demand;
 use super::shares::{Share, Shares};
 use super::{Finding, count, percent};
-use crate::meter::{Measured, Pressure};
+use crate::meter::{Measured, NetworkScope, Pressure};
 
 /// Share of a quota's periods in which it was used up, from which on it holds the work back.
 const QUOTA_SHARE: f64 = 0.10;
@@ -189,8 +189,8 @@ fn network(measured: &Measured) -> Option<String> {
     let bytes = network.received.get() + network.sent.get() + network.loopback.get();
     let rate = bytes as f64 / 1e6 / measured.wall.as_seconds().max(1e-9);
     let whose = match network.scope {
-        crate::meter::NetworkScope::Work => "",
-        crate::meter::NetworkScope::Machine => ", those of other programs with them",
+        NetworkScope::Work => "",
+        NetworkScope::Machine => ", those of other programs with them",
     };
     Some(format!("{rate:.2} MB/s went over the network{whose}"))
 }
@@ -289,7 +289,10 @@ fn processors(measured: &Measured, shares: &Shares, demand: &Demand) -> Finding 
         return finding;
     }
     if usable < 1.5 {
-        because.push("there is one processor".to_owned());
+        because.push(match demand.usable.why() {
+            Some(why) => format!("how many processors it may use is not known: {why}"),
+            None => "there is one processor".to_owned(),
+        });
         return Finding { bottleneck: Bottleneck::Processors, margin: f64::INFINITY, because };
     }
     let wanted = demand.wanted / usable;

@@ -31,7 +31,12 @@ pub use demand::Demand;
 pub use shares::{Share, Shares};
 pub use usage::Usage;
 
+use nearside_units::Duration;
+
 use crate::meter::Measured;
+
+/// Time between two looks for a verdict: short beside what a person can see of a run.
+pub const PERIOD: Duration = Duration::constant(0.04);
 
 /// Which resource held the work back.
 #[derive(Clone, Debug, PartialEq)]

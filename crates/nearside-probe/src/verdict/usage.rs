@@ -6,7 +6,7 @@ use nearside_units::{Bytes, Duration, Known};
 
 use super::demand::Demand;
 use super::shares::{Share, Shares};
-use crate::meter::{AcceleratorSample, Measured};
+use crate::meter::{AcceleratorSample, Measured, WaitClass};
 
 /// One resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +37,7 @@ pub(super) fn of(measured: &Measured, shares: &Shares, demand: &Demand) -> Vec<U
 }
 
 /// Threads that slept for a class of things, on average.
-fn asleep(measured: &Measured, class: crate::meter::WaitClass) -> Known<f64> {
+fn asleep(measured: &Measured, class: WaitClass) -> Known<f64> {
     measured.waited_for(class).map(|time| over(measured, time))
 }
 
@@ -87,7 +87,7 @@ fn memory(measured: &Measured) -> Usage {
             })
             .map(|share| share.min(1.0)),
         used: measured.peak_memory.as_ref().map(ToString::to_string),
-        waiting: asleep(measured, crate::meter::WaitClass::Page),
+        waiting: asleep(measured, WaitClass::Page),
         errors: measured
             .last
             .work
@@ -110,7 +110,7 @@ fn disk(measured: &Measured, shares: &Shares) -> Usage {
             let (read, written) = (rate(measured, *read), rate(measured, *written));
             format!("{read:.1} MB/s read, {written:.1} MB/s written")
         }),
-        waiting: asleep(measured, crate::meter::WaitClass::Disk),
+        waiting: asleep(measured, WaitClass::Disk),
         errors: Known::unknown("errors of disks are not read"),
     }
 }
@@ -125,7 +125,7 @@ fn network(measured: &Measured) -> Usage {
                 .map(|bytes| rate(measured, bytes));
             format!("{received:.2} MB/s in, {sent:.2} MB/s out, {own:.2} MB/s to itself")
         }),
-        waiting: asleep(measured, crate::meter::WaitClass::Network),
+        waiting: asleep(measured, WaitClass::Network),
         errors: Known::unknown("errors of the network are not read"),
     }
 }
@@ -135,7 +135,7 @@ fn locks(measured: &Measured) -> Usage {
         resource: "locks and other threads".to_owned(),
         utilisation: Known::unknown("locks have no capacity"),
         used: Known::unknown("locks have no capacity"),
-        waiting: asleep(measured, crate::meter::WaitClass::Futex),
+        waiting: asleep(measured, WaitClass::Futex),
         errors: Known::unknown("locks have no errors"),
     }
 }

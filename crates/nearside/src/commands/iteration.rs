@@ -32,10 +32,16 @@ pub(super) fn run(arguments: &Iteration, output: &Output) -> Result<Outcome, Com
     })?;
     let ledger = ledger::open(&arguments.path, false)?;
     let rows = ledger.all::<RunRow>().map_err(|error| failed(&error))?;
-    let runs = runs(rows.into_iter().map(|recorded| recorded.row));
+    let (runs, left_out) = runs(rows.into_iter().map(|recorded| recorded.row));
     let found = iteration(&runs, pause);
     let loaded = wire::project::load(&arguments.path, &[])?;
     let mut warnings = Vec::new();
+    if left_out > 0 {
+        warnings.push(format!(
+            "{left_out} runs are left out: a stage of theirs failed or was ended, and how long it took \
+             is not recorded"
+        ));
+    }
     let worked = found.worked.map(|worked| worked.p50);
     let (far, not_there) = match far(&loaded, &runs, worked, output) {
         Ok(far) => far,
@@ -56,38 +62,47 @@ pub(super) fn run(arguments: &Iteration, output: &Output) -> Result<Outcome, Com
     Ok(Outcome::Done)
 }
 
-/// Executions of the ledger, run by run, in the order in which they were recorded.
-fn runs(rows: impl Iterator<Item = RunRow>) -> Vec<Run> {
+/// Executions of the ledger, run by run, in the order in which they were recorded, and how many runs
+/// are left out because an execution of theirs has no time.
+fn runs(rows: impl Iterator<Item = RunRow>) -> (Vec<Run>, usize) {
     let mut order: Vec<String> = Vec::new();
-    let mut runs: BTreeMap<String, Run> = BTreeMap::new();
+    let mut runs: BTreeMap<String, Option<Run>> = BTreeMap::new();
     for row in rows {
         if !runs.contains_key(&row.run) {
             order.push(row.run.clone());
         }
-        let run = runs.entry(row.run.clone()).or_insert(Run { executions: Vec::new() });
-        run.executions.push(execution(row));
+        let run = runs.entry(row.run.clone()).or_insert(Some(Run { executions: Vec::new() }));
+        match (execution(row), run.as_mut()) {
+            (Some(execution), Some(run)) => run.executions.push(execution),
+            _ => *run = None,
+        }
     }
-    order.iter().filter_map(|name| runs.remove(name)).collect()
+    let left_out = runs.values().filter(|run| run.is_none()).count();
+    (order.iter().filter_map(|name| runs.remove(name).flatten()).collect(), left_out)
 }
 
-fn execution(row: RunRow) -> Execution {
-    let time = |seconds: Option<f64>| {
-        seconds.and_then(|seconds| Duration::from_seconds(seconds).ok()).unwrap_or(Duration::ZERO)
+/// What a row says of an execution; nothing where it does not say how long it took.
+fn execution(row: RunRow) -> Option<Execution> {
+    let ended = match row.outcome {
+        Recorded::Cached | Recorded::Restored => Ended::Reused,
+        Recorded::Ran | Recorded::Failed | Recorded::Interrupted => Ended::Ran,
     };
-    let began = Duration::from_seconds(row.began.unix_millis() as f64 / 1e3);
-    Execution {
+    // What was reused took no time, and a phase that is not recorded did not take place.
+    let seconds = |seconds: Option<f64>| Duration::from_seconds(seconds.unwrap_or(0.0)).ok();
+    let run = match ended {
+        Ended::Reused => Duration::ZERO,
+        Ended::Ran => Duration::from_seconds(row.run_seconds?).ok()?,
+    };
+    Some(Execution {
         stage: row.stage,
         site: row.site,
-        began: began.unwrap_or(Duration::ZERO),
-        transfer: time(row.transfer_seconds),
-        queue: time(row.queue_seconds),
-        boot: time(row.boot_seconds),
-        run: time(row.run_seconds),
-        ended: match row.outcome {
-            Recorded::Cached | Recorded::Restored => Ended::Reused,
-            Recorded::Ran | Recorded::Failed | Recorded::Interrupted => Ended::Ran,
-        },
-    }
+        began: Duration::from_seconds(row.began.unix_millis() as f64 / 1e3).ok()?,
+        transfer: seconds(row.transfer_seconds)?,
+        queue: seconds(row.queue_seconds)?,
+        boot: seconds(row.boot_seconds)?,
+        run,
+        ended,
+    })
 }
 
 /// The loop on every far site, the one that takes most of it first, and why it cannot be on the others.

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nearside_probe::meter::{Measured, Meter, Settings, Subject};
-use nearside_probe::self_test::PERIOD;
-use nearside_probe::verdict::judge;
+use nearside_probe::verdict::{PERIOD, judge};
+use nearside_run::exit_code;
 
 use view::Exit;
 pub(crate) use view::ProfileAnswer;
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Profile, output: &Output) -> Result<Outcome, Comma
         }
     };
     let (status, measured) = measured(&mut child)?;
-    let code = code(status);
+    let code = exit_code(status);
     let verdict = judge(&measured);
     let answer = ProfileAnswer::of(command, Exit::of_command(code), &measured, &verdict, &catalog);
     print(&answer, arguments, output)?;
@@ -88,20 +88,6 @@ fn measured(child: &mut Child) -> Result<(ExitStatus, Measured), CommandError> {
         }
     };
     meter.wait(child).map_err(world)
-}
-
-/// The code of a command; 128 and the number of the signal that ended it, as shells do.
-#[cfg(unix)]
-fn code(status: ExitStatus) -> u8 {
-    use std::os::unix::process::ExitStatusExt as _;
-    let signalled = status.signal().map(|signal| signal + 128);
-    let code = status.code().or(signalled).unwrap_or(255);
-    u8::try_from(code).unwrap_or(u8::MAX)
-}
-
-#[cfg(not(unix))]
-fn code(status: ExitStatus) -> u8 {
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
 fn print(answer: &ProfileAnswer, arguments: &Profile, output: &Output) -> Result<(), CommandError> {

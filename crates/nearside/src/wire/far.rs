@@ -2,6 +2,7 @@
 //! how long each stage takes, what moving its data takes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nearside_catalog::{Economics, Site};
 use nearside_economics::{FarSite, FarStage, FarWork};
@@ -49,8 +50,8 @@ fn stages(
         let choice = &posed.problem.stages[place].choices[at];
         let found = match refusal(choice, stage) {
             Some(why) => Known::unknown(why),
-            None => Known::Value(FarStage {
-                upload: upload(posed, place, choice),
+            None => upload(posed, place, choice).map(|upload| FarStage {
+                upload,
                 startup: stage.estimates.get(at).map_or_else(
                     || site.startup.value.likely(),
                     |estimate| estimate.largest.startup.likely(),
@@ -84,17 +85,26 @@ fn refusal(choice: &Choice, stage: &PosedStage) -> Option<String> {
     })
 }
 
-/// Moving the datasets that a stage reads to the place of a choice; what cannot be moved is not.
-fn upload(posed: &Posed, place: usize, choice: &Choice) -> Duration {
+/// Moving the datasets that a stage reads to the place of a choice.
+fn upload(posed: &Posed, place: usize, choice: &Choice) -> Known<Duration> {
     let edges = posed.problem.edges.iter();
     let datasets = edges.filter(|edge| edge.to == place && edge.from < posed.datasets);
-    let milliseconds = datasets.filter_map(|edge| {
-        let from = posed.problem.stages[edge.from].choices.first()?.location;
-        let Some(Route::Open(rates)) = posed.problem.routes.between(from, choice.location) else {
-            return None;
+    let mut milliseconds = 0.0;
+    for edge in datasets {
+        let Some(from) = posed.problem.stages[edge.from].choices.first() else { continue };
+        let rates = match posed.problem.routes.between(from.location, choice.location) {
+            None => continue,
+            Some(Route::Blocked(why)) => return Known::Unknown(Arc::clone(why)),
+            Some(Route::Open(rates)) => rates,
         };
-        let per_gb = rates.time_per_gb.as_ref().value()?.get() as f64;
-        Some(rates.latency.get() as f64 + per_gb * edge.pass.as_gb())
-    });
-    Duration::from_seconds(milliseconds.sum::<f64>() / 1e3).unwrap_or(Duration::ZERO)
+        match &rates.time_per_gb {
+            Known::Value(per_gb) => {
+                milliseconds +=
+                    rates.latency.get() as f64 + per_gb.get() as f64 * edge.pass.as_gb();
+            }
+            Known::Unknown(why) => return Known::Unknown(Arc::clone(why)),
+        }
+    }
+    Duration::from_seconds(milliseconds / 1e3)
+        .map_or_else(|error| Known::unknown(error.to_string()), Known::Value)
 }

@@ -275,7 +275,7 @@ impl<'a> Journal<'a> {
         // One that did not end well has cost what it ran.
         let seconds = row.run_seconds.or(used.map(|used| used.watched));
         let Some(Ok(took)) = seconds.map(Duration::from_seconds) else { return Vec::new() };
-        let energy = used.and_then(|used| used.energy);
+        let energy = used.and_then(Used::energy);
         let execution = Execution {
             stage: &row.stage,
             began: attempt.began,
@@ -306,7 +306,7 @@ impl<'a> Journal<'a> {
         // A service is estimated by the month, and its command ends when somebody ends it.
         let work = estimate.filter(|estimate| matches!(estimate.period, Period::Run));
         let pass = work.and_then(|estimate| estimate.pass.as_ref().value().copied());
-        let energy = used.and_then(|used| used.energy);
+        let energy = used.and_then(Used::energy);
         let needed = estimate.and_then(|estimate| estimate.largest.fit.needed);
         Some(RunRow {
             run: self.run.clone(),

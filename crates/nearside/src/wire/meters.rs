@@ -6,10 +6,10 @@ use std::path::Path;
 use nearside_probe::meter::{
     LoadPower, Measured, Meter, Method, PowerModel, Sample, Settings, SoFar, Subject,
 };
-use nearside_units::{AtLeast, Bytes, Duration, Joules, Known, Span, Watts};
+use nearside_units::{Bytes, Duration, Joules, Known, Span, Watts};
 use nearside_workload::{HERE, Project};
 
-use super::spent::Spent;
+use super::energy_so_far::EnergySoFar;
 
 /// Readings of a command that are kept at most, each a mean or a maximum over its share of the time.
 const MOST_SAMPLES: usize = 60;
@@ -34,10 +34,10 @@ pub(crate) struct Used {
     pub(crate) memory: Option<Bytes>,
     /// Time on processors.
     pub(crate) processors: Option<Duration>,
-    /// Energy with the machine's idling, and how its least known part is known.
-    pub(crate) energy: Option<(Joules, Method)>,
-    /// Energy as far as it is known.
-    spent: Option<Spent>,
+    /// Energy with the machine's idling, as far as it is known.
+    energy: Option<EnergySoFar>,
+    /// How its least known part is known.
+    method: Option<Method>,
     /// Readings over time.
     pub(crate) readings: Vec<Reading>,
     /// How long its commands were watched, in seconds.
@@ -52,7 +52,7 @@ pub(crate) struct Using {
     /// The most that they held at once.
     pub(crate) peak: Option<Bytes>,
     /// Energy so far.
-    pub(crate) energy: Option<Spent>,
+    pub(crate) energy: Option<EnergySoFar>,
 }
 
 /// One reading.
@@ -142,25 +142,34 @@ impl Using {
         let memory = now.latest.work.memory.as_ref().value().map(|memory| memory.resident);
         let seen = |bytes: &Bytes| *bytes > Bytes::ZERO;
         let peak = now.peak_memory.as_ref().value().copied().filter(seen);
-        let energy = now.energy.as_ref().and_then(|energy| Spent::of(energy));
+        let energy = now.energy.as_ref().and_then(|energy| EnergySoFar::of(energy));
         let before = before.map(Self::after);
         Self {
             memory: memory.filter(seen),
             peak: peak.max(before.and_then(|before| before.peak)),
             energy: match before {
                 None => energy,
-                Some(before) => Spent::together(before.energy, energy),
+                Some(before) => EnergySoFar::together(before.energy, energy),
             },
         }
     }
 
     /// Of commands that have ended.
     fn after(used: &Used) -> Self {
-        Self { memory: None, peak: used.memory, energy: used.spent }
+        Self { memory: None, peak: used.memory, energy: used.energy }
     }
 }
 
 impl Used {
+    /// Energy with the machine's idling, and how its least known part is known; nothing unless every part
+    /// of the machine is.
+    pub(crate) fn energy(&self) -> Option<(Joules, Method)> {
+        match self.energy {
+            Some(EnergySoFar::All(energy)) => Some((energy, self.method?)),
+            _ => None,
+        }
+    }
+
     fn add(&mut self, measured: &Measured) {
         let first = self.watched == 0.0;
         let peak = measured.peak_memory.as_ref().value().copied();
@@ -174,27 +183,15 @@ impl Used {
             true => on,
             false => before.zip(on).map(|(before, on)| before + on),
         };
-        let energy = energy(measured);
-        self.energy = match (first, self.energy.take(), energy) {
-            (true, _, energy) => energy,
-            (false, Some((sum, known)), Some((more, how))) => Some((sum + more, known.max(how))),
-            _ => None,
-        };
-        let spent = Spent::of(&measured.energy);
-        self.spent = if first { spent } else { Spent::together(self.spent, spent) };
+        let energy = EnergySoFar::of(&measured.energy);
+        self.energy = if first { energy } else { EnergySoFar::together(self.energy, energy) };
+        self.method = measured.energy.parts.iter().map(|part| part.method).chain(self.method).max();
         let offset = before.map_or(0.0, Duration::as_seconds);
         for sample in &measured.samples {
             self.readings.extend(readings(sample, self.watched, offset));
         }
         self.watched += measured.wall.as_seconds();
     }
-}
-
-/// Energy of the work and the idling of its machine, if all parts of the machine are known.
-fn energy(measured: &Measured) -> Option<(Joules, Method)> {
-    let how = measured.energy.parts.iter().map(|part| part.method).max()?;
-    let AtLeast { total, missing } = &measured.energy.loaded;
-    missing.is_empty().then(|| (total.likely(), how))
 }
 
 fn readings(sample: &Sample, began: f64, processors: f64) -> impl Iterator<Item = Reading> + use<> {

@@ -4,6 +4,7 @@
 pub(crate) mod busy;
 pub(crate) mod calibration;
 pub(crate) mod ceilings;
+pub(crate) mod energy_so_far;
 pub(crate) mod expected;
 pub(crate) mod far;
 pub(crate) mod jobs;
@@ -18,7 +19,6 @@ pub(crate) mod rehearsal;
 mod routes;
 pub(crate) mod sites;
 mod spend;
-pub(crate) mod spent;
 pub(crate) mod stages;
 pub(crate) mod upgrades;
 

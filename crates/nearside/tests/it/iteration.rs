@@ -41,6 +41,16 @@ fn the_loop_is_measured() {
 }
 
 #[test]
+fn a_run_of_unknown_length_is_left_out_and_said_to_be() {
+    let project = Project::new("iteration-failed", CHAIN);
+    project.0.write("sort.sh", "exit 1\n");
+    project.run(&["--only", "sort"], 1);
+    let run = project.nearside(&["iteration", "--json"]).exits(0);
+    assert!(run.stdout.contains("1 runs are left out"), "{}", run.stdout);
+    assert_eq!(run.data()["here"]["iterations"], 0);
+}
+
+#[test]
 fn the_same_loop_elsewhere() {
     let sites = "[sites]\nuse = [\"here\", \"lambda/gpu_1x_h100_pcie@*\"]\n\
         [site.here]\nprice = \"3500 EUR\"\nbought = \"2026-03\"\n\

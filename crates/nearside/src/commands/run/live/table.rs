@@ -6,8 +6,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::output::{Align, Size, cut};
 use crate::view::seconds;
+use crate::wire::energy_so_far::EnergySoFar;
 use crate::wire::expected::Expected;
-use crate::wire::spent::Spent;
 
 /// Signs of a whole bar.
 const BAR: usize = 10;
@@ -31,7 +31,7 @@ pub(super) struct Row {
     /// The most that it held.
     pub(super) peak: Option<Bytes>,
     /// Energy so far.
-    pub(super) energy: Option<Spent>,
+    pub(super) energy: Option<EnergySoFar>,
     /// Why it runs, or ended so.
     pub(super) why: String,
 }
@@ -230,7 +230,7 @@ mod tests {
                 expected: between(4.0, 6.0),
                 memory: mebibytes(12),
                 peak: mebibytes(14),
-                energy: Some(Spent::AtLeast(Joules::constant(41.0))),
+                energy: Some(EnergySoFar::AtLeast(Joules::constant(41.0))),
                 why: "input data/words.txt changed".to_owned(),
                 ..row("tune", State::Running)
             },

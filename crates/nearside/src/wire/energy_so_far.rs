@@ -8,14 +8,14 @@ use nearside_units::Joules;
 
 /// Energy of some work, with the idling of its machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Spent {
+pub(crate) enum EnergySoFar {
     /// Of every part of the machine.
     All(Joules),
     /// Of the parts that are known.
     AtLeast(Joules),
 }
 
-impl Spent {
+impl EnergySoFar {
     /// What was measured; nothing where no part is known.
     pub(super) fn of(energy: &Energy) -> Option<Self> {
         let known = energy.loaded.total.likely();
@@ -42,7 +42,7 @@ impl Spent {
     }
 }
 
-impl fmt::Display for Spent {
+impl fmt::Display for EnergySoFar {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All(energy) => write!(formatter, "{energy}"),
@@ -60,8 +60,9 @@ mod tests {
     #[test]
     fn what_is_missing_stays_missing() {
         let joules = |joules| Joules::constant(joules);
-        let (all, least) = (Some(Spent::All(joules(2.0))), Some(Spent::AtLeast(joules(3.0))));
-        let shown = |one, other| Spent::together(one, other).map(|spent| spent.to_string());
+        let (all, least) =
+            (Some(EnergySoFar::All(joules(2.0))), Some(EnergySoFar::AtLeast(joules(3.0))));
+        let shown = |one, other| EnergySoFar::together(one, other).map(|spent| spent.to_string());
         assert_eq!(shown(all, all).as_deref(), Some("4.00 J"));
         assert_eq!(shown(all, least).as_deref(), Some(">5.00 J"));
         assert_eq!(shown(None, all).as_deref(), Some(">2.00 J"));
@@ -74,6 +75,6 @@ mod tests {
         nothing.add(Known::unknown("no counters"), |sum, part: Span<Joules>| *sum + part);
         let (machine, marginal) = (nothing.clone(), nothing.clone());
         let energy = Energy { parts: Vec::new(), machine, marginal, loaded: nothing };
-        assert_eq!(Spent::of(&energy), None);
+        assert_eq!(EnergySoFar::of(&energy), None);
     }
 }
