@@ -176,11 +176,13 @@ impl Output {
     }
 
     /// Whether a picture can be drawn: stderr is a terminal that is told to show colours, and so
-    /// understands where the cursor is to go.
+    /// understands where the cursor is to go. Some builders show colours on any terminal: one that
+    /// calls itself dumb shows no picture all the same.
     pub(crate) fn draws(&self) -> bool {
         let stderr = std::io::stderr();
         self.progress == Noise::Normal
             && stderr.is_terminal()
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
             && self.color != ColorChoice::Never
             && AutoStream::choice(&stderr) != ColorChoice::Never
     }

@@ -33,6 +33,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
         .env("NEARSIDE_TODAY", TODAY)
         .env("NO_COLOR", "1")
         .env_remove("CLICOLOR_FORCE")
+        .env_remove("CI")
         .stdin(Stdio::null());
     command
 }

@@ -205,8 +205,9 @@ fn ctrl_c_leaves_a_clean_terminal() {
 #[test]
 fn lines_tell_what_happens_where_no_table_is_drawn() {
     let project = Project::new("live-plain", STAGES);
-    let calm: &[&[(&str, &str)]] = &[&[("NO_COLOR", "1")], &[("TERM", "dumb")], &[], &[]];
-    let arguments = [&[][..], &[], &["--color", "never"], &["--follow"]];
+    let dumb = &[("TERM", "dumb"), ("CI", "true")];
+    let calm: &[&[(&str, &str)]] = &[&[("NO_COLOR", "1")], &dumb[..1], dumb, &[], &[]];
+    let arguments = [&[][..], &[], &[], &["--color", "never"], &["--follow"]];
     for (variables, arguments) in calm.iter().zip(arguments) {
         let terminal = Terminal { variables, ..TERMINAL_OF_PEOPLE };
         let arguments = [&["--only", "check"], arguments].concat();
