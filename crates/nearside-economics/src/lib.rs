@@ -6,7 +6,17 @@
 mod elsewhere;
 mod iteration;
 mod quantile;
+mod roi;
+mod sheet;
 
 pub use elsewhere::{Between, Elsewhere, FarSite, FarStage, FarWork, elsewhere, wait_for_cut};
 pub use iteration::{Ended, Execution, Iteration, Loop, StageLoop, iteration};
 pub use quantile::Quantiles;
+pub use roi::{
+    Assumption, Case, Emissions, FAR, Far, Given, MACRS_FIRST_QUARTER, MACRS_FOURTH_QUARTER,
+    MACRS_HALF_YEAR, NEAR, Near, Roi, RoiError,
+};
+pub use sheet::{
+    Cell, Choice, Content, Draws, Formula, Group, Id, Input, Operator, Sample, Sheet, Swing, Unit,
+    Value, Values,
+};
