@@ -32,7 +32,7 @@ fn workstation(price: f64, hours: f64, far_price: f64) -> Case {
 
 #[track_caller]
 fn number(roi: &Roi, id: Id) -> f64 {
-    roi.sheet.values().of(id).number().unwrap()
+    roi.sheet.values().of(id).number().expect("a number")
 }
 
 #[test]
