@@ -68,6 +68,7 @@ pub use site_file::SiteFile;
 pub use sites::{SitePattern, Sites, Spot};
 pub use stage::{Input, Output, Phase, Reliance, Stage, Trial};
 pub use stop::{Aim, Stop};
+pub use suggest::nearest;
 pub use task::{
     Adapter, AdapterMethod, AdapterTargets, Batch, Custom, CustomDevice, ModelRef, Preparation,
     Serving, Stored, Task, Training, Workload,

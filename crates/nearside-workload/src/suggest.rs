@@ -2,7 +2,8 @@
 
 /// The known name that a person most likely meant, if one is near enough: at most one edit for
 /// every three letters, and at least one. Case does not count. Ties go to the first.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (name.chars().count() / 3).max(1);
     known
         .into_iter()

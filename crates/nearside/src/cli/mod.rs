@@ -4,6 +4,7 @@ mod cache;
 mod iteration;
 mod ledger;
 mod profile;
+mod roi;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub(crate) use cache::Cache;
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
+pub(crate) use roi::{Roi, RoiTerms};
 
 /// Where should each piece of ML work run: on a machine you own, or on one you rent?
 #[derive(Debug, Parser)]
@@ -90,6 +92,8 @@ pub(crate) enum Command {
     Why(Why),
     /// How long is the loop from an edit to its result, here and elsewhere?
     Iteration(Iteration),
+    /// Does buying a machine pay against renting one?
+    Roi(Box<Roi>),
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -471,6 +475,12 @@ pub(crate) enum SchemaName {
     Profile,
     /// Data of `iteration --json`
     Iteration,
+    /// Data of `roi --json`
+    Roi,
+    /// Data of `roi --inputs --json`
+    RoiInputs,
+    /// Data of `roi --cases FILE --json`
+    RoiCases,
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
     /// Data of `ledger list --json`

@@ -12,6 +12,7 @@ use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
 use super::profile::ProfileAnswer;
+use super::roi::{CasesAnswer, InputsAnswer, RoiAnswer};
 use super::run::RunAnswer;
 use super::why::WhyAnswer;
 use crate::cli::{Config, SchemaName};
@@ -81,6 +82,9 @@ fn schema(name: SchemaName) -> String {
         SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
         SchemaName::Profile => schemars::schema_for!(ProfileAnswer).to_value(),
         SchemaName::Iteration => schemars::schema_for!(IterationAnswer).to_value(),
+        SchemaName::Roi => schemars::schema_for!(RoiAnswer).to_value(),
+        SchemaName::RoiInputs => schemars::schema_for!(InputsAnswer).to_value(),
+        SchemaName::RoiCases => schemars::schema_for!(CasesAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),

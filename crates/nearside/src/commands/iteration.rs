@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Iteration, output: &Output) -> Result<Outcome, Com
 
 /// Executions of the ledger, run by run, in the order in which they were recorded, and how many runs
 /// are left out because an execution of theirs has no time.
-fn runs(rows: impl Iterator<Item = RunRow>) -> (Vec<Run>, usize) {
+pub(super) fn runs(rows: impl Iterator<Item = RunRow>) -> (Vec<Run>, usize) {
     let mut order: Vec<String> = Vec::new();
     let mut runs: BTreeMap<String, Option<Run>> = BTreeMap::new();
     for row in rows {

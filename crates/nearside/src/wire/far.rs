@@ -77,7 +77,7 @@ fn work(estimate: &StageEstimate) -> Option<Duration> {
 }
 
 /// Why a stage cannot be there. That it has no estimate is no reason.
-fn refusal(choice: &Choice, stage: &PosedStage) -> Option<String> {
+pub(super) fn refusal(choice: &Choice, stage: &PosedStage) -> Option<String> {
     let mut obstacles = choice.obstacles.iter();
     obstacles.find_map(|obstacle| match obstacle {
         Obstacle::Hard(_) if stage.estimates.is_empty() => None,

@@ -26,6 +26,7 @@ mod profile;
 mod project;
 mod readme;
 mod rehearsal;
+mod roi;
 mod run;
 mod sandbox;
 mod screen;

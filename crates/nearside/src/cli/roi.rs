@@ -1,0 +1,67 @@
+//! `nearside roi`: its arguments.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// `nearside roi`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside roi examples/support-assistant
+  nearside roi examples/support-assistant --set machine_price='3000..3600..4200 EUR' --set far.discount='20 %'
+  nearside roi --currency USD --against aws/g5.xlarge@us-east-1 --set machine_price='3500 USD' \\
+      --set hours=240 --set load='550 W' --set idle='100 W' --set tariff='0.15 USD/kWh'
+  nearside roi --cases docs/payback.toml
+  nearside roi --inputs
+
+With several projects they share the machine of the first. A payback counts the purchase once: what the
+machine loses in worth is in no month of it. What is assumed is listed by --explain.")]
+pub(crate) struct Roi {
+    /// Project folders or files; without any, everything is stated by --set and --against
+    pub(crate) paths: Vec<PathBuf>,
+    /// Hold the machine against these offers of the catalog (`*` stands for anything)
+    #[arg(long, value_name = "OFFER", value_delimiter = ',')]
+    pub(crate) against: Vec<String>,
+    /// On which terms: on demand, interruptible, or a commitment that pays all hours
+    #[arg(long, value_enum, default_value = "on-demand")]
+    pub(crate) terms: RoiTerms,
+    /// State an input: NAME=VALUE, or a range NAME=LOW..LIKELY..HIGH; `far.NAME` of what it is held against
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Paybacks for these machine-hours a month as well
+    #[arg(long, value_name = "HOURS", value_delimiter = ',')]
+    pub(crate) hours: Vec<f64>,
+    /// Tables of paybacks for the cases of a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "against", "set", "hours"])]
+    pub(crate) cases: Option<PathBuf>,
+    /// Currency without a project
+    #[arg(long, value_name = "CODE", default_value = "USD")]
+    pub(crate) currency: String,
+    /// What another currency is worth, without a project: EUR='1.09 USD'
+    #[arg(long, value_name = "CODE=MONEY")]
+    pub(crate) rate: Vec<String>,
+    /// Random draws of what is uncertain
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) draws: u32,
+    /// Which draws: the same seed gives the same answer
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// List every input with what is assumed where nobody states it
+    #[arg(long)]
+    pub(crate) inputs: bool,
+    /// Show every alternative, not only the cheapest five
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// On which terms hours are bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum RoiTerms {
+    /// Hours that are used
+    OnDemand,
+    /// Cheaper hours that may be taken away: state far.interruptions
+    Spot,
+    /// All hours of a year at a discount: state far.discount
+    Committed,
+}

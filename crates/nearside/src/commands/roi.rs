@@ -1,0 +1,246 @@
+//! `nearside roi`: does buying a machine pay against renting one?
+
+mod cases;
+mod text;
+mod view;
+mod waiting;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nearside_catalog::{Catalog, Terms};
+use nearside_economics::{Case, Draws, FAR, Given, Input, NEAR, Roi as Sheet, RoiError};
+use nearside_units::{Basis, Currency, ExchangeRates, HOURS_PER_MONTH, Known, Money, Span};
+
+pub(crate) use cases::CasesAnswer;
+pub(crate) use view::{InputsAnswer, RoiAnswer};
+
+use crate::cli::{Roi, RoiTerms};
+use crate::environment;
+use crate::error::{CommandError, Fault};
+use crate::output::{Answer, Form, Outcome, Output};
+use crate::wire;
+use crate::wire::project::{Loaded, PROJECT_FILE};
+use crate::wire::roi::{Question, lay, machine, of_projects, offer};
+use crate::wire::shared_work::SharedWork;
+
+/// Alternatives that are shown unless all are asked for.
+const SHOWN: usize = 5;
+/// What the person who types states.
+const TYPED: &str = "the command line";
+
+/// A question with all that is needed to answer it.
+struct Asked {
+    title: String,
+    exchange: ExchangeRates,
+    case: Case,
+    notes: Vec<String>,
+}
+
+pub(super) fn run(arguments: &Roi, output: &Output) -> Result<Outcome, CommandError> {
+    if arguments.inputs {
+        let answer = InputsAnswer::all();
+        print(&answer, "nearside/roi-inputs/1", &[], output, || text::inputs(&answer));
+        return Ok(Outcome::Done);
+    }
+    let catalog = wire::catalog(output)?;
+    if let Some(file) = &arguments.cases {
+        return cases::run(file, arguments, &catalog, output);
+    }
+    let mut asked = match asked(arguments, &catalog)? {
+        Known::Value(asked) => asked,
+        Known::Unknown(why) => {
+            output.text(&why);
+            output.hint("`nearside plan` tells where each stage can run");
+            return Ok(Outcome::Negative);
+        }
+    };
+    lay(&mut asked.case, &arguments.set, &asked.exchange, TYPED)?;
+    commit(arguments.terms, &mut asked.case.far, &asked.case.near);
+    let left_out = keep_cheapest(&mut asked, arguments)?;
+    let sheet = sheet(&asked.case)?;
+    let draws = Draws { count: arguments.draws as usize, seed: arguments.seed };
+    let code = asked.exchange.currency().code().to_owned();
+    let mut answer = RoiAnswer::of(&asked.title, &code, &sheet, draws);
+    answer.left_out = left_out;
+    answer.table = table(arguments, &asked.case)?;
+    print(&answer, "nearside/roi/1", &asked.notes, output, || text::of(&answer, output.detail));
+    Ok(if answer.pays() { Outcome::Done } else { Outcome::Negative })
+}
+
+fn print<T: serde::Serialize>(
+    answer: &T,
+    schema: &str,
+    notes: &[String],
+    output: &Output,
+    text: impl FnOnce() -> String,
+) {
+    if output.form == Form::Json {
+        let answer = Answer { schema, data: answer, warnings: notes, sources: &[] };
+        return output.json(&answer, environment::today());
+    }
+    output.text(&text());
+    notes.iter().for_each(|note| output.warning(note));
+}
+
+/// The sheet; what is not stated is asked for.
+fn sheet(case: &Case) -> Result<Sheet, CommandError> {
+    Sheet::of(case).map_err(|error| {
+        let hint = match &error {
+            RoiError::NotStated { name, .. } => {
+                let far = FAR.iter().any(|input| input.name == *name)
+                    && !NEAR.iter().any(|input| input.name == *name);
+                let prefix = if far { "far." } else { "" };
+                format!("--set {prefix}{name}=...; `nearside roi --inputs` lists all inputs")
+            }
+            RoiError::NoSuchInput(_) => "this is a bug in nearside".to_owned(),
+        };
+        CommandError::new(Fault::Input, error.to_string()).hint(hint)
+    })
+}
+
+/// What is asked: of projects, or of what is stated alone.
+fn asked(arguments: &Roi, catalog: &Catalog) -> Result<Known<Asked>, CommandError> {
+    let mut paths: Vec<PathBuf> = arguments.paths.clone();
+    if paths.is_empty() && arguments.against.is_empty() && Path::new(PROJECT_FILE).is_file() {
+        paths.push(PathBuf::from("."));
+    }
+    if paths.is_empty() {
+        let exchange = exchange(&arguments.currency, &arguments.rate)?;
+        let case = Case { near: Given::new(), far: against(arguments, catalog, &exchange)? };
+        if case.far.is_empty() {
+            return Err(CommandError::new(Fault::Usage, "nothing to hold a machine against")
+                .hint("name a project, or offers: --against 'aws/g5.xlarge@us-east-1'"));
+        }
+        let title = "a machine".to_owned();
+        return Ok(Known::Value(Asked { title, exchange, case, notes: Vec::new() }));
+    }
+    let projects: Vec<Loaded> =
+        paths.iter().map(|path| wire::project::load(path, &[])).collect::<Result<_, _>>()?;
+    of_files(&projects, arguments, catalog)
+}
+
+fn of_files(
+    projects: &[Loaded],
+    arguments: &Roi,
+    catalog: &Catalog,
+) -> Result<Known<Asked>, CommandError> {
+    let Some(first) = projects.first() else {
+        return Err(CommandError::new(Fault::Usage, "no project is named"));
+    };
+    let exchange = first.project.money.exchange.clone();
+    let titles: Vec<&str> = projects.iter().map(|loaded| loaded.project.name.as_str()).collect();
+    let title = titles.join(" and ");
+    let stated = arguments.set.iter().any(|set| set.trim_start().starts_with("hours="));
+    let posed = SharedWork::of(projects, catalog)?;
+    // With its hours stated the machine need not be one that the stages have estimates for.
+    let question = match of_projects(&posed, &first.project.team, &exchange) {
+        Known::Value(question) => question,
+        Known::Unknown(_) if stated && !arguments.against.is_empty() => Question {
+            case: Case { near: machine(&posed.here, &exchange), far: Vec::new() },
+            notes: posed.notes.clone(),
+        },
+        Known::Unknown(why) => return Ok(Known::Unknown(why)),
+    };
+    let Question { mut case, notes } = question;
+    if let [only] = projects {
+        case.near.extend(waiting::measured(only, &posed, exchange.currency()).unwrap_or_default());
+    }
+    if !arguments.against.is_empty() {
+        let named = against(arguments, catalog, &exchange)?;
+        // What a project says of an offer, such as how fast its stages are there, stays.
+        let merged = named.into_iter().map(|(name, given)| {
+            let known = case.far.iter().find(|(other, _)| *other == name);
+            known.cloned().unwrap_or((name, given))
+        });
+        case.far = merged.collect();
+    }
+    Ok(Known::Value(Asked { title, exchange, case, notes }))
+}
+
+/// The offers that are named.
+fn against(
+    arguments: &Roi,
+    catalog: &Catalog,
+    exchange: &ExchangeRates,
+) -> Result<Vec<(Arc<str>, Given)>, CommandError> {
+    let terms = match arguments.terms {
+        RoiTerms::Spot => Terms::Spot,
+        RoiTerms::OnDemand | RoiTerms::Committed => Terms::OnDemand,
+    };
+    if let RoiTerms::Spot = arguments.terms
+        && !arguments.set.iter().any(|set| set.starts_with("far.interruptions="))
+    {
+        return Err(CommandError::new(
+            Fault::Usage,
+            "how often interruptible machines are taken away is not stated",
+        )
+        .hint("--set far.interruptions='0.02..0.05..0.2' an hour; no public figure is safe"));
+    }
+    let mut found = Vec::new();
+    for pattern in &arguments.against {
+        let offers = catalog
+            .offers_matching(pattern)
+            .map_err(|error| CommandError::new(Fault::Usage, error.to_string()))?;
+        for one in offers {
+            found.push(offer(one, terms, exchange)?);
+        }
+    }
+    Ok(found)
+}
+
+/// A commitment pays all hours of as many machines.
+fn commit(terms: RoiTerms, far: &mut [(Arc<str>, Given)], near: &Given) {
+    if terms != RoiTerms::Committed {
+        return;
+    }
+    let machines = near.get("machines").map_or(1.0, |machines| machines.span.likely());
+    for (_, given) in far {
+        given.entry("committed").or_insert_with(|| Input {
+            span: Span::exact(machines * HOURS_PER_MONTH),
+            basis: Basis::derived("a commitment pays all hours"),
+        });
+    }
+}
+
+/// Currency and rates without a project.
+fn exchange(code: &str, rates: &[String]) -> Result<ExchangeRates, CommandError> {
+    let usage = |error: &dyn std::fmt::Display| {
+        CommandError::new(Fault::Usage, error.to_string()).hint("--rate EUR='1.09 USD'")
+    };
+    let to: Currency = code.parse().map_err(|error| usage(&error))?;
+    let mut found = BTreeMap::new();
+    for rate in rates {
+        let (from, money) =
+            rate.split_once('=').ok_or_else(|| usage(&format!("\"{rate}\" is no CODE=MONEY")))?;
+        let from: Currency = from.trim().parse().map_err(|error| usage(&error))?;
+        let money: Money = money.trim().parse().map_err(|error| usage(&error))?;
+        if money.currency() != to || money.as_f64() <= 0.0 {
+            return Err(usage(&format!("{money:#} is no amount of {to} that {from} is worth")));
+        }
+        found.insert(from, money.amount());
+    }
+    Ok(ExchangeRates::new(to, found))
+}
+
+/// Keeps the alternatives that cost least a month; gives how many were left out.
+fn keep_cheapest(asked: &mut Asked, arguments: &Roi) -> Result<usize, CommandError> {
+    let all = sheet(&asked.case)?;
+    let values = all.sheet.values();
+    let month = |place: usize| values.of(all.far[place].month).number().unwrap_or(f64::INFINITY);
+    let mut order: Vec<usize> = (0..all.far.len()).collect();
+    order.sort_by(|one, other| month(*one).total_cmp(&month(*other)));
+    let shown = if arguments.all { order.len() } else { SHOWN.min(order.len()) };
+    let left_out = order.len() - shown;
+    asked.case.far = order[..shown].iter().map(|place| asked.case.far[*place].clone()).collect();
+    Ok(left_out)
+}
+
+/// Paybacks over hours of work a month.
+fn table(arguments: &Roi, case: &Case) -> Result<Option<view::Table>, CommandError> {
+    if arguments.hours.is_empty() {
+        return Ok(None);
+    }
+    view::Table::of(case, &arguments.hours).map(Some)
+}

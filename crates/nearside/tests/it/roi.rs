@@ -1,0 +1,173 @@
+//! `nearside roi`: whether a machine pays, of projects, of what is stated alone, and of a file of cases.
+
+use serde_json::Value;
+
+use crate::answers::check_schema;
+use crate::command::{Folder, list, nearside, number, text};
+
+const EXAMPLE: &str = "examples/support-assistant";
+/// A workstation that is stated whole.
+const STATED: [&str; 12] = [
+    "--against",
+    "aws/g5.xlarge@us-east-1",
+    "--set",
+    "machine_price=3500 USD",
+    "--set",
+    "hours=240",
+    "--set",
+    "load=550 W",
+    "--set",
+    "idle=100 W",
+    "--set",
+    "tariff=0.15 USD/kWh",
+];
+
+#[test]
+fn paybacks_are_those_that_were_published() {
+    let answer = nearside(&["roi", "--cases", "docs/payback.toml", "--json"]).exits(0).data();
+    check_schema("roi-cases", &answer);
+    let row = |case: usize, name: &str| -> Vec<f64> {
+        let rows = list(&answer["cases"][case]["table"]["rows"]);
+        let row = rows.iter().find(|row| text(&row["name"]).starts_with(name)).unwrap();
+        list(&row["payback_months"]).iter().map(|it| it.as_f64().unwrap_or(f64::NAN)).collect()
+    };
+    let expected: [(usize, &str, &[f64]); 10] = [
+        (0, "aws/g6.xlarge", &[105.0, 38.0, 23.0, 13.0, 6.8]),
+        (0, "aws/g5.xlarge", &[71.0, 28.0, 17.5, 10.0, 5.3]),
+        (0, "runpod A100 80 GB (2025)", &[44.0, 19.0, 12.0, 7.0, 3.7]),
+        (0, "aws/g6e.xlarge", &[30.0, 13.0, 8.6, 5.1, 2.7]),
+        (0, "azure/Standard_NC24ads_A100_v4", &[13.0, 6.3, 4.2, 2.5, 1.3]),
+        (1, "lambda/gpu_1x_h100_pcie", &[f64::NAN, 44.0, 22.0, 11.0, 5.3]),
+        (1, "aws/p5.4xlarge", &[39.0, 13.0, 8.0, 4.5, 2.4]),
+        (2, "aws/p5.48xlarge (May 2025)", &[21.0, 11.7]),
+        (2, "aws/p5.48xlarge@", &[38.0, 21.1]),
+        (2, "runpod 8x H100", &[59.0, 32.6]),
+    ];
+    for (case, name, months) in expected {
+        for (found, months) in row(case, name).iter().zip(months) {
+            // Half of the last digit that is printed.
+            let rounding = if months.fract() == 0.0 { 0.5 } else { 0.0501 };
+            let close = (found - months).abs() <= rounding;
+            assert!(close || (found.is_nan() && months.is_nan()), "{name}: {found} {months}");
+        }
+    }
+}
+
+#[test]
+fn a_project_is_held_against_what_can_do_the_same() {
+    let run = nearside(&["roi", EXAMPLE, "--json"]).exits(0);
+    let answer = run.data();
+    check_schema("roi", &answer);
+    assert!(run.stdout.contains("can only be done here"), "what is personal stays: {}", run.stdout);
+    let against = list(&answer["against"]);
+    let months: Vec<f64> = against.iter().map(|it| number(&it["cash_per_month"])).collect();
+    assert!(months.is_sorted() && against.len() == 5, "the least cash a month first: {months:?}");
+    let here = &answer["here"];
+    let parts: f64 = list(&here["parts_per_month"]).iter().map(|it| number(&it["amount"])).sum();
+    assert!((parts - number(&here["cash_per_month"])).abs() < 0.03, "{here}");
+    for one in against {
+        let saving = number(&one["cash_per_month"]) - number(&here["cash_per_month"]);
+        assert!((saving - number(&one["saving_per_month"])).abs() < 0.02, "{one}");
+        let payback = number(&here["price"]) / saving;
+        assert!((payback - number(&one["payback_months"])).abs() < 0.01 * payback, "{one}");
+        let odds: Vec<f64> = list(&one["odds"]).iter().map(|it| number(&it["share"])).collect();
+        assert!(odds.is_sorted() && odds.iter().all(|it| (0.0..=1.0).contains(it)), "{odds:?}");
+        assert!(!list(&one["swings"]).is_empty());
+    }
+    // Every input says where it is from.
+    for input in list(&answer["inputs"]) {
+        assert!(!text(&input["source"]).is_empty() && !text(&input["kind"]).is_empty(), "{input}");
+    }
+}
+
+#[test]
+fn the_same_seed_draws_the_same() {
+    let drawn = |seed: &str| {
+        let arguments = ["roi", EXAMPLE, "--draws", "2000", "--seed", seed, "--json"];
+        nearside(&arguments).exits(0).data()["against"][0]["net_present_value_drawn"].clone()
+    };
+    assert_eq!(drawn("1"), drawn("1"));
+    assert_ne!(drawn("1"), drawn("2"));
+}
+
+#[test]
+fn projects_share_a_machine() {
+    let hours = |paths: &[&str]| {
+        let arguments = [&["roi", "--json"], paths].concat();
+        number(&nearside(&arguments).data()["here"]["hours_per_month"])
+    };
+    let alone = hours(&[EXAMPLE]);
+    let more = hours(&["examples/defect-detector"]);
+    let both = hours(&[EXAMPLE, "examples/defect-detector"]);
+    // Work that is moved to other sites with both may be less than the sum, never more.
+    assert!(both > alone && both <= alone + more + 1e-6, "{alone} {more} {both}");
+}
+
+#[test]
+fn what_is_stated_alone_is_enough() {
+    let arguments = [&["roi", "--json"], &STATED[..]].concat();
+    let answer = nearside(&arguments).exits(0).data();
+    let payback = number(&answer["against"][0]["payback_months"]);
+    assert!((payback - 17.5).abs() < 0.05, "{payback}");
+    // A discount for a commitment that pays all hours.
+    let committed = ["--terms", "committed", "--set", "far.discount=40 %"];
+    let answer = nearside(&[&arguments[..], &committed].concat()).data();
+    let month = number(&answer["against"][0]["cash_per_month"]);
+    assert!((month - 730.0 * 1.006 * 0.6).abs() < 0.01, "{month}");
+    assert_eq!(answer["against"][0]["break_even_hours_per_month"], "all hours are paid");
+    // Waiting that is stated is worth something.
+    let waits = ["--set", "people=4", "--set", "waits=6", "--set", "wait_there=8 min"];
+    let answer = nearside(&[&arguments[..], &waits].concat()).exits(0).data();
+    let value = number(&answer["here"]["time_value_per_month"]);
+    assert!((value - 4.0 * 6.0 * 21.0 * 8.0 / 60.0 * 60.0 * 0.5).abs() < 0.01, "{value}");
+    let one = &answer["against"][0];
+    assert!(number(&one["payback_with_time_months"]) < number(&one["payback_months"]));
+}
+
+#[test]
+fn what_never_pays_ends_with_one() {
+    let less = ["--set", "hours=10"];
+    let run = nearside(&[&["roi"], &STATED[..], &less].concat()).exits(1);
+    assert!(run.stdout.contains("never pays back"), "{}", run.stdout);
+}
+
+#[test]
+fn every_input_is_listed() {
+    let answer = nearside(&["roi", "--inputs", "--json"]).exits(0).data();
+    check_schema("roi-inputs", &answer);
+    let shown = nearside(&["roi", "--inputs"]).exits(0).stdout;
+    for (side, prefix) in [("near", ""), ("far", "far.")] {
+        for input in list(&answer[side]) {
+            let name = format!("{prefix}{}", text(&input["name"]));
+            assert!(shown.contains(&name), "{name}");
+            let stated = input.get("usual").is_none_or(Value::is_null);
+            assert!(stated || !text(&input["why"]).is_empty(), "{name} says why");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let says = |more: &[&str], code: i32, expected: &str| {
+        let run = nearside(&[&["roi"], more].concat()).exits(code);
+        assert!(run.stderr.contains(expected), "{more:?}: {}", run.stderr);
+    };
+    says(&[EXAMPLE, "--set", "machine_prize=3 EUR"], 2, "did you mean machine_price?");
+    says(&[EXAMPLE, "--set", "far.pricee=3 EUR/h"], 2, "did you mean far.price?");
+    says(&[EXAMPLE, "--set", "machine_price=3500"], 2, "not an amount of money");
+    says(&[EXAMPLE, "--set", "machine_price"], 2, "is no NAME=VALUE");
+    says(&[EXAMPLE, "--set", "machine_price=3500 CHF"], 2, "no exchange rate from CHF to EUR");
+    says(&[EXAMPLE, "--set", "maintenance=30..10 %"], 2, "low <= likely <= high");
+    says(&[EXAMPLE, "--hours", "-5"], 2, "-5");
+    says(&[EXAMPLE, "--against", "aws/nothing"], 2, "aws/nothing");
+    says(&[&STATED[..2], &["--set", "hours=1"]].concat(), 3, "machine_price (Price of a machine)");
+    says(&[&STATED[..], &["--terms", "spot"]].concat(), 2, "how often");
+    says(&["--against", "ovhcloud/l4-90@GRA11"], 3, "--rate EUR=");
+    let folder = Folder::cleared("roi-cases");
+    let file = folder.write("cases.toml", "[[case]]\ntitle = 1\n");
+    says(&["--cases", &file], 3, "invalid type");
+    let bad = "[[case]]\ntitle = \"a\"\nset = { life = \"90 years\" }\nhours = [1]\nagainst = []\n";
+    let file = folder.write("range.toml", bad);
+    says(&["--cases", &file], 3, "a: life");
+    says(&["--cases", "nowhere.toml"], 3, "nowhere.toml");
+}
