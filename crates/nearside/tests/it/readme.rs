@@ -56,10 +56,10 @@ pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// A folder with the examples in it, so that no command writes into the repository.
+/// A folder with the examples and what documents name in it, so that no command writes into the repository.
 fn copy_of_examples() -> Folder {
     let copy = Folder::cleared("documents");
-    let mut folders = vec![root().join("examples")];
+    let mut folders = vec![root().join("examples"), root().join("docs")];
     while let Some(folder) = folders.pop() {
         for path in entries(&folder) {
             if path.is_dir() {
