@@ -121,7 +121,11 @@ pub fn explain(roi: &Roi, cell: Id, claimed: f64, within: f64) -> Claim {
     let holds = computed.number().is_some_and(is);
     let mut slips: Vec<Slip> = Vec::new();
     if !holds {
+        let needed = roi.sheet.needed(&[cell]);
         for Attempt { name, says, instead } in (Inputs { roi, values }).attempts() {
+            if instead.keys().all(|id| needed.binary_search(id).is_err()) {
+                continue;
+            }
             match roi.sheet.values_with(&instead).of(cell) {
                 Value::Number(value) if is(value) => {
                     keep_nearest(&mut slips, Slip { name, says, value }, claimed);
