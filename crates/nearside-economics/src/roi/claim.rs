@@ -83,7 +83,7 @@ impl fmt::Display for Claim {
 /// than the share `within` of it, such as [`CLAIM_WITHIN`].
 ///
 /// A published calculator sells 8 accelerators of 35,000 with an overhead of 40 %, which draw 0.7 kW each
-/// for 400 hours a month, against 4.50 an hour; it says 137.2 months:
+/// for 400 hours a month, against 4.50 an hour. By its formula that takes 137.2 months to pay back:
 ///
 /// ```
 /// use nearside_economics::{CLAIM_WITHIN, Case, Given, Input, Roi, explain};
