@@ -13,8 +13,8 @@ pub use elsewhere::{Between, Elsewhere, FarSite, FarStage, FarWork, elsewhere, w
 pub use iteration::{Ended, Execution, Iteration, Loop, StageLoop, iteration};
 pub use quantile::Quantiles;
 pub use roi::{
-    Assumption, Case, Emissions, FAR, Far, Given, MACRS_FIRST_QUARTER, MACRS_FOURTH_QUARTER,
-    MACRS_HALF_YEAR, NEAR, Near, Roi, RoiError,
+    Assumption, CLAIM_WITHIN, Case, Claim, Emissions, FAR, Far, Given, MACRS_FIRST_QUARTER,
+    MACRS_FOURTH_QUARTER, MACRS_HALF_YEAR, NEAR, Near, Roi, RoiError, Slip, explain,
 };
 pub use sheet::{
     Cell, Choice, Content, Draws, Formula, Group, Id, Input, Operator, Sample, Sheet, Swing, Unit,

@@ -7,6 +7,7 @@
 mod assumption;
 mod builder;
 mod carbon;
+mod claim;
 mod depreciation;
 mod far;
 mod near;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use assumption::{Assumption, FAR, Given, NEAR};
 pub use carbon::Emissions;
+pub use claim::{CLAIM_WITHIN, Claim, Slip, explain};
 pub use depreciation::{MACRS_FIRST_QUARTER, MACRS_FOURTH_QUARTER, MACRS_HALF_YEAR};
 pub use far::Far;
 pub use near::Near;

@@ -53,6 +53,7 @@ const fn same(value: f64) -> Option<(f64, f64, f64)> {
 pub const NEAR: &[Assumption] = &[
     row("machines", "Machines", Unit::Count, (1.0, 1e4), same(1.0), "one machine"),
     row("machine_price", "Price of a machine", Unit::Money, (0.0, MANY), None, ""),
+    row("overhead", "Overhead on the price", Unit::Share, (0.0, 10.0), same(0.0), "the price is all that comes with it"),
     row("installation", "Installation", Unit::Money, (0.0, MANY), same(0.0), "it is set up by those who use it"),
     row("devices", "Accelerators in a machine", Unit::Count, (1.0, 1e4), same(1.0), "one accelerator"),
     row("life", "Years in use", Unit::Years, (1.0, 10.0), Some((3.0, 4.0, 6.0)), "usual life of a workstation or server"),

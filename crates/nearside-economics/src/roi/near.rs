@@ -83,13 +83,14 @@ pub(super) fn grown(change: Id, year: usize) -> Formula {
 
 pub(super) fn near(build: &mut Builder<'_>) -> Result<Near, RoiError> {
     let machines = build.input("machines")?;
-    let (each, installation) = (build.input("machine_price")?, build.input("installation")?);
+    let each = build.input("machine_price")?;
+    let (overhead, installation) = (build.input("overhead")?, build.input("installation")?);
     let (devices, life) = (build.input("devices")?, whole_years(build)?);
     let price = build.formula(
         "price",
         "Paid at the beginning",
         Unit::Money,
-        machines * each + installation,
+        machines * each * (Formula::Number(1.0) + overhead) + installation,
     );
     let work = work(build, machines)?;
     let power = electricity(build, &work)?;
