@@ -29,6 +29,15 @@ pub(crate) struct Roi {
     /// State an input: NAME=VALUE, or a range NAME=LOW..LIKELY..HIGH; `far.NAME` of what it is held against
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
+    /// The own machine in somebody's rack as well, for this fee: space, power and cooling, as '150 EUR/month'
+    #[arg(long, value_name = "MONEY")]
+    pub(crate) colocate: Option<String>,
+    /// The work done by a service as well, for a fee a month or a price for an hour of it
+    #[arg(long, value_name = "MONEY")]
+    pub(crate) outsource: Option<String>,
+    /// Check somebody's figure, as payback='137 months': does it hold, and if not, which slip leads to it?
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) claim: Vec<String>,
     /// Paybacks for these machine-hours a month as well
     #[arg(long, value_name = "HOURS", value_delimiter = ',')]
     pub(crate) hours: Vec<f64>,

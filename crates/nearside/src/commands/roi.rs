@@ -1,6 +1,7 @@
 //! `nearside roi`: does buying a machine pay against renting one?
 
 mod cases;
+mod claims;
 mod text;
 mod view;
 mod waiting;
@@ -10,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Terms};
-use nearside_economics::{Case, Draws, FAR, Given, Input, NEAR, Roi as Sheet, RoiError};
+use nearside_economics::{
+    Assumption, Case, Draws, FAR, Given, Input, NEAR, Roi as Sheet, RoiError,
+};
 use nearside_units::{Basis, Currency, ExchangeRates, HOURS_PER_MONTH, Known, Money, Span};
 
 pub(crate) use cases::CasesAnswer;
@@ -59,12 +62,15 @@ pub(super) fn run(arguments: &Roi, output: &Output) -> Result<Outcome, CommandEr
     lay(&mut asked.case, &arguments.set, &asked.exchange, TYPED)?;
     commit(arguments.terms, &mut asked.case.far, &asked.case.near);
     let left_out = keep_cheapest(&mut asked, arguments)?;
+    asked.case.far.extend(outsourced(arguments, &asked.exchange)?);
     let sheet = sheet(&asked.case)?;
     let draws = Draws { count: arguments.draws as usize, seed: arguments.seed };
     let code = asked.exchange.currency().code().to_owned();
     let mut answer = RoiAnswer::of(&asked.title, &code, &sheet, draws);
     answer.left_out = left_out;
     answer.table = table(arguments, &asked.case)?;
+    answer.colocated = colocated(arguments, &asked)?;
+    answer.claims = claims::of(&sheet, &arguments.claim, &asked.exchange)?;
     print(&answer, "nearside/roi/1", &asked.notes, output, || text::of(&answer, output.detail));
     Ok(if answer.pays() { Outcome::Done } else { Outcome::Negative })
 }
@@ -202,6 +208,48 @@ fn commit(terms: RoiTerms, far: &mut [(Arc<str>, Given)], near: &Given) {
             basis: Basis::derived("a commitment pays all hours"),
         });
     }
+}
+
+/// An input of a table that is written as a flag of its own.
+fn flag(
+    inputs: &'static [Assumption],
+    name: &'static str,
+    text: &str,
+    exchange: &ExchangeRates,
+) -> Result<Input, String> {
+    let input = inputs.iter().find(|input| input.name == name);
+    let input = input.ok_or_else(|| format!("there is no input {name}"))?;
+    input.read(text, exchange, Basis::published(TYPED, None))
+}
+
+/// A service that does the work.
+fn outsourced(
+    arguments: &Roi,
+    exchange: &ExchangeRates,
+) -> Result<Option<(Arc<str>, Given)>, CommandError> {
+    let Some(text) = &arguments.outsource else { return Ok(None) };
+    let hourly = text.trim_end().ends_with("/h");
+    let name = if hourly { "price" } else { "fee" };
+    let input = flag(FAR, name, text, exchange)
+        .map_err(|error| CommandError::new(Fault::Usage, format!("--outsource: {error}")))?;
+    let free = Input { span: Span::exact(0.0), basis: Basis::derived("the fee covers it") };
+    let mut given = Given::from([("price", free)]);
+    given.insert(name, input);
+    Ok(Some((Arc::from("outsourced"), given)))
+}
+
+/// The own machine where somebody else houses it: the fee stands for space, electricity and cooling.
+fn colocated(arguments: &Roi, asked: &Asked) -> Result<Option<view::HereView>, CommandError> {
+    let Some(text) = &arguments.colocate else { return Ok(None) };
+    let fee = flag(NEAR, "room", text, &asked.exchange)
+        .map_err(|error| CommandError::new(Fault::Usage, format!("--colocate: {error}")))?;
+    let mut case = asked.case.clone();
+    let free = Input { span: Span::exact(0.0), basis: Basis::derived("the fee covers it") };
+    case.near.insert("room", fee);
+    case.near.insert("tariff", free.clone());
+    case.near.insert("night_tariff", free);
+    let roi = sheet(&case)?;
+    Ok(Some(view::here(&roi, &roi.sheet.values())))
 }
 
 /// Currency and rates without a project.

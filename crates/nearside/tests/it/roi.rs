@@ -125,6 +125,57 @@ fn what_is_stated_alone_is_enough() {
 }
 
 #[test]
+fn somebody_else_houses_it_or_does_it() {
+    let more = ["--colocate", "90 USD/month", "--outsource", "500 USD/month", "--json"];
+    let answer = nearside(&[&["roi"], &STATED[..], &more].concat()).exits(0).data();
+    let colocated = number(&answer["colocated"]["cash_per_month"]);
+    assert!((colocated - 90.0 - 3500.0 * 0.05 / 12.0).abs() < 0.01, "{colocated}");
+    let service = &answer["against"][1];
+    assert_eq!(text(&service["name"]), "outsourced");
+    assert!((number(&service["cash_per_month"]) - 500.0).abs() < 0.01, "{service}");
+}
+
+#[test]
+fn what_is_there_all_the_time_is_owned_and_peaks_are_rented() {
+    let split = |hours: &str| {
+        let more = ["--set", hours, "--set", "machines=1", "--json"];
+        let answer = nearside(&[&["roi"], &STATED[..], &more].concat()).data();
+        let from = number(&answer["against"][0]["break_even_hours_per_month"]);
+        let frontier = list(&answer["frontier"]);
+        assert!((number(&frontier[2]["from_hours_per_month"]) - from).abs() < 1e-9, "{frontier:?}");
+        let split = &answer["split"];
+        (number(&split["own_machines"]), number(&split["rented_hours_per_month"]), from)
+    };
+    // Two full machines, and a little more than a third one is worth; and a little less.
+    let (own, rented, from) = split("hours=1500");
+    assert!(from > 41.0 && from < 200.0, "{from}");
+    assert!((own - 2.0).abs() < 1e-9 && (rented - 40.0).abs() < 1e-9, "{own} {rented}");
+    let (own, rented, _) = split("hours=1700");
+    assert!((own - 3.0).abs() < 1e-9 && rented.abs() < 1e-9, "{own} {rented}");
+}
+
+#[test]
+fn a_claim_is_held_against_what_follows() {
+    let claimed = |claim: &str| {
+        let more = ["--claim", claim, "--json"];
+        let answer = nearside(&[&["roi"], &STATED[..], &more].concat()).exits(0).data();
+        check_schema("roi", &answer);
+        answer["claims"][0].clone()
+    };
+    assert_eq!(claimed("payback=17.5 months")["holds"], true);
+    // 3500 / (201.33 - 72.92 in four years), as if the machine were paid twice.
+    let twice = claimed("payback=27.47 months");
+    assert_eq!(twice["holds"], false);
+    assert_eq!(twice["slips"][0]["name"], "purchase-counted-twice", "{twice}");
+    assert_eq!(claimed("payback=1 months")["slips"], Value::Array(Vec::new()));
+    let wrong =
+        |claim: &str| nearside(&[&["roi"], &STATED[..], &["--claim", claim]].concat()).exits(2);
+    assert!(wrong("paybak=1 months").stderr.contains("did you mean payback?"));
+    wrong("payback=soon");
+    wrong("payback");
+}
+
+#[test]
 fn what_never_pays_ends_with_one() {
     let less = ["--set", "hours=10"];
     let run = nearside(&[&["roi"], &STATED[..], &less].concat()).exits(1);

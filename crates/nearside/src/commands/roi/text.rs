@@ -23,6 +23,9 @@ pub(super) fn of(answer: &RoiAnswer, detail: Detail) -> String {
     if let Some(first) = answer.against.first() {
         let _ = write!(text, "\n\n{}", odds(first, answer));
     }
+    for claim in &answer.claims {
+        let _ = write!(text, "\n\nclaim: {}", claim.says);
+    }
     if detail == Detail::Explained {
         let _ = write!(text, "\n\n{}", inputs_of(&answer.inputs));
     }
@@ -112,14 +115,17 @@ fn costs(answer: &RoiAnswer) -> String {
         heads.push(("kgCO2e/year", Align::Right));
     }
     let emitted = |grams: Option<f64>| grams.map_or("unknown".to_owned(), significant);
-    let here = &answer.here;
-    let mut rows = vec![vec![
-        "own machine".to_owned(),
-        money(here.cash_per_month),
-        money(here.total),
-        amount(&here.per_device_hour),
-        emitted(here.kg_co2e_per_year),
-    ]];
+    let own = |name: &str, here: &HereView| {
+        vec![
+            name.to_owned(),
+            money(here.cash_per_month),
+            money(here.total),
+            amount(&here.per_device_hour),
+            emitted(here.kg_co2e_per_year),
+        ]
+    };
+    let mut rows = vec![own("own machine", &answer.here)];
+    rows.extend(answer.colocated.iter().map(|there| own("own machine, colocated", there)));
     rows.extend(answer.against.iter().map(|against| {
         vec![
             against.name.clone(),
@@ -165,6 +171,9 @@ fn gains(answer: &RoiAnswer) -> String {
         ]
     };
     let mut text = table(&heads, answer.against.iter().map(row).collect());
+    if let Some(line) = frontier(answer) {
+        let _ = write!(text, "\n{line}");
+    }
     let timed = answer.here.time_value_per_month.abs() > 0.0;
     if let Some(first) = answer.against.first().filter(|_| timed) {
         let _ = write!(
@@ -177,6 +186,32 @@ fn gains(answer: &RoiAnswer) -> String {
         );
     }
     text
+}
+
+/// Where buying wins against the first alternative, and how much of the work that is.
+fn frontier(answer: &RoiAnswer) -> Option<String> {
+    let first = answer.against.first()?;
+    let points = answer.frontier.iter().map(|point| {
+        let from = match &point.from_hours_per_month {
+            Answered::Number(hours) => format!("{hours:.0} h/month"),
+            Answered::Word(word) => word.clone(),
+        };
+        format!("{from} at {} {}/h", significant(point.price_per_hour), answer.currency)
+    });
+    let points: Vec<String> = points.collect();
+    if points.is_empty() {
+        return None;
+    }
+    let mut line = format!("against {}, owning costs less from {}", first.name, points.join(", "));
+    if let Some(split) = answer.split.as_ref().filter(|split| split.own_machines > 1.0) {
+        let _ = write!(
+            line,
+            "\nfor this work {} machines pay, {} h/month stay rented",
+            split.own_machines,
+            significant(split.rented_hours_per_month)
+        );
+    }
+    Some(line)
 }
 
 /// How sure it is, and what it hangs on.

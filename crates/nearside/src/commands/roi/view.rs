@@ -7,6 +7,7 @@ use nearside_units::{Basis, Kind, Span};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::claims::ClaimView;
 use super::sheet;
 use crate::error::{CommandError, Fault};
 
@@ -23,11 +24,42 @@ pub(crate) struct RoiAnswer {
     pub(crate) against: Vec<AgainstView>,
     /// Alternatives that are not shown.
     pub(crate) left_out: usize,
+    /// The own machine where somebody else houses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) colocated: Option<HereView>,
+    /// From how many hours a month on owning costs less than the first alternative, by the price of an hour
+    /// there: where buying wins.
+    pub(crate) frontier: Vec<FrontierView>,
+    /// Machines that are worth owning for this much work; what is left over stays rented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) split: Option<SplitView>,
+    /// Figures that somebody claims.
+    pub(crate) claims: Vec<ClaimView>,
     /// Paybacks over hours of work a month, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) table: Option<Table>,
     /// All inputs with where they come from.
     pub(crate) inputs: Vec<InputView>,
+}
+
+/// A point of the line between owning and renting.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct FrontierView {
+    /// What an hour of the first alternative would cost.
+    pub(crate) price_per_hour: f64,
+    /// Hours of work a month from which on owning costs less.
+    pub(crate) from_hours_per_month: Answered,
+}
+
+/// Work that is there all the time on own machines, peaks on rented ones.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SplitView {
+    /// Own machines.
+    pub(crate) own_machines: f64,
+    /// Machine-hours a month on them.
+    pub(crate) own_hours_per_month: f64,
+    /// Machine-hours a month that stay rented.
+    pub(crate) rented_hours_per_month: f64,
 }
 
 /// The own machine.
@@ -196,6 +228,10 @@ impl RoiAnswer {
                 .map(|(far, samples)| AgainstView::of(roi, &values, far, samples, years))
                 .collect(),
             left_out: 0,
+            colocated: None,
+            frontier: frontier(roi),
+            split: split(roi, &values),
+            claims: Vec::new(),
             table: None,
             inputs: inputs(roi, currency),
         }
@@ -217,7 +253,43 @@ fn cents(amount: f64) -> f64 {
     (amount * 100.0).round() / 100.0
 }
 
-fn here(roi: &Roi, values: &Values) -> HereView {
+/// Prices of the frontier, as parts of the price that is.
+const PRICES: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
+
+fn frontier(roi: &Roi) -> Vec<FrontierView> {
+    let Some((first, price)) = roi.far.first().zip(roi.sheet.find("far1_price")) else {
+        return Vec::new();
+    };
+    let likely = number(&roi.sheet.values(), price);
+    let at = |times: &f64| FrontierView {
+        price_per_hour: times * likely,
+        from_hours_per_month: {
+            let values = roi.sheet.values_with(&[(price, times * likely)].into());
+            values.of(first.break_even).into()
+        },
+    };
+    if likely > 0.0 { PRICES.iter().map(at).collect() } else { Vec::new() }
+}
+
+/// Every full machine and a last one that is used from break-even on; nothing where there is no such use.
+fn split(roi: &Roi, values: &Values) -> Option<SplitView> {
+    let from = values.of(roi.far.first()?.break_even).number()?;
+    let machines = number(values, roi.sheet.find("machines")?);
+    // What one machine has to do: several share what they cost evenly.
+    let (from, of_one) = (from / machines, number(values, roi.near.available) / machines);
+    let hours = number(values, roi.near.hours);
+    let full = (hours / of_one).floor();
+    let rest = hours - full * of_one;
+    let own = if rest >= from { full + 1.0 } else { full };
+    let near = hours.min(own * of_one);
+    Some(SplitView {
+        own_machines: own,
+        own_hours_per_month: near,
+        rented_hours_per_month: hours - near,
+    })
+}
+
+pub(super) fn here(roi: &Roi, values: &Values) -> HereView {
     let near = &roi.near;
     let of = |id: Id| number(values, id);
     let money = |id: Id| cents(of(id));
