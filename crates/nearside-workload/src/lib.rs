@@ -27,6 +27,7 @@ mod project;
 mod project_file;
 mod reader;
 mod recipe;
+mod roi;
 mod scalar;
 mod schema;
 mod site;
@@ -59,6 +60,7 @@ pub use parallelism::{Choice, Offload, Parallelism, Sharding, Stream};
 pub use policy::ProjectPolicy;
 pub use project::Project;
 pub use recipe::{AttentionKernel, Checkpointing, Optimizer, Recipe, VocabularyLoss};
+pub use roi::StatedInputs;
 pub use schema::schema;
 pub use site::{
     Accelerators, HERE, Launcher, Machine, MachineSource, Ownership, Power, Site, SiteLocation,

@@ -11,6 +11,7 @@ use crate::objective::{self, Objective};
 use crate::policy::{self, ProjectPolicy};
 use crate::project_file::ProjectFile;
 use crate::reader::Reader;
+use crate::roi::StatedInputs;
 use crate::site::Ownership;
 use crate::sites::{self, Sites};
 use crate::stage::{Reliance, Stage};
@@ -38,6 +39,8 @@ pub struct Project {
     pub money: Rates,
     /// Who works on it.
     pub team: Team,
+    /// What is stated for the question whether a machine pays.
+    pub roi: StatedInputs,
     /// Where data may be.
     pub policy: ProjectPolicy,
     /// What a good plan is.
@@ -166,6 +169,7 @@ fn read(
         sites,
         money,
         team,
+        roi: StatedInputs::read(&file.roi),
         policy,
         objective,
         assumptions: Vec::new(),

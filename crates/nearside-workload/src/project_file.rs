@@ -55,6 +55,9 @@ pub(crate) struct ProjectFile {
     /// Who works on it.
     #[serde(default)]
     pub(crate) team: TeamTable,
+    /// What is known for `nearside roi`.
+    #[serde(default)]
+    pub(crate) roi: RoiTable,
     /// Where data may be.
     #[serde(default)]
     pub(crate) policy: PolicyTable,
@@ -243,6 +246,16 @@ pub(crate) struct MoneyTable {
     pub(crate) rates: Named<Field>,
     /// The day of the rates, as in "2026-07-20".
     pub(crate) as_of: Option<Field>,
+}
+
+/// Inputs of `nearside roi` by their names (`nearside roi --inputs`): a value, `low..high` or `low..likely..high`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RoiTable {
+    /// Of the own machine and the team, as in maintenance = "3..5..10 %".
+    pub(crate) here: Named<Field>,
+    /// Of all that it is held against, as in discount = "20 %".
+    pub(crate) far: Named<Field>,
 }
 
 /// Who works on it.

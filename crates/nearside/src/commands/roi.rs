@@ -25,7 +25,7 @@ use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
 use crate::wire::project::{Loaded, PROJECT_FILE};
-use crate::wire::roi::{Question, lay, machine, of_projects, offer};
+use crate::wire::roi::{Question, lay, lay_project, machine, of_projects, offer};
 use crate::wire::shared_work::SharedWork;
 
 /// Alternatives that are shown unless all are asked for.
@@ -119,7 +119,7 @@ fn asked(arguments: &Roi, catalog: &Catalog) -> Result<Known<Asked>, CommandErro
             return Err(CommandError::new(Fault::Usage, "nothing to hold a machine against")
                 .hint("name a project, or offers: --against 'aws/g5.xlarge@us-east-1'"));
         }
-        let title = "a machine".to_owned();
+        let title = "as stated".to_owned();
         return Ok(Known::Value(Asked { title, exchange, case, notes: Vec::new() }));
     }
     let projects: Vec<Loaded> =
@@ -162,6 +162,7 @@ fn of_files(
         });
         case.far = merged.collect();
     }
+    projects.iter().try_for_each(|loaded| lay_project(&mut case, loaded))?;
     Ok(Known::Value(Asked { title, exchange, case, notes }))
 }
 

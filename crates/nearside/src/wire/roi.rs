@@ -9,6 +9,7 @@ use nearside_estimate::Calibration;
 use nearside_units::{Basis, Duration, ExchangeRates, Known, PerHour, Sourced, Span};
 use nearside_workload::Team;
 
+use super::project::Loaded;
 use super::shared_work::{Hours, SharedWork};
 use crate::error::{CommandError, Fault};
 
@@ -228,36 +229,56 @@ pub(crate) fn lay(
     for change in changes {
         let usage = |message: String| CommandError::new(Fault::Usage, message);
         let (name, text) = change.split_once('=').ok_or_else(|| {
-            usage(format!("\"{change}\" is no NAME=VALUE"))
-                .hint("--set machine_price='3500 EUR'; `nearside roi --inputs` lists them")
+            usage(format!("\"{change}\" is no NAME=VALUE")).hint("--set machine_price='3500 EUR'")
         })?;
-        let (table, name, far) = match name.trim().strip_prefix("far.") {
-            Some(name) => (FAR, name, true),
-            None => (NEAR, name.trim(), false),
-        };
-        let assumption = table.iter().find(|input| input.name == name).ok_or_else(|| {
-            let names = table.iter().map(|input| input.name);
-            let near = nearside_workload::nearest(name, names);
-            let hint = near.map_or_else(
-                || "`nearside roi --inputs` lists them".to_owned(),
-                |near| format!("did you mean {}{near}?", if far { "far." } else { "" }),
-            );
-            usage(format!("there is no input {}", change.split('=').next().unwrap_or("")))
-                .hint(hint)
-        })?;
-        let input = assumption
-            .read(text.trim(), exchange, Basis::published(says, None))
-            .map_err(|error| usage(format!("{name}: {error}")))?;
-        match far {
-            false => {
-                case.near.insert(assumption.name, input);
-            }
-            true => {
-                for (_, given) in &mut case.far {
-                    given.insert(assumption.name, input.clone());
-                }
-            }
+        lay_one(case, (name.trim(), text.trim()), exchange, says)?;
+    }
+    Ok(())
+}
+
+/// Lays what a project file states over what is known; errors are shown at their places.
+pub(crate) fn lay_project(case: &mut Case, loaded: &Loaded) -> Result<(), CommandError> {
+    let project = &loaded.project;
+    for (prefix, stated) in [("", &project.roi.here), ("far.", &project.roi.far)] {
+        for (name, value) in stated {
+            let full = format!("{prefix}{}", name.value);
+            let exchange = &project.money.exchange;
+            let laid = lay_one(case, (&full, value), exchange, "the project file");
+            laid.map_err(|error| loaded.at(&name.span, error))?;
         }
+    }
+    Ok(())
+}
+
+fn lay_one(
+    case: &mut Case,
+    (full, text): (&str, &str),
+    exchange: &ExchangeRates,
+    says: &str,
+) -> Result<(), CommandError> {
+    let usage = |message: String| CommandError::new(Fault::Usage, message);
+    let (table, name) = match full.strip_prefix("far.") {
+        Some(name) => (FAR, name),
+        None => (NEAR, full),
+    };
+    let prefix = &full[..full.len() - name.len()];
+    let assumption = table.iter().find(|input| input.name == name).ok_or_else(|| {
+        let near = nearside_workload::nearest(name, table.iter().map(|input| input.name));
+        let hint = near.map_or_else(
+            || "`nearside roi --inputs` lists them".to_owned(),
+            |near| format!("did you mean {prefix}{near}?"),
+        );
+        usage(format!("there is no input {full}")).hint(hint)
+    })?;
+    let input = assumption
+        .read(text, exchange, Basis::published(says, None))
+        .map_err(|error| usage(format!("{full}: {error}")))?;
+    if prefix.is_empty() {
+        case.near.insert(assumption.name, input);
+        return Ok(());
+    }
+    for (_, given) in &mut case.far {
+        given.insert(assumption.name, input.clone());
     }
     Ok(())
 }

@@ -183,6 +183,38 @@ fn what_never_pays_ends_with_one() {
 }
 
 #[test]
+fn a_project_states_inputs() {
+    let folder = Folder::cleared("roi-project");
+    for name in ["nearside.toml", "workstation.toml"] {
+        let from = format!("{EXAMPLE}/{name}");
+        folder.write(name, std::fs::read(crate::command::root().join(from)).unwrap());
+    }
+    let path = folder.path().to_str().unwrap();
+    let file = std::fs::read_to_string(folder.path().join("nearside.toml")).unwrap();
+    let stated = "\n[roi.here]\nstaff_hours = \"2 h/month\"\n[roi.far]\nfee = \"10 EUR/month\"\n";
+    let cash = |answer: &Value| number(&answer["here"]["cash_per_month"]);
+    let without = nearside(&["roi", path, "--json"]).exits(0).data();
+    folder.write("nearside.toml", format!("{file}{stated}"));
+    let with = nearside(&["roi", path, "--json"]).exits(0).data();
+    assert!((cash(&with) - cash(&without) - 2.0 * 60.0).abs() < 0.011, "{with}");
+    let inputs = list(&with["inputs"]);
+    let input = |name: &str| inputs.iter().find(|input| input["name"] == name).unwrap();
+    assert_eq!(text(&input("staff_hours")["source"]), "the project file");
+    assert!((number(&input("far1_fee")["likely"]) - 10.0).abs() < 1e-9);
+    // The command line wins.
+    let typed = nearside(&["roi", path, "--set", "staff_hours=0", "--json"]).exits(0).data();
+    assert!((cash(&typed) - cash(&without)).abs() < 0.011, "{typed}");
+    folder.write("nearside.toml", format!("{file}{}", stated.replace("staff_hours", "staf_hours")));
+    let wrong = nearside(&["roi", path]).exits(3);
+    assert!(
+        wrong.stderr.contains("staf_hours") && wrong.stderr.contains("nearside.toml:"),
+        "{}",
+        wrong.stderr
+    );
+    assert!(wrong.stderr.contains("did you mean staff_hours?"), "{}", wrong.stderr);
+}
+
+#[test]
 fn every_input_is_listed() {
     let answer = nearside(&["roi", "--inputs", "--json"]).exits(0).data();
     check_schema("roi-inputs", &answer);

@@ -193,16 +193,21 @@ fn frontier(answer: &RoiAnswer) -> Option<String> {
     let first = answer.against.first()?;
     let points = answer.frontier.iter().map(|point| {
         let from = match &point.from_hours_per_month {
-            Answered::Number(hours) => format!("{hours:.0} h/month"),
+            Answered::Number(hours) => format!("{hours:.0}"),
             Answered::Word(word) => word.clone(),
         };
-        format!("{from} at {} {}/h", significant(point.price_per_hour), answer.currency)
+        format!("{from} at {}", significant(point.price_per_hour))
     });
     let points: Vec<String> = points.collect();
     if points.is_empty() {
         return None;
     }
-    let mut line = format!("against {}, owning costs less from {}", first.name, points.join(", "));
+    let mut line = format!(
+        "owning costs less than {} from these h/month on, by {}/h there: {}",
+        first.name,
+        answer.currency,
+        points.join(", ")
+    );
     if let Some(split) = answer.split.as_ref().filter(|split| split.own_machines > 1.0) {
         let _ = write!(
             line,
