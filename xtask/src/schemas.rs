@@ -27,6 +27,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("why"),
         Schema("profile"),
         Schema("iteration"),
+        Schema("resilience"),
         Schema("roi"),
         Schema("roi-inputs"),
         Schema("roi-cases"),

@@ -6,12 +6,17 @@
 mod elsewhere;
 mod iteration;
 mod quantile;
+mod random;
+mod resilience;
 mod roi;
 mod sheet;
 
 pub use elsewhere::{Between, Elsewhere, FarSite, FarStage, FarWork, elsewhere, wait_for_cut};
 pub use iteration::{Ended, Execution, Iteration, Loop, StageLoop, iteration};
 pub use quantile::Quantiles;
+pub use resilience::{
+    Drilled, Event, MovedStage, Rate, StoppedStage, Totals, Year, Years, drill, score, years,
+};
 pub use roi::{
     Assumption, CLAIM_WITHIN, Case, Claim, Emissions, FAR, Far, Given, MACRS_FIRST_QUARTER,
     MACRS_FOURTH_QUARTER, MACRS_HALF_YEAR, NEAR, Near, Roi, RoiError, Slip, explain,

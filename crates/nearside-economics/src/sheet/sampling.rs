@@ -9,6 +9,7 @@ use nearside_units::Span;
 
 use super::formula::Id;
 use super::{Sheet, Value};
+use crate::random::Random;
 
 /// Evaluations beside each other, as many as stay in the nearest cache.
 const LANES: usize = 64;
@@ -31,6 +32,14 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Of what every draw came to; a draw without such a number is NaN.
+    pub(crate) fn of(drawn: Vec<f64>) -> Self {
+        let draws = drawn.len();
+        let mut sorted: Vec<f64> = drawn.into_iter().filter(|number| number.is_finite()).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        Self { sorted, draws }
+    }
+
     /// The numbers, from the least to the greatest.
     #[must_use]
     pub fn numbers(&self) -> &[f64] {
@@ -94,14 +103,10 @@ impl Sheet {
             });
             let left = LANES.min(count - first);
             for (target, found) in targets.iter().zip(&mut found) {
-                found.extend(lanes[target.0][..left].iter().filter(|number| number.is_finite()));
+                found.extend_from_slice(&lanes[target.0][..left]);
             }
         }
-        let sample = |mut sorted: Vec<f64>| {
-            sorted.sort_unstable_by(f64::total_cmp);
-            Sample { sorted, draws: count }
-        };
-        found.into_iter().map(sample).collect()
+        found.into_iter().map(Sample::of).collect()
     }
 
     /// What a cell comes to with each uncertain input that it depends on at its low and at its high end
@@ -163,34 +168,4 @@ fn shuffled(count: usize, mut random: Random) -> Vec<u32> {
         numbers.swap(last, random.below(last as u64 + 1) as usize);
     }
     numbers
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014): a few lines that give the same numbers everywhere and for good.
-struct Random(u64);
-
-impl Random {
-    /// The numbers of a seed for one purpose.
-    const fn of(seed: u64, purpose: u64) -> Self {
-        let mut random = Self(seed ^ purpose.wrapping_mul(0xd1b5_4a32_d192_ed03));
-        random.next();
-        random
-    }
-
-    const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to nearly 1.
-    const fn share(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// A whole number below another (by the high half of a product).
-    const fn below(&mut self, bound: u64) -> u64 {
-        ((self.next() as u128 * bound as u128) >> 64) as u64
-    }
 }

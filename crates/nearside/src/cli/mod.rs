@@ -4,6 +4,7 @@ mod cache;
 mod iteration;
 mod ledger;
 mod profile;
+mod resilience;
 mod roi;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use cache::Cache;
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
+pub(crate) use resilience::Resilience;
 pub(crate) use roi::{Roi, RoiTerms};
 
 /// Where should each piece of ML work run: on a machine you own, or on one you rent?
@@ -94,6 +96,8 @@ pub(crate) enum Command {
     Iteration(Iteration),
     /// Does buying a machine pay against renting one?
     Roi(Box<Roi>),
+    /// What would outages, price rises and missing sites do to the plan?
+    Resilience(Resilience),
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -481,6 +485,8 @@ pub(crate) enum SchemaName {
     RoiInputs,
     /// Data of `roi --cases FILE --json`
     RoiCases,
+    /// Data of `resilience --json`
+    Resilience,
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
     /// Data of `ledger list --json`

@@ -12,6 +12,7 @@ use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
 use super::profile::ProfileAnswer;
+use super::resilience::ResilienceAnswer;
 use super::roi::{CasesAnswer, InputsAnswer, RoiAnswer};
 use super::run::RunAnswer;
 use super::why::WhyAnswer;
@@ -82,6 +83,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
         SchemaName::Profile => schemars::schema_for!(ProfileAnswer).to_value(),
         SchemaName::Iteration => schemars::schema_for!(IterationAnswer).to_value(),
+        SchemaName::Resilience => schemars::schema_for!(ResilienceAnswer).to_value(),
         SchemaName::Roi => schemars::schema_for!(RoiAnswer).to_value(),
         SchemaName::RoiInputs => schemars::schema_for!(InputsAnswer).to_value(),
         SchemaName::RoiCases => schemars::schema_for!(CasesAnswer).to_value(),

@@ -11,6 +11,7 @@ pub(crate) mod iteration;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod profile;
+pub(crate) mod resilience;
 pub(crate) mod roi;
 pub(crate) mod run;
 pub(crate) mod why;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Why(arguments) => why::run(&arguments, output),
         Command::Iteration(arguments) => iteration::run(&arguments, output),
         Command::Roi(arguments) => roi::run(&arguments, output),
+        Command::Resilience(arguments) => resilience::run(&arguments, output),
         Command::Ledger(arguments) => ledger::run(&arguments, output),
         Command::Cache(arguments) => cache::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),

@@ -5,6 +5,7 @@ pub(crate) mod busy;
 pub(crate) mod calibration;
 pub(crate) mod ceilings;
 pub(crate) mod energy_so_far;
+pub(crate) mod events;
 pub(crate) mod expected;
 pub(crate) mod far;
 pub(crate) mod jobs;

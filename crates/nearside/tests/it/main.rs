@@ -26,6 +26,7 @@ mod profile;
 mod project;
 mod readme;
 mod rehearsal;
+mod resilience;
 mod roi;
 mod run;
 mod sandbox;
