@@ -10,7 +10,7 @@ const PURE: [&str; 8] =
     ["units", "architecture", "policy", "catalog", "workload", "estimate", "plan", "economics"];
 
 /// What each crate may use: the layer table of the design.
-const LAYERS: [(&str, &[&[&str]]); 16] = [
+const LAYERS: [(&str, &[&[&str]]); 17] = [
     ("units", &[]),
     ("architecture", &[&["units"]]),
     ("policy", &[&["units"]]),
@@ -23,13 +23,14 @@ const LAYERS: [(&str, &[&[&str]]); 16] = [
         &[&["units", "architecture", "policy", "catalog", "workload", "estimate", "plan"]],
     ),
     ("store", &[&["units"]]),
+    ("fetch", &[]),
     ("probe", &[&PURE, &["store"]]),
     ("run", &[&PURE, &["store"]]),
     ("ledger", &[&PURE, &["store"]]),
     ("privacy", &[&PURE, &["store"]]),
     ("models", &[&["units", "architecture", "policy", "store"]]),
     ("report", &[&PURE]),
-    ("", &[&PURE, &["store", "probe", "run", "ledger", "privacy", "models", "report"]]),
+    ("", &[&PURE, &["store", "fetch", "probe", "run", "ledger", "privacy", "models", "report"]]),
 ];
 
 /// Folders that are not part of the sources.

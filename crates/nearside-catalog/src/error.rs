@@ -15,6 +15,16 @@ pub enum CatalogError {
         /// What the CSV reader says.
         reason: String,
     },
+    /// The file is no price list of that provider, or breaks off.
+    #[error("{file}: not a price list of {of}: {reason}")]
+    NotAPriceList {
+        /// The file or address.
+        file: String,
+        /// Whose list was expected.
+        of: &'static str,
+        /// What the JSON reader says.
+        reason: String,
+    },
     /// A column that has to be there is not.
     #[error("{file}:1: column \"{column}\" is missing")]
     MissingColumn {

@@ -100,6 +100,47 @@ impl Offer {
     }
 }
 
+/// Offers as a table that can be laid over the built-in one, header and all.
+///
+/// # Errors
+/// When a row cannot be written as CSV.
+pub fn offers_table<'a>(offers: impl IntoIterator<Item = &'a Offer>) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(<Offer as Row>::COLUMNS.iter().chain(&[
+        "source",
+        "second_source",
+        "as_of",
+        "evidence",
+        "note",
+    ]))?;
+    for offer in offers {
+        let (figures, origin) = (&offer.figures, &offer.origin);
+        let price = |price: Option<PerHour>| {
+            price.map_or(String::new(), |it| format!("{:#}/h", it.money()))
+        };
+        let text = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("").to_owned();
+        writer.write_record([
+            offer.key.provider.to_string(),
+            offer.key.instance.to_string(),
+            text(&offer.device),
+            if offer.devices > 0 { offer.devices.to_string() } else { String::new() },
+            figures.vcpus.map_or(String::new(), |count| count.to_string()),
+            figures.memory.map_or(String::new(), |memory| format!("{memory:#}")),
+            price(figures.on_demand),
+            price(figures.spot),
+            offer.key.region.to_string(),
+            figures.network.map_or(String::new(), |network| format!("{network:#}")),
+            origin.source.to_string(),
+            text(&origin.second_source),
+            origin.as_of.to_string(),
+            origin.kind.to_string(),
+            text(&origin.note),
+        ])?;
+    }
+    let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 impl Row for Offer {
     type Key = OfferKey;
     const COLUMNS: &'static [&'static str] = &[
