@@ -4,6 +4,7 @@
 pub(crate) mod busy;
 pub(crate) mod calibration;
 pub(crate) mod ceilings;
+mod emissions;
 pub(crate) mod energy_so_far;
 pub(crate) mod expected;
 pub(crate) mod far;
