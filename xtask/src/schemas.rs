@@ -27,6 +27,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("why"),
         Schema("profile"),
         Schema("iteration"),
+        Schema("carbon"),
         Schema("cache"),
         Schema("ledger-list"),
         Schema("ledger-show"),

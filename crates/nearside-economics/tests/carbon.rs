@@ -1,15 +1,19 @@
 //! What holds of every footprint: more energy, a dirtier grid and a larger overhead never emit less, a
 //! machine that is used more bears less per hour, a score times its units is the total.
 
-use nearside_catalog::{Economics, Machine, Ownership, Place, Reach, Site};
+use std::sync::Arc;
+
+use nearside_catalog::{Catalog, Economics, Machine, Ownership, Place, Reach, Site};
 use nearside_economics::carbon::{
     Boundary, EnergyMethod, Footprint, Per, RecordedRun, Tally, Used, footprint, recorded, score,
+    volume,
 };
 use nearside_estimate::Calibration;
 use nearside_policy::{Class, Clearance};
 use nearside_units::{
     Basis, BytesPerSecond, Date, Duration, GramsCo2e, GramsPerKwh, Joules, Known, Sourced, Span,
 };
+use nearside_workload::{Batch, ModelRef, Recipe, Task, Workload};
 use proptest::prelude::*;
 
 fn stated<T>(value: T) -> Sourced<T> {
@@ -35,7 +39,7 @@ fn site(intensity: f64, pue: f64) -> Site {
         },
         economics: Economics::Owned(Ownership {
             price: unknown(),
-            life: stated("4 years".parse().unwrap()),
+            life: stated("4 years".parse().expect("a time")),
             tariff: unknown(),
             load: unknown(),
             idle: unknown(),
@@ -61,7 +65,7 @@ fn used_for(share: f64) -> Calibration {
 }
 
 fn today() -> Date {
-    "2026-11-23".parse().unwrap()
+    "2026-11-23".parse().expect("a day")
 }
 
 /// One execution of so many hours and kilowatt-hours of the machine.
@@ -149,6 +153,24 @@ fn what_was_recorded_then_stands() {
     assert_eq!(tally.operational.total, GramsCo2e::constant(7.0));
     assert_eq!(tally.operational.missing, ["no counter".into()]);
     assert!(tally.embodied.is_complete() && stages[0].executions == 2);
+}
+
+#[test]
+fn requests_to_a_model_that_draws_are_images_and_others_are_tokens() {
+    let catalog = Catalog::builtin().unwrap();
+    let asked = |name: &str| {
+        let architecture = Arc::new(catalog.model(name).unwrap().architecture().unwrap());
+        let model = Some(ModelRef { name: name.to_owned(), architecture, stored: None });
+        let batch = Batch { requests: 500, prompt: 900, output: 100, batch: 1 };
+        Workload { task: Task::Evaluation(batch), model, recipe: Recipe::default(), image: None }
+    };
+    let of = |name: &str, trials: u32| {
+        let found = volume(&[(asked(name), trials)]);
+        (found.million_tokens.value(), found.images.value())
+    };
+    assert_eq!(of("llama-3.2-1b", 2), (Some(1.0), None));
+    assert_eq!(of("stable-diffusion-1.5", 3), (None, Some(1500.0)));
+    assert_eq!(volume(&[]).images.why(), Some("its workload states no images"));
 }
 
 proptest! {

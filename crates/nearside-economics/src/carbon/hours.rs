@@ -140,7 +140,9 @@ impl HourlySeries {
         let needed = hours.ceil() as usize;
         let count = self.intensities.len();
         if needed > count {
-            return Known::unknown(format!("it takes {length}, and the series has {count} hours"));
+            return Known::unknown(format!(
+                "it takes {length}, and the series ends after {count} h"
+            ));
         }
         let value = |at: usize| self.intensities[at].as_grams_per_kwh();
         let mut sums = Vec::with_capacity(count + 1);

@@ -88,7 +88,7 @@ fn zone(time: &str) -> Option<(&str, i64)> {
     let offset = time[at + 1..].replace(':', "");
     let minutes = match offset.len() {
         2 => below(&offset, 24)? * 60,
-        4 => below(&offset[..2], 24)? * 60 + below(&offset[2..], 60)?,
+        4 => below(offset.get(..2)?, 24)? * 60 + below(offset.get(2..)?, 60)?,
         _ => return None,
     };
     Some((&time[..at], sign * minutes))
@@ -131,6 +131,7 @@ mod tests {
             "soon",
             "1969-12-31T00:00Z",
             "2026-01-01T00:00Zé",
+            "2026-01-01T00:00+1é1",
         ] {
             assert!(text.parse::<Moment>().is_err(), "{text}");
         }

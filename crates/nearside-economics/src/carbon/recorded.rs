@@ -44,6 +44,8 @@ pub struct RecordedStage {
     pub executions: usize,
     /// How long they took, of those of which that is known.
     pub took: Duration,
+    /// How their energy is known, and of how many; those of which it is not are in none.
+    pub methods: BTreeMap<EnergyMethod, usize>,
     /// What each emitted.
     pub footprints: Vec<Footprint>,
 }
@@ -73,11 +75,15 @@ pub fn recorded(
             stage: run.stage.clone(),
             executions: 0,
             took: Duration::ZERO,
+            methods: BTreeMap::new(),
             footprints: Vec::new(),
         });
         stage.executions += 1;
         stage.took += run.took.clone().value().unwrap_or(Duration::ZERO);
         let energy = run.energy.clone();
+        if let Known::Value((_, method)) = &energy {
+            *stage.methods.entry(*method).or_default() += 1;
+        }
         let used = Used {
             site,
             method: energy.as_ref().value().map_or(EnergyMethod::Modelled, |(_, method)| *method),

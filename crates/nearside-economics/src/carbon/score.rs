@@ -105,7 +105,7 @@ fn lacks(of: &Footprint, site: &Site, boundary: Boundary<'_>) -> Vec<Arc<str>> {
         lacks.push("M: what making the machine emitted is assumed".into());
     }
     if boundary == Boundary::Machines {
-        lacks.push("boundary: networks, storage and the machines of users are left out".into());
+        lacks.push("boundary: whether networks, storage and the machines of users belong to it is not stated".into());
     }
     lacks
 }

@@ -1,6 +1,7 @@
 //! The command line: what may be written, nothing of what it does.
 
 mod cache;
+mod carbon;
 mod iteration;
 mod ledger;
 mod profile;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cache::Cache;
+pub(crate) use carbon::{Carbon, PerUnit};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
@@ -90,6 +92,8 @@ pub(crate) enum Command {
     Why(Why),
     /// How long is the loop from an edit to its result, here and elsewhere?
     Iteration(Iteration),
+    /// What does the project emit, per unit of work, elsewhere, at other hours?
+    Carbon(Carbon),
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -471,6 +475,8 @@ pub(crate) enum SchemaName {
     Profile,
     /// Data of `iteration --json`
     Iteration,
+    /// Data of `carbon --json`
+    Carbon,
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
     /// Data of `ledger list --json`

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cache::CacheAnswer;
+use super::carbon::CarbonAnswer;
 use super::catalog::{Doubt, Listing};
 use super::doctor::DoctorAnswer;
 use super::fit::{FitAnswer, FitList};
@@ -81,6 +82,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
         SchemaName::Profile => schemars::schema_for!(ProfileAnswer).to_value(),
         SchemaName::Iteration => schemars::schema_for!(IterationAnswer).to_value(),
+        SchemaName::Carbon => schemars::schema_for!(CarbonAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
