@@ -21,6 +21,6 @@ pub use in_use::{InUse, Spell, in_use};
 pub use moment::Moment;
 pub use offset::{Offset, OffsetKind, Statement, statement};
 pub use recorded::{RecordedRun, RecordedStage, recorded};
-pub use score::{Boundary, Per, Score, score, software_carbon_intensity};
+pub use score::{Boundary, Per, Score, Scored, score, software_carbon_intensity};
 pub use uncertainty::{Interval, Term, Widest, grid_is_old, grid_sigma, interval};
 pub use volume::{Volume, volume};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Economics, Machine, Ownership, Place, Reach, Site};
 use nearside_economics::carbon::{
-    Boundary, EnergyMethod, Footprint, Per, RecordedRun, Tally, Used, footprint, recorded, score,
-    volume,
+    Boundary, EnergyMethod, Footprint, Per, RecordedRun, Score, Scored, Tally, Used, footprint,
+    recorded, score, volume,
 };
 use nearside_estimate::Calibration;
 use nearside_policy::{Class, Clearance};
@@ -89,6 +89,12 @@ fn of(kwh: f64, hours: f64, site: &Site, share: f64) -> Footprint {
     footprint(&used, &used_for(share), today())
 }
 
+fn scored(of: &Footprint, site: &Site, boundary: Boundary<'_>, units: f64) -> Known<Score> {
+    let calibration = &used_for(0.5);
+    let scored = Scored { site, calibration, boundary };
+    score(of, &scored, Per::MillionTokens, Known::Value(units))
+}
+
 fn grams(of: &Footprint) -> f64 {
     Tally::of([of]).total.likely.as_grams()
 }
@@ -100,12 +106,7 @@ fn what_is_not_known_is_missing_and_not_zero() {
     let tally = Tally::of(&[of(1.0, 1.0, &site, 0.5)]);
     assert_eq!(tally.operational.total, GramsCo2e::constant(300.0));
     assert_eq!(tally.missing(), ["nobody published it".into()]);
-    let score = score(
-        &of(1.0, 1.0, &site, 0.5),
-        (&site, Boundary::Stated("all")),
-        Per::Run,
-        Known::Value(1.0),
-    );
+    let score = scored(&of(1.0, 1.0, &site, 0.5), &site, Boundary::Stated("all"), 1.0);
     let score = score.value().unwrap();
     assert_eq!((score.label(), score.lacks.len()), ("SCI-style", 1));
 }
@@ -114,18 +115,16 @@ fn what_is_not_known_is_missing_and_not_zero() {
 fn it_is_called_sci_where_nothing_is_lacking() {
     let site = site(300.0, 1.0);
     let label = |boundary| {
-        let found =
-            score(&of(1.0, 1.0, &site, 0.5), (&site, boundary), Per::Run, Known::Value(1.0));
+        let found = scored(&of(1.0, 1.0, &site, 0.5), &site, boundary, 1.0);
         found.value().unwrap().label()
     };
     assert_eq!(label(Boundary::Stated("machines; nothing else belongs to it")), "SCI");
     assert_eq!(label(Boundary::Machines), "SCI-style");
-    let nothing = score(
-        &of(1.0, 1.0, &site, 0.5),
-        (&site, Boundary::Machines),
-        Per::Image,
-        Known::Value(0.0),
-    );
+    let (footprint, calibration) = (of(1.0, 1.0, &site, 0.5), &Calibration::default());
+    let guessed = Scored { site: &site, calibration, boundary: Boundary::Stated("all") };
+    let guessed = score(&footprint, &guessed, Per::Run, Known::Value(1.0)).value().unwrap();
+    assert!(guessed.lacks[0].contains("how much of that it is in use, is assumed"), "{guessed:?}");
+    let nothing = scored(&of(1.0, 1.0, &site, 0.5), &site, Boundary::Machines, 0.0);
     assert!(nothing.value().is_none());
 }
 
@@ -204,7 +203,7 @@ proptest! {
     ) {
         let site = site(intensity, 1.2);
         let footprint = of(kwh, hours, &site, 0.3);
-        let found = score(&footprint, (&site, Boundary::Machines), Per::MillionTokens, Known::Value(units));
+        let found = scored(&footprint, &site, Boundary::Machines, units);
         let total = found.value().unwrap().value.as_grams() * units;
         prop_assert!((total - grams(&footprint)).abs() <= 1e-9 * total.max(1.0));
     }

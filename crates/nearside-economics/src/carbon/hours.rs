@@ -136,6 +136,9 @@ impl HourlySeries {
     pub fn starts(&self, length: Duration) -> Known<Window> {
         // Work of no length is over in its hour.
         let hours = length.as_hours().max(1e-3);
+        // A millionth of an hour more is not another hour.
+        let near = hours.round();
+        let hours = if near > 0.0 && (hours - near).abs() < 1e-6 { near } else { hours };
         let (whole, rest) = (hours.floor() as usize, hours.fract());
         let needed = hours.ceil() as usize;
         let count = self.intensities.len();
@@ -203,6 +206,17 @@ mod tests {
         let half = ("2026-11-23T00:30Z".parse().unwrap(), good[0].1);
         check(&[good[0], half], 1, "one row an hour");
         assert_eq!(HourlySeries::new(&good).unwrap().end(), hour(3));
+    }
+
+    #[test]
+    fn work_as_long_as_the_series_has_one_start() {
+        let series = HourlySeries::new(&series(&[1.0, 2.0, 3.0])).unwrap();
+        for hours in [3.0, 3.0 + 1e-9, 3.0 - 1e-9] {
+            let window = series.starts(Duration::hours(hours)).value().unwrap();
+            assert_eq!((window.starts, window.best.at), (1, hour(0)), "{hours}");
+        }
+        assert!(series.starts(Duration::hours(3.1)).value().is_none());
+        assert_eq!(series.starts(Duration::ZERO).value().unwrap().best.at, hour(0));
     }
 
     proptest! {

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use nearside_catalog::Site;
+use nearside_estimate::Calibration;
+use nearside_estimate::carbon::service;
 use nearside_units::{GramsCo2e, GramsPerKwh, Joules, Kind, Known, Span};
 
 use super::footprint::{Footprint, Tally};
@@ -72,26 +74,33 @@ pub enum Boundary<'a> {
     Stated(&'a str),
 }
 
+/// What a score is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Scored<'a> {
+    /// Where.
+    pub site: &'a Site,
+    /// How much its machine is in use.
+    pub calibration: &'a Calibration,
+    /// What belongs to the software.
+    pub boundary: Boundary<'a>,
+}
+
 /// The score of a stage on a site, by what one run of it emits; unknown without energy or intensity.
 #[must_use]
-pub fn score(
-    of: &Footprint,
-    (site, boundary): (&Site, Boundary<'_>),
-    per: Per,
-    units: Known<f64>,
-) -> Known<Score> {
-    let (energy, grid) = (of.energy.clone().map(Span::likely), site.place.intensity.as_ref());
+pub fn score(of: &Footprint, scored: &Scored<'_>, per: Per, units: Known<f64>) -> Known<Score> {
+    let (energy, grid) =
+        (of.energy.clone().map(Span::likely), scored.site.place.intensity.as_ref());
     energy.zip(grid).zip(units).and_then(|((energy, grid), units)| {
         let embodied = of.embodied.clone().map(Span::likely).value().unwrap_or(GramsCo2e::ZERO);
         let value = software_carbon_intensity(energy, grid.value, embodied, units);
-        let score =
-            value.map(|value| Score { per, units, value, lacks: lacks(of, site, boundary) });
+        let score = value.map(|value| Score { per, units, value, lacks: lacks(of, scored) });
         Known::from_option(score, "there is none of it in a run")
     })
 }
 
 /// What is not known well enough to call it SCI.
-fn lacks(of: &Footprint, site: &Site, boundary: Boundary<'_>) -> Vec<Arc<str>> {
+fn lacks(of: &Footprint, scored: &Scored<'_>) -> Vec<Arc<str>> {
+    let Scored { site, calibration, boundary } = *scored;
     let mut lacks = Tally::of([of]).missing();
     let assumed = |kind: Kind| kind == Kind::Assumed;
     if let Known::Value(intensity) = &site.place.intensity
@@ -103,6 +112,12 @@ fn lacks(of: &Footprint, site: &Site, boundary: Boundary<'_>) -> Vec<Arc<str>> {
         && assumed(made.basis.kind)
     {
         lacks.push("M: what making the machine emitted is assumed".into());
+    }
+    let (life, share) = service(site, calibration);
+    if assumed(life.basis.kind) || assumed(share.basis.kind) {
+        lacks.push(
+            "M: how long the machine serves, or how much of that it is in use, is assumed".into(),
+        );
     }
     if boundary == Boundary::Machines {
         lacks.push("boundary: whether networks, storage and the machines of users belong to it is not stated".into());

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use nearside_catalog::{Catalog, Site};
 use nearside_economics::carbon::{Footprint, Offset};
 use nearside_units::{Date, Known};
+use nearside_workload::{HERE, SitePattern};
 
 pub(crate) use view::CarbonAnswer;
 
@@ -73,16 +74,17 @@ pub(super) fn run(arguments: &Carbon, output: &Output) -> Result<Outcome, Comman
         (Some(posed), _) => planned::stages(posed, &world)?,
         (None, problem) => Known::unknown(problem.map_or(String::new(), |found| found.message)),
     };
-    let answer = answer(&world, posed.as_ref(), &planned, recorded.as_ref(), given)?;
     // What was assumed of sites matters where they are in the answer.
     let mut warnings = match (&posed, &planned, &recorded) {
         (Some(posed), Known::Value(_), _) => posed.notes.clone(),
         (_, _, Some(recorded)) => recorded.notes.clone(),
         _ => Vec::new(),
     };
+    warnings.extend(strangers(&given, posed.as_ref()));
     warnings.extend(basis::warnings(&planned, recorded.as_ref(), today));
     warnings.sort();
     warnings.dedup();
+    let answer = answer(&world, posed.as_ref(), &planned, recorded.as_ref(), given);
     let outcome = match (&planned, &recorded) {
         (Known::Unknown(_), None) => Outcome::Negative,
         _ => Outcome::Done,
@@ -100,7 +102,7 @@ fn answer(
     planned: &Known<Vec<PlannedStage<'_>>>,
     recorded: Option<&Recorded>,
     given: Given,
-) -> Result<CarbonAnswer, CommandError> {
+) -> CarbonAnswer {
     let stages = planned.as_ref().value().map_or(&[][..], Vec::as_slice);
     let used = used_sites(stages, recorded);
     let monthly: Vec<Footprint> =
@@ -114,19 +116,32 @@ fn answer(
         Some(recorded) => offsets::gross("recorded so far", &recorded.tally()),
         None => offsets::gross("a month as planned", &sum),
     };
-    Ok(CarbonAnswer {
+    CarbonAnswer {
         project: world.loaded.project.name.clone(),
         planned: view::PlannedView::of(planned, &sum),
         recorded: recorded.map(Recorded::view),
         in_use: world.uses.said(),
         accounts: accounts::of(&used, stages, &given.stated, world),
         boundary: scores::boundary(world.arguments.boundary.as_deref()),
-        scores: scores::of(stages, recorded, world.arguments),
+        scores: scores::of(stages, recorded, world),
         sites,
         hours: given.hourly.map(|asked| asked.advice(stages, world.today)),
         offsets: given.offsets.map(|bought| offsets::view(gross, &bought, world.today)),
         basis: basis::of(&used, stages, recorded, world),
-    })
+    }
+}
+
+/// Names that no site in use has.
+fn strangers(given: &Given, posed: Option<&Posed>) -> Vec<String> {
+    let sites = posed.map_or(&[][..], |posed| &posed.sites);
+    let known = |pattern: &SitePattern| {
+        pattern.matches(HERE) || sites.iter().any(|site| pattern.matches(&site.name))
+    };
+    let hourly = given.hourly.iter().map(|asked| ("--hourly", &asked.sites));
+    let stated = given.stated.patterns().chain(hourly).filter(|(_, pattern)| !known(pattern));
+    stated
+        .map(|(option, pattern)| format!("{option}: no site in use is called {}", pattern.text))
+        .collect()
 }
 
 /// The sites that the plan uses, and this machine where something was recorded; each once.

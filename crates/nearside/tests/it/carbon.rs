@@ -74,13 +74,15 @@ fn scores_times_their_units_are_the_total_of_a_run() {
         assert!((product / run - 1.0).abs() < 1e-9, "{score}: {run}");
         assert_eq!(score["score"]["label"], "SCI-style", "the boundary is not stated");
     }
-    // Where everything else is known and the boundary is stated, it may be called so.
+    // A boundary that is stated is not lacking any more; that the share in use is assumed still is.
     let stated = answer(&["--per", "tokens", "--boundary", "nothing else belongs to it"]);
     let train = list(&stated["scores"]).iter().find(|score| score["stage"] == "train").unwrap();
     assert_eq!(
         (&train["per"], &train["score"]["label"]),
-        (&"million tokens".into(), &"SCI".into())
+        (&"million tokens".into(), &"SCI-style".into())
     );
+    let lacks = list(&train["score"]["lacks"]);
+    assert!(lacks.len() == 1 && text(&lacks[0]).contains("is assumed"), "{train}");
     let explore = list(&stated["scores"]).iter().find(|score| score["stage"] == "explore").unwrap();
     assert_eq!(explore["score"]["unknown"], "its workload states no tokens");
     let images = answer(&["--per", "images"]);
@@ -233,6 +235,8 @@ fn files_that_are_wrong_are_refused_with_the_line() {
     let offsets = folder.write("offsets.csv", "tonnes,type\n1,removal\n0,removal\n");
     let run = nearside(&["carbon", EXAMPLE, "--offsets", &offsets]).exits(3);
     assert!(run.stderr.contains("offsets.csv:3: tonnes"), "{}", run.stderr);
+    let stranger = nearside(&["carbon", EXAMPLE, "--market", "nowhere=1 g/kWh"]).exits(0).stderr;
+    assert!(stranger.contains("--market: no site in use is called nowhere"), "{stranger}");
     for wrong in ["here", "here=700", "here=much g/kWh", "here=-1 g/kWh"] {
         nearside(&["carbon", EXAMPLE, "--marginal", wrong]).exits(2);
     }
@@ -301,6 +305,13 @@ fn real_use_takes_the_place_of_the_assumed_where_it_covers_enough_time() {
     let share = number(&later["in_use"]["share"]);
     assert!(share > 0.0 && share < 1e-3, "{share}");
     let made = |carbon: &Value| number(&carbon["recorded"]["total"]["embodied_kg"]["value"]);
+    let powered = ran("carbon-sci", &format!("{SITE}{POWER}"));
+    let arguments = ["carbon", "--json", "--boundary", "nothing else belongs to it"];
+    let scored = on("2030-01-01", &powered, &arguments).exits(0).data();
+    let sort = list(&scored["scores"]).iter().find(|score| score["stage"] == "sort").unwrap();
+    if sort["score"]["label"].is_string() {
+        assert_eq!(sort["score"]["label"], "SCI", "{sort}");
+    }
     // An hour of a machine that is hardly used bears much: at most all of it.
     assert!(made(&later) > 100.0 * made(&now), "{} {}", made(&later), made(&now));
 }

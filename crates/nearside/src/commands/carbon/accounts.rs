@@ -29,6 +29,14 @@ impl Stated {
     }
 }
 
+impl Stated {
+    /// The sites that something was stated of, each with its option.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = (&'static str, &SitePattern)> {
+        let marginal = self.marginal.iter().map(|(pattern, _)| ("--marginal", pattern));
+        marginal.chain(self.market.iter().map(|(pattern, _)| ("--market", pattern)))
+    }
+}
+
 fn stated(
     option: &str,
     texts: &[String],

@@ -16,7 +16,7 @@ use crate::wire::hourly::HourlyFile;
 
 /// A file, and the sites whose grid it is of.
 pub(super) struct Asked {
-    sites: SitePattern,
+    pub(super) sites: SitePattern,
     path: PathBuf,
     file: HourlyFile,
 }

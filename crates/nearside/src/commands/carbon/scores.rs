@@ -1,8 +1,11 @@
 //! Emissions per unit of work, stage by stage.
 
-use nearside_economics::carbon::{Boundary, Per, Score, Tally, score};
+use nearside_economics::carbon::{
+    Boundary, Footprint, Per, RecordedStage, Score, Scored, Tally, score,
+};
 use nearside_units::Known;
 
+use super::World;
 use super::planned::PlannedStage;
 use super::recorded::Recorded;
 use super::view::{ScoreView, ScoredView};
@@ -22,10 +25,12 @@ pub(super) fn boundary(stated: Option<&str>) -> String {
 pub(super) fn of(
     stages: &[PlannedStage<'_>],
     recorded: Option<&Recorded>,
-    arguments: &Carbon,
+    world: &World<'_>,
 ) -> Vec<ScoreView> {
+    let arguments: &Carbon = world.arguments;
     let boundary = arguments.boundary.as_deref().map_or(Boundary::Machines, Boundary::Stated);
     let mut found = Vec::new();
+    let on = |site| Scored { site, calibration: world.uses.calibration(site), boundary };
     for stage in stages {
         let volume = &stage.volume;
         for (unit, per, units) in [
@@ -38,34 +43,32 @@ pub(super) fn of(
                 None => units.as_ref().value().is_some(),
             };
             if wanted {
-                let scored = score(&stage.once, (stage.site, boundary), per, units);
+                let scored = score(&stage.once, &on(stage.site), per, units);
                 found.push(view(stage.name, "planned", per, &scored));
             }
         }
     }
-    if matches!(arguments.per, None | Some(PerUnit::Run)) {
-        found.extend(recorded.into_iter().flat_map(|recorded| of_runs(recorded, boundary)));
+    if let (Some(recorded), None | Some(PerUnit::Run)) = (recorded, arguments.per) {
+        found.extend(of_runs(recorded, &on(&recorded.site)));
     }
     found
 }
 
 /// The mean of what was recorded, per execution.
-fn of_runs(recorded: &Recorded, boundary: Boundary<'_>) -> Vec<ScoreView> {
-    let of_stage = |stage: &nearside_economics::carbon::RecordedStage| {
-        let whole = |footprint: &&nearside_economics::carbon::Footprint| {
-            Tally::of([*footprint]).missing().is_empty()
-        };
+fn of_runs(recorded: &Recorded, scored: &Scored<'_>) -> Vec<ScoreView> {
+    let of_stage = |stage: &RecordedStage| {
+        let whole = |footprint: &&Footprint| Tally::of([*footprint]).missing().is_empty();
         let complete: Vec<_> = stage.footprints.iter().filter(whole).collect();
-        let scored = match complete.first() {
+        let found = match complete.first() {
             None => Known::unknown("no execution of which energy and time are known"),
             Some(first) => {
                 let sum = Tally::of(complete.iter().copied());
                 let mean = sum.total.likely * (1.0 / complete.len() as f64);
-                score(first, (&recorded.site, boundary), Per::Run, Known::Value(1.0))
+                score(first, scored, Per::Run, Known::Value(1.0))
                     .map(|of_first| Score { value: mean, ..of_first })
             }
         };
-        view(&stage.stage, "recorded", Per::Run, &scored)
+        view(&stage.stage, "recorded", Per::Run, &found)
     };
     recorded.stages.iter().map(of_stage).collect()
 }

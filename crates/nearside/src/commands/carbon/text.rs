@@ -127,7 +127,8 @@ fn plan(planned: &PlannedView) -> String {
     let first = ["total".to_owned(), String::new(), String::new()];
     rows.push(first.into_iter().chain(cells(&planned.per_month)).collect());
     format!(
-        "a month as planned (CO2e by the average of the place; PUE applied once)\n\n{}{}",
+        "a month as planned, in CO2e: electricity (operational, by the average of the place, PUE applied \
+         once) and machines (embodied)\n\n{}{}",
         table(&heads, rows),
         remarks(&planned.per_month)
     )
