@@ -7,6 +7,10 @@ use nearside_units::{Basis, Duration, Kind, Known, Sourced, Span, significant};
 /// What was recorded of less time than this says nothing of a life: four weeks.
 const LEAST_COVERED: Duration = Duration::hours(28.0 * 24.0);
 
+/// Less work than this says nothing of one either: nobody has a machine for minutes a month, so that it
+/// must do other things as well, which the ledger does not see.
+const LEAST_BUSY: Duration = Duration::hours(10.0);
+
 /// A time in which something ran.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spell {
@@ -47,11 +51,14 @@ pub(super) fn union(spells: &[Spell]) -> Duration {
 /// use nearside_units::Duration;
 /// let spell = |day: f64, hours: f64| Spell {
 ///     began: Duration::hours(24.0 * day), took: Duration::hours(hours) };
-/// // Two hours on the first day and the four that follow them in part, then thirty days.
-/// let hour_later = Spell { began: Duration::hours(1.0), took: Duration::hours(4.0) };
-/// let found = in_use(&[spell(0.0, 2.0), hour_later], Duration::hours(30.0 * 24.0)).value().unwrap();
-/// assert_eq!(found.busy, Duration::hours(5.0));
-/// assert!(in_use(&[spell(0.0, 2.0)], Duration::hours(48.0)).value().is_none());
+/// // Eight hours, and eight that begin with the last two of them; then thirty days.
+/// let later = Spell { began: Duration::hours(6.0), took: Duration::hours(8.0) };
+/// let month = Duration::hours(30.0 * 24.0);
+/// let found = in_use(&[spell(0.0, 8.0), later], month).value().unwrap();
+/// assert_eq!(found.busy, Duration::hours(14.0));
+/// // Too little time, and too little work.
+/// assert!(in_use(&[spell(0.0, 20.0)], Duration::hours(48.0)).value().is_none());
+/// assert!(in_use(&[spell(0.0, 2.0)], month).value().is_none());
 /// ```
 #[must_use]
 pub fn in_use(spells: &[Spell], now: Duration) -> Known<InUse> {
@@ -62,11 +69,17 @@ pub fn in_use(spells: &[Spell], now: Duration) -> Known<InUse> {
     let Some(first) = first else { return Known::unknown("nothing was recorded") };
     let last = spells.iter().map(|spell| spell.began + spell.took).fold(now, Duration::max);
     let covered = last.checked_sub(first).unwrap_or(Duration::ZERO);
-    match covered >= LEAST_COVERED {
-        true => Known::Value(InUse { busy: union(spells), covered }),
+    let busy = union(spells);
+    if covered < LEAST_COVERED {
+        let days = significant(LEAST_COVERED.as_hours() / 24.0);
+        return Known::unknown(format!(
+            "the ledger covers {covered}, and it takes {days} days to tell"
+        ));
+    }
+    match busy >= LEAST_BUSY {
+        true => Known::Value(InUse { busy, covered }),
         false => Known::unknown(format!(
-            "the ledger covers {covered}, and it takes {} to tell",
-            significant(LEAST_COVERED.as_hours() / 24.0) + " days"
+            "the ledger has {busy} of work, and it takes {LEAST_BUSY} to tell"
         )),
     }
 }
