@@ -90,7 +90,8 @@ impl HourlySeries {
                 }
                 minutes if minutes % 60 == 0 => {
                     let (missing, next) = (minutes / 60 - 1, before.plus_hours(1));
-                    format!("{missing} hours are missing before {after}, from {next} on")
+                    let hours = if missing == 1 { "hour is" } else { "hours are" };
+                    format!("{missing} {hours} missing before {after}, from {next} on")
                 }
                 minutes => format!("{after} is {minutes} minutes after {before}, not an hour"),
             };
@@ -158,8 +159,11 @@ impl HourlySeries {
             (sums[start + whole] - sums[start] + part).max(0.0) / hours
         };
         let means: Vec<f64> = (0..=count - needed).map(mean).collect();
-        let order = |one: &usize, other: &usize| means[*one].total_cmp(&means[*other]);
-        let starts = || 0..means.len();
+        let (low, high) = means
+            .iter()
+            .fold((f64::MAX, 0.0_f64), |(low, high), mean| (low.min(*mean), high.max(*mean)));
+        // Of starts that are as good but for rounding, the first.
+        let rounding = high * 1e-9;
         let intensity = |mean: f64| GramsPerKwh::from_grams_per_kwh(mean);
         let hour = |at: Option<usize>| {
             let at = at?;
@@ -168,8 +172,8 @@ impl HourlySeries {
         let average = means.iter().sum::<f64>() / means.len() as f64;
         let window = || {
             Some(Window {
-                best: hour(starts().min_by(order))?,
-                worst: hour(starts().max_by(order))?,
+                best: hour(means.iter().position(|mean| *mean <= low + rounding))?,
+                worst: hour(means.iter().position(|mean| *mean >= high - rounding))?,
                 average: intensity(average).ok()?,
                 starts: means.len(),
             })
@@ -202,7 +206,7 @@ mod tests {
         check(&[], 0, "no hours");
         check(&[good[0], good[0]], 1, "stands there twice");
         check(&[good[1], good[0]], 1, "not in order of time");
-        check(&[good[0], good[2]], 1, "1 hours are missing before");
+        check(&[good[0], good[2]], 1, "1 hour is missing before");
         let half = ("2026-11-23T00:30Z".parse().unwrap(), good[0].1);
         check(&[good[0], half], 1, "one row an hour");
         assert_eq!(HourlySeries::new(&good).unwrap().end(), hour(3));
@@ -216,6 +220,10 @@ mod tests {
             assert_eq!((window.starts, window.best.at), (1, hour(0)), "{hours}");
         }
         assert!(series.starts(Duration::hours(3.1)).value().is_none());
+        let days = [300.1, 100.7, 200.3].repeat(20);
+        let days = HourlySeries::new(&super::tests::series(&days)).unwrap();
+        let first = days.starts(Duration::hours(1.7)).value().unwrap();
+        assert_eq!((first.best.at, first.worst.at), (hour(1), hour(2)), "the first of many alike");
         assert_eq!(series.starts(Duration::ZERO).value().unwrap().best.at, hour(0));
     }
 
