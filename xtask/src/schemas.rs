@@ -31,6 +31,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("roi"),
         Schema("roi-inputs"),
         Schema("roi-cases"),
+        Schema("carbon"),
         Schema("cache"),
         Schema("ledger-list"),
         Schema("ledger-show"),

@@ -158,7 +158,16 @@ impl Catalog {
         country: Option<Country>,
         subdivision: Option<&str>,
     ) -> Result<Intensity, CatalogError> {
-        self.descend(country.as_slice(), subdivision, Vec::new())
+        // The average of a country whose parts are known is a step down, too.
+        let has_parts = |country: &Country| {
+            let mut grids = self.grids.rows.keys();
+            grids.any(|(of, part)| of.as_ref() == Some(country) && part.is_some())
+        };
+        let missing = match (country.filter(has_parts), subdivision) {
+            (Some(country), None) => vec![format!("no state or zone of {country} is stated")],
+            _ => Vec::new(),
+        };
+        self.descend(country.as_slice(), subdivision, missing)
     }
 
     fn descend(
@@ -263,6 +272,11 @@ mod tests {
         let office = catalog.intensity_at("FR".parse().ok(), None).unwrap();
         assert_eq!((office.rung, office.steps.len()), (Rung::Country, 0));
         let state = catalog.intensity_at("US".parse().ok(), Some("US-CA")).unwrap();
-        assert_eq!(state.rung, Rung::Subdivision);
+        assert_eq!((state.rung, state.steps.len()), (Rung::Subdivision, 0));
+        let somewhere = catalog.intensity_at("US".parse().ok(), None).unwrap();
+        assert_eq!(
+            &*somewhere.steps[0],
+            "no state or zone of US is stated: the average of United States"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use nearside_policy::Country;
-use nearside_units::{GramsPerKwh, Known, ParseError, Sourced};
+use nearside_units::{GramsPerKwh, Known, ParseError, Percent, Sourced};
 
 use crate::table::{Cells, Row};
 use crate::{CatalogError, Origin};
@@ -118,6 +118,8 @@ pub struct Region {
     pue: Option<Pue>,
     pue_basis: Option<Arc<str>>,
     intensity: Option<GramsPerKwh>,
+    carbon_free: Option<Percent>,
+    marginal: Option<GramsPerKwh>,
 }
 
 impl Region {
@@ -146,6 +148,22 @@ impl Region {
         Known::from_option(sourced, format!("{} publishes no PUE of {}", self.provider, self.name))
     }
 
+    /// Share of its energy that is carbon-free hour by hour, as its provider counts it: purchases are
+    /// in it, so it is shown beside an average by location and never multiplied with one.
+    pub fn carbon_free(&self) -> Known<Sourced<Percent>> {
+        let sourced = self.carbon_free.map(|share| self.origin.sourced(share));
+        let why = || format!("no carbon-free share of {} is known", self.label());
+        sourced.map_or_else(|| Known::unknown(why()), Known::Value)
+    }
+
+    /// What one more kilowatt-hour there emits. No row of ours has one: the public tables that have
+    /// may not be passed on. A row of one's own may state it.
+    pub fn marginal(&self) -> Known<Sourced<GramsPerKwh>> {
+        let sourced = self.marginal.map(|marginal| self.origin.sourced(marginal));
+        let why = || format!("no marginal intensity of {} is known", self.label());
+        sourced.map_or_else(|| Known::unknown(why()), Known::Value)
+    }
+
     /// The region's own grid intensity, where the table has one; see [`crate::Catalog::intensity`].
     pub(crate) fn own_intensity(&self) -> Option<Sourced<GramsPerKwh>> {
         self.intensity.map(|intensity| self.origin.sourced(intensity))
@@ -162,6 +180,8 @@ impl Row for Region {
         "subdivision",
         "zone",
         "intensity",
+        "carbon_free",
+        "marginal",
         "pue",
         "pue_basis",
     ];
@@ -179,6 +199,8 @@ impl Row for Region {
             pue: cells.optional("pue")?,
             pue_basis: cells.text("pue_basis"),
             intensity: cells.optional("intensity")?,
+            carbon_free: cells.optional("carbon_free")?,
+            marginal: cells.optional("marginal")?,
             origin: cells.origin()?,
         })
     }
@@ -218,6 +240,17 @@ mod tests {
         assert_eq!(either.why(), Some("hetzner/* is in one of DE, FI"));
         let unknown = catalog.region("oracle", "*").unwrap();
         assert!(unknown.countries.is_empty() && unknown.pue().value().is_none());
+    }
+
+    #[test]
+    fn carbon_free_energy_is_known_where_google_publishes_it_and_marginal_figures_nowhere() {
+        let catalog = Catalog::builtin().unwrap();
+        let iowa = catalog.region("gcp", "us-central1").unwrap().carbon_free().value().unwrap();
+        assert_eq!(iowa.value.to_string(), "87.0 %");
+        assert!(iowa.basis.source.contains("region-carbon-info"), "{}", iowa.basis);
+        let why = catalog.region("aws", "us-east-1").unwrap().carbon_free();
+        assert_eq!(why.why(), Some("no carbon-free share of aws/us-east-1 is known"));
+        assert!(catalog.regions().all(|region| region.marginal().value().is_none()));
     }
 
     #[test]

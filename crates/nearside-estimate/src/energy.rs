@@ -51,9 +51,23 @@ pub fn power(site: &Site, device: Device, devices: u64, calibration: &Calibratio
         }),
     };
     power.map(|power| {
-        let at_wall = |watts: Span<Watts>| watts.combine(pue, |watts, pue| watts * pue);
+        let at_wall = |watts: Span<Watts>| watts.combine(pue, with_overhead);
         Power { busy: at_wall(power.busy), idle: at_wall(power.idle) }
     })
+}
+
+/// Power of the building for so much power of its computers: `power x PUE`, once.
+///
+/// ```
+/// use nearside_estimate::energy::with_overhead;
+/// use nearside_units::{Duration, Watts};
+/// // LLaMA 65B: 1,022,362 hours of a GPU at 400 W with a PUE of 1.1 (arXiv 2302.13971: 449 MWh).
+/// let energy = with_overhead(Watts::constant(400.0), 1.1) * Duration::hours(1_022_362.0);
+/// assert_eq!(energy.to_string(), "450 MWh");
+/// ```
+#[must_use]
+pub fn with_overhead(power: Watts, pue: f64) -> Watts {
+    power * pue
 }
 
 /// Power of the parts of a machine.

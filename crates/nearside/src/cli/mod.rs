@@ -1,6 +1,7 @@
 //! The command line: what may be written, nothing of what it does.
 
 mod cache;
+mod carbon;
 mod iteration;
 mod ledger;
 mod profile;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cache::Cache;
+pub(crate) use carbon::{Carbon, PerUnit};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
@@ -98,6 +100,8 @@ pub(crate) enum Command {
     Roi(Box<Roi>),
     /// What would outages, price rises and missing sites do to the plan?
     Resilience(Resilience),
+    /// What does the project emit, per unit of work, elsewhere, at other hours?
+    Carbon(Carbon),
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -487,6 +491,8 @@ pub(crate) enum SchemaName {
     RoiCases,
     /// Data of `resilience --json`
     Resilience,
+    /// Data of `carbon --json`
+    Carbon,
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
     /// Data of `ledger list --json`

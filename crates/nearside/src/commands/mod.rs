@@ -1,6 +1,7 @@
 //! One file per verb.
 
 pub(crate) mod cache;
+pub(crate) mod carbon;
 pub(crate) mod catalog;
 mod completions;
 pub(crate) mod config;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Iteration(arguments) => iteration::run(&arguments, output),
         Command::Roi(arguments) => roi::run(&arguments, output),
         Command::Resilience(arguments) => resilience::run(&arguments, output),
+        Command::Carbon(arguments) => carbon::run(&arguments, output),
         Command::Ledger(arguments) => ledger::run(&arguments, output),
         Command::Cache(arguments) => cache::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),

@@ -16,6 +16,7 @@ use nearside_workload::{HERE, ModelRef, Project, Stage};
 
 use super::busy;
 use super::calibration::Calibrations;
+use super::emissions::Emissions;
 use super::expected::{self, Expected};
 use super::measured::reads;
 use super::meters::{Meters, Reading, Used};
@@ -276,13 +277,15 @@ impl<'a> Journal<'a> {
         let seconds = row.run_seconds.or(used.map(|used| used.watched));
         let Some(Ok(took)) = seconds.map(Duration::from_seconds) else { return Vec::new() };
         let energy = used.and_then(Used::energy);
+        let stage = row.stage.clone();
         let execution = Execution {
-            stage: &row.stage,
+            stage: &stage,
             began: attempt.began,
             took,
             energy: energy.map(|(energy, method)| (energy, method.to_string())),
-            device: self.predictions.get(&row.stage).map(|found| found.largest.fit.device),
+            device: self.predictions.get(&stage).map(|found| found.largest.fit.device),
         };
+        predictor.emissions(&execution).note(row);
         let Some(costs) = predictor.costs(&execution) else { return Vec::new() };
         let total = costs.total();
         let name = &self.loaded.project.name;
@@ -396,6 +399,12 @@ impl Predictor {
     fn costs(&self, execution: &Execution<'_>) -> Option<Costs> {
         let [site] = &self.site;
         Costs::of(execution, site, self.calibrations.of(site))
+    }
+
+    /// What an execution here emitted.
+    fn emissions(&self, execution: &Execution<'_>) -> Emissions {
+        let [site] = &self.site;
+        Emissions::of(execution, site, self.calibrations.of(site))
     }
 
     fn estimate(&self, stage: &Stage, bytes: Option<Bytes>) -> Option<StageEstimate> {

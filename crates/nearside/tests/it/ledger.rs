@@ -409,6 +409,30 @@ fn what_is_not_stated_costs_something_unknown_not_nothing() {
     assert!(exported(&nothing, &["--table", "spend"]).is_empty());
 }
 
+#[test]
+fn what_a_stage_emitted_is_recorded_by_its_parts() {
+    let project = Project::new("ledger-emissions", &format!("{PRICED}{POWER}pue = 1.5\n"));
+    project.run(&[], 0);
+    project.run(&[], 0);
+    let runs = exported(&project, &[]);
+    let number = |name: &str| runs[0][name].parse::<f64>().unwrap();
+    // What the machine used, with the overhead of the building, on the grid of Germany.
+    let electricity = number("energy_joules") / 3.6e6 * 1.5 * 380.95;
+    let ratio = number("operational_grams_co2e") / electricity;
+    assert!((ratio - 1.0).abs() < 1e-2, "{ratio} {runs:?}");
+    assert!(number("embodied_grams_co2e") > 0.0, "{runs:?}");
+    // What was there already emitted nothing anew.
+    assert!(
+        runs[1]["operational_grams_co2e"].is_empty() && runs[1]["embodied_grams_co2e"].is_empty()
+    );
+    let unmeasured = Project::new("ledger-emissions-unmeasured", PRICED);
+    unmeasured.run(&[], 0);
+    let runs = exported(&unmeasured, &[]);
+    // Where nothing says what the machine draws, some of its energy is not known.
+    assert_eq!(runs[0]["energy_joules"].is_empty(), runs[0]["operational_grams_co2e"].is_empty());
+    assert!(!runs[0]["embodied_grams_co2e"].is_empty(), "{runs:?}");
+}
+
 /// What DuckDB finds in the Parquet file of runs.
 const READ_PARQUET: &str = r#"
 import duckdb, json, sys

@@ -13,6 +13,7 @@
 mod answers;
 mod bad_input;
 mod cache;
+mod carbon;
 mod command;
 mod containers;
 mod doctor;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nearside_units::{Bytes, significant};
+use nearside_units::{Bytes, GramsCo2e, significant};
 
 use super::chart;
 use super::view::{LedgerList, LedgerRun, LedgerVerification};
@@ -60,6 +60,8 @@ pub(super) fn show(run: &LedgerRun) -> String {
     let energy = |joules: f64| format!("{} J ({method})", significant(joules));
     line("energy", run.energy_joules.map(energy));
     line("cost", cost(run));
+    line("electricity emits", run.operational_grams_co2e.and_then(grams));
+    line("its part of the machine", run.embodied_grams_co2e.and_then(grams));
     line("plan", run.plan.clone());
     line("key", Some(run.cache_key.clone()));
     if let Some(chart) = chart::of(&run.samples) {
@@ -71,6 +73,10 @@ pub(super) fn show(run: &LedgerRun) -> String {
         let _ = write!(text, "\n  made {} ({size}, {class}, {digest})", made.path);
     }
     text
+}
+
+fn grams(grams: f64) -> Option<String> {
+    GramsCo2e::from_grams(grams).ok().map(|grams| grams.to_string())
 }
 
 /// Three digits of it: it is a sum of estimates.

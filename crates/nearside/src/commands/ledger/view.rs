@@ -46,6 +46,10 @@ pub(crate) struct LedgerRun {
     pub(super) cost: Option<String>,
     /// The currency of that, as an ISO 4217 code.
     pub(super) cost_currency: Option<String>,
+    /// What its electricity emitted, by the average of the place, in grams of CO2 equivalent.
+    pub(super) operational_grams_co2e: Option<f64>,
+    /// Its share of making the machine, in grams of CO2 equivalent.
+    pub(super) embodied_grams_co2e: Option<f64>,
     /// The plan that held while it ran, by its id in the table of plans.
     pub(super) plan: Option<String>,
     /// The key of its result.
@@ -120,6 +124,8 @@ impl LedgerRun {
             energy_method: row.energy_method.clone(),
             cost: row.cost_amount.as_ref().map(ToString::to_string),
             cost_currency: row.cost_currency.as_ref().map(ToString::to_string),
+            operational_grams_co2e: row.operational_grams_co2e,
+            embodied_grams_co2e: row.embodied_grams_co2e,
             plan: row.plan.clone(),
             cache_key: row.cache_key.clone(),
             samples: Vec::new(),
