@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nearside_store::{Content, Digest, Reader, StoreError, atomic};
 
+use crate::failure::{ending, full_disk, tail};
 use crate::lock::Lock;
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
@@ -437,7 +438,9 @@ impl Run<'_> {
                 let which = which.map_or(String::new(), |trial| format!(" ({})", trial.name));
                 let cut = going.as_ref().filter(|going| going.reach == Reach::Cut);
                 let cut = cut.map_or("", |_| " (it had no network)");
-                let why = format!("its command{which} ended with {}{cut}", ending(code));
+                let full = full_disk(&runner.record.folder);
+                let full = full.map_or(String::new(), |full| format!("; {full}"));
+                let why = format!("its command{which} ended with {}{cut}{full}", ending(code));
                 self.fail(place, why, Some(code), going);
                 Ok(())
             }
@@ -551,30 +554,4 @@ impl Run<'_> {
         (self.report)(Event::Ended { job, ran: &ran, attempt: attempt.as_ref() });
         self.summary.insert(place, ran);
     }
-}
-
-/// An exit code in words.
-fn ending(code: u8) -> String {
-    match code {
-        127 => "127: no such program".to_owned(),
-        129..=192 => format!("signal {}", code - 128),
-        code => format!("exit code {code}"),
-    }
-}
-
-/// The last lines of a log.
-fn tail(log: &Path) -> Vec<String> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    const MOST: u64 = 8 << 10;
-    const LINES: usize = 12;
-    let read = File::open(log).and_then(|mut file| {
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(MOST)))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    });
-    let text = read.unwrap_or_default();
-    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
-    lines[lines.len().saturating_sub(LINES)..].to_vec()
 }

@@ -19,6 +19,7 @@ mod code;
 mod container;
 mod error;
 mod execute;
+mod failure;
 pub mod guard;
 mod image;
 mod job;

@@ -16,6 +16,7 @@ mod cache;
 mod command;
 mod containers;
 mod doctor;
+mod faults;
 mod fit;
 mod iteration;
 mod ledger;
