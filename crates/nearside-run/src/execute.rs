@@ -68,13 +68,15 @@ pub enum Event<'a> {
     Beat,
 }
 
-/// The result that a stage was to have, and when work on it began.
+/// The result that a stage was to have, and how long it was worked on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// The key of the result.
     pub key: Digest,
     /// When it began.
     pub began: SystemTime,
+    /// How long its commands ran, whatever came of it; nothing where none was started.
+    pub took: Option<Duration>,
 }
 
 /// How a stage ended.
@@ -120,6 +122,8 @@ struct Going {
     key: Key,
     workspace: Workspace,
     began: (Instant, SystemTime),
+    /// Until its latest command ended.
+    took: Option<Duration>,
     log: PathBuf,
     reach: Reach,
     trials: Trials,
@@ -135,7 +139,7 @@ impl Going {
     }
 
     const fn attempt(&self) -> Attempt {
-        Attempt { key: self.key.digest, began: self.began.1 }
+        Attempt { key: self.key.digest, began: self.began.1, took: self.took }
     }
 }
 
@@ -315,7 +319,7 @@ impl Run<'_> {
                 return Ok(());
             }
         };
-        let attempt = Attempt { key: key.digest, began: SystemTime::now() };
+        let attempt = Attempt { key: key.digest, began: SystemTime::now(), took: None };
         match standing {
             Standing::Current if !self.wanted.force => {
                 self.remember(job, &key)?;
@@ -365,6 +369,7 @@ impl Run<'_> {
             key,
             workspace,
             began,
+            took: None,
             log,
             reach,
             trials: Trials::default(),
@@ -412,7 +417,10 @@ impl Run<'_> {
     fn command_ended(&mut self, place: usize, ended: std::io::Result<()>) -> Result<(), RunError> {
         let runner = self.runner;
         let job = &runner.jobs.jobs[place];
-        let child = self.going.get_mut(&place).and_then(|going| going.child.take());
+        let child = self.going.get_mut(&place).and_then(|going| {
+            going.took = Some(going.began.0.elapsed());
+            going.child.take()
+        });
         if child.is_some() {
             (self.report)(Event::Stopped { job });
         }
@@ -471,7 +479,7 @@ impl Run<'_> {
 
     /// Keeps what a stage wrote, then puts it where it belongs.
     fn keep(&mut self, place: usize, job: &Job, going: Going) -> Result<(), RunError> {
-        let took = going.began.0.elapsed();
+        let took = going.took.unwrap_or_default();
         match self.kept(job, &going, took) {
             Ok(()) => {
                 self.hand_over_undeclared(job, &going);

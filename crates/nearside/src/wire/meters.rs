@@ -41,7 +41,7 @@ pub(crate) struct Used {
     /// Readings over time.
     pub(crate) readings: Vec<Reading>,
     /// How long its commands were watched, in seconds.
-    pub(crate) watched: f64,
+    watched: f64,
 }
 
 /// What a stage uses while it goes on. What cannot be seen is `None`.
