@@ -178,6 +178,8 @@ mod tests {
             cost_currency: None,
             operational_grams_co2e: None,
             embodied_grams_co2e: None,
+            energy_at_least_joules: None,
+            energy_known_parts: None,
         }
     }
 

@@ -307,6 +307,7 @@ impl<'a> Journal<'a> {
         let work = estimate.filter(|estimate| matches!(estimate.period, Period::Run));
         let pass = work.and_then(|estimate| estimate.pass.as_ref().value().copied());
         let energy = used.and_then(Used::energy);
+        let partial = used.and_then(Used::energy_at_least);
         let needed = estimate.and_then(|estimate| estimate.largest.fit.needed);
         Some(RunRow {
             run: self.run.clone(),
@@ -334,6 +335,8 @@ impl<'a> Journal<'a> {
             cost_currency: None,
             operational_grams_co2e: None,
             embodied_grams_co2e: None,
+            energy_at_least_joules: partial.as_ref().map(|(energy, _)| energy.as_joules()),
+            energy_known_parts: partial.map(|(_, parts)| parts),
         })
     }
 }
