@@ -11,7 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 use nearside_store::{Content, Digest, Reader, StoreError, atomic};
 
 use crate::failure::{ending, full_disk, tail};
+use crate::group::{Group, Groups};
 use crate::lock::Lock;
+use crate::orders::Orders;
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
 use crate::trials::Trials;
@@ -41,6 +43,8 @@ pub enum Event<'a> {
         job: &'a Job,
         /// The number of its process, which what it starts descends from.
         process: u32,
+        /// The folder of the control group that all of it is in, where there is one.
+        group: Option<&'a Path>,
     },
     /// That command has ended. Its process is still in the system's tables, with what it used.
     Stopped {
@@ -117,8 +121,9 @@ pub type Summary = BTreeMap<usize, Ran>;
 /// A stage that is going on.
 struct Going {
     hold: Option<Hold>,
-    /// The command that is going on.
+    /// The command that is going on, and what it is in.
     child: Option<Child>,
+    group: Option<Group>,
     key: Key,
     workspace: Workspace,
     began: (Instant, SystemTime),
@@ -164,6 +169,7 @@ struct Run<'a> {
     summary: Summary,
     going: BTreeMap<usize, Going>,
     sender: Sender<Ended>,
+    groups: Groups,
 }
 
 impl Runner {
@@ -182,9 +188,10 @@ impl Runner {
         self.prepare()?;
         let (sender, ended) = channel();
         let (summary, going) = (Summary::new(), BTreeMap::new());
-        let ahead = Ahead::NotLooked;
+        let (ahead, groups) = (Ahead::NotLooked, Groups::of(&self.record.folder));
+        let runner = self;
         let mut run =
-            Run { runner: self, wanted, report, interrupted, ahead, summary, going, sender };
+            Run { runner, wanted, report, interrupted, ahead, summary, going, sender, groups };
         let finished = run.all(&ended);
         // Remembered even if the run ended early.
         let saved = self.save();
@@ -344,6 +351,7 @@ impl Run<'_> {
             },
             _ => {}
         }
+        self.groups.get_ready();
         self.look_ahead()?;
         let reach = runner.reach(job)?;
         let changed = runner.changed(job, &key);
@@ -366,6 +374,7 @@ impl Run<'_> {
         let going = Going {
             hold: None,
             child: None,
+            group: None,
             key,
             workspace,
             began,
@@ -389,6 +398,11 @@ impl Run<'_> {
         let log = options.append(true).create(true).open(&going.log);
         let orders = runner.orders(job, trial, &going.reach, &folder);
         let orders = orders.map_err(|error| std::io::Error::other(error.to_string()));
+        let group = orders.as_ref().is_ok_and(|orders| orders.contained.is_none());
+        going.group = group.then(|| self.groups.make()).flatten();
+        let folder_of = |group: &Group| group.folder.clone();
+        let group = going.group.as_ref().map(folder_of);
+        let orders = orders.map(|orders| Orders { group: group.clone(), ..orders });
         let started = log.and_then(|log| {
             process::start(&Start {
                 program: &runner.program,
@@ -402,7 +416,7 @@ impl Run<'_> {
             Ok((child, hold)) => {
                 let process = child.id();
                 (going.hold, going.child) = (Some(hold), Some(child));
-                (self.report)(Event::Started { job, process });
+                (self.report)(Event::Started { job, process, group: group.as_deref() });
                 let sender = self.sender.clone();
                 std::thread::spawn(move || {
                     let _ = sender.send((place, process::ended(process)));
@@ -428,6 +442,9 @@ impl Run<'_> {
             (Ok(()), Some(mut child)) => child.wait().map(process::code),
             (ended, _) => ended.map(|()| u8::MAX),
         };
+        // Even if its guard could not end all of it.
+        let group = self.going.get_mut(&place).and_then(|going| going.group.take());
+        group.into_iter().for_each(Group::end);
         let stopped = self.interrupted.load(Ordering::Relaxed);
         // A trial that was ended by the rule has not failed.
         let was_ended = |going: &Going| going.trials.ending;

@@ -20,6 +20,7 @@ mod container;
 mod error;
 mod execute;
 mod failure;
+mod group;
 pub mod guard;
 mod image;
 mod job;

@@ -96,11 +96,15 @@ impl Meters {
         Self { power: power_model(project), going, used, notes }
     }
 
-    /// A command of a stage has started.
-    pub(crate) fn started(&mut self, stage: &str, process: u32) {
+    /// A command of a stage has started, in that control group.
+    pub(crate) fn started(&mut self, stage: &str, process: u32, group: Option<&Path>) {
         let power = self.power.clone();
         let settings = Settings { most_samples: MOST_SAMPLES, power, ..Settings::default() };
-        match Meter::start(Path::new("/"), Subject::Spawned(process), settings) {
+        let subject = match group.and_then(Path::to_str) {
+            Some(group) => Subject::Confined { process, group: group.to_owned() },
+            None => Subject::Spawned(process),
+        };
+        match Meter::start(Path::new("/"), subject, settings) {
             Ok(meter) => drop(self.going.insert(stage.to_owned(), meter)),
             Err(error) => self.notes.push(format!("{stage} is not measured: {error}")),
         }

@@ -18,6 +18,7 @@ mod containers;
 mod doctor;
 mod faults;
 mod fit;
+mod groups;
 mod iteration;
 mod ledger;
 mod live;

@@ -73,8 +73,8 @@ impl<'a> Report<'a> {
                 let (log, reach) = (log.to_path_buf(), (*reach).clone());
                 self.began.insert(job.name.clone(), Beginning { changed, log, reach });
             }
-            Event::Started { job, process } => {
-                self.journal.meters.started(&job.name, *process);
+            Event::Started { job, process, group } => {
+                self.journal.meters.started(&job.name, *process, *group);
                 self.follow(job);
             }
             Event::Stopped { job } => self.journal.meters.stopped(&job.name),
