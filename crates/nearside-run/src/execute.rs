@@ -431,6 +431,8 @@ impl Run<'_> {
     fn command_ended(&mut self, place: usize, ended: std::io::Result<()>) -> Result<(), RunError> {
         let runner = self.runner;
         let job = &runner.jobs.jobs[place];
+        let more = job.trials.len() > 1 || !self.open().is_empty();
+        more.then(|| self.groups.stay_ready());
         let child = self.going.get_mut(&place).and_then(|going| {
             going.took = Some(going.began.0.elapsed());
             going.child.take()

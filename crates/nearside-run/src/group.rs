@@ -13,6 +13,8 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Where a run notes its group, in the folder of the record.
@@ -20,6 +22,8 @@ const NOTE: &str = "group";
 /// How often and how many times we look whether a group that was ended is empty: ten seconds.
 const BEAT: Duration = Duration::from_millis(2);
 const LOOKS: u32 = 5000;
+/// How often we move ahead of a command: for a fifth of a second.
+const MOVES: u32 = 100;
 
 /// The groups of a run.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Groups {
     own: Own,
     /// Commands that had one so far.
     commands: u64,
+    /// How often we still move to where we are.
+    moves_left: Arc<AtomicU32>,
 }
 
 /// The group of the run itself.
@@ -57,7 +63,12 @@ impl Groups {
             }
             let _ = fs::remove_file(note);
         }
-        Self { record: record.to_path_buf(), own: Own::NotMade, commands: 0 }
+        Self {
+            record: record.to_path_buf(),
+            own: Own::NotMade,
+            commands: 0,
+            moves_left: Arc::default(),
+        }
     }
 
     /// A group for a command; nothing where none can be had.
@@ -72,10 +83,28 @@ impl Groups {
     /// Says that a command is soon to go into a group, so that it will not have to wait for that.
     ///
     /// Who moves between groups waits until every processor has passed through the scheduler (6 ms and
-    /// more), but not who does so right after another. So we move first, to where we are already.
+    /// more), but not who does so right after another. So we move first, to where we are already, and
+    /// again and again for a while.
     pub(crate) fn get_ready(&mut self) {
-        if let Some(above) = self.own().and_then(Path::parent).map(Path::to_path_buf) {
-            std::thread::spawn(move || enter(&above));
+        let moves_left = Arc::clone(&self.moves_left);
+        let Some(above) = self.own().and_then(Path::parent).map(Path::to_path_buf) else { return };
+        if moves_left.swap(MOVES, Ordering::Relaxed) > 0 {
+            // Somebody does it already.
+            return;
+        }
+        std::thread::spawn(move || {
+            while moves_left.load(Ordering::Relaxed) > 0 && enter(&above) {
+                std::thread::sleep(BEAT);
+                moves_left.fetch_sub(1, Ordering::Relaxed);
+            }
+            moves_left.store(0, Ordering::Relaxed);
+        });
+    }
+
+    /// The same after a command, if others are likely to follow it.
+    pub(crate) fn stay_ready(&mut self) {
+        if matches!(self.own, Own::At(_)) {
+            self.get_ready();
         }
     }
 
