@@ -77,6 +77,8 @@ pub(crate) fn run(stage: &str, outcome: Outcome) -> RunRow {
         cost_currency: Some("EUR".parse().unwrap()),
         operational_grams_co2e: Some(180.0),
         embodied_grams_co2e: None,
+        energy_at_least_joules: None,
+        energy_known_parts: None,
     }
 }
 

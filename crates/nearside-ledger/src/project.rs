@@ -240,6 +240,11 @@ mod tests {
         };
         let broken = [
             (of(|row| row.energy_method = None), "energy_has_a_method"),
+            (of(|row| row.energy_at_least_joules = Some(1.0)), "energy_is_all_or_at_least"),
+            (
+                of(|row| row.energy_known_parts = Some("processor measured".to_owned())),
+                "partial_energy_names_its_parts",
+            ),
             (of(|row| row.cost_currency = None), "cost_has_a_currency"),
             (of(|row| row.predicted_low_seconds = None), "predicted_seconds_are_all_or_none"),
             (of(|row| row.predicted_low_seconds = Some(8e9)), "predicted_seconds_are_in_order"),

@@ -75,6 +75,8 @@ fn run(stage: &str) -> RunRow {
         cost_currency: None,
         operational_grams_co2e: None,
         embodied_grams_co2e: None,
+        energy_at_least_joules: None,
+        energy_known_parts: None,
     }
 }
 

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nearside_store::{Content, Digest, Reader, StoreError, atomic};
 
+use crate::failure::{ending, full_disk, tail};
+use crate::group::{Group, Groups};
 use crate::lock::Lock;
+use crate::orders::Orders;
 use crate::process::{self, Hold, Start};
 use crate::record::{Last, Outcome, Output};
 use crate::trials::Trials;
@@ -40,6 +43,8 @@ pub enum Event<'a> {
         job: &'a Job,
         /// The number of its process, which what it starts descends from.
         process: u32,
+        /// The folder of the control group that all of it is in, where there is one.
+        group: Option<&'a Path>,
     },
     /// That command has ended. Its process is still in the system's tables, with what it used.
     Stopped {
@@ -67,13 +72,15 @@ pub enum Event<'a> {
     Beat,
 }
 
-/// The result that a stage was to have, and when work on it began.
+/// The result that a stage was to have, and how long it was worked on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// The key of the result.
     pub key: Digest,
     /// When it began.
     pub began: SystemTime,
+    /// How long its commands ran, whatever came of it; nothing where none was started.
+    pub took: Option<Duration>,
 }
 
 /// How a stage ended.
@@ -114,11 +121,14 @@ pub type Summary = BTreeMap<usize, Ran>;
 /// A stage that is going on.
 struct Going {
     hold: Option<Hold>,
-    /// The command that is going on.
+    /// The command that is going on, and what it is in.
     child: Option<Child>,
+    group: Option<Group>,
     key: Key,
     workspace: Workspace,
     began: (Instant, SystemTime),
+    /// Until its latest command ended.
+    took: Option<Duration>,
     log: PathBuf,
     reach: Reach,
     trials: Trials,
@@ -134,7 +144,7 @@ impl Going {
     }
 
     const fn attempt(&self) -> Attempt {
-        Attempt { key: self.key.digest, began: self.began.1 }
+        Attempt { key: self.key.digest, began: self.began.1, took: self.took }
     }
 }
 
@@ -159,6 +169,7 @@ struct Run<'a> {
     summary: Summary,
     going: BTreeMap<usize, Going>,
     sender: Sender<Ended>,
+    groups: Groups,
 }
 
 impl Runner {
@@ -177,9 +188,10 @@ impl Runner {
         self.prepare()?;
         let (sender, ended) = channel();
         let (summary, going) = (Summary::new(), BTreeMap::new());
-        let ahead = Ahead::NotLooked;
+        let (ahead, groups) = (Ahead::NotLooked, Groups::of(&self.record.folder));
+        let runner = self;
         let mut run =
-            Run { runner: self, wanted, report, interrupted, ahead, summary, going, sender };
+            Run { runner, wanted, report, interrupted, ahead, summary, going, sender, groups };
         let finished = run.all(&ended);
         // Remembered even if the run ended early.
         let saved = self.save();
@@ -314,7 +326,7 @@ impl Run<'_> {
                 return Ok(());
             }
         };
-        let attempt = Attempt { key: key.digest, began: SystemTime::now() };
+        let attempt = Attempt { key: key.digest, began: SystemTime::now(), took: None };
         match standing {
             Standing::Current if !self.wanted.force => {
                 self.remember(job, &key)?;
@@ -339,6 +351,7 @@ impl Run<'_> {
             },
             _ => {}
         }
+        self.groups.get_ready();
         self.look_ahead()?;
         let reach = runner.reach(job)?;
         let changed = runner.changed(job, &key);
@@ -361,9 +374,11 @@ impl Run<'_> {
         let going = Going {
             hold: None,
             child: None,
+            group: None,
             key,
             workspace,
             began,
+            took: None,
             log,
             reach,
             trials: Trials::default(),
@@ -383,6 +398,11 @@ impl Run<'_> {
         let log = options.append(true).create(true).open(&going.log);
         let orders = runner.orders(job, trial, &going.reach, &folder);
         let orders = orders.map_err(|error| std::io::Error::other(error.to_string()));
+        let group = orders.as_ref().is_ok_and(|orders| orders.contained.is_none());
+        going.group = group.then(|| self.groups.make()).flatten();
+        let folder_of = |group: &Group| group.folder.clone();
+        let group = going.group.as_ref().map(folder_of);
+        let orders = orders.map(|orders| Orders { group: group.clone(), ..orders });
         let started = log.and_then(|log| {
             process::start(&Start {
                 program: &runner.program,
@@ -396,7 +416,7 @@ impl Run<'_> {
             Ok((child, hold)) => {
                 let process = child.id();
                 (going.hold, going.child) = (Some(hold), Some(child));
-                (self.report)(Event::Started { job, process });
+                (self.report)(Event::Started { job, process, group: group.as_deref() });
                 let sender = self.sender.clone();
                 std::thread::spawn(move || {
                     let _ = sender.send((place, process::ended(process)));
@@ -411,7 +431,12 @@ impl Run<'_> {
     fn command_ended(&mut self, place: usize, ended: std::io::Result<()>) -> Result<(), RunError> {
         let runner = self.runner;
         let job = &runner.jobs.jobs[place];
-        let child = self.going.get_mut(&place).and_then(|going| going.child.take());
+        let more = job.trials.len() > 1 || !self.open().is_empty();
+        more.then(|| self.groups.stay_ready());
+        let child = self.going.get_mut(&place).and_then(|going| {
+            going.took = Some(going.began.0.elapsed());
+            going.child.take()
+        });
         if child.is_some() {
             (self.report)(Event::Stopped { job });
         }
@@ -419,6 +444,9 @@ impl Run<'_> {
             (Ok(()), Some(mut child)) => child.wait().map(process::code),
             (ended, _) => ended.map(|()| u8::MAX),
         };
+        // Even if its guard could not end all of it.
+        let group = self.going.get_mut(&place).and_then(|going| going.group.take());
+        group.into_iter().for_each(Group::end);
         let stopped = self.interrupted.load(Ordering::Relaxed);
         // A trial that was ended by the rule has not failed.
         let was_ended = |going: &Going| going.trials.ending;
@@ -437,7 +465,9 @@ impl Run<'_> {
                 let which = which.map_or(String::new(), |trial| format!(" ({})", trial.name));
                 let cut = going.as_ref().filter(|going| going.reach == Reach::Cut);
                 let cut = cut.map_or("", |_| " (it had no network)");
-                let why = format!("its command{which} ended with {}{cut}", ending(code));
+                let full = full_disk(&runner.record.folder);
+                let full = full.map_or(String::new(), |full| format!("; {full}"));
+                let why = format!("its command{which} ended with {}{cut}{full}", ending(code));
                 self.fail(place, why, Some(code), going);
                 Ok(())
             }
@@ -468,7 +498,7 @@ impl Run<'_> {
 
     /// Keeps what a stage wrote, then puts it where it belongs.
     fn keep(&mut self, place: usize, job: &Job, going: Going) -> Result<(), RunError> {
-        let took = going.began.0.elapsed();
+        let took = going.took.unwrap_or_default();
         match self.kept(job, &going, took) {
             Ok(()) => {
                 self.hand_over_undeclared(job, &going);
@@ -551,30 +581,4 @@ impl Run<'_> {
         (self.report)(Event::Ended { job, ran: &ran, attempt: attempt.as_ref() });
         self.summary.insert(place, ran);
     }
-}
-
-/// An exit code in words.
-fn ending(code: u8) -> String {
-    match code {
-        127 => "127: no such program".to_owned(),
-        129..=192 => format!("signal {}", code - 128),
-        code => format!("exit code {code}"),
-    }
-}
-
-/// The last lines of a log.
-fn tail(log: &Path) -> Vec<String> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    const MOST: u64 = 8 << 10;
-    const LINES: usize = 12;
-    let read = File::open(log).and_then(|mut file| {
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(MOST)))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    });
-    let text = read.unwrap_or_default();
-    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
-    lines[lines.len().saturating_sub(LINES)..].to_vec()
 }

@@ -1,16 +1,18 @@
 //! The process between a run and the command of a stage: it ends the whole process tree when the
 //! command has ended, when it is told to, and when the run dies in whatever way.
 //!
-//! The executable of the run starts itself as the guard. The guard goes into the sandbox if it is
-//! ordered to, and starts a shell in a process group of its own; whatever that starts and abandons becomes a child of the guard (Linux), so that nothing
-//! escapes. Its standard input is a pipe that the run holds open: its end is the word to stop.
+//! The executable of the run starts itself as the guard. The guard goes into the control group
+//! and the sandbox that it is ordered into, and starts a shell in a process group of its own; whatever
+//! that starts and abandons becomes a child of the guard (Linux), so that nothing escapes. Its standard input is a pipe that the run holds open: its end is the word to stop.
 
 use std::ffi::OsString;
 use std::io::Read as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use crate::group;
 use crate::orders::{Contained, Orders, Place};
 use crate::process::exit_code;
 use crate::sandbox;
@@ -21,6 +23,15 @@ pub const ARGUMENT: &str = "__guard";
 const GRACE: Duration = Duration::from_secs(3);
 /// What a shell answers when a command cannot be started.
 const NOT_STARTED: u8 = 127;
+
+/// What a guard started.
+struct Tree {
+    /// The shell, which leads a process group.
+    #[cfg_attr(target_os = "linux", expect(dead_code, reason = "its children are known there"))]
+    shell: u32,
+    /// The control group that all of it is in.
+    group: Option<PathBuf>,
+}
 
 /// What the guard waits for.
 enum Word {
@@ -34,7 +45,9 @@ enum Word {
 /// signal answers 128 and the number of the signal, as shells do.
 #[must_use]
 pub fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
-    let Some(orders) = Orders::read(arguments) else { return NOT_STARTED };
+    let Some(mut orders) = Orders::read(arguments) else { return NOT_STARTED };
+    // Where that is refused the tree is ended without one.
+    orders.group = orders.group.filter(|group| group::enter(group));
     // Now, while there is only one thread.
     if orders.place == Place::Sandbox
         && let Err(refused) = sandbox::enter()
@@ -51,7 +64,7 @@ fn watch(orders: &Orders) -> u8 {
     command.args(&orders.arguments).stdin(Stdio::null());
     in_group(&mut command);
     let Ok(mut child) = command.spawn() else { return NOT_STARTED };
-    let group = child.id();
+    let tree = Tree { shell: child.id(), group: orders.group.clone() };
     let (sender, words) = channel();
     let ended = sender.clone();
     std::thread::spawn(move || {
@@ -69,29 +82,34 @@ fn watch(orders: &Orders) -> u8 {
                 // What the engine left behind to tidy up is not part of the command.
                 tree::settle(GRACE);
             }
-            tree::end(group, Duration::from_millis(300));
+            tree::end(&tree, Duration::from_millis(300));
             code
         }
-        Ok(Word::Stop) | Err(_) => stop(group, contained, &words),
+        Ok(Word::Stop) | Err(_) => {
+            let code = stop(&tree, contained, &words);
+            // Nobody else does where the run was killed.
+            tree.group.as_deref().map(group::clear);
+            code
+        }
     }
 }
 
 /// Asks the tree to end, and ends it when it does not.
-fn stop(group: u32, contained: Option<&Contained>, words: &Receiver<Word>) -> u8 {
+fn stop(tree: &Tree, contained: Option<&Contained>, words: &Receiver<Word>) -> u8 {
     if let Some(contained) = contained {
         // An engine may keep its containers where we cannot reach them.
         tell(contained, &["stop", "--time", "2"]);
         tree::settle(Duration::from_secs(1));
     }
-    tree::ask(group);
+    tree::ask(tree);
     let code = match words.recv_timeout(GRACE) {
         Ok(Word::Ended(code)) => code,
         Ok(Word::Stop) | Err(_) => 137,
     };
-    tree::end(group, Duration::from_millis(300));
+    tree::end(tree, Duration::from_millis(300));
     if let Some(contained) = contained {
         tell(contained, &["rm", "--force"]);
-        tree::end(group, Duration::from_millis(300));
+        tree::end(tree, Duration::from_millis(300));
     }
     code
 }
@@ -131,6 +149,8 @@ mod tree {
     use std::fs;
     use std::time::{Duration, Instant};
 
+    use super::{Tree, group};
+
     use rustix::process::{
         Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait,
     };
@@ -141,7 +161,7 @@ mod tree {
     }
 
     /// Asks everything below us to end.
-    pub(super) fn ask(_group: u32) {
+    pub(super) fn ask(_tree: &Tree) {
         signal(Signal::TERM);
     }
 
@@ -154,16 +174,19 @@ mod tree {
     }
 
     /// Ends everything below us: asks, waits so long, then leaves no choice.
-    pub(super) fn end(_group: u32, patience: Duration) {
+    pub(super) fn end(tree: &Tree, patience: Duration) {
         let began = Instant::now();
         let mut asked = false;
         loop {
             while wait(WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some()) {}
-            if below().is_empty() {
+            let group = tree.group.as_deref();
+            // Who starts another and ends is not seen in a list of processes, but in the group.
+            if below().is_empty() && !group.is_some_and(group::has_others) {
                 return;
             }
             match (asked, began.elapsed() > patience) {
                 (false, _) => signal(Signal::TERM),
+                (true, true) if group.is_some_and(group::kill_others) => {}
                 (true, true) => signal(Signal::KILL),
                 (true, false) => {}
             }
@@ -222,6 +245,8 @@ mod tree {
 
     use std::time::Duration;
 
+    use super::Tree;
+
     use rustix::process::{Pid, Signal, kill_process_group};
 
     pub(super) fn adopt() {}
@@ -233,14 +258,14 @@ mod tree {
 
     pub(super) fn settle(_patience: Duration) {}
 
-    pub(super) fn ask(group: u32) {
-        signal(group, Signal::TERM);
+    pub(super) fn ask(tree: &Tree) {
+        signal(tree.shell, Signal::TERM);
     }
 
-    pub(super) fn end(group: u32, patience: Duration) {
-        if signal(group, Signal::TERM) {
+    pub(super) fn end(tree: &Tree, patience: Duration) {
+        if signal(tree.shell, Signal::TERM) {
             std::thread::sleep(patience);
-            signal(group, Signal::KILL);
+            signal(tree.shell, Signal::KILL);
         }
     }
 }
@@ -251,8 +276,10 @@ mod tree {
 
     use std::time::Duration;
 
+    use super::Tree;
+
     pub(super) fn adopt() {}
     pub(super) fn settle(_patience: Duration) {}
-    pub(super) fn ask(_group: u32) {}
-    pub(super) fn end(_group: u32, _patience: Duration) {}
+    pub(super) fn ask(_tree: &Tree) {}
+    pub(super) fn end(_tree: &Tree, _patience: Duration) {}
 }

@@ -77,6 +77,8 @@ impl Runner {
         let program: OsString = engine.program.clone().into();
         Ok(Orders {
             place: Place::Open,
+            // Engines have groups of their own for their containers.
+            group: None,
             arguments: engine.run(&container),
             contained: Some(Contained { engine: program.clone(), name: container.name }),
             program,

@@ -19,6 +19,8 @@ mod code;
 mod container;
 mod error;
 mod execute;
+mod failure;
+mod group;
 pub mod guard;
 mod image;
 mod job;

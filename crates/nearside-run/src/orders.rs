@@ -1,11 +1,14 @@
 //! What a guard is told: arguments of a program, written by the run and read by the guard.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// What a guard starts, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Orders {
     pub(crate) place: Place,
+    /// The control group that it goes into.
+    pub(crate) group: Option<PathBuf>,
     /// The container that the program runs.
     pub(crate) contained: Option<Contained>,
     pub(crate) program: OsString,
@@ -44,7 +47,7 @@ impl Orders {
     /// A line for a shell.
     pub(crate) fn shell(place: Place, line: &str) -> Self {
         let arguments = vec!["-c".into(), line.into()];
-        Self { place, contained: None, program: "/bin/sh".into(), arguments }
+        Self { place, group: None, contained: None, program: "/bin/sh".into(), arguments }
     }
 
     /// As arguments.
@@ -53,17 +56,19 @@ impl Orders {
             None => (OsString::new(), OsString::new()),
             Some(contained) => (contained.engine.clone(), contained.name.clone().into()),
         };
-        let head = [self.place.name().into(), engine, name, self.program.clone()];
+        let group = self.group.clone().unwrap_or_default().into_os_string();
+        let head = [self.place.name().into(), group, engine, name, self.program.clone()];
         head.into_iter().chain(self.arguments.iter().cloned()).collect()
     }
 
     /// From arguments; nothing from those that nobody wrote as above.
     pub(crate) fn read(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let place = Place::named(&arguments.next()?)?;
+        let group = Some(arguments.next()?).filter(|group| !group.is_empty()).map(PathBuf::from);
         let (engine, name) = (arguments.next()?, arguments.next()?.into_string().ok()?);
         let contained = (!name.is_empty()).then_some(Contained { engine, name });
         let program = arguments.next()?;
-        Some(Self { place, contained, program, arguments: arguments.collect() })
+        Some(Self { place, group, contained, program, arguments: arguments.collect() })
     }
 }
 
@@ -77,12 +82,13 @@ mod tests {
             let orders = Orders::shell(place, "echo \"a b\"; true");
             assert_eq!(Orders::read(orders.written().into_iter()), Some(orders.clone()));
             let contained = Some(Contained { engine: "/bin/podman".into(), name: "n".to_owned() });
-            let orders = Orders { contained, ..orders };
+            let group = Some("/sys/fs/cgroup/a b/1".into());
+            let orders = Orders { contained, group, ..orders };
             assert_eq!(Orders::read(orders.written().into_iter()), Some(orders));
         }
         let read = |words: &[&str]| Orders::read(words.iter().map(OsString::from));
         assert_eq!(
-            (read(&[]), read(&["elsewhere", "sh"]), read(&["open", "", ""])),
+            (read(&[]), read(&["elsewhere", "sh"]), read(&["open", "", "", ""])),
             (None, None, None)
         );
     }

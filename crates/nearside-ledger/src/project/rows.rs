@@ -109,7 +109,7 @@ row! {
         peak_memory_bytes: Option<u64>,
         /// What was estimated for `peak_memory_bytes`.
         predicted_memory_bytes: Option<u64>,
-        /// Energy that it used.
+        /// Energy that it used, all of it; nothing where some part of the machine is not known.
         energy_joules: Option<f64>,
         /// How that energy is known: measured, sampled, modelled, nameplate.
         energy_method: Option<String>,
@@ -121,6 +121,10 @@ row! {
         operational_grams_co2e: Option<f64>,
         /// Its share of the greenhouse gases of making the machine.
         embodied_grams_co2e: Option<f64>,
+        /// Energy of the parts of the machine that are known, where some are not: the least that it can be.
+        energy_at_least_joules: Option<f64>,
+        /// Those parts, each with how it is known: `processor measured, memory measured`.
+        energy_known_parts: Option<String>,
     }
 }
 

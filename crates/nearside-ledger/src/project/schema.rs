@@ -6,7 +6,8 @@
 use crate::file::{Layout, only_added};
 
 /// `ledger.db`. The application id spells `nsld`.
-pub(crate) const LAYOUT: Layout = Layout { application_id: 0x6e73_6c64, migrations: &[FIRST] };
+pub(crate) const LAYOUT: Layout =
+    Layout { application_id: 0x6e73_6c64, migrations: &[FIRST, PARTIAL_ENERGY] };
 
 /// The SQL of triggers for a table whose rows are entries of the chain.
 ///
@@ -174,10 +175,22 @@ CREATE INDEX artifacts_of_a_run ON artifacts (run_entry, entry);
     chained!("artifacts"),
 );
 
+/// Energy of which a part is not known has columns of its own: a sum over `energy_joules` is one of
+/// whole figures.
+const PARTIAL_ENERGY: &str = "
+ALTER TABLE runs ADD COLUMN energy_at_least_joules REAL
+    CONSTRAINT energy_is_all_or_at_least CHECK (
+        energy_at_least_joules IS NULL OR energy_joules IS NULL);
+ALTER TABLE runs ADD COLUMN energy_known_parts TEXT
+    CONSTRAINT partial_energy_names_its_parts CHECK (
+        (energy_at_least_joules IS NULL) = (energy_known_parts IS NULL));
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::project::Table;
+    use crate::example::{Place, plan, run};
+    use crate::project::{Outcome, RunRow, Table};
     use rusqlite::Connection;
 
     #[test]
@@ -202,6 +215,53 @@ mod tests {
                 .collect();
             assert_eq!(found, described, "{}", table.name());
         }
+    }
+
+    /// A run, a file that it made and a reading, as the first version wrote them.
+    const OF_THE_FIRST_VERSION: &str = "
+PRAGMA user_version = 1;
+INSERT INTO entries VALUES (1, 'runs',
+    X'A7837161F56BC794C0D2D5F9ABFBDAC9685557784843EA069760E52260EBB4A0',
+    X'138FED4D25B068A119C9A7BC75320A0FB7E91B50BA2B7B9408A48F0329057ABC');
+INSERT INTO runs VALUES (1, '2026-11-26T23:23:34.510Z/13310', 'loud', NULL, 'loud', '', 'here',
+    'dc3883703e5ea056005bf352804bc884ba62d7ca1ad0c474f0ccb1e76ae897f6', 'ran', 0,
+    '2026-11-26T23:23:34.533Z', NULL, NULL, NULL, 3.092137019, NULL, NULL, NULL, 12726272, NULL,
+    NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO entries VALUES (2, 'artifacts',
+    X'1BD227C59D7963651DDFD47E3398E3E8433800F79E8FC8C6263E63E28DA7A89D',
+    X'512000C9ABB4721271948DC9DAE2CB92E47D0866467DB1FB1FA7E96E757C39D8');
+INSERT INTO artifacts VALUES (2, 1, 'x',
+    '366e4307dee015d96cf5815e2bc5f6dcd8ec954bb31551356872d75980d0bc76', 2, 'public');
+INSERT INTO entries VALUES (3, 'samples',
+    X'DE574EE9C8D9ADD3CCF514501DB2DF4B93DACCC17CCCF3A7F52EF4626C03327E',
+    X'D412DF5EC453035A31CC90C3246449DCB40D0F8AC4AF441D33C3D5637903B165');
+INSERT INTO samples VALUES (3, 1, 0.0, 'memory', 'B', 327680.0);
+";
+
+    #[test]
+    fn what_the_first_version_wrote_is_as_it_was_and_goes_on() {
+        let place = Place::new("first-version");
+        std::fs::create_dir_all(&place.0).unwrap();
+        let old = Connection::open(place.file()).unwrap();
+        old.execute_batch(FIRST).unwrap();
+        old.execute_batch(OF_THE_FIRST_VERSION).unwrap();
+        drop(old);
+        let mut ledger = place.ledger();
+        let head = "3:d412df5ec453035a31cc90c3246449dcb40d0f8ac4af441d33c3d5637903b165";
+        let noted = head.parse().unwrap();
+        assert!(ledger.verify(Some(&noted)).unwrap().is_sound());
+        let row = RunRow {
+            energy_joules: None,
+            energy_method: None,
+            energy_at_least_joules: Some(41.5),
+            energy_known_parts: Some("processor measured".to_owned()),
+            ..run("tune", Outcome::Ran)
+        };
+        assert_eq!(ledger.add(&plan("p1")).unwrap(), 4);
+        ledger.add(&row).unwrap();
+        assert!(ledger.verify(Some(&noted)).unwrap().is_sound());
+        let rows: Vec<RunRow> = ledger.all().unwrap().into_iter().map(|found| found.row).collect();
+        assert_eq!((rows[0].energy_at_least_joules, &rows[1]), (None, &row));
     }
 
     #[test]

@@ -187,7 +187,12 @@ impl GroupCounters {
         }
     }
 
-    /// What the group used since the first look: processor time, and bytes of disks where its
+    /// Of a group that was made for what is measured: all that it counts.
+    pub(crate) fn since_made(folder: &str) -> Self {
+        Self { before: Some(Counters::default()), ..Self::of(folder) }
+    }
+
+    /// What the group used since the first look, or since it was made: processor time, and bytes of disks where its
     /// controller counts them. What it does not count is zero.
     pub(crate) fn look(&mut self, files: &mut Files) -> Counters {
         let folder = &self.folder;

@@ -102,7 +102,11 @@ impl Sampler {
         let process = tree.live().next().map(|process| process.id);
         let mut group = folder.map(GroupCounters::of);
         if let Some(group) = &mut group {
+            // From now on.
             group.look(&mut files);
+        }
+        if let Subject::Confined { group: folder, .. } = subject {
+            group = Some(GroupCounters::since_made(folder.trim_matches('/')));
         }
         let limits = LimitWatch::begin(process, folder, &mut files);
         let machine = Machine::begin(process, &mut files);

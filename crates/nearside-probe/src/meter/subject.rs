@@ -8,6 +8,14 @@ pub enum Subject {
     /// A process that the caller has just started, with all its descendants. Everything it has used
     /// since its birth counts.
     Spawned(u32),
+    /// The same, where a control group was made for it and for all that it starts: what ends unseen
+    /// between two looks is in the group's count.
+    Confined {
+        /// The process.
+        process: u32,
+        /// The folder of the group below the root.
+        group: String,
+    },
     /// A process that has been running for a while, with all its descendants. What they have used
     /// before the meter started does not count.
     Running(u32),
@@ -20,7 +28,9 @@ pub enum Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Spawned(id) | Self::Running(id) => write!(formatter, "process {id}"),
+            Self::Spawned(id) | Self::Running(id) | Self::Confined { process: id, .. } => {
+                write!(formatter, "process {id}")
+            }
             Self::Group(folder) => write!(formatter, "control group /{}", folder.trim_matches('/')),
         }
     }

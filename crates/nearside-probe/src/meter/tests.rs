@@ -155,6 +155,28 @@ fn a_group_of_version_two_counts_by_itself() {
 }
 
 #[test]
+fn what_ended_unseen_is_in_the_count_of_its_group() {
+    let machine = Machine::new();
+    machine.process(100, 1, Used::default());
+    let group = "sys/fs/cgroup/run/1";
+    let used = |used: u64| {
+        let text = format!("usage_usec {used}\nuser_usec {used}\nsystem_usec 0\n");
+        machine.write(&format!("{group}/cpu.stat"), &text);
+    };
+    // It was made for this process: what it counted before the first look counts.
+    used(250_000);
+    let confined = Subject::Confined { process: 100, group: format!("/{group}") };
+    let mut meter = machine.meter(&confined);
+    assert_eq!(cpu(meter.latest()), Duration::constant(0.25));
+    used(900_000);
+    meter.look(Time::from_secs(1));
+    assert_eq!(cpu(meter.latest()), Duration::constant(0.9));
+    // A process that never got into its group counts by itself.
+    let gone = Subject::Confined { process: 100, group: "sys/fs/cgroup/run/2".to_owned() };
+    assert_eq!(machine.meter(&gone).latest().work.processes, 1);
+}
+
+#[test]
 fn a_group_of_version_one_counts_by_itself() {
     let machine = Machine::new();
     let group = "sys/fs/cgroup/cpuacct/job";

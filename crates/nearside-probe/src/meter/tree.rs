@@ -88,7 +88,7 @@ impl Tree {
         let mut tree = Self::empty();
         let mut from = From::Now;
         match subject {
-            Subject::Spawned(id) => {
+            Subject::Spawned(id) | Subject::Confined { process: id, .. } => {
                 from = From::Birth;
                 tree.discovery = Discovery::Descendants(Descendants::of(Some(*id)));
                 tree.follow(*id, files)?;

@@ -38,8 +38,8 @@ pub(super) fn run(arguments: &Iteration, output: &Output) -> Result<Outcome, Com
     let mut warnings = Vec::new();
     if left_out > 0 {
         warnings.push(format!(
-            "{left_out} runs are left out: a stage of theirs failed or was ended, and how long it took \
-             is not recorded"
+            "{left_out} runs are left out: a stage of theirs failed or was ended, and earlier versions \
+             did not record how long that took"
         ));
     }
     let worked = found.worked.map(|worked| worked.p50);
@@ -143,4 +143,66 @@ fn print(answer: &IterationAnswer, arguments: &Iteration, warnings: &[String], o
     let shown = if arguments.all { usize::MAX } else { SHOWN };
     output.text(&text::of(answer, shown));
     warnings.iter().for_each(|warning| output.warning(warning));
+}
+
+#[cfg(test)]
+mod tests {
+    use nearside_ledger::Timestamp;
+
+    use super::*;
+
+    fn row(run: &str, outcome: Recorded, run_seconds: Option<f64>) -> RunRow {
+        RunRow {
+            run: run.to_owned(),
+            project: String::new(),
+            plan: None,
+            stage: "stage".to_owned(),
+            trial: String::new(),
+            site: "here".to_owned(),
+            cache_key: String::new(),
+            outcome,
+            exit_code: None,
+            began: Timestamp::EPOCH,
+            transfer_seconds: None,
+            queue_seconds: None,
+            boot_seconds: None,
+            run_seconds,
+            predicted_low_seconds: None,
+            predicted_likely_seconds: None,
+            predicted_high_seconds: None,
+            peak_memory_bytes: None,
+            predicted_memory_bytes: None,
+            energy_joules: None,
+            energy_method: None,
+            cost_amount: None,
+            cost_currency: None,
+            operational_grams_co2e: None,
+            embodied_grams_co2e: None,
+            energy_at_least_joules: None,
+            energy_known_parts: None,
+        }
+    }
+
+    #[test]
+    fn what_failed_counts_where_its_time_is_recorded() {
+        let rows = [
+            row("a", Recorded::Ran, Some(1.0)),
+            row("a", Recorded::Failed, Some(2.0)),
+            row("b", Recorded::Interrupted, Some(3.0)),
+            row("c", Recorded::Ran, Some(4.0)),
+            // As it was recorded once.
+            row("c", Recorded::Failed, None),
+            row("d", Recorded::Cached, None),
+        ];
+        let (runs, left_out) = runs(rows.into_iter());
+        let times = |run: &Run| {
+            run.executions.iter().map(|done| (done.run.as_seconds(), done.ended)).collect()
+        };
+        let found: Vec<Vec<_>> = runs.iter().map(times).collect();
+        let (ran, reused) = (Ended::Ran, Ended::Reused);
+        assert_eq!(
+            (found, left_out),
+            (vec![vec![(1.0, ran), (2.0, ran)], vec![(3.0, ran)], vec![(0.0, reused)]], 1)
+        );
+    }
 }

@@ -274,8 +274,7 @@ impl<'a> Journal<'a> {
     fn spend(&self, row: &mut RunRow, attempt: &Attempt, used: Option<&Used>) -> Vec<SpendRow> {
         let Estimates::From(predictor) = &self.estimates else { return Vec::new() };
         // One that did not end well has cost what it ran.
-        let seconds = row.run_seconds.or(used.map(|used| used.watched));
-        let Some(Ok(took)) = seconds.map(Duration::from_seconds) else { return Vec::new() };
+        let Some(Ok(took)) = row.run_seconds.map(Duration::from_seconds) else { return Vec::new() };
         let energy = used.and_then(Used::energy);
         let stage = row.stage.clone();
         let execution = Execution {
@@ -297,19 +296,21 @@ impl<'a> Journal<'a> {
 
     /// The row of a stage; nothing for one that was not looked at.
     fn row(&self, job: &Job, ran: &Ran, attempt: &Attempt, used: Option<&Used>) -> Option<RunRow> {
-        let (outcome, seconds, code) = match ran {
-            Ran::Current => (Outcome::Cached, None, None),
-            Ran::Restored => (Outcome::Restored, None, None),
-            Ran::Done(took) => (Outcome::Ran, Some(took.as_secs_f64()), Some(0)),
-            Ran::Failed { code, .. } => (Outcome::Failed, None, code.map(i64::from)),
-            Ran::Interrupted => (Outcome::Interrupted, None, None),
+        let (outcome, code) = match ran {
+            Ran::Current => (Outcome::Cached, None),
+            Ran::Restored => (Outcome::Restored, None),
+            Ran::Done(_) => (Outcome::Ran, Some(0)),
+            Ran::Failed { code, .. } => (Outcome::Failed, code.map(i64::from)),
+            Ran::Interrupted => (Outcome::Interrupted, None),
             Ran::Skipped(_) => return None,
         };
-        let estimate = self.predictions.get(&job.name).filter(|_| seconds.is_some());
+        // What did not come to its end is not what was estimated.
+        let estimate = self.predictions.get(&job.name).filter(|_| outcome == Outcome::Ran);
         // A service is estimated by the month, and its command ends when somebody ends it.
         let work = estimate.filter(|estimate| matches!(estimate.period, Period::Run));
         let pass = work.and_then(|estimate| estimate.pass.as_ref().value().copied());
         let energy = used.and_then(Used::energy);
+        let partial = used.and_then(Used::energy_at_least);
         let needed = estimate.and_then(|estimate| estimate.largest.fit.needed);
         Some(RunRow {
             run: self.run.clone(),
@@ -325,7 +326,7 @@ impl<'a> Journal<'a> {
             transfer_seconds: None,
             queue_seconds: None,
             boot_seconds: None,
-            run_seconds: seconds,
+            run_seconds: attempt.took.map(|took| took.as_secs_f64()),
             predicted_low_seconds: pass.map(|pass| pass.low().as_seconds()),
             predicted_likely_seconds: pass.map(|pass| pass.likely().as_seconds()),
             predicted_high_seconds: pass.map(|pass| pass.high().as_seconds()),
@@ -337,6 +338,8 @@ impl<'a> Journal<'a> {
             cost_currency: None,
             operational_grams_co2e: None,
             embodied_grams_co2e: None,
+            energy_at_least_joules: partial.as_ref().map(|(energy, _)| energy.as_joules()),
+            energy_known_parts: partial.map(|(_, parts)| parts),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nearside_probe::meter::{
-    LoadPower, Measured, Meter, Method, PowerModel, Sample, Settings, SoFar, Subject,
+    Energy, LoadPower, Measured, Meter, Method, Part, PowerModel, Sample, Settings, SoFar, Subject,
 };
 use nearside_units::{Bytes, Duration, Joules, Known, Span, Watts};
 use nearside_workload::{HERE, Project};
@@ -36,12 +36,12 @@ pub(crate) struct Used {
     pub(crate) processors: Option<Duration>,
     /// Energy with the machine's idling, as far as it is known.
     energy: Option<EnergySoFar>,
-    /// How its least known part is known.
-    method: Option<Method>,
+    /// The parts of the machine that this is of, and how each is known, at worst.
+    parts: BTreeMap<Part, Method>,
     /// Readings over time.
     pub(crate) readings: Vec<Reading>,
     /// How long its commands were watched, in seconds.
-    pub(crate) watched: f64,
+    watched: f64,
 }
 
 /// What a stage uses while it goes on. What cannot be seen is `None`.
@@ -96,11 +96,15 @@ impl Meters {
         Self { power: power_model(project), going, used, notes }
     }
 
-    /// A command of a stage has started.
-    pub(crate) fn started(&mut self, stage: &str, process: u32) {
+    /// A command of a stage has started, in that control group.
+    pub(crate) fn started(&mut self, stage: &str, process: u32, group: Option<&Path>) {
         let power = self.power.clone();
         let settings = Settings { most_samples: MOST_SAMPLES, power, ..Settings::default() };
-        match Meter::start(Path::new("/"), Subject::Spawned(process), settings) {
+        let subject = match group.and_then(Path::to_str) {
+            Some(group) => Subject::Confined { process, group: group.to_owned() },
+            None => Subject::Spawned(process),
+        };
+        match Meter::start(Path::new("/"), subject, settings) {
             Ok(meter) => drop(self.going.insert(stage.to_owned(), meter)),
             Err(error) => self.notes.push(format!("{stage} is not measured: {error}")),
         }
@@ -165,9 +169,20 @@ impl Used {
     /// of the machine is.
     pub(crate) fn energy(&self) -> Option<(Joules, Method)> {
         match self.energy {
-            Some(EnergySoFar::All(energy)) => Some((energy, self.method?)),
+            Some(EnergySoFar::All(energy)) => Some((energy, *self.parts.values().max()?)),
             _ => None,
         }
+    }
+
+    /// Energy of the parts that are known, where some are not, and which those are.
+    pub(crate) fn energy_at_least(&self) -> Option<(Joules, String)> {
+        let Some(EnergySoFar::AtLeast(energy)) = self.energy else { return None };
+        // That it was no less than nothing was known before.
+        if energy == Joules::ZERO {
+            return None;
+        }
+        let each = self.parts.iter().map(|(part, method)| format!("{part} {method}"));
+        Some((energy, each.collect::<Vec<_>>().join(", ")))
     }
 
     fn add(&mut self, measured: &Measured) {
@@ -183,14 +198,23 @@ impl Used {
             true => on,
             false => before.zip(on).map(|(before, on)| before + on),
         };
-        let energy = EnergySoFar::of(&measured.energy);
-        self.energy = if first { energy } else { EnergySoFar::together(self.energy, energy) };
-        self.method = measured.energy.parts.iter().map(|part| part.method).chain(self.method).max();
+        self.add_energy(&measured.energy, first);
         let offset = before.map_or(0.0, Duration::as_seconds);
         for sample in &measured.samples {
             self.readings.extend(readings(sample, self.watched, offset));
         }
         self.watched += measured.wall.as_seconds();
+    }
+}
+
+impl Used {
+    fn add_energy(&mut self, more: &Energy, first: bool) {
+        let energy = EnergySoFar::of(more);
+        self.energy = if first { energy } else { EnergySoFar::together(self.energy, energy) };
+        for part in &more.parts {
+            let known = self.parts.entry(part.part).or_insert(part.method);
+            *known = (*known).max(part.method);
+        }
     }
 }
 
@@ -209,4 +233,45 @@ fn readings(sample: &Sample, began: f64, processors: f64) -> impl Iterator<Item 
         Known::Unknown(_) => None,
     };
     memory.into_iter().chain(on)
+}
+
+#[cfg(test)]
+mod tests {
+    use nearside_probe::meter::PartEnergy;
+    use nearside_units::AtLeast;
+
+    use super::*;
+
+    /// So many joules of the processor, by a counter; what is missing besides.
+    fn counted(joules: f64, missing: &[&'static str]) -> Energy {
+        let joules = Span::exact(Joules::constant(joules));
+        let part = PartEnergy {
+            name: "package-0".into(),
+            part: Part::Processor,
+            method: Method::Measured,
+            instead_of: None,
+            machine: joules,
+            marginal: Known::Value(joules),
+            loaded: joules,
+        };
+        let mut all = AtLeast::new(joules);
+        for why in missing {
+            all.add(Known::unknown(*why), |sum, part: Span<Joules>| *sum + part);
+        }
+        let (machine, marginal) = (all.clone(), all.clone());
+        Energy { parts: vec![part], machine, marginal, loaded: all }
+    }
+
+    #[test]
+    fn a_counter_of_one_part_tells_the_least_that_all_used() {
+        let mut used = Used::default();
+        used.add_energy(&counted(40.0, &[]), true);
+        assert_eq!(used.energy(), Some((Joules::constant(40.0), Method::Measured)));
+        assert_eq!(used.energy_at_least(), None);
+        // Another command, of which the board is not known.
+        used.add_energy(&counted(2.0, &["no sensor of the board"]), false);
+        assert_eq!(used.energy(), None, "a part is no whole");
+        let known = (Joules::constant(42.0), "processor measured".to_owned());
+        assert_eq!(used.energy_at_least(), Some(known));
+    }
 }

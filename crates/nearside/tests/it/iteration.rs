@@ -5,6 +5,8 @@ use serde_json::Value;
 use crate::answers::check_schema;
 use crate::command::list;
 use crate::project::{CHAIN, Project};
+#[cfg(unix)]
+use crate::run::eventually;
 
 #[test]
 fn the_loop_is_measured() {
@@ -41,13 +43,32 @@ fn the_loop_is_measured() {
 }
 
 #[test]
-fn a_run_of_unknown_length_is_left_out_and_said_to_be() {
+fn time_waited_until_a_failure_is_time_waited() {
     let project = Project::new("iteration-failed", CHAIN);
-    project.0.write("sort.sh", "exit 1\n");
+    project.0.write("sort.sh", "sleep 0.3; exit 1\n");
     project.run(&["--only", "sort"], 1);
-    let run = project.nearside(&["iteration", "--json"]).exits(0);
-    assert!(run.stdout.contains("1 runs are left out"), "{}", run.stdout);
-    assert_eq!(run.data()["here"]["iterations"], 0);
+    let here = project.nearside(&["iteration", "--json"]).exits(0).data()["here"].clone();
+    assert_eq!((&here["iterations"], &here["without_work"]), (&1.into(), &0.into()));
+    assert!(here["waited"]["p50_seconds"].as_f64().unwrap() >= 0.3, "{here}");
+    // The same of a stage that somebody ended.
+    #[cfg(unix)]
+    {
+        project.0.write("sort.sh", "touch going; sleep 30\n");
+        let mut child = project.start(&["run", "--only", "sort"]);
+        eventually("the stage", || project.path().join(".nearside/work/sort/going").exists());
+        let number = child.id().to_string();
+        std::process::Command::new("kill").args(["-INT", &number]).status().unwrap();
+        child.wait().unwrap();
+        let listed = project.nearside(&["ledger", "list", "--json"]).exits(0).data();
+        let ended = &listed["runs"][0];
+        assert_eq!(ended["outcome"], "interrupted");
+        assert!((0.0..20.0).contains(&ended["run_seconds"].as_f64().unwrap()), "{ended}");
+        let here = project.nearside(&["iteration", "--json"]).exits(0).data()["here"].clone();
+        assert_eq!(here["iterations"], 2, "{here}");
+    }
+    // Neither says anything of how long the stage takes.
+    let accuracy = project.nearside(&["ledger", "accuracy"]).exits(0).stdout;
+    assert_eq!(accuracy, "nothing that ran had an estimate\n");
 }
 
 #[test]

@@ -56,9 +56,7 @@ pub(super) fn show(run: &LedgerRun) -> String {
     let bytes = |bytes: u64| Bytes::new(bytes).to_string();
     line("memory", run.peak_memory_bytes.map(bytes));
     line("memory, estimated", run.predicted_memory_bytes.map(bytes));
-    let method = run.energy_method.as_deref().unwrap_or("method not recorded");
-    let energy = |joules: f64| format!("{} J ({method})", significant(joules));
-    line("energy", run.energy_joules.map(energy));
+    line("energy", energy(run));
     line("cost", cost(run));
     line("electricity emits", run.operational_grams_co2e.and_then(grams));
     line("its part of the machine", run.embodied_grams_co2e.and_then(grams));
@@ -77,6 +75,16 @@ pub(super) fn show(run: &LedgerRun) -> String {
 
 fn grams(grams: f64) -> Option<String> {
     GramsCo2e::from_grams(grams).ok().map(|grams| grams.to_string())
+}
+
+/// All of it, or the least that it can be, and how that is known.
+fn energy(run: &LedgerRun) -> Option<String> {
+    if let Some(joules) = run.energy_joules {
+        let method = run.energy_method.as_deref().unwrap_or("method not recorded");
+        return Some(format!("{} J ({method})", significant(joules)));
+    }
+    let (joules, parts) = (run.energy_at_least_joules?, run.energy_known_parts.as_deref()?);
+    Some(format!("at least {} J ({parts}; the rest is not known)", significant(joules)))
 }
 
 /// Three digits of it: it is a sum of estimates.
@@ -115,4 +123,44 @@ fn predicted(run: &LedgerRun) -> String {
 /// Without what nobody reads in a table: `2026-11-23 10:00:00`.
 fn moment(text: &str) -> String {
     text.split('.').next().unwrap_or(text).replace('T', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(joules: Option<f64>, at_least: Option<f64>) -> LedgerRun {
+        LedgerRun {
+            entry: 1,
+            run: String::new(),
+            stage: "tune".to_owned(),
+            site: "here".to_owned(),
+            outcome: "ran".to_owned(),
+            exit_code: None,
+            began: String::new(),
+            run_seconds: None,
+            predicted_seconds: None,
+            peak_memory_bytes: None,
+            predicted_memory_bytes: None,
+            energy_joules: joules,
+            energy_method: joules.map(|_| "measured".to_owned()),
+            energy_at_least_joules: at_least,
+            energy_known_parts: at_least.map(|_| "processor measured".to_owned()),
+            cost: None,
+            cost_currency: None,
+            plan: None,
+            cache_key: String::new(),
+            samples: Vec::new(),
+            artifacts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn energy_of_some_parts_is_the_least_that_it_can_be() {
+        let shown = |joules, at_least| energy(&run(joules, at_least));
+        assert_eq!(shown(Some(1234.0), None).as_deref(), Some("1230 J (measured)"));
+        let partial = "at least 41.5 J (processor measured; the rest is not known)";
+        assert_eq!(shown(None, Some(41.52)).as_deref(), Some(partial));
+        assert_eq!(shown(None, None), None);
+    }
 }

@@ -38,10 +38,14 @@ pub(crate) struct LedgerRun {
     pub(super) peak_memory_bytes: Option<u64>,
     /// What was estimated for that, in bytes.
     pub(super) predicted_memory_bytes: Option<u64>,
-    /// Energy that it used, in joules.
+    /// Energy that it used, in joules, where every part of the machine is known.
     pub(super) energy_joules: Option<f64>,
     /// How that is known.
     pub(super) energy_method: Option<String>,
+    /// Energy of the parts that are known, in joules, where some are not: the least that it can be.
+    pub(super) energy_at_least_joules: Option<f64>,
+    /// Those parts, and how each is known.
+    pub(super) energy_known_parts: Option<String>,
     /// What electricity and wear came to, a decimal number, where both are known.
     pub(super) cost: Option<String>,
     /// The currency of that, as an ISO 4217 code.
@@ -122,6 +126,8 @@ impl LedgerRun {
             predicted_memory_bytes: row.predicted_memory_bytes,
             energy_joules: row.energy_joules,
             energy_method: row.energy_method.clone(),
+            energy_at_least_joules: row.energy_at_least_joules,
+            energy_known_parts: row.energy_known_parts.clone(),
             cost: row.cost_amount.as_ref().map(ToString::to_string),
             cost_currency: row.cost_currency.as_ref().map(ToString::to_string),
             operational_grams_co2e: row.operational_grams_co2e,

@@ -73,8 +73,8 @@ impl<'a> Report<'a> {
                 let (log, reach) = (log.to_path_buf(), (*reach).clone());
                 self.began.insert(job.name.clone(), Beginning { changed, log, reach });
             }
-            Event::Started { job, process } => {
-                self.journal.meters.started(&job.name, *process);
+            Event::Started { job, process, group } => {
+                self.journal.meters.started(&job.name, *process, *group);
                 self.follow(job);
             }
             Event::Stopped { job } => self.journal.meters.stopped(&job.name),
@@ -145,6 +145,9 @@ impl<'a> Report<'a> {
         if let Some(used) = self.journal.meters.used(name) {
             stage.peak_memory_bytes = used.memory.map(Bytes::get);
             stage.processor_seconds = used.processors.map(Duration::as_seconds);
+            stage.energy_joules = used.energy().map(|(energy, _)| energy.as_joules());
+            let at_least = used.energy_at_least();
+            stage.energy_at_least_joules = at_least.map(|(energy, _)| energy.as_joules());
         }
         stage
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nearside_units::Bytes;
+use nearside_units::{Bytes, significant};
 
 use super::rehearse;
 use super::view::{RunAnswer, StageRun};
@@ -35,12 +35,19 @@ fn stages(answer: &RunAnswer) -> String {
         ("time", Align::Right),
         ("processors", Align::Right),
         ("memory", Align::Right),
+        ("energy", Align::Right),
     ];
-    // Nothing is measured of what only would run.
-    let shown = if answer.dry_run { &heads[..2] } else { &heads };
+    let counted = answer.stages.iter().any(|stage| energy(stage).is_some());
+    // Nothing is measured of what only would run, and most machines do not count their energy.
+    let shown = match (answer.dry_run, counted) {
+        (true, _) => &heads[..2],
+        (false, false) => &heads[..5],
+        (false, true) => &heads[..],
+    };
     let row = |stage: &StageRun| {
-        let mut row =
-            vec![stage.stage.clone(), result(stage), time(stage), busy(stage), memory(stage)];
+        let energy = energy(stage).unwrap_or_else(|| "-".to_owned());
+        let (name, result) = (stage.stage.clone(), result(stage));
+        let mut row = vec![name, result, time(stage), busy(stage), memory(stage), energy];
         row.truncate(shown.len());
         row
     };
@@ -80,6 +87,13 @@ fn memory(stage: &StageRun) -> String {
     stage.peak_memory_bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes::new(bytes).to_string())
 }
 
+/// All of it, or the least that it can be.
+fn energy(stage: &StageRun) -> Option<String> {
+    let all = stage.energy_joules.map(|joules| format!("{} J", significant(joules)));
+    let least = || Some(format!("at least {} J", significant(stage.energy_at_least_joules?)));
+    all.or_else(least)
+}
+
 /// Which trial is the best, and which were not run to their end.
 fn trials(stage: &StageRun, text: &mut String) {
     let name = &stage.stage;
@@ -110,5 +124,25 @@ fn describe(stage: &StageRun, text: &mut String) {
     }
     if let (Some(log), false) = (&stage.log, stage.last_lines.is_empty()) {
         let _ = write!(text, "\n  all of it is in {log}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn energy_is_shown_where_any_is_known() {
+        let (dry_run, rehearsal) = (false, None);
+        let stage = |name: &str| StageRun::named(name, "done");
+        let quiet = RunAnswer { dry_run, stages: vec![stage("a")], rehearsal: rehearsal.clone() };
+        assert!(!of(&quiet).contains("energy"));
+        let least = StageRun { energy_at_least_joules: Some(41.52), ..stage("a") };
+        let all = StageRun { energy_joules: Some(60.0), ..stage("b") };
+        let counted = RunAnswer { dry_run, stages: vec![least, all, stage("c")], rehearsal };
+        let text = of(&counted);
+        let ends = |line: &str| line.split("  ").last().unwrap_or("").trim().to_owned();
+        let ends: Vec<_> = text.lines().map(ends).collect();
+        assert_eq!(ends, ["energy", "at least 41.5 J", "60.0 J", "-"], "{text}");
     }
 }

@@ -31,6 +31,10 @@ pub(crate) struct StageRun {
     pub(super) peak_memory_bytes: Option<u64>,
     /// Time that its commands were on processors, in seconds, where they ran and it was seen.
     pub(super) processor_seconds: Option<f64>,
+    /// Energy that the machine used meanwhile, in joules, where all of it is known.
+    pub(super) energy_joules: Option<f64>,
+    /// Energy of the parts of the machine that are known, in joules, where some are not.
+    pub(super) energy_at_least_joules: Option<f64>,
     /// What its commands reached, where they ran: `open`, `none`, or `not cut` where the system refused
     /// to cut them off from the network, as was assumed to be wanted.
     pub(super) network: Option<&'static str>,
@@ -83,6 +87,8 @@ impl StageRun {
             seconds: None,
             peak_memory_bytes: None,
             processor_seconds: None,
+            energy_joules: None,
+            energy_at_least_joules: None,
             network: None,
             why: None,
             exit_code: None,
