@@ -41,6 +41,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("config"),
         Schema("catalog-list"),
         Schema("catalog-check"),
+        Schema("catalog-refresh"),
     ]
 }
 

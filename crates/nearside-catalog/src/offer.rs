@@ -94,6 +94,22 @@ impl Offer {
         Known::from_option(price, format!("no {terms} price of {} is known", self.key))
     }
 
+    /// The same machine with the prices that another list knows, whose origin it then has; what that does
+    /// not know stays.
+    #[must_use]
+    pub fn with_prices_of(&self, other: &Self) -> Self {
+        let (own, theirs) = (&self.figures, &other.figures);
+        Self {
+            figures: OfferFigures {
+                on_demand: theirs.on_demand.or(own.on_demand),
+                spot: theirs.spot.or(own.spot),
+                ..own.clone()
+            },
+            origin: other.origin.clone(),
+            ..self.clone()
+        }
+    }
+
     fn known<T>(&self, value: Option<T>, what: &str) -> Known<Sourced<T>> {
         let value = value.map(|value| self.origin.sourced(value));
         Known::from_option(value, format!("no {what} of {} is known", self.key))

@@ -411,6 +411,8 @@ pub(crate) enum Catalog {
         /// A device, model, offer (provider/instance) or region (provider/region)
         name: String,
     },
+    /// Newer prices from a list that a provider publishes
+    Refresh(CatalogRefresh),
     /// Rows that lack a second source, are old, or look wrong
     Check {
         /// Age from which a row counts as old
@@ -420,6 +422,42 @@ pub(crate) enum Catalog {
         #[arg(long, value_name = "DATE")]
         today: Option<String>,
     },
+}
+
+/// `nearside catalog refresh`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside catalog refresh --from ~/.sky/catalogs/v8/aws/vms.csv
+  nearside catalog refresh --from https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/AmazonEC2/current/eu-central-1/index.json
+  nearside catalog refresh --dry-run --from \"https://prices.azure.com/api/retail/prices?\\$filter=serviceName eq 'Virtual Machines' and armRegionName eq 'westeurope'\"
+
+Lists are read as they come, hundreds of megabytes in a few of memory. Prices of machines that the catalog knows are
+laid over its own, each with the list as its source.")]
+pub(crate) struct CatalogRefresh {
+    /// The list: a file, or an address
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) from: String,
+    /// What it is, where that cannot be seen
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ListFormat>,
+    /// Whose machines a table of SkyPilot has, where its folder does not say
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// Say what would change, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Formats of price lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// AWS price list of Amazon EC2, JSON
+    Aws,
+    /// Azure Retail Prices, JSON
+    Azure,
+    /// SkyPilot's catalog, CSV
+    Skypilot,
 }
 
 /// `nearside catalog list`
@@ -511,6 +549,8 @@ pub(crate) enum SchemaName {
     CatalogList,
     /// Data of `catalog check --json`
     CatalogCheck,
+    /// Data of `catalog refresh --json`
+    CatalogRefresh,
 }
 
 /// `nearside completions`

@@ -1,4 +1,6 @@
-//! `nearside catalog list | show | check`: the facts, each with its source and date.
+//! `nearside catalog list | show | check | refresh`: the facts, each with its source and date.
+
+mod refresh;
 
 use std::collections::BTreeMap;
 
@@ -6,6 +8,8 @@ use nearside_catalog::{Catalog, Origin, Precision, Terms};
 use nearside_units::{Date, Duration, Known};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub(crate) use refresh::RefreshAnswer;
 
 use crate::cli::{self, CatalogList, CatalogTable};
 use crate::environment;
@@ -50,6 +54,7 @@ pub(super) fn run(arguments: &cli::Catalog, output: &Output) -> Result<Outcome, 
     match arguments {
         cli::Catalog::List(list) => print_listing(&listing(&catalog, list)?, output),
         cli::Catalog::Show { name } => print_entry(&entry(&catalog, name)?, output),
+        cli::Catalog::Refresh(wanted) => return refresh::run(wanted, &catalog, output),
         cli::Catalog::Check { older_than, today } => {
             return check(&catalog, older_than, today.as_deref(), output);
         }

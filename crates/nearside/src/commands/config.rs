@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::cache::CacheAnswer;
 use super::carbon::CarbonAnswer;
-use super::catalog::{Doubt, Listing};
+use super::catalog::{Doubt, Listing, RefreshAnswer};
 use super::doctor::DoctorAnswer;
 use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
@@ -94,6 +94,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),
         SchemaName::CatalogList => schemars::schema_for!(Listing).to_value(),
+        SchemaName::CatalogRefresh => schemars::schema_for!(RefreshAnswer).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),
     };
     serde_json::to_string_pretty(&schema).unwrap_or_default()

@@ -28,6 +28,7 @@ mod plans;
 mod profile;
 mod project;
 mod readme;
+mod refresh;
 mod rehearsal;
 mod resilience;
 mod roi;

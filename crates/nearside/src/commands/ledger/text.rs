@@ -146,6 +146,8 @@ mod tests {
             energy_method: joules.map(|_| "measured".to_owned()),
             energy_at_least_joules: at_least,
             energy_known_parts: at_least.map(|_| "processor measured".to_owned()),
+            operational_grams_co2e: None,
+            embodied_grams_co2e: None,
             cost: None,
             cost_currency: None,
             plan: None,
