@@ -8,6 +8,9 @@ use thiserror::Error;
 /// Letters of a name that are shown; longer ones are cut.
 const MOST_LETTERS: usize = 60;
 
+/// Letters of a source or a warning that are shown.
+const MOST_OF_A_TEXT: usize = 2000;
+
 /// What was found, for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Findings {
@@ -77,10 +80,11 @@ pub(crate) fn printable(text: &str) -> String {
     }
 }
 
-/// Text without hidden letters and line breaks.
+/// Text without hidden letters and line breaks, as long as a cell of a spreadsheet may surely be.
 pub(crate) fn one_line(text: &str) -> String {
     let visible = text.chars().map(|letter| if is_hidden(letter) { ' ' } else { letter });
-    visible.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+    let visible: String = visible.take(MOST_OF_A_TEXT).collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Control letters, those that turn the direction of writing, and those that no XML may hold.

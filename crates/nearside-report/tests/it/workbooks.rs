@@ -103,7 +103,8 @@ fn the_same_findings_give_the_same_bytes() {
 fn names_of_strangers_are_text_and_told_apart() {
     let mut findings = hostile().findings();
     findings.title = "=1+1\u{0}&</t>".to_owned();
-    findings.warnings = vec!["=cmd|' /C calc'!A0".to_owned(), "\u{b}".to_owned()];
+    findings.warnings =
+        vec!["=cmd|' /C calc'!A0".to_owned(), "\u{b}".to_owned(), "long ".repeat(9000)];
     let written = workbook(&findings).unwrap();
     let cells = cells(&written);
     let heads: Vec<String> = (3..14)
