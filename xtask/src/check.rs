@@ -114,7 +114,7 @@ impl Work {
 }
 
 /// What can be there and need not: the program to ask, what is lost without it, and the remedy.
-const OPTIONAL: [(&str, &str, &str, &str); 6] = [
+const OPTIONAL: [(&str, &str, &str, &str); 8] = [
     (
         "cargo-nextest",
         "cargo-nextest",
@@ -134,6 +134,18 @@ const OPTIONAL: [(&str, &str, &str, &str); 6] = [
         "faketime",
         "not installed, no test sets the clock back while stages run",
         "apt install faketime, or cargo xtask setup as root",
+    ),
+    (
+        "libreoffice",
+        "soffice",
+        "not installed, no workbook was computed by another program",
+        "apt install libreoffice-calc-nogui, or cargo xtask setup as root",
+    ),
+    (
+        "chromium",
+        "chromium",
+        "not installed, no page was opened in a browser",
+        "apt install chromium, or cargo xtask setup as root",
     ),
     (
         "duckdb",

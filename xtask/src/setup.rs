@@ -24,9 +24,12 @@ const PROGRAMS: [(&str, &[&str], &str); 2] = [
 
 /// Real engines that some tests use where they are there: the same, but nothing fails without them.
 /// Podman without its recommended packages lacks an init; its images are made of busybox.
-const ENGINES: [(&str, &[&str], &str); 2] = [
+/// LibreOffice computes workbooks and needs no screen for it; Chromium shows pages.
+const ENGINES: [(&str, &[&str], &str); 4] = [
     ("podman", &["podman", "catatonit", "runc", "busybox-static"], "install podman"),
     ("faketime", &["faketime"], "install faketime"),
+    ("soffice", &["libreoffice-calc-nogui"], "install LibreOffice Calc"),
+    ("chromium", &["chromium"], "install Chromium"),
 ];
 
 /// The peer of the placement benchmark, at the version that its figures were taken with.

@@ -29,7 +29,7 @@ const LAYERS: [(&str, &[&[&str]]); 17] = [
     ("ledger", &[&PURE, &["store"]]),
     ("privacy", &[&PURE, &["store"]]),
     ("models", &[&["units", "architecture", "policy", "store"]]),
-    ("report", &[&PURE]),
+    ("report", &[&["units", "economics"]]),
     ("", &[&PURE, &["store", "fetch", "probe", "run", "ledger", "privacy", "models", "report"]]),
 ];
 

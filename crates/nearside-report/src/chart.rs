@@ -1,130 +1,81 @@
-//! Charts as SVG. What is drawn stands in words beside it, and no band is told by its colour alone:
-//! the legend is in the order of the bands, from below.
+//! Charts as SVG. What is drawn stands in words or in a table beside it, and nothing is told by its colour
+//! alone: lines have dashes and marks of their own, areas have patterns, and legends are in the order of
+//! what is drawn.
 //!
 //! Colours: Okabe and Ito, "Color universal design", which people who see few colours can tell apart.
+//! Letters grow on narrow screens (see the style of the page), so there is room around each of them.
+
+mod lines;
+mod stacked;
+mod stacks;
+mod tornado;
 
 use std::fmt::Write as _;
 
+pub(crate) use lines::{Axis, Line, Lines};
+pub use stacked::Stacked;
+pub(crate) use stacks::Stacks;
+pub(crate) use tornado::{Swung, Tornado};
+
 use crate::html::escaped;
 
-const WIDTH: f64 = 900.0;
-const HEIGHT: f64 = 260.0;
-/// Room for labels: left of the drawing, and below it.
-const LEFT: f64 = 48.0;
-const BELOW: f64 = 28.0;
-const TOP: f64 = 8.0;
-const LEGEND_ROW: f64 = 20.0;
-const LEGEND_COLUMN: f64 = 290.0;
+/// Colours of lines and areas on light and on dark paper; they repeat.
+pub(crate) const COLOURS: [&str; 6] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
-const COLOURS: [&str; 9] = [
-    "#0072b2", "#56b4e9", "#d55e00", "#cc79a7", "#009e73", "#bbbbbb", "#f0e442", "#e69f00",
-    "#777777",
-];
+/// Width of a drawing with its labels.
+const WIDTH: f64 = 640.0;
+/// Letters of a label that surely fit.
+const MOST_LETTERS: usize = 40;
+const LEGEND_ROW: f64 = 26.0;
 
-/// Shares of a whole over time, one band on top of the other.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stacked {
-    /// What the chart shows, for those who cannot see it.
-    pub title: String,
-    /// What each band is called, from below; colours repeat after nine.
-    pub bands: Vec<String>,
-    /// Stretches of time in seconds, oldest first, and the share of each band, 0 to 1.
-    pub stretches: Vec<(f64, Vec<f64>)>,
+/// What every chart has: a name of its own on its page, and what it shows, for those who cannot see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) id: &'static str,
+    pub(crate) title: String,
+    pub(crate) description: String,
 }
 
-impl Stacked {
-    /// The chart. Bands that never had a hundredth of any stretch are left out.
-    #[must_use]
-    pub fn svg(&self) -> String {
-        let total: f64 = self.stretches.iter().map(|(seconds, _)| seconds).sum();
-        let shown: Vec<usize> =
-            (0..self.bands.len()).filter(|band| self.most(*band) >= 0.01).collect();
-        let columns = ((WIDTH - LEFT) / LEGEND_COLUMN).floor().max(1.0);
-        let legend = (shown.len() as f64 / columns).ceil() * LEGEND_ROW;
-        let height = TOP + HEIGHT + BELOW + legend;
-        let mut svg = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" font-family=\"system-ui,sans-serif\" \
-             font-size=\"12\" xmlns=\"http://www.w3.org/2000/svg\"><title>{}</title>\n",
-            escaped(&self.title)
-        );
-        let mut below = vec![0.0; self.stretches.len()];
-        for (place, band) in shown.iter().enumerate() {
-            let colour = COLOURS[band % COLOURS.len()];
-            let area = self.area(*band, total, &mut below);
-            let _ = writeln!(svg, "<path d=\"{area}\" fill=\"{colour}\"/>");
-            let column = (place as f64) % columns;
-            let row = ((place as f64) / columns).floor();
-            let (x, y) = (LEFT + column * LEGEND_COLUMN, TOP + HEIGHT + BELOW + row * LEGEND_ROW);
-            let _ = writeln!(
-                svg,
-                "<rect x=\"{x}\" y=\"{y}\" width=\"12\" height=\"12\" fill=\"{colour}\"/>\
-                 <text x=\"{}\" y=\"{}\" fill=\"currentColor\">{}</text>",
-                x + 18.0,
-                y + 10.0,
-                escaped(&self.bands[*band])
-            );
-        }
-        svg.push_str(&axes(total));
-        svg.push_str("</svg>");
-        svg
-    }
-
-    fn most(&self, band: usize) -> f64 {
-        let share = |(_, shares): &(f64, Vec<f64>)| shares.get(band).copied().unwrap_or(0.0);
-        self.stretches.iter().map(share).fold(0.0, f64::max)
-    }
-
-    /// The outline of a band: along its upper edge, and back along its lower one.
-    fn area(&self, band: usize, total: f64, below: &mut [f64]) -> String {
-        let x = |seconds: f64| LEFT + (WIDTH - LEFT) * seconds / total.max(1e-9);
-        let y = |share: f64| TOP + HEIGHT * (1.0 - share.clamp(0.0, 1.0));
-        let (mut upper, mut lower) = (Vec::new(), Vec::new());
-        let mut at = 0.0;
-        for ((seconds, shares), below) in self.stretches.iter().zip(below) {
-            let (from, to) = (x(at), x(at + seconds));
-            lower.push(format!("{to:.1},{:.1}", y(*below)));
-            lower.push(format!("{from:.1},{:.1}", y(*below)));
-            *below += shares.get(band).copied().unwrap_or(0.0);
-            upper.push(format!("{from:.1},{:.1}", y(*below)));
-            upper.push(format!("{to:.1},{:.1}", y(*below)));
-            at += seconds;
-        }
-        // Each stretch's lower edge runs from its end to its beginning, and the last one comes first.
-        let lower = lower.chunks(2).rev().flatten().cloned();
-        let points: Vec<String> = upper.into_iter().chain(lower).collect();
-        format!("M{}Z", points.join("L"))
+impl Shown {
+    /// The beginning of a drawing.
+    fn open(&self, height: f64) -> String {
+        let (id, title, description) = (self.id, escaped(&self.title), escaped(&self.description));
+        format!(
+            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" \
+             aria-labelledby=\"{id}-title {id}-desc\"><title id=\"{id}-title\">{title}</title>\
+             <desc id=\"{id}-desc\">{description}</desc>\n"
+        )
     }
 }
 
-/// Shares to the left, seconds below.
-fn axes(total: f64) -> String {
-    let mut svg = String::new();
-    for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-        let y = TOP + HEIGHT * (1.0 - share);
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y}\" y2=\"{y}\" stroke=\"currentColor\" \
-             stroke-opacity=\".15\"/><text x=\"{}\" y=\"{}\" text-anchor=\"end\" \
-             fill=\"currentColor\">{:.0} %</text>",
-            LEFT - 6.0,
-            y + 4.0,
-            share * 100.0
-        );
+/// A text at a place; `anchor` is start, middle or end.
+fn text(svg: &mut String, at: (f64, f64), anchor: &str, text: &str) {
+    text_of(svg, at, anchor, (text, MOST_LETTERS));
+}
+
+/// A text of at most so many letters.
+fn text_of(svg: &mut String, (x, y): (f64, f64), anchor: &str, (text, most): (&str, usize)) {
+    let text = escaped(&shortened(text, most));
+    // Writing to a string cannot fail.
+    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>");
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    match text.chars().count() > most {
+        true => text.chars().take(most - 1).chain(['\u{2026}']).collect(),
+        false => text.to_owned(),
     }
-    let step = step(total);
-    // No more than eleven by the choice of the step.
-    for mark in 0..=(total / step) as u32 {
-        let seconds = f64::from(mark) * step;
-        let x = LEFT + (WIDTH - LEFT) * seconds / total.max(1e-9);
-        let anchor = if x > WIDTH - 20.0 { "end" } else { "middle" };
-        let label = (seconds * 1000.0).round() / 1000.0;
-        let _ = writeln!(
-            svg,
-            "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" fill=\"currentColor\">{label} s</text>",
-            TOP + HEIGHT + 16.0
-        );
-    }
-    svg
+}
+
+/// A line that helps to read a chart; the one at zero is strong.
+fn rule(svg: &mut String, from: (f64, f64), to: (f64, f64), is_strong: bool) {
+    let class = if is_strong { "zero" } else { "grid" };
+    let _ = writeln!(
+        svg,
+        "<line class=\"{class}\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
+        from.0, from.1, to.0, to.1
+    );
 }
 
 /// A round step that gives five to eleven marks.
@@ -135,36 +86,47 @@ fn step(total: f64) -> f64 {
     steps.into_iter().find(|step| total / step <= 10.0).unwrap_or(total)
 }
 
+/// Round marks from at most `low` to at least `high`, four to eight of them.
+fn marks(low: f64, high: f64) -> Vec<f64> {
+    let width = if high - low > 1e-9 { high - low } else { 1.0 };
+    let step = step(width * 1.6);
+    let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
+    let count = (last - first).clamp(1.0, 30.0) as u32;
+    (0..=count).map(|mark| (first + f64::from(mark)) * step).collect()
+}
+
+/// Numbers beside an axis: as short as can be, with thousands set apart, millions as M.
+fn label(number: f64) -> String {
+    let (number, behind) = match number.abs() >= 1e6 {
+        true => (number / 1e6, "M"),
+        false => (number, ""),
+    };
+    let rounded = (number * 1e6).round() / 1e6;
+    let text = format!("{}", if rounded == 0.0 { 0.0 } else { rounded });
+    format!("{}{behind}", crate::figure::grouped(&text))
+}
+
+/// Of how many marks along a width one has a label, so that none runs into the next.
+fn labelled(marks: &[f64], width: f64) -> usize {
+    // A letter on a narrow screen, where letters are largest.
+    const LETTER: f64 = 13.0;
+    let longest = marks.iter().map(|mark| label(*mark).chars().count() + 1).max().unwrap_or(1);
+    let each = width / (marks.len().max(2) - 1) as f64;
+    (longest as f64 * LETTER / each).ceil().max(1.0) as usize
+}
+
+/// Where a number between two ends stands between two places.
+fn between(number: f64, (low, high): (f64, f64), (from, to): (f64, f64)) -> f64 {
+    let width = if high - low > 1e-12 { high - low } else { 1.0 };
+    from + (to - from) * ((number - low) / width).clamp(0.0, 1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stacked() -> Stacked {
-        Stacked {
-            title: "time of <it>".to_owned(),
-            bands: vec!["running".to_owned(), "never".to_owned(), "disk & co".to_owned()],
-            stretches: vec![(1.0, vec![0.5, 0.0, 0.5]), (3.0, vec![1.0, 0.0, 0.0])],
-        }
-    }
-
     #[test]
-    fn bands_lie_on_each_other_and_fill_their_time() {
-        let svg = stacked().svg();
-        // The first is half as high for a quarter of the width, and all of it for the rest.
-        let x = LEFT + (WIDTH - LEFT) / 4.0;
-        let (half, bottom) = (TOP + HEIGHT / 2.0, TOP + HEIGHT);
-        let first = format!(
-            "M{LEFT:.1},{half:.1}L{x:.1},{half:.1}L{x:.1},{TOP:.1}L{WIDTH:.1},{TOP:.1}\
-             L{WIDTH:.1},{bottom:.1}L{x:.1},{bottom:.1}L{x:.1},{bottom:.1}L{LEFT:.1},{bottom:.1}Z"
-        );
-        assert!(svg.contains(&first), "{svg}");
-        assert_eq!(svg.matches("<path").count(), 2);
-        assert!(!svg.contains("never") && svg.contains("disk &amp; co"), "{svg}");
-        assert!(svg.contains("time of &lt;it&gt;"));
-    }
-
-    #[test]
-    fn marks_are_round_and_few() {
+    fn steps_are_round_and_few() {
         for total in [0.04, 0.7, 1.0, 9.9, 61.0, 3600.0, 1e6] {
             let marks = total / step(total);
             assert!((3.9..=10.0).contains(&marks), "{total}: {marks}");
@@ -172,8 +134,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_seen_draws_nothing() {
-        let empty = Stacked { title: String::new(), bands: Vec::new(), stretches: Vec::new() };
-        assert!(empty.svg().ends_with("</svg>"));
+    fn marks_hold_what_is_shown() {
+        for (low, high) in [(0.0, 1.0), (-3500.0, 4437.0), (0.0, 0.0), (-1e9, -9e8), (5.0, 6.0)] {
+            let marks = marks(low, high);
+            assert!(marks[0] <= low + 1e-9 && marks[marks.len() - 1] >= high - 1e-9, "{marks:?}");
+            assert!((2..=12).contains(&marks.len()), "{marks:?}");
+        }
+        assert_eq!(label(-3500.0), "-3,500");
+        assert_eq!(label(0.1 + 0.2), "0.3");
+        assert_eq!(label(-1_200_000.0), "-1.2M");
+        assert_eq!(marks(0.0, 4.0), [0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(marks(0.0, 100.0), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
     }
 }

@@ -28,24 +28,59 @@ pub enum Section {
     List(Vec<String>),
     /// A table: heads, then rows.
     Table(Vec<String>, Vec<Vec<String>>),
+    /// A table of numbers: words in the first column, numbers in the others.
+    Numbers(Vec<String>, Vec<Vec<String>>),
+    /// A table that unfolds: its title, heads, then rows.
+    Folded(String, Vec<String>, Vec<Vec<String>>),
     /// An SVG that this crate drew.
     Drawing(String),
+    /// An SVG that this crate drew, with what it says and the same as a table.
+    Figure(Figure),
+}
+
+/// A drawing with what it says, and the same numbers as a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// The SVG.
+    pub svg: String,
+    /// What it says.
+    pub caption: String,
+    /// Heads of the table.
+    pub heads: Vec<String>,
+    /// Its rows.
+    pub rows: Vec<Vec<String>>,
 }
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1a1a1a;--quiet:#5c5c5c;--line:#d9d9d9;--paper:#ffffff}\
 @media(prefers-color-scheme:dark){:root{--ink:#eaeaea;--quiet:#a6a6a6;--line:#3d3d3d;--paper:#161616}}\
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);\
-max-width:60rem;margin:2rem auto;padding:0 1rem}\
-h1{font-size:1.5rem;margin:0 0 .5rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}\
+max-width:60rem;margin:2rem auto;padding:0 1rem;overflow-wrap:break-word}\
+h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}\
 .lead{font-size:1.2rem;margin:1rem 0}\
 code{font:14px/1.5 ui-monospace,monospace;overflow-wrap:anywhere}\
 .wide{overflow-x:auto}\
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
 th,td{text-align:left;padding:.25rem 1rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}\
 th{font-weight:600;color:var(--quiet)}\
+.numbers th:nth-child(n+2),.numbers td:nth-child(n+2){text-align:right}\
+.numbers th:first-child,.numbers td:first-child{min-width:9rem;position:sticky;left:0;background:var(--paper)}\
 footer{margin-top:3rem;color:var(--quiet);font-size:.85rem}\
-svg{width:100%;height:auto}";
+details{margin:.5rem 0}summary{cursor:pointer;color:var(--quiet)}\
+figure{margin:1rem 0 1.5rem}figcaption{color:var(--quiet);max-width:48rem}\
+svg{width:100%;height:auto}svg.dense{min-width:44rem}\
+svg.chart{display:block;max-width:48rem;font:14px system-ui,sans-serif}\
+svg text{fill:currentColor}\
+svg.chart text{paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}\
+svg .grid{stroke:var(--line)}svg .zero{stroke:currentColor;stroke-width:1.5}\
+svg .over{stroke:var(--paper);stroke-width:1.5;fill:var(--paper)}\
+svg .part{stroke:var(--paper)}svg .here{fill:none;stroke-width:2}\
+@media(max-width:600px){svg.chart{font-size:20px}th,td{padding-right:.75rem}}\
+@media print{:root{color-scheme:light;--ink:#000000;--quiet:#444444;--line:#bbbbbb;--paper:#ffffff}\
+body{max-width:none;margin:0;padding:0;font-size:10pt}.wide{overflow:visible}\
+figure,tr{break-inside:avoid}h2,summary{break-after:avoid}svg.chart{max-width:34rem}\
+details::details-content{content-visibility:visible;display:block}\
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
 
 /// Text as it may stand in HTML.
 ///
@@ -96,19 +131,38 @@ impl Section {
                 let lines = lines.iter().map(|line| format!("<li>{}</li>\n", escaped(line)));
                 writeln!(html, "<ul>\n{}</ul>", lines.collect::<String>())
             }
-            Self::Table(heads, rows) => {
-                let head = cells("th scope=\"col\"", "th", heads);
-                let row = |row: &Vec<String>| format!("<tr>{}</tr>\n", cells("td", "td", row));
-                let rows: String = rows.iter().map(row).collect();
-                writeln!(
-                    html,
-                    "<div class=\"wide\"><table>\n<thead><tr>{head}</tr></thead>\n\
-                     <tbody>\n{rows}</tbody>\n</table></div>"
-                )
+            Self::Table(heads, rows) => writeln!(html, "{}", table("", heads, rows)),
+            Self::Numbers(heads, rows) => {
+                writeln!(html, "{}", table(" class=\"numbers\"", heads, rows))
             }
-            Self::Drawing(svg) => writeln!(html, "{svg}"),
+            Self::Folded(title, heads, rows) => writeln!(
+                html,
+                "<details><summary>{}</summary>\n{}</details>",
+                escaped(title),
+                table("", heads, rows)
+            ),
+            Self::Figure(figure) => writeln!(
+                html,
+                "<figure>\n{}\n<figcaption>{}</figcaption>\n<details><summary>The same as a table\
+                 </summary>\n{}</details>\n</figure>",
+                figure.svg,
+                escaped(&figure.caption),
+                table(" class=\"numbers\"", &figure.heads, &figure.rows)
+            ),
+            Self::Drawing(svg) => writeln!(html, "<div class=\"wide\">{svg}</div>"),
         };
     }
+}
+
+/// A table that scrolls by itself where it is wider than the page.
+fn table(class: &str, heads: &[String], rows: &[Vec<String>]) -> String {
+    let head = cells("th scope=\"col\"", "th", heads);
+    let row = |row: &Vec<String>| format!("<tr>{}</tr>\n", cells("td", "td", row));
+    let rows: String = rows.iter().map(row).collect();
+    format!(
+        "<div class=\"wide\" tabindex=\"0\"><table{class}>\n<thead><tr>{head}</tr></thead>\n\
+         <tbody>\n{rows}</tbody>\n</table></div>"
+    )
 }
 
 fn cells(open: &str, close: &str, texts: &[String]) -> String {

@@ -1,10 +1,23 @@
-//! Documents and charts: findings in, text out. Nothing is read, nothing is written, nothing is asked:
+//! Documents and charts: findings in, bytes out. Nothing is read, nothing is written, nothing is asked:
 //! the same findings give the same bytes.
 
 mod bars;
 mod chart;
+mod comparison;
+mod csv;
+mod figure;
+mod findings;
 mod html;
+mod notes;
+mod page;
+mod template;
+mod xlsx;
 
 pub use bars::{bars, columns, time_axis};
 pub use chart::Stacked;
-pub use html::{Page, Section, escaped};
+pub use csv::csv;
+pub use findings::{Drawn, Findings, ReportError};
+pub use html::{Figure, Page, Section, escaped};
+pub use page::page;
+pub use template::template;
+pub use xlsx::workbook;

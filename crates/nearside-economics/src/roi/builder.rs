@@ -7,6 +7,10 @@ use crate::sheet::{Cell, Content, Formula, Group, Id, Sheet, Unit};
 /// Years that flows of money are looked at, today's not counted.
 pub(super) const HORIZON: usize = 10;
 
+/// What a divisor is at least, where the quotient is not used if it is not more than nothing. Far above
+/// the least number that there is: spreadsheets take that one for nothing, or come to no number with it.
+pub(super) const LEAST: f64 = 1e-300;
+
 /// One part of a sheet that is being written.
 pub(super) struct Builder<'a> {
     sheet: &'a mut Sheet,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::RoiError;
-use super::builder::{Builder, HORIZON};
+use super::builder::{Builder, HORIZON, LEAST};
 use super::carbon::Emissions;
 use super::near::{Near, grown};
 use crate::sheet::{Formula, Id, Unit};
@@ -131,8 +131,7 @@ fn hours(build: &mut Builder<'_>, near: &Near) -> Result<Hours, RoiError> {
     let (discount, committed) = (build.input("discount")?, build.input("committed")?);
     let interruptions = build.input("interruptions")?;
     let (checkpoint, restart) = (build.input("checkpoint")?, build.input("restart")?);
-    let between =
-        (checkpoint / 60.0 * 2.0 / Formula::Cell(interruptions).most(f64::MIN_POSITIVE)).power(0.5);
+    let between = (checkpoint / 60.0 * 2.0 / Formula::Cell(interruptions).most(LEAST)).power(0.5);
     let rework = build.formula(
         "rework",
         "Work lost to interruptions and checkpoints",
@@ -260,7 +259,7 @@ fn payback_discounted(build: &mut Builder<'_>, now: &[Id], so_far: &[Id]) -> Id 
     let months = (1..=HORIZON).rev().fold(Formula::Nothing("never"), |later, year| {
         // What is missing when the year begins, of what the year brings.
         let missing = Formula::Number(0.0) - so_far[year - 1];
-        let share = missing / Formula::Cell(now[year]).most(f64::MIN_POSITIVE);
+        let share = missing / Formula::Cell(now[year]).most(LEAST);
         let month = (share + (year as f64 - 1.0)) * 12.0;
         Formula::Number(0.0).at_most(so_far[year], month.most(0.0), later)
     });
@@ -307,7 +306,7 @@ fn rate_of_return(build: &mut Builder<'_>, flows: &[Id]) -> Id {
 fn break_even(build: &mut Builder<'_>, near: &Near, hours: &Hours) -> Id {
     let gained = || hours.per_hour.clone() - near.per_hour;
     let missing = near.month_idle - hours.fixed.clone();
-    let found = missing.most(0.0) / gained().most(f64::MIN_POSITIVE);
+    let found = missing.most(0.0) / gained().most(LEAST);
     let within = found.clone().at_most(near.available, found, Formula::Nothing("never"));
     let gains = gained().at_most(0.0, Formula::Nothing("never"), within);
     build.formula(

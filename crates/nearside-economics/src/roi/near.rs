@@ -6,7 +6,7 @@
 use nearside_units::HOURS_PER_MONTH;
 
 use super::RoiError;
-use super::builder::{Builder, HORIZON};
+use super::builder::{Builder, HORIZON, LEAST};
 use super::carbon::Emissions;
 use super::depreciation;
 use crate::sheet::{Formula, Id, Unit};
@@ -251,7 +251,7 @@ fn capital(build: &mut Builder<'_>, price: Id, life: Id) -> Result<Capital, RoiE
             0.0,
             financed / years,
             // A rate of nothing is divided by nothing nowhere.
-            financed * interest_rate * growth() / (growth() - 1.0).most(f64::MIN_POSITIVE),
+            financed * interest_rate * growth() / (growth() - 1.0).most(LEAST),
         ),
     );
     let payments = build.yearly("payment", "Payment of the loan", 1..=HORIZON, |year, _| {
@@ -306,8 +306,7 @@ fn in_full(build: &mut Builder<'_>, capital: &Capital, price: Id, life: Id, cost
     let left_now = capital.left_before_tax / (Formula::Number(1.0) + rate).power(life);
     let present = price + Formula::Total(discounted) - left_now;
     let factor = rate
-        / (Formula::Number(1.0) - (Formula::Number(1.0) + rate).power(life * -1.0))
-            .most(f64::MIN_POSITIVE);
+        / (Formula::Number(1.0) - (Formula::Number(1.0) + rate).power(life * -1.0)).most(LEAST);
     let factor = build.formula(
         "annuity",
         "Share of the worth today that is paid each year",
