@@ -12,6 +12,8 @@ Examples:
   nearside roi examples/support-assistant --set machine_price='3000..3600..4200 EUR' --set far.discount='20 %'
   nearside roi --currency USD --against aws/g5.xlarge@us-east-1 --set machine_price='3500 USD' \\
       --set hours=240 --set load='550 W' --set idle='100 W' --set tariff='0.15 USD/kWh'
+  nearside roi --xlsx roi.xlsx --html roi.html
+  nearside roi --template roi.xlsx
   nearside roi --cases docs/payback.toml
   nearside roi --inputs
 
@@ -56,6 +58,18 @@ pub(crate) struct Roi {
     /// Which draws: the same seed gives the same answer
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Write a spreadsheet whose formulas live
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xlsx: Option<PathBuf>,
+    /// Write a page with charts, which needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write all inputs and results as a table
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Write a spreadsheet to fill in, of a published case, and answer nothing else
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "against", "set", "cases", "xlsx", "html", "csv"])]
+    pub(crate) template: Option<PathBuf>,
     /// List every input with what is assumed where nobody states it
     #[arg(long)]
     pub(crate) inputs: bool,

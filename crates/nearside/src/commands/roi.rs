@@ -2,6 +2,7 @@
 
 mod cases;
 mod claims;
+mod documents;
 mod text;
 mod view;
 mod waiting;
@@ -47,6 +48,11 @@ pub(super) fn run(arguments: &Roi, output: &Output) -> Result<Outcome, CommandEr
         print(&answer, "nearside/roi-inputs/1", &[], output, || text::inputs(&answer));
         return Ok(Outcome::Done);
     }
+    if let Some(file) = &arguments.template {
+        let currency = exchange(&arguments.currency, &[])?.currency();
+        documents::write_template(file, currency, output)?;
+        return Ok(Outcome::Done);
+    }
     let catalog = wire::catalog(output)?;
     if let Some(file) = &arguments.cases {
         return cases::run(file, arguments, &catalog, output);
@@ -71,6 +77,8 @@ pub(super) fn run(arguments: &Roi, output: &Output) -> Result<Outcome, CommandEr
     answer.table = table(arguments, &asked.case)?;
     answer.colocated = colocated(arguments, &asked)?;
     answer.claims = claims::of(&sheet, &arguments.claim, &asked.exchange)?;
+    let currency = asked.exchange.currency();
+    documents::write(arguments, (&asked.title, currency), &sheet, &asked.notes, output)?;
     print(&answer, "nearside/roi/1", &asked.notes, output, || text::of(&answer, output.detail));
     Ok(if answer.pays() { Outcome::Done } else { Outcome::Negative })
 }

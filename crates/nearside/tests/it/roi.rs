@@ -215,6 +215,36 @@ fn a_project_states_inputs() {
 }
 
 #[test]
+fn documents_are_written_whole() {
+    let folder = Folder::cleared("roi-documents");
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (xlsx, html, csv) = (file("a.xlsx"), file("new/a.html"), file("a.csv"));
+    let more = ["--xlsx", &xlsx, "--html", &html, "--csv", &csv, "--draws", "500"];
+    let run = nearside(&[&["roi"], &STATED[..], &more].concat()).exits(0);
+    assert!(run.stderr.contains("a.xlsx is written"), "{}", run.stderr);
+    let read = |file: &str| std::fs::read(file).unwrap();
+    assert!(read(&xlsx).starts_with(b"PK"), "a spreadsheet is a ZIP file");
+    let page = String::from_utf8(read(&html)).unwrap();
+    assert!(page.contains("17.5 months") && page.contains("<svg"), "{page}");
+    let table = String::from_utf8(read(&csv)).unwrap();
+    assert!(
+        table.lines().any(|line| line.contains("machine_price,Price of a machine,3500")),
+        "{table}"
+    );
+    // The same day and draws give the same bytes.
+    let before = (read(&xlsx), read(&html), read(&csv));
+    nearside(&[&["roi"], &STATED[..], &more].concat()).exits(0);
+    assert!(before == (read(&xlsx), read(&html), read(&csv)));
+    let template = file("t.xlsx");
+    nearside(&["roi", "--template", &template]).exits(0);
+    assert!(read(&template).starts_with(b"PK"));
+    folder.write("taken/inside", "");
+    let taken = file("taken");
+    let run = nearside(&[&["roi"], &STATED[..], &["--xlsx", &taken]].concat()).exits(4);
+    assert!(run.stderr.contains("cannot write"), "{}", run.stderr);
+}
+
+#[test]
 fn every_input_is_listed() {
     let answer = nearside(&["roi", "--inputs", "--json"]).exits(0).data();
     check_schema("roi-inputs", &answer);
