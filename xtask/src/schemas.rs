@@ -27,6 +27,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("why"),
         Schema("profile"),
         Schema("iteration"),
+        Schema("bill"),
         Schema("cache"),
         Schema("ledger-list"),
         Schema("ledger-show"),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use nearside_catalog::{Catalog, Offer};
 
 use super::charge::{Category, Charge, Class, Commitment};
+use super::usage::has_time;
 
 /// What providers call themselves on bills, by their name in the catalog.
 const PROVIDERS: [(&str, &[&str]); 3] = [
@@ -19,8 +20,15 @@ const PROVIDERS: [(&str, &[&str]); 3] = [
 ];
 
 /// What AWS measures beside the time of a machine, and bills by the hour too: `EBSOptimized:p3.2xlarge`.
-const BESIDE_THE_MACHINE: [&str; 5] =
-    ["EBSOptimized", "CPUCredits", "Reservation", "UnusedBox", "UnusedDed"];
+const BESIDE_THE_MACHINE: [&str; 6] =
+    ["EBSOptimized", "CPUCredits", "Reservation", "SoftwareUsage", "UnusedBox", "UnusedDed"];
+
+/// Who bills devices one by one, and what is around them apart.
+const BILLS_BY_DEVICE: &str = "gcp";
+
+/// What says that a row is for something around a machine: cores and memory of Google, licences of Azure,
+/// the fee of Elastic MapReduce, which AWS measures as hours of its machines too.
+const AROUND: [&str; 5] = [" Core ", " Ram ", "License", "Licence", "MapReduce"];
 
 /// Words before the size of a machine: of Azure, and of services that rent out machines.
 const PREFIXES: [&str; 2] = ["standard", "ml"];
@@ -65,11 +73,13 @@ pub enum Work {
         /// The device.
         device: Arc<str>,
     },
-    /// Cores and memory around devices that are billed apart: their cost belongs to the devices, their
-    /// time does not.
+    /// What is billed around devices and apart from them, cores and memory, licences, a service on top:
+    /// its cost belongs to them, its time does not.
     Around {
         /// The device.
         device: Arc<str>,
+        /// The machine and how many devices it has, where its time is billed by the machine.
+        machine: Option<(Arc<str>, u32)>,
     },
 }
 
@@ -89,7 +99,7 @@ pub enum Found {
 pub struct Accelerators<'c> {
     catalog: &'c Catalog,
     providers: BTreeMap<String, Arc<str>>,
-    machines: BTreeMap<(Arc<str>, String), Option<Work>>,
+    machines: BTreeMap<(Arc<str>, String), Option<Machine>>,
     families: BTreeSet<(Arc<str>, String)>,
 }
 
@@ -117,15 +127,15 @@ impl<'c> Accelerators<'c> {
                 self.providers.entry((*name).to_owned()).or_insert_with(|| Arc::clone(provider));
             }
         }
-        let work = offer.device.as_ref().map(|device| Work::Machine {
-            machine: Arc::clone(instance),
+        let machine = offer.device.as_ref().map(|device| Machine {
+            name: Arc::clone(instance),
             device: Arc::clone(device),
             devices: offer.devices,
         });
-        if work.is_some() {
+        if machine.is_some() {
             self.families.extend(family(instance).map(|family| (Arc::clone(provider), family)));
         }
-        self.machines.entry((Arc::clone(provider), key(instance))).or_insert(work);
+        self.machines.entry((Arc::clone(provider), key(instance))).or_insert(machine);
     }
 
     /// What a row is.
@@ -141,46 +151,47 @@ impl<'c> Accelerators<'c> {
             return Found::Nothing;
         }
         let bought = bought(charge);
-        if let Some(named) =
-            charge.description.and_then(device_words).filter(|_| &**provider == "gcp")
-        {
+        let by_device = &**provider == BILLS_BY_DEVICE;
+        if let Some(named) = charge.description.and_then(device_words).filter(|_| by_device) {
             return match self.device(named) {
                 Some(device) => Found::Work(Work::Device { device }, bought),
                 None => Found::Unknown(named.to_owned()),
             };
         }
-        match self.machine(provider, charge) {
-            Found::Work(Work::Machine { device, .. }, _) if is_around(charge) => {
-                Found::Work(Work::Around { device }, bought)
+        let measured = charge.measured_texts();
+        match self.machine(provider, measured.into_iter().flatten()) {
+            Named::Nothing => {}
+            named => return named.found(charge, bought, by_device),
+        }
+        // What only details name may be something else of that machine, its traffic: that takes no time.
+        let details = charge.machine_texts.iter().chain([&charge.sku, &charge.description]);
+        match has_time(charge) || is_around(charge) {
+            true => {
+                self.machine(provider, details.copied().flatten()).found(charge, bought, by_device)
             }
-            Found::Work(work, _) => Found::Work(work, bought),
-            other => other,
+            false => Found::Nothing,
         }
     }
 
-    /// The machine that a text of the row names; those that are made for it come first.
-    fn machine(&self, provider: &Arc<str>, charge: &Charge<'_>) -> Found {
-        let texts = charge.machine_texts.iter().flatten().chain(&charge.usage_type);
-        let texts = texts.chain(&charge.sku).chain(&charge.description);
-        let mut unknown = None;
-        for text in texts {
-            for name in names(text) {
-                let known = self.machines.get(&(Arc::clone(provider), key(name)));
-                match known {
-                    Some(Some(work)) => return Found::Work(work.clone(), Bought::OnDemand),
-                    Some(None) => return Found::Nothing,
-                    None if unknown.is_none() => unknown = self.in_family(provider, name),
-                    None => {}
+    /// The machine that the first of these texts names which names one.
+    fn machine<'t>(&self, provider: &Arc<str>, texts: impl Iterator<Item = &'t str>) -> Named {
+        let mut unknown = Named::Nothing;
+        for name in texts.flat_map(names) {
+            match self.machines.get(&(Arc::clone(provider), key(name))) {
+                Some(Some(machine)) => return Named::Machine(machine.clone()),
+                Some(None) => return Named::Plain,
+                None if unknown == Named::Nothing && self.is_of_family(provider, name) => {
+                    unknown = Named::Unknown(name.to_owned());
                 }
+                None => {}
             }
         }
-        unknown.map_or(Found::Nothing, Found::Unknown)
+        unknown
     }
 
-    /// A machine of which the catalog knows other sizes that have devices.
-    fn in_family(&self, provider: &Arc<str>, name: &str) -> Option<String> {
-        let family = (Arc::clone(provider), family(name)?);
-        self.families.contains(&family).then(|| name.to_owned())
+    /// Whether it is a machine of which the catalog knows other sizes that have devices.
+    fn is_of_family(&self, provider: &Arc<str>, name: &str) -> bool {
+        family(name).is_some_and(|family| self.families.contains(&(Arc::clone(provider), family)))
     }
 
     /// The device that words name, some of which may come before it: `Spot Preemptible Nvidia L4`.
@@ -242,14 +253,15 @@ fn device_words(description: &str) -> Option<&str> {
     description.get(..at)
 }
 
-/// Google bills cores and memory of a machine apart.
+/// Whether what is billed is around a machine whose time is billed in another row.
 fn is_around(charge: &Charge<'_>) -> bool {
-    let says = |word: &str| charge.description.is_some_and(|text| text.contains(word));
-    says(" Core ") || says(" Ram ")
+    let texts =
+        charge.measured_texts().into_iter().chain([charge.description, Some(charge.service)]);
+    texts.flatten().any(|text| AROUND.iter().any(|word| text.contains(word)))
 }
 
 fn is_beside_the_machine(charge: &Charge<'_>) -> bool {
-    let measured = charge.usage_type.into_iter().chain(charge.machine_texts[4]);
+    let measured = charge.measured_texts().into_iter().flatten();
     let mut kinds = measured.filter_map(|text| text.split_once(':')).map(|(kind, _)| kind);
     kinds.any(|kind| {
         let kind = kind.rsplit('-').next().unwrap_or(kind);
@@ -258,20 +270,52 @@ fn is_beside_the_machine(charge: &Charge<'_>) -> bool {
 }
 
 fn bought(charge: &Charge<'_>) -> Bought {
-    let spot = |text: &str| {
-        text.contains("SpotUsage") || text.contains("Spot") || text.contains("Preemptible")
-    };
-    let texts = charge
-        .usage_type
-        .iter()
-        .chain(&charge.description)
-        .chain(charge.machine_texts[4..6].iter().flatten());
+    let texts = charge.measured_texts().into_iter().chain([charge.description]);
+    let spot = texts.flatten().any(|text| text.contains("Spot") || text.contains("Preemptible"));
     let dynamic = charge.pricing.is_some_and(|pricing| pricing.eq_ignore_ascii_case("Dynamic"));
-    match (charge.commitment, dynamic || texts.into_iter().any(|text| spot(text))) {
-        (Commitment::Used, _) => Bought::Committed,
-        (_, true) => Bought::Spot,
+    match charge.commitment {
+        Commitment::Used => Bought::Committed,
+        _ if dynamic || spot => Bought::Spot,
         _ => Bought::OnDemand,
     }
+}
+
+/// What a text names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Named {
+    /// No machine.
+    Nothing,
+    /// A machine without accelerators.
+    Plain,
+    /// A machine with some.
+    Machine(Machine),
+    /// A machine that may have some.
+    Unknown(String),
+}
+
+impl Named {
+    fn found(self, charge: &Charge<'_>, bought: Bought, by_device: bool) -> Found {
+        match self {
+            Self::Nothing | Self::Plain => Found::Nothing,
+            Self::Unknown(_) if is_around(charge) => Found::Nothing,
+            Self::Unknown(name) => Found::Unknown(name),
+            Self::Machine(Machine { name, device, devices }) if is_around(charge) => {
+                let machine = (!by_device).then_some((name, devices));
+                Found::Work(Work::Around { device, machine }, bought)
+            }
+            Self::Machine(Machine { name, device, devices }) => {
+                Found::Work(Work::Machine { machine: name, device, devices }, bought)
+            }
+        }
+    }
+}
+
+/// A machine with accelerators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Machine {
+    name: Arc<str>,
+    device: Arc<str>,
+    devices: u32,
 }
 
 #[cfg(test)]
@@ -282,7 +326,12 @@ mod tests {
     fn find(cells: &[(&str, &str)]) -> Found {
         let catalog = Catalog::builtin().unwrap();
         let cell = |name: &&str| cells.iter().find(|(column, _)| column == name).map(|cell| cell.1);
-        let usage = |name: &&str| (*name == "ChargeCategory").then_some("Usage");
+        let usage = |name: &&str| match *name {
+            "ChargeCategory" => Some("Usage"),
+            "ConsumedQuantity" => Some("1"),
+            "ConsumedUnit" => Some("Hours"),
+            _ => None,
+        };
         let row: Vec<Option<&str>> =
             COLUMNS.iter().map(|name| cell(name).or(usage(name))).collect();
         Accelerators::new(&catalog).find(&Charge::read(&row, 0))
@@ -334,6 +383,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_billed_on_top_of_a_machine_is_cost_without_time() {
+        let p3 = Some(("p3.2xlarge".into(), 1));
+        let fee = Work::Around { device: "v100-sxm-16gb".into(), machine: p3 };
+        let cells = [
+            ("ProviderName", "AWS"),
+            ("ServiceName", "Amazon Elastic MapReduce"),
+            ("x_UsageType", "BoxUsage:p3.2xlarge"),
+        ];
+        assert_eq!(find(&cells), Found::Work(fee, Bought::OnDemand));
+        let size = "{\"ServiceType\":\"Standard_NC24ads_A100_v4\"}";
+        let licence = [
+            ("ProviderName", "Microsoft"),
+            ("x_SkuMeterName", "24 vCPU VM License"),
+            ("x_SkuDetails", size),
+        ];
+        let one = Some(("Standard_NC24ads_A100_v4".into(), 1));
+        let around = Work::Around { device: "a100-pcie-80gb".into(), machine: one };
+        assert_eq!(find(&licence), Found::Work(around, Bought::OnDemand));
+        let traffic = [
+            ("ProviderName", "Microsoft"),
+            ("x_SkuMeterName", "Standard Data Transfer Out"),
+            ("x_SkuDetails", size),
+            ("ConsumedUnit", "GB"),
+        ];
+        assert_eq!(find(&traffic), Found::Nothing);
+    }
+
+    #[test]
     fn machines_of_azure_have_sizes_and_meters() {
         let one = machine("Standard_NC24ads_A100_v4", "a100-pcie-80gb", 1);
         for (column, text, bought) in [
@@ -376,7 +453,7 @@ mod tests {
         }
         let labels =
             "[{\"key\":\"compute.googleapis.com/machine_spec\",\"value\":\"a2-highgpu-1g\"}]";
-        let around = Work::Around { device: "a100-sxm-40gb".into() };
+        let around = Work::Around { device: "a100-sxm-40gb".into(), machine: None };
         let core = describe("A2 Instance Core running in Americas", labels);
         assert_eq!(core, Found::Work(around, Bought::OnDemand));
         assert_eq!(describe("A2 Instance Core running in Americas", ""), Found::Nothing);

@@ -1,7 +1,7 @@
-//! Sums of money that are exact whatever the order: whole numbers of 10^-15 of a currency's unit.
+//! Sums of money that are exact whatever the order: whole numbers of 10^-18 of a currency's unit.
 //!
 //! A decimal type rounds when a sum needs more digits than it has, and then the order of rows would
-//! show. Clouds write up to 15 decimals; what is finer is rounded when it is read.
+//! show. Clouds write up to 17 decimals, our own ledger 18; what is finer is rounded when it is read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use nearside_units::{AtLeast, Currency, ExchangeRates, Known, Money};
 use rust_decimal::Decimal;
 
 /// Decimals that are kept.
-const DECIMALS: u32 = 15;
+const DECIMALS: u32 = 18;
 
 /// Currencies that one sum keeps apart at most; a bill has one or two.
 const MOST_CURRENCIES: usize = 64;
@@ -48,7 +48,7 @@ impl Sum {
     }
 
     /// Puts another sum in.
-    pub(crate) fn merge(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: &Self) {
         for (currency, amount) in &other.amounts {
             let before = self.amounts.get(currency).copied().unwrap_or(0);
             match before.checked_add(*amount) {
@@ -98,18 +98,25 @@ impl Sum {
 }
 
 fn part(currency: Currency, amount: i128, rates: &ExchangeRates) -> Known<Money> {
-    let decimal = Decimal::try_from_i128_with_scale(amount, DECIMALS).ok();
-    let Some(decimal) = decimal else {
-        return Known::unknown(format!("an amount in {currency} that is out of range"));
-    };
-    let money = Money::new(decimal.normalize(), currency);
+    let money = Money::new(decimal(amount).normalize(), currency);
     match rates.convert(money) {
         Ok(money) => Known::Value(money),
         Err(_no_rate) => Known::unknown(format!("{money}, for which there is no exchange rate")),
     }
 }
 
-/// An amount in whole 10^-15; nothing where it is far out of range.
+/// As a decimal, which has 28 digits: of a sum of 10^10 and more, fewer than all decimals.
+fn decimal(mut amount: i128) -> Decimal {
+    for scale in (0..=DECIMALS).rev() {
+        if let Ok(decimal) = Decimal::try_from_i128_with_scale(amount, scale) {
+            return decimal;
+        }
+        amount /= 10;
+    }
+    Decimal::MAX
+}
+
+/// An amount in whole 10^-18; nothing where it is far out of range.
 fn counted(amount: Decimal) -> Option<i128> {
     // Above what `Money` itself takes as a sum, no amount of a bill is meant.
     if amount.abs() > Decimal::from(1_000_000_000_000_u64) {
@@ -150,6 +157,16 @@ mod tests {
         sum.add_known(None);
         assert!(!sum.converted(&dollars()).is_complete());
         assert_eq!(sum.missing(), 1);
+    }
+
+    #[test]
+    fn a_large_sum_keeps_the_digits_that_a_decimal_has() {
+        let mut sum = Sum::default();
+        for _ in 0..1_000 {
+            sum.add(money("999999999.123456789012345678 USD"));
+        }
+        let total = sum.converted(&dollars()).total;
+        assert_eq!(format!("{total:#}"), "999999999123.456789012345678 USD");
     }
 
     proptest! {

@@ -216,7 +216,9 @@ pub struct Charge<'a> {
     /// Its price.
     pub sku_price: Option<&'a str>,
     /// Texts that may name a machine, those that are made for it first.
-    pub machine_texts: [Option<&'a str>; 7],
+    pub machine_texts: [Option<&'a str>; 5],
+    /// What is measured, as the provider calls it, and, of Azure, its meter.
+    pub meter_texts: [Option<&'a str>; 2],
     /// What AWS measures, as in `USE1-BoxUsage:g5.xlarge`.
     pub usage_type: Option<&'a str>,
     /// What could not be understood.
@@ -276,14 +278,12 @@ impl<'a> Cells<'_, 'a> {
         }
     }
 
-    fn machine_texts(&self) -> [Option<&'a str>; 7] {
+    fn machine_texts(&self) -> [Option<&'a str>; 5] {
         [
             Column::InstanceType,
             Column::SkuPriceDetails,
             Column::SkuDetails,
             Column::SystemLabels,
-            Column::SkuMeter,
-            Column::SkuMeterName,
             Column::ResourceType,
         ]
         .map(|column| self.text(column))
@@ -339,9 +339,17 @@ impl<'a> Charge<'a> {
             sku: cells.text(Column::SkuId),
             sku_price: cells.text(Column::SkuPriceId),
             machine_texts: cells.machine_texts(),
+            meter_texts: [Column::SkuMeter, Column::SkuMeterName].map(|column| cells.text(column)),
             usage_type: cells.text(Column::UsageType),
             doubts: doubts.iter().filter(|(_, is)| *is).map(|(doubt, _)| *doubt).collect(),
         }
+    }
+}
+
+impl<'a> Charge<'a> {
+    /// What says what was measured.
+    pub(crate) const fn measured_texts(&self) -> [Option<&'a str>; 3] {
+        [self.usage_type, self.meter_texts[0], self.meter_texts[1]]
     }
 }
 

@@ -240,7 +240,8 @@ impl Usage {
             Work::Machine { machine, device, devices } => {
                 (device, Some((Arc::clone(machine), *devices)))
             }
-            Work::Device { device } | Work::Around { device } => (device, None),
+            Work::Device { device } => (device, None),
+            Work::Around { device, machine } => (device, machine.clone()),
         };
         let example = charge.description.or(charge.sku).unwrap_or(device);
         let time = match work {
@@ -308,6 +309,11 @@ fn time_of(charge: &Charge<'_>, work: &Work) -> Result<Time, Uncounted> {
         Work::Device { .. } | Work::Around { .. } => (MachineTime::ZERO, DeviceTime(micros)),
     };
     Ok(Time { machines, devices, period })
+}
+
+/// Whether the quantity of a row is a time.
+pub(crate) fn has_time(charge: &Charge<'_>) -> bool {
+    [charge.consumed, charge.priced].iter().flatten().any(|quantity| micros(quantity).is_some())
 }
 
 /// A quantity of time in millionths of a second; nothing where it is none, or below zero.

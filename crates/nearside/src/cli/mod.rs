@@ -1,5 +1,6 @@
 //! The command line: what may be written, nothing of what it does.
 
+mod bill;
 mod cache;
 mod iteration;
 mod ledger;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use bill::Bill;
 pub(crate) use cache::Cache;
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
@@ -90,6 +92,8 @@ pub(crate) enum Command {
     Why(Why),
     /// How long is the loop from an edit to its result, here and elsewhere?
     Iteration(Iteration),
+    /// What did the cloud cost, and what of it would a machine here have done?
+    Bill(Bill),
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -471,6 +475,8 @@ pub(crate) enum SchemaName {
     Profile,
     /// Data of `iteration --json`
     Iteration,
+    /// Data of `bill --json`
+    Bill,
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
     /// Data of `ledger list --json`

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::bill::BillAnswer;
 use super::cache::CacheAnswer;
 use super::catalog::{Doubt, Listing};
 use super::doctor::DoctorAnswer;
@@ -81,6 +82,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
         SchemaName::Profile => schemars::schema_for!(ProfileAnswer).to_value(),
         SchemaName::Iteration => schemars::schema_for!(IterationAnswer).to_value(),
+        SchemaName::Bill => schemars::schema_for!(BillAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),

@@ -1,5 +1,6 @@
 //! One file per verb.
 
+pub(crate) mod bill;
 pub(crate) mod cache;
 pub(crate) mod catalog;
 mod completions;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Run(arguments) => run::run(&arguments, output),
         Command::Why(arguments) => why::run(&arguments, output),
         Command::Iteration(arguments) => iteration::run(&arguments, output),
+        Command::Bill(arguments) => bill::run(&arguments, output),
         Command::Ledger(arguments) => ledger::run(&arguments, output),
         Command::Cache(arguments) => cache::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),
