@@ -88,7 +88,7 @@ def block(rows, number, chance):
 
 
 def make(path, size):
-    """A bill of about that many bytes."""
+    """Writes a bill of about that many bytes."""
     chance, number = random.Random(20261126), 0
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
@@ -103,37 +103,42 @@ def make(path, size):
                 number += len(rows)
                 if file.tell() >= size:
                     break
-    return number
 
 
 def measured(name, arguments):
-    """Seconds, the most memory in MiB, and what was printed."""
+    """Seconds of the clock and of processors, the most memory in MiB, and what was printed."""
     begin = time.monotonic()
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE)
     out = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"{name} failed")
-    return time.monotonic() - begin, used.ru_maxrss / 1024, out
+    return time.monotonic() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, out
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=5)
+    parser.add_argument("--file", type=Path, help="a bill that is there, instead of making one")
     parser.add_argument("--nearside", default=ROOT / "target/release/nearside")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "bill.csv")
-        rows = make(path, arguments.gigabytes * 1e9)
+        path = arguments.file or Path(folder, "bill.csv")
+        if not arguments.file:
+            make(path, arguments.gigabytes * 1e9)
         size = path.stat().st_size
-        print(f"{size / 1e9:.2f} GB, {rows} rows", flush=True)
+        print(f"{size / 1e9:.2f} GB", flush=True)
         ours = [arguments.nearside, "bill", path, "--machine", "rtx-4090", "--json", "--quiet"]
         programs = [("nearside", ours), ("duckdb", [sys.executable, "-c", DUCKDB, path]), ("pandas", [sys.executable, "-c", PANDAS, path])]
         for name, command in programs:
-            seconds, memory, out = measured(name, command)
+            seconds, busy, memory, out = measured(name, command)
             answer = json.loads(out)
             totals = [answer["data"][view]["amount"] for view in ("cash", "amortised")] if name == "nearside" else answer
-            print(f"{name:10} {seconds:7.1f} s  {size / 1e6 / seconds:6.0f} MB/s  {memory:7.0f} MiB  {totals}", flush=True)
+            print(
+                f"{name:10} {seconds:7.1f} s  {size / 1e6 / seconds:6.0f} MB/s  {busy:7.1f} CPU-s"
+                f"  {size / 1e6 / busy:6.0f} MB/CPU-s  {memory:7.0f} MiB  {totals}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ pub struct Bill {
     seen: Seen,
     total: Totals,
     lines: BTreeMap<Line, Totals>,
-    services: BTreeMap<(String, String), Totals>,
+    services: BTreeMap<String, BTreeMap<String, Totals>>,
     other_services: Totals,
     cash_months: BTreeMap<Option<Month>, Sum>,
     amortised_months: BTreeMap<Option<Month>, Sum>,
@@ -221,11 +221,17 @@ impl Bill {
     }
 
     fn add_to_service(&mut self, charge: &Charge<'_>) {
-        let key = (kept(charge.provider), kept(charge.service));
-        if self.services.len() >= MOST_SERVICES && !self.services.contains_key(&key) {
+        let known = self.services.get_mut(charge.provider);
+        if let Some(totals) = known.and_then(|services| services.get_mut(charge.service)) {
+            return totals.add(charge);
+        }
+        let (provider, service) = (kept(charge.provider), kept(charge.service));
+        let services: usize = self.services.values().map(BTreeMap::len).sum();
+        let held = self.services.get(&provider).is_some_and(|held| held.contains_key(&service));
+        if services >= MOST_SERVICES && !held {
             return self.other_services.add(charge);
         }
-        self.services.entry(key).or_default().add(charge);
+        self.services.entry(provider).or_default().entry(service).or_default().add(charge);
     }
 
     /// Cash is of the month of the invoice, where it says which; what was used is of the month of use.
@@ -239,7 +245,7 @@ impl Bill {
     }
 
     fn note_oddities(&mut self, charge: &Charge<'_>) {
-        let below = |money: Option<Money>| money.is_some_and(|money| is_below_zero(money));
+        let below = |money: Option<Money>| money.is_some_and(is_below_zero);
         if Line::of(charge) == Line::Usage && (below(charge.billed) || below(charge.effective)) {
             self.note(Oddity::NegativeUsage, charge, charge.billed);
         }
@@ -297,8 +303,9 @@ impl Bill {
 
     /// By provider and service; what is beyond those that are kept apart has no name.
     pub fn services(&self) -> impl Iterator<Item = (Option<(&str, &str)>, &Totals)> {
-        let kept = self.services.iter().map(|((provider, service), totals)| {
-            (Some((provider.as_str(), service.as_str())), totals)
+        let kept = self.services.iter().flat_map(|(provider, services)| {
+            let named = |service| Some((provider.as_str(), service));
+            services.iter().map(move |(service, totals)| (named(service.as_str()), totals))
         });
         let rest = (self.other_services.rows > 0).then_some((None, &self.other_services));
         kept.chain(rest)

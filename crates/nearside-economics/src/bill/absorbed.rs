@@ -286,9 +286,10 @@ fn queue(arriving: &BTreeMap<Hour, i64>, capacity: &Capacity) -> Outcome {
             }
             waiting.pop_front();
         }
-        while let Some((_, time)) =
-            waiting.pop_front_if(|(came, _)| hour.saturating_sub(*came) >= capacity.delay_hours)
-        {
+        // What came first is in front: what has waited long enough is before all that has not.
+        let too_long = |came: u32| hour.saturating_sub(came) >= capacity.delay_hours;
+        while let Some((_, time)) = waiting.front().copied().filter(|(came, _)| too_long(*came)) {
+            waiting.pop_front();
             outcome.leave(time);
         }
     }

@@ -226,7 +226,7 @@ fn any_row() -> impl Strategy<Value = Cells> {
                 ("ConsumedQuantity", "0.7"),
                 ("ConsumedUnit", "Hours"),
                 ("ChargePeriodStart", &format!("2026-10-{day:02}T00:00:00Z")),
-                ("ChargePeriodEnd", &format!("2026-10-{:02}T03:00:00Z", day)),
+                ("ChargePeriodEnd", &format!("2026-10-{day:02}T03:00:00Z")),
             ])
         },
     )

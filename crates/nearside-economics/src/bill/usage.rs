@@ -166,6 +166,15 @@ pub struct MonthUse {
     pub amortised: Sum,
 }
 
+impl MonthUse {
+    /// Puts another in.
+    pub fn merge(&mut self, other: &Self) {
+        self.device_time = self.device_time.plus(other.device_time);
+        self.cash.merge(&other.cash);
+        self.amortised.merge(&other.amortised);
+    }
+}
+
 impl KindUse {
     /// Its time in each hour in which there was some.
     pub fn hours(&self) -> impl Iterator<Item = (Hour, DeviceTime)> {
@@ -226,11 +235,11 @@ impl Usage {
 
     /// Remembers a row whose time is not counted.
     pub(crate) fn leave_out(&mut self, why: Uncounted, example: &str) {
-        let entry = self.uncounted.entry(why).or_insert_with(|| (0, example.to_owned()));
+        let entry = self.uncounted.entry(why).or_default();
         entry.0 += 1;
         // The first in the alphabet, so that the order of rows does not show.
-        if example < entry.1.as_str() {
-            example.clone_into(&mut entry.1);
+        if entry.0 == 1 || example < entry.1.as_str() {
+            entry.1 = super::kept(example);
         }
     }
 

@@ -208,12 +208,12 @@ impl Column {
             }
             ColumnReader::Int32ColumnReader(reader) => {
                 read(reader, rows, levels, cells, |value, text| {
-                    meaning.put(i128::from(*value), text)
+                    meaning.put(i128::from(*value), text);
                 })
             }
             ColumnReader::Int64ColumnReader(reader) => {
                 read(reader, rows, levels, cells, |value, text| {
-                    meaning.put(i128::from(*value), text)
+                    meaning.put(i128::from(*value), text);
                 })
             }
             ColumnReader::Int96ColumnReader(reader) => {
@@ -229,12 +229,12 @@ impl Column {
             }
             ColumnReader::ByteArrayColumnReader(reader) => {
                 read(reader, rows, levels, cells, |value, text| {
-                    meaning.put_bytes(value.data(), text)
+                    meaning.put_bytes(value.data(), text);
                 })
             }
             ColumnReader::FixedLenByteArrayColumnReader(reader) => {
                 read(reader, rows, levels, cells, |value, text| {
-                    meaning.put_bytes(value.data(), text)
+                    meaning.put_bytes(value.data(), text);
                 })
             }
         }

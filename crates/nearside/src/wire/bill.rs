@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Device, Precision};
 use nearside_economics::bill::{
-    Accelerators, Bill, COLUMNS, Charge, DeviceTime, Month, RelativeSpeed, Sum, folded, lacking,
+    Accelerators, Bill, COLUMNS, Charge, DeviceTime, Month, MonthUse, RelativeSpeed, Sum, folded,
+    lacking,
 };
 use nearside_ledger::{ImportError, TableFile};
 use nearside_units::{AtLeast, Currency, ExchangeRates, Known, Money};
@@ -187,22 +188,19 @@ fn is_table(path: &Path) -> bool {
 impl ReadBill {
     /// What was used, month by month.
     pub(crate) fn monthly(&self) -> Vec<MonthlyUse> {
-        let mut devices: BTreeMap<Month, BTreeMap<Arc<str>, (DeviceTime, Sum, Sum)>> =
-            BTreeMap::new();
+        let mut devices: BTreeMap<Month, BTreeMap<Arc<str>, MonthUse>> = BTreeMap::new();
         for (kind, used) in self.bill.usage().kinds() {
             for (month, part) in &used.months {
                 let of_month = devices.entry(*month).or_default();
-                let held = of_month.entry(Arc::clone(&kind.device)).or_default();
-                held.0 = held.0.plus(part.device_time);
-                held.1.merge(&part.cash);
-                held.2.merge(&part.amortised);
+                of_month.entry(Arc::clone(&kind.device)).or_default().merge(part);
             }
         }
         let sum = |sum: &Sum| sum.converted(&self.rates);
         let months = self.bill.months().into_iter().map(|(month, (cash, amortised))| {
             let of_month = month.and_then(|month| devices.remove(&month)).unwrap_or_default();
-            let devices = of_month.into_iter().map(|(device, (time, cash, amortised))| {
-                (device, DeviceMonth { time, cash: sum(&cash), amortised: sum(&amortised) })
+            let devices = of_month.into_iter().map(|(device, used)| {
+                let (cash, amortised) = (sum(&used.cash), sum(&used.amortised));
+                (device, DeviceMonth { time: used.device_time, cash, amortised })
             });
             MonthlyUse {
                 month,

@@ -12,8 +12,10 @@ fn dollars() -> ExchangeRates {
     ExchangeRates::new(Currency::USD, BTreeMap::new())
 }
 
-/// Work of one kind: device-hours in hours of the calendar, at a price each.
-fn usage(kinds: &[(&str, i64, &[(u32, i64)])]) -> Usage {
+/// Work of a kind: its device, the price of an hour of it, and hours of it in hours of the calendar.
+type Kinds<'a> = (&'a str, i64, &'a [(u32, i64)]);
+
+fn usage(kinds: &[Kinds<'_>]) -> Usage {
     let mut usage = Usage::default();
     for (device, price, hours) in kinds {
         let kind = Kind {

@@ -35,8 +35,8 @@ fn head(answer: &BillAnswer) -> String {
         [one] => one.file.clone(),
         several => format!("{} files", several.len()),
     };
-    let months = answer.months.iter().filter_map(|month| month.month.as_deref());
-    let (first, last) = (months.clone().next(), months.last());
+    let mut months = answer.months.iter().filter_map(|month| month.month.as_deref());
+    let (first, last) = (months.clone().next(), months.next_back());
     let period = match first.zip(last) {
         Some((first, last)) if first == last => format!(", {first}"),
         Some((first, last)) => format!(", {first} to {last}"),
