@@ -98,9 +98,13 @@ impl TableFile {
 /// What the first bytes of a file say that it is.
 fn form(path: &Path) -> Result<Form, ImportError> {
     let mut first = Vec::new();
+    let foreign = |what, hint| ImportError::Foreign { path: path.to_path_buf(), what, hint };
+    let found = std::fs::metadata(path).map_err(|error| error.at(path))?;
+    if !found.is_file() {
+        return Err(foreign("no file that can be read more than once", "write it to a file first"));
+    }
     let file = File::open(path).map_err(|error| error.at(path))?;
     file.take(4).read_to_end(&mut first).map_err(|error| error.at(path))?;
-    let foreign = |what, hint| ImportError::Foreign { path: path.to_path_buf(), what, hint };
     match first.as_slice() {
         [] => Err(ImportError::Empty { path: path.to_path_buf() }),
         b"PAR1" => Ok(Form::Parquet),

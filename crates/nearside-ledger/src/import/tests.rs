@@ -101,6 +101,8 @@ fn what_is_no_table_is_said_to_be() {
         assert!(error.to_string().contains(says) && error.to_string().contains(name), "{error}");
         assert!(error.hint().is_some(), "{error}");
     }
+    let folder = TableFile::open(&std::env::temp_dir()).unwrap_err();
+    assert!(folder.to_string().contains("no file that can be read more than once"), "{folder}");
     let missing = TableFile::open(Path::new("/nowhere/bill.csv")).unwrap_err();
     assert!(!missing.is_of_the_world());
 }
