@@ -35,6 +35,7 @@ OTHERS = [("Amazon Simple Storage Service", "AmazonS3"), ("AWS Lambda", "AWSLamb
 DUCKDB = """
 import duckdb, json, sys
 duckdb.sql("SET threads TO 2")
+duckdb.sql("SET enable_progress_bar TO false")
 bill = "read_csv('%s', all_varchar=true)" % sys.argv[1]
 cost = "sum(CAST(BilledCost AS DECIMAL(38,15))), sum(CASE WHEN ChargeCategory = 'Purchase' AND CommitmentDiscountId IS NOT NULL THEN 0 ELSE CAST(EffectiveCost AS DECIMAL(38,15)) END)"
 rows = duckdb.sql(f"SELECT BillingPeriodStart[:7], ServiceName, {cost} FROM {bill} GROUP BY ALL").fetchall()
@@ -120,6 +121,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=5)
     parser.add_argument("--file", type=Path, help="a bill that is there, instead of making one")
+    parser.add_argument("--only", help="one of the programs")
     parser.add_argument("--nearside", default=ROOT / "target/release/nearside")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -131,6 +133,8 @@ def main():
         ours = [arguments.nearside, "bill", path, "--machine", "rtx-4090", "--json", "--quiet"]
         programs = [("nearside", ours), ("duckdb", [sys.executable, "-c", DUCKDB, path]), ("pandas", [sys.executable, "-c", PANDAS, path])]
         for name, command in programs:
+            if arguments.only not in (None, name):
+                continue
             seconds, busy, memory, out = measured(name, command)
             answer = json.loads(out)
             totals = [answer["data"][view]["amount"] for view in ("cash", "amortised")] if name == "nearside" else answer
