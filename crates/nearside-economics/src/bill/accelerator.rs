@@ -239,7 +239,8 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(move |letter| !inside(letter));
     let words =
         words.filter(|word| word.len() > 3 && word.bytes().any(|byte| byte.is_ascii_digit()));
-    let short = (text.len() < 64).then_some(text);
+    // A text of one word is that word.
+    let short = (text.len() < 64 && text.contains([' ', '/'])).then_some(text);
     let whole = short.into_iter().flat_map(|text| text.split('/')).map(|part| {
         let part = part.trim();
         part.strip_suffix(" Spot").or_else(|| part.strip_suffix(" Low Priority")).unwrap_or(part)

@@ -299,12 +299,14 @@ impl<'a> Charge<'a> {
         let currency = cells.text(Column::BillingCurrency);
         let currency =
             currency.and_then(|code| Currency::from_str(&code.to_ascii_uppercase()).ok());
-        let money = |column| Some(Money::new(cells.number(column)?, currency?));
-        let (billed, effective) = (money(Column::BilledCost), money(Column::EffectiveCost));
+        let cost = |amount: Option<_>| Some(Money::new(amount?, currency?));
+        let money = |column| cost(cells.number(column));
+        let billed = cells.number(Column::BilledCost);
+        let effective = cells.number(Column::EffectiveCost);
         let (period, category) = (cells.period(), cells.category());
         let doubts = [
-            (Doubt::Billed, cells.number(Column::BilledCost).is_none()),
-            (Doubt::Effective, cells.number(Column::EffectiveCost).is_none()),
+            (Doubt::Billed, billed.is_none()),
+            (Doubt::Effective, effective.is_none()),
             (Doubt::Currency, currency.is_none()),
             (Doubt::Category, category.is_none()),
             (Doubt::Period, period.is_none()),
@@ -315,8 +317,8 @@ impl<'a> Charge<'a> {
             digest,
             period,
             billed_in: cells.moment(Column::BillingPeriodStart),
-            billed,
-            effective,
+            billed: cost(billed),
+            effective: cost(effective),
             list: money(Column::ListCost),
             contracted: money(Column::ContractedCost),
             category,
