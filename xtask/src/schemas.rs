@@ -32,6 +32,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("roi-inputs"),
         Schema("roi-cases"),
         Schema("carbon"),
+        Schema("bill"),
         Schema("cache"),
         Schema("ledger-list"),
         Schema("ledger-show"),

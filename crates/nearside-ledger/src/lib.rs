@@ -5,6 +5,8 @@
 //! is what holds for a machine whatever the project: the measured ceilings and the observations that
 //! calibrate estimates.
 //!
+//! [`TableFile`] reads tables that others wrote, CSV and Parquet, row by row: cloud bills.
+//!
 //! Rows are boundary types, plain text and numbers with their unit beside them; what they mean is
 //! the caller's business. The caller says where a file is and what time it is: this crate reads no
 //! environment and no clock.
@@ -38,6 +40,7 @@ mod error;
 #[cfg(test)]
 mod example;
 mod file;
+mod import;
 mod machine;
 mod project;
 mod row;
@@ -46,6 +49,7 @@ mod timestamp;
 pub use amount::Amount;
 pub use column::{Column, Kind};
 pub use error::{CellError, LedgerError};
+pub use import::{ImportError, TableFile, TableRow};
 pub use machine::MachineStore;
 pub use project::{
     Appender, ArtifactRow, ChargeCategory, ClockStep, Fault, Head, MovementRow, Outcome, PlanRow,

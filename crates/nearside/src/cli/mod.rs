@@ -1,5 +1,6 @@
 //! The command line: what may be written, nothing of what it does.
 
+mod bill;
 mod cache;
 mod carbon;
 mod iteration;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use bill::Bill;
 pub(crate) use cache::Cache;
 pub(crate) use carbon::{Carbon, PerUnit};
 pub(crate) use iteration::Iteration;
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     Resilience(Resilience),
     /// What does the project emit, per unit of work, elsewhere, at other hours?
     Carbon(Carbon),
+    /// What did the cloud cost, and what of it would a machine here have done?
+    Bill(Bill),
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -531,6 +535,8 @@ pub(crate) enum SchemaName {
     Resilience,
     /// Data of `carbon --json`
     Carbon,
+    /// Data of `bill --json`
+    Bill,
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
     /// Data of `ledger list --json`

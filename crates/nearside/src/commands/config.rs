@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::bill::BillAnswer;
 use super::cache::CacheAnswer;
 use super::carbon::CarbonAnswer;
 use super::catalog::{Doubt, Listing, RefreshAnswer};
@@ -89,6 +90,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::RoiInputs => schemars::schema_for!(InputsAnswer).to_value(),
         SchemaName::RoiCases => schemars::schema_for!(CasesAnswer).to_value(),
         SchemaName::Carbon => schemars::schema_for!(CarbonAnswer).to_value(),
+        SchemaName::Bill => schemars::schema_for!(BillAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),

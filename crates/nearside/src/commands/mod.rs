@@ -1,5 +1,6 @@
 //! One file per verb.
 
+pub(crate) mod bill;
 pub(crate) mod cache;
 pub(crate) mod carbon;
 pub(crate) mod catalog;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Roi(arguments) => roi::run(&arguments, output),
         Command::Resilience(arguments) => resilience::run(&arguments, output),
         Command::Carbon(arguments) => carbon::run(&arguments, output),
+        Command::Bill(arguments) => bill::run(&arguments, output),
         Command::Ledger(arguments) => ledger::run(&arguments, output),
         Command::Cache(arguments) => cache::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),

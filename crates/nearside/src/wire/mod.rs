@@ -1,6 +1,7 @@
 //! Where the crates meet: files become values, catalog rows and machines become sites, estimates
 //! become a planning problem.
 
+pub(crate) mod bill;
 pub(crate) mod busy;
 pub(crate) mod calibration;
 pub(crate) mod ceilings;

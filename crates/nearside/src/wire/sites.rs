@@ -135,6 +135,14 @@ pub(crate) fn own_here(loaded: &Loaded, catalog: &Catalog) -> Result<Option<Own>
         .transpose()
 }
 
+/// The site that a project calls its near machine, whatever describes it.
+pub(crate) fn near(loaded: &Loaded, catalog: &Catalog) -> Result<Option<Own>, CommandError> {
+    let project = &loaded.project;
+    let own = project.sites.own.iter().find(|own| own.name == workload::HERE);
+    own.map(|own| own_site(own.clone(), &loaded.folder, catalog, &project.money.exchange))
+        .transpose()
+}
+
 /// So many devices of a kind in a machine of which nothing else is stated.
 pub(crate) fn of_device(device: &str, count: u32, catalog: &Catalog) -> Result<Own, CommandError> {
     let device = Arc::new(catalog.device(device)?.clone());

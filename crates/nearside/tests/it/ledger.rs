@@ -314,11 +314,12 @@ fn a_clock_that_goes_back_costs_nothing_but_a_note() {
 }
 
 /// A stage that can be placed and priced, on a machine whose power and price are stated.
-const PRICED: &str = "size = \"2 MB\"\n[stage.slow]\nphase = \"prepare\"\ninputs = [\"words\"]\n\
+pub(crate) const PRICED: &str = "size = \"2 MB\"\n[stage.slow]\nphase = \"prepare\"\ninputs = [\"words\"]\n\
     outputs = [\"build/slow\"]\nrun = \"sleep 0.2; cp data/words.txt build/slow\"\n\
     workload = { task = \"preparation\", core_seconds_per_gb = 1e3, memory = \"1 GB\" }\n\
     [site.here]\nprice = \"1000 EUR\"\nbought = \"2026-01\"\nlocation = { country = \"DE\" }\n";
-const POWER: &str = "power = { load = \"300 W\", idle = \"90 W\", tariff = \"0.30 EUR/kWh\" }\n";
+pub(crate) const POWER: &str =
+    "power = { load = \"300 W\", idle = \"90 W\", tariff = \"0.30 EUR/kWh\" }\n";
 
 /// The rows of an export, each by the names of its columns.
 fn exported(project: &Project, arguments: &[&str]) -> Vec<BTreeMap<String, String>> {

@@ -12,6 +12,7 @@
 
 mod answers;
 mod bad_input;
+mod bill;
 mod cache;
 mod carbon;
 mod command;
