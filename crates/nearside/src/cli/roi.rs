@@ -12,6 +12,8 @@ Examples:
   nearside roi examples/support-assistant --set machine_price='3000..3600..4200 EUR' --set far.discount='20 %'
   nearside roi --currency USD --against aws/g5.xlarge@us-east-1 --set machine_price='3500 USD' \\
       --set hours=240 --set load='550 W' --set idle='100 W' --set tariff='0.15 USD/kWh'
+  nearside roi --bill examples/bills/october.csv --machine rtx-4090 --set machine_price='3500 USD' \\
+      --set load='550 W' --set idle='100 W' --set tariff='0.15 USD/kWh'
   nearside roi --xlsx roi.xlsx --html roi.html
   nearside roi --template roi.xlsx
   nearside roi --cases docs/payback.toml
@@ -25,6 +27,12 @@ pub(crate) struct Roi {
     /// Hold the machine against these offers of the catalog (`*` stands for anything)
     #[arg(long, value_name = "OFFER", value_delimiter = ',')]
     pub(crate) against: Vec<String>,
+    /// Hold the machine against cloud bills (FOCUS CSV or Parquet): what of them it would have done, hour by hour
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "against")]
+    pub(crate) bill: Vec<PathBuf>,
+    /// The accelerator of the own machine for --bill, without a project
+    #[arg(long, value_name = "DEVICE", requires = "bill")]
+    pub(crate) machine: Option<String>,
     /// On which terms: on demand, interruptible, or a commitment that pays all hours
     #[arg(long, value_enum, default_value = "on-demand")]
     pub(crate) terms: RoiTerms,
@@ -44,7 +52,7 @@ pub(crate) struct Roi {
     #[arg(long, value_name = "HOURS", value_delimiter = ',')]
     pub(crate) hours: Vec<f64>,
     /// Tables of paybacks for the cases of a file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "against", "set", "hours"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "against", "bill", "set", "hours"])]
     pub(crate) cases: Option<PathBuf>,
     /// Currency without a project
     #[arg(long, value_name = "CODE", default_value = "USD")]

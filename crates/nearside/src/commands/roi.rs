@@ -25,6 +25,7 @@ use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
+use crate::wire::billed::of_bills;
 use crate::wire::project::{Loaded, PROJECT_FILE};
 use crate::wire::roi::{Question, lay, lay_project, machine, of_projects, offer};
 use crate::wire::shared_work::SharedWork;
@@ -120,6 +121,9 @@ fn asked(arguments: &Roi, catalog: &Catalog) -> Result<Known<Asked>, CommandErro
     if paths.is_empty() && arguments.against.is_empty() && Path::new(PROJECT_FILE).is_file() {
         paths.push(PathBuf::from("."));
     }
+    if !arguments.bill.is_empty() {
+        return billed(arguments, paths.first(), catalog);
+    }
     if paths.is_empty() {
         let exchange = exchange(&arguments.currency, &arguments.rate)?;
         let case = Case { near: Given::new(), far: against(arguments, catalog, &exchange)? };
@@ -133,6 +137,41 @@ fn asked(arguments: &Roi, catalog: &Catalog) -> Result<Known<Asked>, CommandErro
     let projects: Vec<Loaded> =
         paths.iter().map(|path| wire::project::load(path, &[])).collect::<Result<_, _>>()?;
     of_files(&projects, arguments, catalog)
+}
+
+/// Of cloud bills, with the machine of a project or a named one.
+fn billed(
+    arguments: &Roi,
+    project: Option<&PathBuf>,
+    catalog: &Catalog,
+) -> Result<Known<Asked>, CommandError> {
+    let loaded = project.map(|path| wire::project::load(path, &[])).transpose()?;
+    let exchange = match &loaded {
+        Some(loaded) => loaded.project.money.exchange.clone(),
+        None => exchange(&arguments.currency, &arguments.rate)?,
+    };
+    let own = match (&arguments.machine, &loaded) {
+        (Some(device), _) => wire::sites::of_device(device, 1, catalog)?,
+        (None, Some(loaded)) => match wire::sites::near(loaded, catalog)? {
+            Some(own) => own,
+            None => wire::sites::here(catalog)?,
+        },
+        (None, None) => wire::sites::here(catalog)?,
+    };
+    let Some(accelerators) = &own.site.machine.accelerators else {
+        return Err(CommandError::new(Fault::Input, "the own machine has no accelerator")
+            .hint("name one: --machine rtx-4090"));
+    };
+    let near = machine(&own.site, &exchange);
+    let found = of_bills(&arguments.bill, accelerators, near, &exchange, catalog)?;
+    let title = loaded.as_ref().map_or("as billed", |loaded| loaded.project.name.as_str());
+    let mut question = match found {
+        Known::Value(question) => question,
+        Known::Unknown(why) => return Ok(Known::Unknown(why)),
+    };
+    loaded.iter().try_for_each(|loaded| lay_project(&mut question.case, loaded))?;
+    let Question { case, notes } = question;
+    Ok(Known::Value(Asked { title: title.to_owned(), exchange, case, notes }))
 }
 
 fn of_files(

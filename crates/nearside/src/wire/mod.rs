@@ -2,6 +2,7 @@
 //! become a planning problem.
 
 pub(crate) mod bill;
+pub(crate) mod billed;
 pub(crate) mod busy;
 pub(crate) mod calibration;
 pub(crate) mod ceilings;

@@ -215,6 +215,23 @@ fn a_project_states_inputs() {
 }
 
 #[test]
+fn bills_say_what_a_machine_would_have_done() {
+    let bill = "examples/bills/october.csv";
+    let machine = ["--machine", "rtx-4090", "--bill", bill, "--json"];
+    let answer = nearside(&[&["roi"], &STATED[2..4], &STATED[6..], &machine].concat()).data();
+    check_schema("roi", &answer);
+    let beside = nearside(&["bill", bill, "--machine", "rtx-4090", "--json"]).exits(0).data();
+    let done = &beside["near"];
+    let hours = number(&answer["here"]["used_hours_per_month"]);
+    let share = number(&done["utilisation"]);
+    assert!((hours / 730.0 - share).abs() < 1e-6, "{hours} {share}: {done}");
+    let project = nearside(&["roi", EXAMPLE, "--bill", bill, "--json"]).data();
+    assert_eq!(text(&project["against"][0]["name"]), "the bill");
+    let nothing = nearside(&["roi", "--bill", "nowhere.csv", "--machine", "rtx-4090"]);
+    assert!(matches!(nothing.code, 3 | 4), "{}", nothing.stderr);
+}
+
+#[test]
 fn documents_are_written_whole() {
     let folder = Folder::cleared("roi-documents");
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
