@@ -81,7 +81,7 @@ fn unknown_keys_suggest_the_nearest() {
 path = "a"
 "#,
         &[
-            r#"2:1 unknown key "titel" | keys that may stand here: version, name, dataset, model, stage, site, sites, money, team, policy, objective"#,
+            r#"2:1 unknown key "titel" | keys that may stand here: version, name, dataset, model, stage, site, sites, money, team, roi, policy, objective"#,
             r#"3:2 unknown key "datset" | did you mean "dataset"?"#,
         ],
     );
