@@ -260,6 +260,12 @@ impl ExchangeRates {
         Self { to, rates }
     }
 
+    /// Whether anything but that currency can be converted.
+    #[must_use]
+    pub fn converts(&self) -> bool {
+        !self.rates.is_empty()
+    }
+
     /// The currency that everything is converted into.
     #[must_use]
     pub const fn currency(&self) -> Currency {

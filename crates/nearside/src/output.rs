@@ -98,6 +98,19 @@ pub(crate) struct Answer<'a, T> {
     pub(crate) sources: &'a [String],
 }
 
+impl<T: Serialize> Answer<'_, T> {
+    /// The one JSON object.
+    pub(crate) fn json(&self, today: Date) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(&Envelope {
+            schema: self.schema,
+            as_of: today.to_string(),
+            data: &self.data,
+            warnings: self.warnings,
+            sources: self.sources,
+        })
+    }
+}
+
 impl Output {
     pub(crate) fn new(shared: &Shared) -> Self {
         Self {
@@ -138,14 +151,7 @@ impl Output {
 
     /// Prints an answer as JSON.
     pub(crate) fn json<T: Serialize>(&self, answer: &Answer<'_, T>, today: Date) {
-        let envelope = Envelope {
-            schema: answer.schema,
-            as_of: today.to_string(),
-            data: &answer.data,
-            warnings: answer.warnings,
-            sources: answer.sources,
-        };
-        match serde_json::to_string_pretty(&envelope) {
+        match answer.json(today) {
             Ok(text) => self.text(&text),
             Err(error) => self.note("error", &format!("cannot write JSON: {error}")),
         }

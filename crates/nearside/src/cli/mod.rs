@@ -6,6 +6,7 @@ mod carbon;
 mod iteration;
 mod ledger;
 mod profile;
+mod report;
 mod resilience;
 mod roi;
 
@@ -19,6 +20,7 @@ pub(crate) use carbon::{Carbon, PerUnit};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
+pub(crate) use report::Report;
 pub(crate) use resilience::Resilience;
 pub(crate) use roi::{Roi, RoiTerms};
 
@@ -100,6 +102,8 @@ pub(crate) enum Command {
     Iteration(Iteration),
     /// Does buying a machine pay against renting one?
     Roi(Box<Roi>),
+    /// Write down whether a machine pays: a page, a spreadsheet, a table, JSON
+    Report(Report),
     /// What would outages, price rises and missing sites do to the plan?
     Resilience(Resilience),
     /// What does the project emit, per unit of work, elsewhere, at other hours?

@@ -13,6 +13,7 @@ pub(crate) mod iteration;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod profile;
+mod report;
 pub(crate) mod resilience;
 pub(crate) mod roi;
 pub(crate) mod run;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Why(arguments) => why::run(&arguments, output),
         Command::Iteration(arguments) => iteration::run(&arguments, output),
         Command::Roi(arguments) => roi::run(&arguments, output),
+        Command::Report(arguments) => report::run(&arguments, output),
         Command::Resilience(arguments) => resilience::run(&arguments, output),
         Command::Carbon(arguments) => carbon::run(&arguments, output),
         Command::Bill(arguments) => bill::run(&arguments, output),

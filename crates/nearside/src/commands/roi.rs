@@ -58,13 +58,54 @@ pub(super) fn run(arguments: &Roi, output: &Output) -> Result<Outcome, CommandEr
     if let Some(file) = &arguments.cases {
         return cases::run(file, arguments, &catalog, output);
     }
-    let mut asked = match asked(arguments, &catalog)? {
-        Known::Value(asked) => asked,
-        Known::Unknown(why) => {
-            output.text(&why);
-            output.hint("`nearside plan` tells where each stage can run");
-            return Ok(Outcome::Negative);
+    match answered(arguments, &catalog, output)? {
+        Known::Value((answer, notes)) => {
+            print(&answer, SCHEMA, &notes, output, || text::of(&answer, output.detail));
+            Ok(outcome(&answer))
         }
+        Known::Unknown(why) => Ok(no_answer(&why, output)),
+    }
+}
+
+/// Writes the answer as JSON too, and says its first lines.
+pub(super) fn written(
+    arguments: &Roi,
+    json: &Path,
+    output: &Output,
+) -> Result<Outcome, CommandError> {
+    let catalog = wire::catalog(output)?;
+    match answered(arguments, &catalog, output)? {
+        Known::Value((answer, notes)) => {
+            let envelope = Answer { schema: SCHEMA, data: &answer, warnings: &notes, sources: &[] };
+            documents::write_json(json, &envelope, output)?;
+            print(&answer, SCHEMA, &notes, output, || text::lead(&answer));
+            Ok(outcome(&answer))
+        }
+        Known::Unknown(why) => Ok(no_answer(&why, output)),
+    }
+}
+
+const SCHEMA: &str = "nearside/roi/1";
+
+fn outcome(answer: &RoiAnswer) -> Outcome {
+    if answer.pays() { Outcome::Done } else { Outcome::Negative }
+}
+
+fn no_answer(why: &str, output: &Output) -> Outcome {
+    output.text(why);
+    output.hint("`nearside plan` tells where each stage can run");
+    Outcome::Negative
+}
+
+/// The answer with what a reader should know, its documents written; or why there is none.
+fn answered(
+    arguments: &Roi,
+    catalog: &Catalog,
+    output: &Output,
+) -> Result<Known<(RoiAnswer, Vec<String>)>, CommandError> {
+    let mut asked = match asked(arguments, catalog)? {
+        Known::Value(asked) => asked,
+        Known::Unknown(why) => return Ok(Known::Unknown(why)),
     };
     lay(&mut asked.case, &arguments.set, &asked.exchange, TYPED)?;
     commit(arguments.terms, &mut asked.case.far, &asked.case.near);
@@ -72,16 +113,14 @@ pub(super) fn run(arguments: &Roi, output: &Output) -> Result<Outcome, CommandEr
     asked.case.far.extend(outsourced(arguments, &asked.exchange)?);
     let sheet = sheet(&asked.case)?;
     let draws = Draws { count: arguments.draws as usize, seed: arguments.seed };
-    let code = asked.exchange.currency().code().to_owned();
-    let mut answer = RoiAnswer::of(&asked.title, &code, &sheet, draws);
+    let currency = asked.exchange.currency();
+    let mut answer = RoiAnswer::of(&asked.title, currency.code(), &sheet, draws);
     answer.left_out = left_out;
     answer.table = table(arguments, &asked.case)?;
     answer.colocated = colocated(arguments, &asked)?;
     answer.claims = claims::of(&sheet, &arguments.claim, &asked.exchange)?;
-    let currency = asked.exchange.currency();
     documents::write(arguments, (&asked.title, currency), &sheet, &asked.notes, output)?;
-    print(&answer, "nearside/roi/1", &asked.notes, output, || text::of(&answer, output.detail));
-    Ok(if answer.pays() { Outcome::Done } else { Outcome::Negative })
+    Ok(Known::Value((answer, asked.notes)))
 }
 
 fn print<T: serde::Serialize>(
@@ -196,7 +235,8 @@ fn of_files(
         },
         Known::Unknown(why) => return Ok(Known::Unknown(why)),
     };
-    let Question { mut case, notes } = question;
+    let Question { mut case, mut notes } = question;
+    notes.extend(projects.iter().filter_map(undated));
     if let [only] = projects {
         case.near.extend(waiting::measured(only, &posed, exchange.currency()).unwrap_or_default());
     }
@@ -211,6 +251,17 @@ fn of_files(
     }
     projects.iter().try_for_each(|loaded| lay_project(&mut case, loaded))?;
     Ok(Known::Value(Asked { title, exchange, case, notes }))
+}
+
+/// Rates of currencies change: those without a day are told.
+fn undated(loaded: &Loaded) -> Option<String> {
+    let money = &loaded.project.money;
+    (money.exchange.converts() && money.as_of.why().is_some()).then(|| {
+        format!(
+            "of which day the exchange rates of {} are is not stated: as_of = \"2026-11-20\" in [money]",
+            loaded.project.name
+        )
+    })
 }
 
 /// The offers that are named.

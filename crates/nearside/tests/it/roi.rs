@@ -262,6 +262,37 @@ fn documents_are_written_whole() {
 }
 
 #[test]
+fn a_report_is_written_in_every_form() {
+    let folder = Folder::cleared("report");
+    let into = folder.path().join("new").to_str().unwrap().to_owned();
+    let run = nearside(&["report", EXAMPLE, "--output", &into, "--draws", "500"]).exits(0);
+    assert!(run.stdout.starts_with("support-assistant: a machine for 3600 EUR"), "{}", run.stdout);
+    let read = |name: &str| std::fs::read(folder.path().join("new").join(name)).unwrap();
+    for name in ["report.html", "report.xlsx", "report.csv"] {
+        assert!(read(name).len() > 10_000, "{name}");
+    }
+    let json: Value = serde_json::from_slice(&read("report.json")).unwrap();
+    let answer = nearside(&["roi", EXAMPLE, "--draws", "500", "--json"]).exits(0).envelope();
+    assert_eq!(json, answer, "all of one answer");
+}
+
+#[test]
+fn rates_without_a_day_are_told() {
+    let folder = Folder::cleared("roi-undated");
+    for name in ["nearside.toml", "workstation.toml"] {
+        let from = crate::command::root().join(EXAMPLE).join(name);
+        let content = std::fs::read_to_string(from).unwrap();
+        let undated: Vec<&str> = content.lines().filter(|it| !it.starts_with("as_of ")).collect();
+        folder.write(name, undated.join("\n"));
+    }
+    let says = "of which day the exchange rates";
+    let run = nearside(&["roi", folder.path().to_str().unwrap(), "--draws", "100"]).exits(0);
+    assert!(run.stderr.contains(says), "{}", run.stderr);
+    let run = nearside(&["roi", EXAMPLE, "--draws", "100"]).exits(0);
+    assert!(!run.stderr.contains(says), "{}", run.stderr);
+}
+
+#[test]
 fn every_input_is_listed() {
     let answer = nearside(&["roi", "--inputs", "--json"]).exits(0).data();
     check_schema("roi-inputs", &answer);

@@ -9,7 +9,7 @@ use nearside_units::Currency;
 use crate::cli::Roi;
 use crate::environment;
 use crate::error::{CommandError, Fault};
-use crate::output::Output;
+use crate::output::{Answer, Output};
 
 /// Writes the documents that are asked for.
 pub(super) fn write(
@@ -61,6 +61,17 @@ pub(super) fn write_template(
     let bytes = template(environment::today(), currency)
         .map_err(|error| CommandError::new(Fault::Bug, error.to_string()))?;
     put(file, &bytes, output)
+}
+
+/// Writes an answer as JSON.
+pub(super) fn write_json<T: serde::Serialize>(
+    file: &Path,
+    answer: &Answer<'_, T>,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let text = answer.json(environment::today());
+    let text = text.map_err(|error| CommandError::new(Fault::Bug, error.to_string()))?;
+    put(file, text.as_bytes(), output)
 }
 
 /// Writes a file whole or not at all.

@@ -54,7 +54,7 @@ fn amount(answered: &Answered) -> String {
 }
 
 /// The sentence that matters.
-fn lead(answer: &RoiAnswer) -> String {
+pub(super) fn lead(answer: &RoiAnswer) -> String {
     let (here, currency) = (&answer.here, &answer.currency);
     let Some(first) = answer.against.first() else {
         return format!("{}: nothing to hold a machine against", answer.title);
