@@ -35,6 +35,19 @@ pub struct Case {
     pub far: Vec<(Arc<str>, Given)>,
 }
 
+impl Case {
+    /// What has to be stated and is not: of the own machine, then of what it is held against.
+    #[must_use]
+    pub fn not_stated(&self) -> [Vec<&'static Assumption>; 2] {
+        let lacks = |given: &Given, input: &Assumption| {
+            input.is_needed() && !given.contains_key(input.name)
+        };
+        let near = NEAR.iter().filter(|input| lacks(&self.near, input));
+        let far = FAR.iter().filter(|input| self.far.iter().any(|(_, given)| lacks(given, input)));
+        [near.collect(), far.collect()]
+    }
+}
+
 /// The sheet, and where in it the answers are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Roi {

@@ -26,7 +26,7 @@ pub struct Assumption {
     pub within: (f64, f64),
     /// Low, likely and high where nobody states it; none where it has to be stated.
     pub usual: Option<(f64, f64, f64)>,
-    /// Why that is assumed.
+    /// Why that is assumed; of what cannot be assumed, what it is needed for, or nothing where for all.
     pub why: &'static str,
 }
 
@@ -85,8 +85,8 @@ pub const NEAR: &[Assumption] = &[
     row("wait_there", "Length of a wait elsewhere", Unit::Minutes, (0.0, 1e5), same(0.0), "waiting is not counted unless it is stated or measured"),
     row("working_days", "Working days a month", Unit::Count, (0.0, 31.0), same(21.0), "usual"),
     row("lost_share", "Share of waiting that is lost", Unit::Share, (0.0, 1.0), Some((0.2, 0.5, 0.8)), "people do something else meanwhile; no study says how much"),
-    row("intensity", "Emissions of electricity", Unit::GramsPerKwh, (0.0, 2e3), None, ""),
-    row("embodied", "Emissions of making a machine", Unit::Kilograms, (0.0, 1e7), None, ""),
+    row("intensity", "Emissions of electricity", Unit::GramsPerKwh, (0.0, 2e3), None, "emissions are computed where all that they need is stated"),
+    row("embodied", "Emissions of making a machine", Unit::Kilograms, (0.0, 1e7), None, "emissions are computed where all that they need is stated"),
 ];
 
 /// Inputs of what the machine is held against. Emissions are computed where all that they need is stated.
@@ -107,13 +107,20 @@ pub const FAR: &[Assumption] = &[
     row("support", "Support, of the bill", Unit::Share, (0.0, 1.0), same(0.0), "no support plan"),
     row("fee", "Fee a month", Unit::MoneyPerMonth, (0.0, MANY), same(0.0), "nothing but hours is paid"),
     row("price_change", "Change of prices a year", Unit::Share, (-0.9, 1.0), Some((-0.25, 0.0, 0.05)), "prices stay; hyperscalers cut them by a third in 2025"),
-    row("power", "Power at work", Unit::Watts, (0.0, 1e6), None, ""),
-    row("pue", "Power usage effectiveness", Unit::Factor, (1.0, 3.0), None, ""),
-    row("intensity", "Emissions of electricity", Unit::GramsPerKwh, (0.0, 2e3), None, ""),
-    row("embodied_hour", "Emissions of making it, an hour of use", Unit::GramsPerHour, (0.0, 1e6), None, ""),
+    row("power", "Power at work", Unit::Watts, (0.0, 1e6), None, "emissions are computed where all that they need is stated"),
+    row("pue", "Power usage effectiveness", Unit::Factor, (1.0, 3.0), None, "emissions are computed where all that they need is stated"),
+    row("intensity", "Emissions of electricity", Unit::GramsPerKwh, (0.0, 2e3), None, "emissions are computed where all that they need is stated"),
+    row("embodied_hour", "Emissions of making it, an hour of use", Unit::GramsPerHour, (0.0, 1e6), None, "emissions are computed where all that they need is stated"),
 ];
 
 impl Assumption {
+    /// Whether there is no question without it: nobody can assume it, and it says of nothing that it can be
+    /// left out.
+    #[must_use]
+    pub const fn is_needed(&self) -> bool {
+        self.usual.is_none() && self.why.is_empty()
+    }
+
     /// What is stated for it, what is assumed otherwise, or nothing.
     pub(super) fn input(&self, given: &Given) -> Option<Input> {
         if let Some(input) = given.get(self.name) {

@@ -76,6 +76,20 @@ impl Unit {
         }
     }
 
+    /// A value as somebody may write it.
+    #[must_use]
+    pub fn example(self, currency: &str) -> String {
+        let number = match self {
+            Self::Money => "3500",
+            Self::MoneyPerHour => "1.20",
+            Self::MoneyPerKwh => "0.30",
+            Self::Watts => "500",
+            Self::HoursPerMonth => "240",
+            _ => "1",
+        };
+        format!("{number} {}", self.symbol(currency)).trim().to_owned()
+    }
+
     /// Reads `value`, `low..high` or `low..likely..high`, where the unit need be written once only, behind
     /// the last value. Between two values the middle is likely.
     ///

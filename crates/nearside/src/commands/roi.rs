@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Terms};
-use nearside_economics::{
-    Assumption, Case, Draws, FAR, Given, Input, NEAR, Roi as Sheet, RoiError,
-};
+use nearside_economics::{Assumption, Case, Draws, FAR, Given, Input, NEAR, Roi as Sheet};
 use nearside_units::{Basis, Currency, ExchangeRates, HOURS_PER_MONTH, Known, Money, Span};
 
 pub(crate) use cases::CasesAnswer;
@@ -111,12 +109,12 @@ fn answered(
     commit(arguments.terms, &mut asked.case.far, &asked.case.near);
     let left_out = keep_cheapest(&mut asked, arguments)?;
     asked.case.far.extend(outsourced(arguments, &asked.exchange)?);
-    let sheet = sheet(&asked.case)?;
+    let sheet = sheet(&asked.case, asked.exchange.currency())?;
     let draws = Draws { count: arguments.draws as usize, seed: arguments.seed };
     let currency = asked.exchange.currency();
     let mut answer = RoiAnswer::of(&asked.title, currency.code(), &sheet, draws);
     answer.left_out = left_out;
-    answer.table = table(arguments, &asked.case)?;
+    answer.table = table(arguments, &asked)?;
     answer.colocated = colocated(arguments, &asked)?;
     answer.claims = claims::of(&sheet, &arguments.claim, &asked.exchange)?;
     documents::write(arguments, (&asked.title, currency), &sheet, &asked.notes, output)?;
@@ -138,20 +136,27 @@ fn print<T: serde::Serialize>(
     notes.iter().for_each(|note| output.warning(note));
 }
 
-/// The sheet; what is not stated is asked for.
-fn sheet(case: &Case) -> Result<Sheet, CommandError> {
-    Sheet::of(case).map_err(|error| {
-        let hint = match &error {
-            RoiError::NotStated { name, .. } => {
-                let far = FAR.iter().any(|input| input.name == *name)
-                    && !NEAR.iter().any(|input| input.name == *name);
-                let prefix = if far { "far." } else { "" };
-                format!("--set {prefix}{name}=...; `nearside roi --inputs` lists all inputs")
-            }
-            RoiError::NoSuchInput(_) => "this is a bug in nearside".to_owned(),
-        };
-        CommandError::new(Fault::Input, error.to_string()).hint(hint)
-    })
+/// The sheet; what is not stated is asked for, all of it at once.
+fn sheet(case: &Case, currency: Currency) -> Result<Sheet, CommandError> {
+    let [near, far] = case.not_stated();
+    let missing: Vec<(&str, &Assumption)> = near
+        .into_iter()
+        .map(|input| ("", input))
+        .chain(far.into_iter().map(|input| ("far.", input)))
+        .collect();
+    if missing.is_empty() {
+        return Sheet::of(case).map_err(|error| CommandError::new(Fault::Bug, error.to_string()));
+    }
+    let names: Vec<String> = missing
+        .iter()
+        .map(|(prefix, input)| format!("{prefix}{} ({})", input.name, input.label))
+        .collect();
+    let example = |(prefix, input): &(&str, &Assumption)| {
+        format!("--set {prefix}{}='{}'", input.name, input.unit.example(currency.code()))
+    };
+    let hint: Vec<String> = missing.iter().map(example).collect();
+    Err(CommandError::new(Fault::Input, format!("not stated: {}", names.join(", ")))
+        .hint(format!("{}; or in a project, [site.here] and [roi.here]", hint.join(" "))))
 }
 
 /// What is asked: of projects, or of what is stated alone.
@@ -347,7 +352,7 @@ fn colocated(arguments: &Roi, asked: &Asked) -> Result<Option<view::HereView>, C
     case.near.insert("room", fee);
     case.near.insert("tariff", free.clone());
     case.near.insert("night_tariff", free);
-    let roi = sheet(&case)?;
+    let roi = sheet(&case, asked.exchange.currency())?;
     Ok(Some(view::here(&roi, &roi.sheet.values())))
 }
 
@@ -373,7 +378,7 @@ fn exchange(code: &str, rates: &[String]) -> Result<ExchangeRates, CommandError>
 
 /// Keeps the alternatives that cost least a month; gives how many were left out.
 fn keep_cheapest(asked: &mut Asked, arguments: &Roi) -> Result<usize, CommandError> {
-    let all = sheet(&asked.case)?;
+    let all = sheet(&asked.case, asked.exchange.currency())?;
     let values = all.sheet.values();
     let month = |place: usize| values.of(all.far[place].month).number().unwrap_or(f64::INFINITY);
     let mut order: Vec<usize> = (0..all.far.len()).collect();
@@ -385,9 +390,9 @@ fn keep_cheapest(asked: &mut Asked, arguments: &Roi) -> Result<usize, CommandErr
 }
 
 /// Paybacks over hours of work a month.
-fn table(arguments: &Roi, case: &Case) -> Result<Option<view::Table>, CommandError> {
+fn table(arguments: &Roi, asked: &Asked) -> Result<Option<view::Table>, CommandError> {
     if arguments.hours.is_empty() {
         return Ok(None);
     }
-    view::Table::of(case, &arguments.hours).map(Some)
+    view::Table::of(&asked.case, &arguments.hours, asked.exchange.currency()).map(Some)
 }

@@ -321,7 +321,9 @@ fn what_is_wrong_is_said() {
     says(&[EXAMPLE, "--set", "maintenance=30..10 %"], 2, "low <= likely <= high");
     says(&[EXAMPLE, "--hours", "-5"], 2, "-5");
     says(&[EXAMPLE, "--against", "aws/nothing"], 2, "aws/nothing");
-    says(&[&STATED[..2], &["--set", "hours=1"]].concat(), 3, "machine_price (Price of a machine)");
+    let all = "not stated: machine_price (Price of a machine), load (";
+    says(&[&STATED[..2], &["--set", "hours=1"]].concat(), 3, all);
+    says(&STATED[..2], 3, "--set tariff='0.30 USD/kWh'");
     says(&[&STATED[..], &["--terms", "spot"]].concat(), 2, "how often");
     says(&["--against", "ovhcloud/l4-90@GRA11"], 3, "--rate EUR=");
     let folder = Folder::cleared("roi-cases");

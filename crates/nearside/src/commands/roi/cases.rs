@@ -123,7 +123,7 @@ impl CaseTable {
         let changes: Vec<String> =
             self.set.iter().map(|(name, value)| format!("{name}={value}")).collect();
         lay(&mut case, &changes, exchange, says).map_err(here)?;
-        let table = Table::of(&case, &self.hours).map_err(here)?;
+        let table = Table::of(&case, &self.hours, exchange.currency()).map_err(here)?;
         Ok(CaseView { title: self.title.clone(), table })
     }
 }

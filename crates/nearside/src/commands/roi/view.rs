@@ -3,7 +3,7 @@
 use nearside_economics::{
     Assumption, Case, Content, Draws, FAR, Far, Id, Input, NEAR, Roi, Sample, Unit, Value, Values,
 };
-use nearside_units::{Basis, Kind, Span};
+use nearside_units::{Basis, Currency, Kind, Span};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -399,7 +399,7 @@ pub(crate) struct TableRow {
 
 impl Table {
     /// Of a case with the work that it has replaced by others.
-    pub(super) fn of(case: &Case, hours: &[f64]) -> Result<Self, CommandError> {
+    pub(super) fn of(case: &Case, hours: &[f64], currency: Currency) -> Result<Self, CommandError> {
         let mut rows: Vec<TableRow> = Vec::new();
         for (name, given) in &case.far {
             let price = given.get("price").map_or(0.0, |price| price.span.likely());
@@ -414,7 +414,7 @@ impl Table {
             let mut case = case.clone();
             let basis = Basis::assumed("a row of a table");
             case.near.insert("hours", Input { span: Span::exact(*hours), basis });
-            let roi = sheet(&case)?;
+            let roi = sheet(&case, currency)?;
             let values = roi.sheet.values();
             for (row, far) in rows.iter_mut().zip(&roi.far) {
                 row.payback_months.push(values.of(far.payback).into());
