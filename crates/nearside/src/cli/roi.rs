@@ -33,6 +33,9 @@ pub(crate) struct Roi {
     /// The accelerator of the own machine for --bill, without a project
     #[arg(long, value_name = "DEVICE", requires = "bill")]
     pub(crate) machine: Option<String>,
+    /// Take the hours of work from what the ledger recorded here, not from estimates and repeats
+    #[arg(long, conflicts_with = "bill")]
+    pub(crate) recorded: bool,
     /// On which terms: on demand, interruptible, or a commitment that pays all hours
     #[arg(long, value_enum, default_value = "on-demand")]
     pub(crate) terms: RoiTerms,

@@ -17,6 +17,7 @@ pub(super) fn run(arguments: &Report, output: &Output) -> Result<Outcome, Comman
         against: Vec::new(),
         bill: Vec::new(),
         machine: None,
+        recorded: false,
         terms: RoiTerms::OnDemand,
         colocate: None,
         outsource: None,

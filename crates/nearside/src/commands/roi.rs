@@ -3,6 +3,7 @@
 mod cases;
 mod claims;
 mod documents;
+mod recorded;
 mod text;
 mod view;
 mod waiting;
@@ -162,8 +163,16 @@ fn sheet(case: &Case, currency: Currency) -> Result<Sheet, CommandError> {
 /// What is asked: of projects, or of what is stated alone.
 fn asked(arguments: &Roi, catalog: &Catalog) -> Result<Known<Asked>, CommandError> {
     let mut paths: Vec<PathBuf> = arguments.paths.clone();
-    if paths.is_empty() && arguments.against.is_empty() && Path::new(PROJECT_FILE).is_file() {
+    let alone = !arguments.against.is_empty() && !arguments.recorded;
+    if paths.is_empty() && !alone && Path::new(PROJECT_FILE).is_file() {
         paths.push(PathBuf::from("."));
+    }
+    if arguments.recorded && paths.is_empty() {
+        return Err(CommandError::new(
+            Fault::Usage,
+            "there is no project here whose ledger to read",
+        )
+        .hint("name its folder: nearside roi path/to/project --recorded"));
     }
     if !arguments.bill.is_empty() {
         return billed(arguments, paths.first(), catalog);
@@ -229,7 +238,8 @@ fn of_files(
     let exchange = first.project.money.exchange.clone();
     let titles: Vec<&str> = projects.iter().map(|loaded| loaded.project.name.as_str()).collect();
     let title = titles.join(" and ");
-    let stated = arguments.set.iter().any(|set| set.trim_start().starts_with("hours="));
+    let stated = arguments.recorded
+        || arguments.set.iter().any(|set| set.trim_start().starts_with("hours="));
     let posed = SharedWork::of(projects, catalog)?;
     // With its hours stated the machine need not be one that the stages have estimates for.
     let question = match of_projects(&posed, &first.project.team, &exchange) {
@@ -244,6 +254,11 @@ fn of_files(
     notes.extend(projects.iter().filter_map(undated));
     if let [only] = projects {
         case.near.extend(waiting::measured(only, &posed, exchange.currency()).unwrap_or_default());
+    }
+    if arguments.recorded {
+        let (hours, more) = recorded::hours(projects)?;
+        case.near.insert("hours", hours);
+        notes.extend(more);
     }
     if !arguments.against.is_empty() {
         let named = against(arguments, catalog, &exchange)?;

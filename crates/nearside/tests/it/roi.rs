@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::answers::check_schema;
 use crate::command::{Folder, list, nearside, number, text};
+use crate::project::{CHAIN, Project};
 
 const EXAMPLE: &str = "examples/support-assistant";
 /// A workstation that is stated whole.
@@ -259,6 +260,28 @@ fn documents_are_written_whole() {
     let taken = file("taken");
     let run = nearside(&[&["roi"], &STATED[..], &["--xlsx", &taken]].concat()).exits(4);
     assert!(run.stderr.contains("cannot write"), "{}", run.stderr);
+}
+
+#[test]
+fn hours_are_those_that_were_recorded() {
+    let sites = "[sites]\nuse = [\"here\", \"lambda/gpu_1x_h100_pcie@*\"]\n\
+        [site.here]\nprice = \"3500 EUR\"\nbought = \"2026-03\"\n\
+        power = { load = \"550 W\", idle = \"100 W\", tariff = \"0.3 EUR/kWh\" }\n\
+        [money]\ncurrency = \"EUR\"\nrates = { USD = \"0.92 EUR\" }\nas_of = \"2026-11-20\"\n";
+    let project = Project::new("roi-recorded", &format!("{CHAIN}{sites}"));
+    project.0.write("sort.sh", "sleep 0.4; sort \"$1\"\n");
+    let against = ["roi", "--recorded", "--against", "lambda/gpu_1x_h100_pcie@us-east-1"];
+    let nothing = project.nearside(&against).exits(3);
+    assert!(nothing.stderr.contains("nothing was recorded yet"), "{}", nothing.stderr);
+    project.run(&[], 0);
+    let answer = project.nearside(&[&against[..], &["--json"]].concat());
+    let runs = project.nearside(&["ledger", "list", "--json"]).exits(0).data();
+    let seconds = list(&runs["runs"]).iter().filter_map(|run| run["run_seconds"].as_f64());
+    // A week, of which the ledger has but a moment.
+    let expected = seconds.sum::<f64>() / 3600.0 / (7.0 * 24.0) * 730.0;
+    let hours = number(&answer.data()["here"]["hours_per_month"]);
+    assert!(expected > 0.0 && (hours - expected).abs() < 1e-6 * expected, "{hours} {expected}");
+    assert!(answer.stdout.contains("says little about a month"), "{}", answer.stdout);
 }
 
 #[test]
