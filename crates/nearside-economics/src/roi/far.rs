@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::RoiError;
 use super::builder::{Builder, HORIZON, LEAST};
 use super::carbon::Emissions;
-use super::near::{Near, grown};
+use super::near::{Near, grown, per_use};
 use crate::sheet::{Formula, Id, Unit};
 
 /// Cells of one alternative.
@@ -82,11 +82,7 @@ pub(super) fn far(build: &mut Builder<'_>, name: Arc<str>, near: &Near) -> Resul
         "per_device_hour",
         "Cost of an accelerator-hour of the own machine's work",
         Unit::MoneyPerHour,
-        Formula::Cell(near.used).at_most(
-            0.0,
-            Formula::Nothing("no use"),
-            Formula::Cell(month) / (near.used * near.devices),
-        ),
+        per_use(month, near.used, near.devices),
     );
     let saving = build.formula(
         "saving",

@@ -81,6 +81,12 @@ pub(super) fn grown(change: Id, year: usize) -> Formula {
     (Formula::Number(1.0) + change).power(year as f64 - 1.0)
 }
 
+/// A cost a month over the accelerator-hours of work in it.
+pub(super) fn per_use(month: Id, used: Id, devices: Id) -> Formula {
+    let cost = Formula::Cell(month) / (used * devices);
+    Formula::Cell(used).at_most(0.0, Formula::Nothing("no use"), cost)
+}
+
 pub(super) fn near(build: &mut Builder<'_>) -> Result<Near, RoiError> {
     let machines = build.input("machines")?;
     let each = build.input("machine_price")?;
@@ -115,11 +121,7 @@ pub(super) fn near(build: &mut Builder<'_>) -> Result<Near, RoiError> {
         "per_device_hour",
         "All costs of an accelerator-hour in use",
         Unit::MoneyPerHour,
-        Formula::Cell(work.used).at_most(
-            0.0,
-            Formula::Nothing("no use"),
-            Formula::Cell(full.month) / (work.used * devices),
-        ),
+        per_use(full.month, work.used, devices),
     );
     let time_value = time_value(build)?;
     let emissions = Emissions::near(build, [machines, power.energy, life])?;
