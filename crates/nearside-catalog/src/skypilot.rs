@@ -159,7 +159,8 @@ impl SkyPilotRow<'_> {
     }
 
     fn price(&self, column: &str) -> Result<Option<PerHour>, CatalogError> {
-        if self.number(column)?.is_none() {
+        // Nothing costs nothing: such a price is not known.
+        if self.number(column)?.is_none_or(|price| price <= 0.0) {
             return Ok(None);
         }
         let dollars: Result<Money, _> = format!("{} {}", self.cell(column), Currency::USD).parse();

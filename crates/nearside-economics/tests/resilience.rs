@@ -94,6 +94,7 @@ fn stages_move_stop_and_wait() {
     assert!((aws.goes_on() - 2.0 / 3.0).abs() < 1e-12);
 
     let here = drilled(&event("the own machine is broken", &["here"]));
+    assert!(!here.no_plan, "data of the broken machine is read from a copy");
     let stopped: Vec<_> = here.stopped.iter().map(|it| it.stage.as_str()).collect();
     assert_eq!((stopped, here.waiting.as_slice()), (vec!["clean"], &["train".to_owned()][..]));
     assert_eq!(here.stopped[0].why, "personal");
@@ -133,6 +134,22 @@ fn limits_that_break_are_named_and_count_half() {
         drill(&problem, &plan, 1, &event("aws and gcp", &["gcp", "aws"])).expect("a plan");
     assert_eq!(drilled.breaks, ["budget"]);
     assert!((drilled.goes_on() - 1.0 / 3.0).abs() < 1e-12);
+}
+
+#[test]
+fn what_can_be_elsewhere_moves_when_the_own_machine_breaks() {
+    let mut problem = problem();
+    for choice in &mut problem.stages[1].choices {
+        choice.obstacles.clear();
+        choice.figures = Figures::known(if choice.site == "here" { 1 } else { 9 }, 0, 10);
+    }
+    problem.stages[2].choices[0].figures = Figures::known(2, 0, 10);
+    let plan = planned(&problem);
+    let drilled = drill(&problem, &plan, 1, &event("broken", &["here"])).expect("a plan");
+    assert_eq!((drilled.stopped.len(), drilled.moved.len(), drilled.no_plan), (0, 2, false));
+    // 1 + 2 here before, 9 and 50 elsewhere now.
+    assert_eq!(drilled.extra_cost(), 9 + 50 - 3);
+    assert!((drilled.goes_on() - 1.0).abs() < 1e-12);
 }
 
 #[test]

@@ -106,8 +106,49 @@ fn a_loan_is_paid_back_with_its_interest() {
     assert!(
         (of("interest_1") - 1000.0).abs() < 1e-9 && (of("interest_2") - 523.809_5).abs() < 1e-4
     );
-    assert!(of("owed_2").abs() < 1e-6 && of("payment_3").abs() < 1e-12);
+    assert!(of("owed_2").abs() < 1e-6 && of("payment_3").abs() < 1e-6);
     assert!(number(&roi, roi.far[0].flows[0]).abs() < 1e-9);
+}
+
+#[test]
+fn a_loan_is_paid_back_whole_whatever_its_years() {
+    for years in [1.0, 1.5, 2.0, 2.5, 2.99, 3.0, 10.0] {
+        let mut case = workstation(10_000.0, 100.0, 1.0);
+        let loan = [("financed", 1.0), ("loan_rate", 0.08), ("loan_years", years)];
+        case.near.extend(given(&loan));
+        // What is lent at the rate that money is worth is worth nothing.
+        case.near.extend(given(&[("discount_rate", 0.08), ("life", 4.0)]));
+        let lent = number(&Roi::of(&case).unwrap(), Roi::of(&case).unwrap().far[0].worth);
+        case.near.extend(given(&[("financed", 0.0)]));
+        let roi = Roi::of(&case).unwrap();
+        assert!((lent - number(&roi, roi.far[0].worth)).abs() < 1e-6, "{years}: {lent}");
+    }
+}
+
+#[test]
+fn what_is_lent_first_is_no_return() {
+    let mut case = workstation(3500.0, 130.0, 1.006);
+    let loan = [("life", 2.0), ("financed", 1.0), ("loan_years", 10.0)];
+    case.near.extend(given(&loan));
+    let roi = Roi::of(&case).unwrap();
+    let values = roi.sheet.values();
+    assert!(number(&roi, roi.far[0].worth) < 0.0);
+    assert_eq!(values.of(roi.far[0].payback_discounted), Value::Nothing("never"));
+    assert_eq!(values.of(roi.far[0].rate_of_return), Value::Nothing("none"));
+}
+
+#[test]
+fn one_tariff_holds_at_night_unless_another_is_stated() {
+    let power = |more: &[(&'static str, f64)]| {
+        let mut case = workstation(3500.0, 100.0, 1.0);
+        case.near.extend(given(more));
+        let roi = Roi::of(&case).unwrap();
+        number(&roi, roi.near.parts[0])
+    };
+    let one = power(&[]);
+    assert!((power(&[("night_share", 0.3)]) - one).abs() < 1e-9);
+    let cheaper = power(&[("night_share", 0.3), ("night_tariff", 0.05)]);
+    assert!((cheaper - one * (0.7 + 0.3 / 3.0)).abs() < 1e-9, "{cheaper} {one}");
 }
 
 #[test]

@@ -157,6 +157,22 @@ impl Output {
         }
     }
 
+    /// Says why there is no answer, in the form that is asked for, and to people what to do next.
+    pub(crate) fn none(&self, why: &str, hint: &str, today: Date) {
+        match self.form {
+            Form::Text => {
+                self.text(why);
+                self.hint(hint);
+            }
+            Form::Json => {
+                let data = std::collections::BTreeMap::from([("unknown", why)]);
+                let answer =
+                    Answer { schema: "nearside/unknown/1", data, warnings: &[], sources: &[] };
+                self.json(&answer, today);
+            }
+        }
+    }
+
     /// Says something to beware of.
     pub(crate) fn warning(&self, text: &str) {
         self.aside("warning", text);

@@ -27,6 +27,9 @@ pub struct Drilled {
     pub totals: Option<[Totals; 2]>,
     /// Limits that they no longer keep to.
     pub breaks: Vec<&'static str>,
+    /// Every stage that goes on has a place, but there is no plan for all of them together: what one makes cannot
+    /// get to where another would be.
+    pub no_plan: bool,
 }
 
 /// A stage that can be nowhere.
@@ -56,12 +59,18 @@ impl Drilled {
     #[must_use]
     pub fn stopped_share(&self) -> f64 {
         let still = self.stopped.len() + self.waiting.len();
+        if self.no_plan {
+            return 1.0;
+        }
         if self.stages == 0 { 0.0 } else { still as f64 / self.stages as f64 }
     }
 
     /// The share of stages that go on, 0 to 1; half of it where they break a limit.
     #[must_use]
     pub fn goes_on(&self) -> f64 {
+        if self.no_plan {
+            return 0.0;
+        }
         let share = 1.0 - self.stopped_share();
         if self.breaks.is_empty() { share } else { share / 2.0 }
     }
@@ -69,7 +78,7 @@ impl Drilled {
     /// How much later a pass is done that begins with the event: what stops waits until it is over.
     #[must_use]
     pub fn delay(&self) -> Duration {
-        if !self.stopped.is_empty() {
+        if !self.stopped.is_empty() || self.no_plan {
             return self.event.lasts;
         }
         let Some([before, now]) = self.totals else { return Duration::ZERO };
@@ -97,7 +106,7 @@ pub fn drill(
     given: usize,
     event: &Event,
 ) -> Result<Drilled, ProblemError> {
-    let struck = struck(problem, event);
+    let struck = struck(problem, given, event);
     let chosen = |stage: usize| &problem.stages[stage].choices[plan.placements[stage].choice].site;
     let mut out: BTreeSet<usize> = (given..struck.stages.len())
         .filter(|stage| struck.stages[*stage].choices.iter().all(|it| !it.obstacles.is_empty()))
@@ -133,11 +142,15 @@ pub fn drill(
         moved: Vec::new(),
         totals: None,
         breaks: Vec::new(),
+        no_plan: false,
     };
     if kept.len() <= given {
         return Ok(drilled);
     }
-    let Some((now, breaks)) = planned(&part(&struck, &kept))? else { return Ok(drilled) };
+    let Some((now, breaks)) = planned(&part(&struck, &kept))? else {
+        drilled.no_plan = true;
+        return Ok(drilled);
+    };
     let before =
         if out.is_empty() { Some(plan.clone()) } else { held(&part(problem, &kept), &kept, plan)? };
     drilled.breaks = breaks;
@@ -155,10 +168,10 @@ pub fn drill(
     Ok(drilled)
 }
 
-/// The problem while the event lasts.
-fn struck(problem: &Problem, event: &Event) -> Problem {
+/// The problem while the event lasts. Data of a machine that is gone is read from a copy of it.
+fn struck(problem: &Problem, given: usize, event: &Event) -> Problem {
     let mut struck = problem.clone();
-    let choices = struck.stages.iter_mut().flat_map(|stage| {
+    let choices = struck.stages.iter_mut().skip(given).flat_map(|stage| {
         let stops = event.stops.contains(&stage.name);
         stage.choices.iter_mut().map(move |choice| (stops, choice))
     });

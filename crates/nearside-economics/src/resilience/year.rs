@@ -54,8 +54,9 @@ pub fn years(drills: &[(Drilled, Rate)], count: u32, seed: u64) -> Years {
     }
 }
 
-/// Days of a month, as money a month is told.
-const DAYS_OF_A_MONTH: f64 = 365.0 / 12.0;
+/// Days of a year, and of a month, as money a month is told.
+const DAYS_OF_A_YEAR: f64 = 365.0;
+const DAYS_OF_A_MONTH: f64 = DAYS_OF_A_YEAR / 12.0;
 
 fn year(drills: &[(Drilled, Rate)], random: &mut Random) -> Year {
     let mut year = Year::default();
@@ -63,13 +64,17 @@ fn year(drills: &[(Drilled, Rate)], random: &mut Random) -> Year {
         // Waiting times between events are exponential, so events in a year are Poisson.
         let mut at = exponential(random) / rate.per_year;
         while at < 1.0 {
-            let days = exponential(random) * rate.mean.as_hours() / 24.0;
+            // What begins in this year and goes on is the next year's matter.
+            let days = (exponential(random) * rate.mean.as_hours() / 24.0)
+                .min((1.0 - at) * DAYS_OF_A_YEAR);
             year.lost_days += days * drilled.stopped_share();
             year.extra_cost += drilled.extra_cost() as f64 / 1e6 * days / DAYS_OF_A_MONTH;
             year.events += 1;
             at += exponential(random) / rate.per_year;
         }
     }
+    // Two events at once stop no more than everything.
+    year.lost_days = year.lost_days.min(DAYS_OF_A_YEAR);
     year
 }
 

@@ -71,7 +71,7 @@ pub const NEAR: &[Assumption] = &[
     row("idle_on", "Share of idle hours that it is on", Unit::Share, (0.0, 1.0), Some((0.3, 1.0, 1.0)), "nobody switches it off"),
     row("pue", "Power usage effectiveness, cooling included", Unit::Factor, (1.0, 3.0), Some((1.0, 1.0, 1.33)), "an office without cooling of its own; with one, 1 + 1/3"),
     row("tariff", "Price of electricity", Unit::MoneyPerKwh, (0.0, 10.0), None, ""),
-    row("night_tariff", "Price of electricity at low times", Unit::MoneyPerKwh, (0.0, 10.0), same(0.0), "one tariff at all times"),
+    row("night_tariff", "Price of electricity at low times (0: the same)", Unit::MoneyPerKwh, (0.0, 10.0), same(0.0), "one tariff at all times"),
     row("night_share", "Share of energy used at low times", Unit::Share, (0.0, 1.0), same(0.0), "one tariff at all times"),
     row("tariff_change", "Change of electricity prices a year", Unit::Share, (-0.5, 1.0), Some((-0.02, 0.0, 0.05)), "prices stay"),
     row("maintenance", "Maintenance a year, of the price", Unit::Share, (0.0, 1.0), Some((0.03, 0.05, 0.10)), "usual share of parts and warranty"),

@@ -34,6 +34,8 @@ pub struct Far {
     pub payback: Id,
     /// See `payback`.
     pub payback_with_time: Id,
+    /// Months until cash has come back for good, with prices as they change from year to year, within its life.
+    pub payback_changing: Id,
     /// Months until it is paid back with interest, tax, the loan and what is left of it.
     pub payback_discounted: Id,
     /// All flows over its life, worth today.
@@ -107,6 +109,7 @@ pub(super) fn far(build: &mut Builder<'_>, name: Arc<str>, near: &Near) -> Resul
         saving,
         payback,
         payback_with_time,
+        payback_changing: flows.payback_changing,
         payback_discounted: flows.payback,
         worth: flows.worth,
         worth_with_time: flows.worth_with_time,
@@ -196,6 +199,7 @@ struct Flows {
     worth_with_time: Id,
     rate_of_return: Id,
     payback: Id,
+    payback_changing: Id,
 }
 
 /// `CF[0] = loan - price`, `CF[t] = far - near - loan - tax (far - near - depreciation - interest) + left`.
@@ -230,9 +234,35 @@ fn flows(build: &mut Builder<'_>, near: &Near, month: Id) -> Result<Flows, RoiEr
     let worth =
         build.formula("worth", "Net present value", Unit::Money, Formula::Total(now.clone()));
     let worth_with_time = worth_with_time(build, near, worth);
-    let payback = payback_discounted(build, &now, &so_far);
+    let discounted = ("payback_discounted", "Payback with interest and tax");
+    let payback = stays_paid(build, discounted, &now, &so_far);
+    let payback_changing = payback_changing(build, near, &costs);
     let rate_of_return = rate_of_return(build, &flows);
-    Ok(Flows { flows, so_far, total, worth, worth_with_time, rate_of_return, payback })
+    Ok(Flows {
+        flows,
+        so_far,
+        total,
+        worth,
+        worth_with_time,
+        rate_of_return,
+        payback,
+        payback_changing,
+    })
+}
+
+/// The payback in cash with prices as they change from year to year: what random draws are asked about.
+fn payback_changing(build: &mut Builder<'_>, near: &Near, costs: &[Id]) -> Id {
+    let cash = build.yearly("cash", "Cash that owning saves", 0..=HORIZON, |year, _| match year {
+        0 => Formula::Number(0.0) - near.price,
+        year => costs[year - 1] - Formula::Cell(near.costs[year - 1]),
+    });
+    let so_far =
+        build.yearly("cash_so_far", "Sum of cash", 0..=HORIZON, |year, before| match year {
+            0 => cash[0].into(),
+            year => before[year - 1] + cash[year],
+        });
+    let name = ("payback_changing", "Payback in cash, prices changing");
+    stays_paid(build, name, &cash, &so_far)
 }
 
 /// The value of time is the team's and is not taxed here.
@@ -250,16 +280,24 @@ fn worth_with_time(build: &mut Builder<'_>, near: &Near, worth: Id) -> Id {
     )
 }
 
-/// The month in which the sum first reaches nothing, each year's flow taken to come evenly.
-fn payback_discounted(build: &mut Builder<'_>, now: &[Id], so_far: &[Id]) -> Id {
-    let months = (1..=HORIZON).rev().fold(Formula::Nothing("never"), |later, year| {
+/// The month from which on the sum stays at nothing or more, each year's flow taken to come evenly.
+fn stays_paid(
+    build: &mut Builder<'_>,
+    (name, label): (&str, &str),
+    flows: &[Id],
+    so_far: &[Id],
+) -> Id {
+    let if_paid = |year: usize, then: Formula, otherwise: Formula| {
+        Formula::Number(0.0).at_most(so_far[year], then, otherwise)
+    };
+    let months = (1..=HORIZON).fold(Formula::Number(0.0), |earlier, year| {
         // What is missing when the year begins, of what the year brings.
         let missing = Formula::Number(0.0) - so_far[year - 1];
-        let share = missing / Formula::Cell(now[year]).most(LEAST);
-        let month = (share + (year as f64 - 1.0)) * 12.0;
-        Formula::Number(0.0).at_most(so_far[year], month.most(0.0), later)
+        let share = missing / Formula::Cell(flows[year]).most(LEAST);
+        if_paid(year - 1, earlier, (share + (year as f64 - 1.0)) * 12.0)
     });
-    build.formula("payback_discounted", "Payback with interest and tax", Unit::Months, months)
+    let months = if_paid(HORIZON, months, Formula::Nothing("never"));
+    build.formula(name, label, Unit::Months, months)
 }
 
 /// Flows that change their sign once have one rate at most; with none or several it says so.
@@ -290,11 +328,13 @@ fn rate_of_return(build: &mut Builder<'_>, flows: &[Id]) -> Id {
     let guess = Formula::Cell(flows[1]) / (Formula::Number(0.0) - flows[0]).most(1.0);
     let rate = Formula::RateOfReturn(flows.to_vec(), Box::new(guess.most(-0.9).least(100.0)));
     let several = Formula::Cell(turns).at_most(1.0, rate, Formula::Nothing("several"));
+    let once = Formula::Cell(turns).at_most(0.0, Formula::Nothing("none"), several);
+    // Money that comes first and is paid later is a loan: its rate is no return.
     build.formula(
         "rate_of_return",
         "Internal rate of return",
         Unit::Share,
-        Formula::Cell(turns).at_most(0.0, Formula::Nothing("none"), several),
+        Formula::Number(0.0).at_most(flows[0], Formula::Nothing("none"), once),
     )
 }
 

@@ -204,7 +204,8 @@ fn electricity(build: &mut Builder<'_>, work: &Work) -> Result<Power, RoiError> 
         "tariff_mean",
         "Mean price of electricity",
         Unit::MoneyPerKwh,
-        tariff * (Formula::Number(1.0) - at_night) + night * at_night,
+        tariff * (Formula::Number(1.0) - at_night)
+            + Formula::Cell(night).at_most(0.0, tariff, night) * at_night,
     );
     let idle_hours = (Formula::Cell(work.available) - work.used) * on;
     let energy = build.formula(
@@ -256,9 +257,7 @@ fn capital(build: &mut Builder<'_>, price: Id, life: Id) -> Result<Capital, RoiE
             financed * interest_rate * growth() / (growth() - 1.0).most(LEAST),
         ),
     );
-    let payments = build.yearly("payment", "Payment of the loan", 1..=HORIZON, |year, _| {
-        while_it_lasts(year, years, annuity)
-    });
+    let with_interest = |owed: Id| owed * (Formula::Number(1.0) + interest_rate);
     let owed =
         build.yearly(
             "owed",
@@ -266,14 +265,15 @@ fn capital(build: &mut Builder<'_>, price: Id, life: Id) -> Result<Capital, RoiE
             0..=HORIZON,
             |year, before| match year {
                 0 => financed.into(),
-                year => {
-                    let with_interest = before[year - 1] * (Formula::Number(1.0) + interest_rate);
-                    (with_interest - payments[year - 1]).most(0.0)
-                }
+                year => (with_interest(before[year - 1]) - annuity).most(0.0),
             },
         );
+    // The last payment is what is still owed.
+    let payments = build.yearly("payment", "Payment of the loan", 1..=HORIZON, |year, _| {
+        Formula::Cell(annuity).least(with_interest(owed[year - 1]))
+    });
     let interest = build.yearly("interest", "Interest in it", 1..=HORIZON, |year, _| {
-        while_it_lasts(year, years, owed[year - 1] * interest_rate)
+        owed[year - 1] * interest_rate
     });
     let left_before_tax = build.formula(
         "left",
@@ -322,7 +322,8 @@ fn in_full(build: &mut Builder<'_>, capital: &Capital, price: Id, life: Id, cost
             "total",
             "All costs over its life",
             Unit::Money,
-            price + Formula::Total(costs.to_vec()) - capital.left_before_tax,
+            price + Formula::Total(costs.to_vec()) + Formula::Total(capital.interest.clone())
+                - capital.left_before_tax,
         ),
     }
 }

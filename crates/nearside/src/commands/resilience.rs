@@ -28,8 +28,8 @@ pub(super) fn run(arguments: &Resilience, output: &Output) -> Result<Outcome, Co
     let plan = match place(&posed.problem).map_err(|error| bug(&error))? {
         Planned::Placed(plan) => plan,
         Planned::Infeasible(_) => {
-            output.text("there is no plan to try events on");
-            output.hint("`nearside plan` tells what would make one possible");
+            let hint = "`nearside plan` tells what would make one possible";
+            output.none("there is no plan to try events on", hint, environment::today());
             return Ok(Outcome::Negative);
         }
     };

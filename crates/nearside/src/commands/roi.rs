@@ -26,7 +26,7 @@ use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
 use crate::wire::billed::of_bills;
 use crate::wire::project::{Loaded, PROJECT_FILE};
-use crate::wire::roi::{Question, lay, lay_project, machine, of_projects, offer};
+use crate::wire::roi::{Question, lay, lay_project, machine, of_projects, offer, states};
 use crate::wire::shared_work::SharedWork;
 
 /// Alternatives that are shown unless all are asked for.
@@ -47,6 +47,15 @@ pub(super) fn run(arguments: &Roi, output: &Output) -> Result<Outcome, CommandEr
         let answer = InputsAnswer::all();
         print(&answer, "nearside/roi-inputs/1", &[], output, || text::inputs(&answer));
         return Ok(Outcome::Done);
+    }
+    if arguments.terms == RoiTerms::Spot && arguments.against.is_empty() {
+        return Err(CommandError::new(
+            Fault::Usage,
+            "--terms spot needs offers to be held against",
+        )
+        .hint(
+            "--against 'aws/g5.*'; of a project, [sites] spot = true has interruptible ones beside",
+        ));
     }
     if let Some(file) = &arguments.template {
         let currency = exchange(&arguments.currency, &[])?.currency();
@@ -91,8 +100,8 @@ fn outcome(answer: &RoiAnswer) -> Outcome {
 }
 
 fn no_answer(why: &str, output: &Output) -> Outcome {
-    output.text(why);
-    output.hint("`nearside plan` tells where each stage can run");
+    let hint = "`nearside plan` tells where each stage can run";
+    output.none(why, hint, environment::today());
     Outcome::Negative
 }
 
@@ -107,9 +116,10 @@ fn answered(
         Known::Unknown(why) => return Ok(Known::Unknown(why)),
     };
     lay(&mut asked.case, &arguments.set, &asked.exchange, TYPED)?;
+    check_terms(arguments.terms, &asked.case)?;
     commit(arguments.terms, &mut asked.case.far, &asked.case.near);
-    let left_out = keep_cheapest(&mut asked, arguments)?;
     asked.case.far.extend(outsourced(arguments, &asked.exchange)?);
+    let left_out = keep_cheapest(&mut asked, arguments)?;
     let sheet = sheet(&asked.case, asked.exchange.currency())?;
     let draws = Draws { count: arguments.draws as usize, seed: arguments.seed };
     let currency = asked.exchange.currency();
@@ -185,7 +195,9 @@ fn asked(arguments: &Roi, catalog: &Catalog) -> Result<Known<Asked>, CommandErro
                 .hint("name a project, or offers: --against 'aws/g5.xlarge@us-east-1'"));
         }
         let title = "as stated".to_owned();
-        return Ok(Known::Value(Asked { title, exchange, case, notes: Vec::new() }));
+        let stated = arguments.set.iter().any(|set| set.contains("far.speed"));
+        let notes = as_fast(&case).filter(|_| !stated).into_iter().collect();
+        return Ok(Known::Value(Asked { title, exchange, case, notes }));
     }
     let projects: Vec<Loaded> =
         paths.iter().map(|path| wire::project::load(path, &[])).collect::<Result<_, _>>()?;
@@ -268,8 +280,16 @@ fn of_files(
             known.cloned().unwrap_or((name, given))
         });
         case.far = merged.collect();
+        notes.extend(as_fast(&case));
     }
-    projects.iter().try_for_each(|loaded| lay_project(&mut case, loaded))?;
+    // They share the machine of the first, and its currency.
+    lay_project(&mut case, first)?;
+    notes.extend(projects.iter().skip(1).filter(|loaded| states(loaded)).map(|loaded| {
+        format!(
+            "[roi] of {} is left out: the machine is that of {}",
+            loaded.project.name, first.project.name
+        )
+    }));
     Ok(Known::Value(Asked { title, exchange, case, notes }))
 }
 
@@ -294,25 +314,61 @@ fn against(
         RoiTerms::Spot => Terms::Spot,
         RoiTerms::OnDemand | RoiTerms::Committed => Terms::OnDemand,
     };
-    if let RoiTerms::Spot = arguments.terms
-        && !arguments.set.iter().any(|set| set.starts_with("far.interruptions="))
-    {
-        return Err(CommandError::new(
-            Fault::Usage,
-            "how often interruptible machines are taken away is not stated",
-        )
-        .hint("--set far.interruptions='0.02..0.05..0.2' an hour; no public figure is safe"));
-    }
     let mut found = Vec::new();
     for pattern in &arguments.against {
         let offers = catalog
             .offers_matching(pattern)
             .map_err(|error| CommandError::new(Fault::Usage, error.to_string()))?;
-        for one in offers {
-            found.push(offer(one, terms, exchange)?);
+        // A pattern means those that can be held against it; a name means that one.
+        let several = offers.len() > 1;
+        let accelerated = offers.iter().any(|one| one.device.is_some());
+        let wanted = offers.iter().filter(|one| one.device.is_some() || !accelerated);
+        let mut failed = None;
+        let before = found.len();
+        for one in wanted {
+            match offer(one, terms, exchange) {
+                Ok(known) => found.push(known),
+                Err(error) if several => failed = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = failed.filter(|_| found.len() == before) {
+            return Err(error);
         }
     }
+    // What two patterns name is there once.
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found.dedup_by(|one, other| one.0 == other.0);
     Ok(found)
+}
+
+/// Whether some machine is only taken to be as fast as the own one.
+fn as_fast(case: &Case) -> Option<String> {
+    let count = case.far.iter().filter(|(_, given)| !given.contains_key("speed")).count();
+    (count > 0).then(|| {
+        format!(
+            "{count} of the rented machines are taken to be as fast as the own one: state far.speed, the \
+             hours there for an hour here"
+        )
+    })
+}
+
+/// What has to be stated on some terms, wherever it is stated.
+fn check_terms(terms: RoiTerms, case: &Case) -> Result<(), CommandError> {
+    let lacks = |name: &str| case.far.iter().any(|(_, given)| !given.contains_key(name));
+    let usage =
+        |message: &str, hint: &str| Err(CommandError::new(Fault::Usage, message).hint(hint));
+    match terms {
+        RoiTerms::Spot if lacks("interruptions") => usage(
+            "how often interruptible machines are taken away is not stated",
+            "--set far.interruptions='0.02..0.05..0.2' an hour; no public figure is safe",
+        ),
+        RoiTerms::Committed if lacks("discount") => usage(
+            "what a commitment saves is not stated",
+            "--set far.discount='35..45 %': without, all hours are paid at the list price",
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// A commitment pays all hours of as many machines.

@@ -13,6 +13,8 @@ use super::bill;
 use super::roi::Question;
 use crate::error::{CommandError, Fault};
 
+/// A shorter time says little about a month: a week.
+const LEAST_HOURS: f64 = 7.0 * 24.0;
 /// The name of the alternative.
 const BILL: &str = "the bill";
 
@@ -48,7 +50,21 @@ pub(crate) fn of_bills(
     if busy <= 0.0 {
         return Ok(Known::unknown("the machine would have done nothing of what the bill shows"));
     }
-    let months = there / HOURS_PER_MONTH;
+    let missing = &found.amortised.missing;
+    if let Some(why) = missing.first() {
+        return Ok(Known::unknown(format!("what the accelerators cost is not known: {why}")));
+    }
+    let price = found.amortised.total.as_f64() / busy;
+    if price <= 0.0 {
+        return Ok(Known::unknown("by the bill the accelerators cost nothing, or less"));
+    }
+    let months = there.max(LEAST_HOURS) / HOURS_PER_MONTH;
+    if there < LEAST_HOURS {
+        notes.push(format!(
+            "the bills have {} hours: a week is taken, which says little about a month",
+            significant(there)
+        ));
+    }
     if let Some(share) = found.share() {
         notes.push(format!(
             "the machine would have done {:.0} % of the accelerators' time in {} months; {} hours of the \
@@ -58,8 +74,6 @@ pub(crate) fn of_bills(
             found.hours_far
         ));
     }
-    let missing = found.amortised.missing.iter();
-    notes.extend(missing.map(|why| format!("the bill is at least this much: {why}")));
     let basis = || Basis {
         kind: Kind::Measured,
         source: format!("{} files of bills, amortised", read.files.len()).into(),
@@ -72,7 +86,6 @@ pub(crate) fn of_bills(
         "devices",
         Input { span: Span::exact(count), basis: Basis::derived("the machine") },
     );
-    let price = found.amortised.total.as_f64() / busy;
     let far = vec![(Arc::from(BILL), Given::from([("price", input(price))]))];
     Ok(Known::Value(Question { case: Case { near, far }, notes }))
 }

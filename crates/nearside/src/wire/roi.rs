@@ -79,7 +79,8 @@ pub(crate) fn of_projects(
     let time = times.into_iter().reduce(|one, other| one + other);
     let hours = time.map_or(0.0, |time| time.likely().as_hours());
     let Some(time) = time.filter(|_| hours > 0.0) else {
-        let why = work.bound().next().map_or("no stage has an estimate on both", |(_, why)| why);
+        let none = "no stage has an estimate on both";
+        let why = work.bound().map(|(_, why)| why).find(|why| !why.is_empty()).unwrap_or(none);
         return Known::unknown(format!("no stage can run both here and elsewhere: {why}"));
     };
     let estimates = || Basis::derived("estimates of the stages");
@@ -234,6 +235,11 @@ pub(crate) fn lay(
         lay_one(case, (name.trim(), text.trim()), exchange, says)?;
     }
     Ok(())
+}
+
+/// Whether a project file states anything of the question.
+pub(crate) fn states(loaded: &Loaded) -> bool {
+    !loaded.project.roi.here.is_empty() || !loaded.project.roi.far.is_empty()
 }
 
 /// Lays what a project file states over what is known; errors are shown at their places.

@@ -105,6 +105,45 @@ fn projects_share_a_machine() {
 }
 
 #[test]
+fn the_machine_is_that_of_the_first_project() {
+    let folder = Folder::cleared("roi-two");
+    for name in ["nearside.toml", "workstation.toml"] {
+        let from = crate::command::root().join(EXAMPLE).join(name);
+        folder.write(name, std::fs::read(from).unwrap());
+    }
+    let text_of = std::fs::read_to_string(folder.path().join("nearside.toml")).unwrap();
+    let other = "\n[roi.here]\nmachine_price = \"1 USD\"\nroom = \"900 USD/month\"\n";
+    folder.write("nearside.toml", text_of + other);
+    let second = folder.path().to_str().unwrap();
+    let run = nearside(&["roi", EXAMPLE, second, "--json"]).exits(0);
+    let answer = run.data();
+    assert!((number(&answer["here"]["price"]) - 3600.0).abs() < 1e-9, "{answer}");
+    assert!(run.stdout.contains("is left out: the machine is that of"), "{}", run.stdout);
+}
+
+#[test]
+fn odds_follow_prices_that_change() {
+    let falling = ["--set", "far.price_change=-40..-30..-20 %", "--set", "hours=130", "--json"];
+    let answer = nearside(&[&["roi"], &STATED[..], &falling].concat()).exits(1).data();
+    let odds = list(&answer["against"][0]["odds"]);
+    let within_life = odds.iter().map(|it| number(&it["share"])).next_back().unwrap();
+    assert!(within_life < 0.05, "prices fall by a third each year: {odds:?}");
+}
+
+#[test]
+fn no_answer_is_json_too() {
+    let folder = Folder::cleared("roi-nothing");
+    let file = folder.write(
+        "nearside.toml",
+        "version = 1\nname = \"a\"\n[stage.a]\nphase = \"train\"\nrun = \"true\"\n",
+    );
+    for command in ["roi", "resilience"] {
+        let answer = nearside(&[command, &file, "--json"]).exits(1).data();
+        assert!(!text(&answer["unknown"]).is_empty(), "{answer}");
+    }
+}
+
+#[test]
 fn what_is_stated_alone_is_enough() {
     let arguments = [&["roi", "--json"], &STATED[..]].concat();
     let answer = nearside(&arguments).exits(0).data();
@@ -235,6 +274,7 @@ fn bills_say_what_a_machine_would_have_done() {
 #[test]
 fn documents_are_written_whole() {
     let folder = Folder::cleared("roi-documents");
+    assert!(!folder.path().join("link.html").exists());
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (xlsx, html, csv) = (file("a.xlsx"), file("new/a.html"), file("a.csv"));
     let more = ["--xlsx", &xlsx, "--html", &html, "--csv", &csv, "--draws", "500"];
@@ -253,6 +293,15 @@ fn documents_are_written_whole() {
     let before = (read(&xlsx), read(&html), read(&csv));
     nearside(&[&["roi"], &STATED[..], &more].concat()).exits(0);
     assert!(before == (read(&xlsx), read(&html), read(&csv)));
+    #[cfg(unix)]
+    {
+        // A link stays one, and what it leads to is written.
+        std::os::unix::fs::symlink(file("new/a.html"), file("link.html")).unwrap();
+        let link = file("link.html");
+        nearside(&[&["roi"], &STATED[..], &["--html", &link, "--draws", "500"]].concat()).exits(0);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(read(&html).starts_with(b"<!doctype html>"));
+    }
     let template = file("t.xlsx");
     nearside(&["roi", "--template", &template]).exits(0);
     assert!(read(&template).starts_with(b"PK"));
@@ -347,7 +396,11 @@ fn what_is_wrong_is_said() {
     let all = "not stated: machine_price (Price of a machine), load (";
     says(&[&STATED[..2], &["--set", "hours=1"]].concat(), 3, all);
     says(&STATED[..2], 3, "--set tariff='0.30 USD/kWh'");
-    says(&[&STATED[..], &["--terms", "spot"]].concat(), 2, "how often");
+    let spot = ["--against", "aws/g5.xlarge@eu-west-1", "--terms", "spot"];
+    says(&[&spot[..], &STATED[2..]].concat(), 2, "how often");
+    says(&[EXAMPLE, "--terms", "spot"], 2, "--against");
+    says(&[&STATED[..], &["--terms", "committed"]].concat(), 2, "what a commitment saves");
+    says(&[EXAMPLE, "--recorded"], 3, "nothing was recorded yet");
     says(&["--against", "ovhcloud/l4-90@GRA11"], 3, "--rate EUR=");
     let folder = Folder::cleared("roi-cases");
     let file = folder.write("cases.toml", "[[case]]\ntitle = 1\n");

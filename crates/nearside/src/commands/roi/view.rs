@@ -134,7 +134,7 @@ pub(crate) struct AgainstView {
     pub(crate) break_even_hours_per_month: Answered,
     /// Net present value in 5, 50 and 95 % of the random draws.
     pub(crate) net_present_value_drawn: Option<[f64; 3]>,
-    /// Share of the draws that are paid back within so many months.
+    /// Share of the draws in which cash has come back for good within so many months, prices changing as drawn.
     pub(crate) odds: Vec<OddsView>,
     /// What matters most to the net present value.
     pub(crate) swings: Vec<SwingView>,
@@ -216,7 +216,8 @@ const SWINGS: usize = 6;
 impl RoiAnswer {
     pub(super) fn of(title: &str, currency: &str, roi: &Roi, draws: Draws) -> Self {
         let values = roi.sheet.values();
-        let targets: Vec<Id> = roi.far.iter().flat_map(|far| [far.worth, far.payback]).collect();
+        let targets: Vec<Id> =
+            roi.far.iter().flat_map(|far| [far.worth, far.payback_changing]).collect();
         let samples = roi.sheet.drawn(&targets, draws);
         let years = number(&values, roi.near.life);
         let against = roi.far.iter().zip(samples.chunks(2));
