@@ -28,6 +28,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("profile"),
         Schema("iteration"),
         Schema("resilience"),
+        Schema("unknown"),
         Schema("roi"),
         Schema("roi-inputs"),
         Schema("roi-cases"),

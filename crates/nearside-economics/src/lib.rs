@@ -18,7 +18,7 @@ pub use elsewhere::{Between, Elsewhere, FarSite, FarStage, FarWork, elsewhere, w
 pub use iteration::{Ended, Execution, Iteration, Loop, StageLoop, iteration};
 pub use quantile::Quantiles;
 pub use resilience::{
-    Drilled, Event, MovedStage, Rate, StoppedStage, Totals, Year, Years, drill, score, years,
+    Drilled, Event, MovedStage, Rate, StoppedStage, Totals, Years, drill, score, years,
 };
 pub use roi::{
     Assumption, CLAIM_WITHIN, Case, Claim, Emissions, FAR, Far, Given, MACRS_FIRST_QUARTER,

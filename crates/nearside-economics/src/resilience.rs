@@ -13,7 +13,7 @@ use nearside_plan::{Micros, Milliseconds};
 use nearside_units::Duration;
 
 pub use drill::{Drilled, MovedStage, StoppedStage, drill};
-pub use year::{Rate, Year, Years, years};
+pub use year::{Rate, Years, years};
 
 /// Something that happens to the sites of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +33,8 @@ pub struct Event {
 /// What whole plans come to, for the stages that both have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
-    /// Money a month.
-    pub cost: Micros,
+    /// Money a month; nothing where a part of it is not known.
+    pub cost: Option<Micros>,
     /// Time of one pass.
     pub time: Milliseconds,
 }

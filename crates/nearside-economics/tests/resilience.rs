@@ -89,7 +89,7 @@ fn stages_move_stop_and_wait() {
     let stopped: Vec<_> = aws.stopped.iter().map(|it| (it.stage.as_str(), &*it.why)).collect();
     assert_eq!(stopped, [("render", "too small")]);
     // Of the stages that go on: 10 + 50 before, 10 + 60 now.
-    assert_eq!(aws.extra_cost(), 10);
+    assert_eq!(aws.extra_cost(), Some(10));
     assert_eq!(aws.delay(), Duration::hours(24.0), "what stops waits until it is over");
     assert!((aws.goes_on() - 2.0 / 3.0).abs() < 1e-12);
 
@@ -107,7 +107,9 @@ fn stages_move_stop_and_wait() {
     assert_eq!((needed.stopped.len(), needed.waiting.len()), (1, 1), "wherever it might be");
     let calm = drilled(&event("nothing", &[]));
     assert!(
-        (calm.goes_on() - 1.0).abs() < 1e-12 && calm.extra_cost() == 0 && calm.moved.is_empty()
+        (calm.goes_on() - 1.0).abs() < 1e-12
+            && calm.extra_cost() == Some(0)
+            && calm.moved.is_empty()
     );
     let score = score(&[aws, here, all, calm]).expect("drills");
     assert!((score - (2.0 / 3.0 + 1.0 / 3.0 + 2.0 / 3.0 + 1.0) / 4.0).abs() < 1e-12, "{score}");
@@ -121,7 +123,7 @@ fn dearer_hours_cost_more_unless_there_is_something_cheaper() {
     dearer.dearer = Some((vec!["aws".to_owned()], 1.3));
     let drilled = drill(&problem, &plan, 1, &dearer).expect("a plan");
     // Training at 65 moves to gcp for 60, rendering has to pay 9 for 7.
-    assert_eq!((drilled.extra_cost(), drilled.moved.len()), (12, 1));
+    assert_eq!((drilled.extra_cost(), drilled.moved.len()), (Some(12), 1));
     assert_eq!(drilled.delay(), Duration::from_seconds(0.5).expect("a time"));
 }
 
@@ -148,7 +150,7 @@ fn what_can_be_elsewhere_moves_when_the_own_machine_breaks() {
     let drilled = drill(&problem, &plan, 1, &event("broken", &["here"])).expect("a plan");
     assert_eq!((drilled.stopped.len(), drilled.moved.len(), drilled.no_plan), (0, 2, false));
     // 1 + 2 here before, 9 and 50 elsewhere now.
-    assert_eq!(drilled.extra_cost(), 9 + 50 - 3);
+    assert_eq!(drilled.extra_cost(), Some(9 + 50 - 3));
     assert!((drilled.goes_on() - 1.0).abs() < 1e-12);
 }
 
@@ -160,6 +162,13 @@ fn unknown_figures_stay_unknown() {
     let mut dearer = event("aws costs more", &[]);
     dearer.dearer = Some((vec!["aws".to_owned()], 2.0));
     assert!(drill(&problem, &plan, 1, &dearer).is_ok());
+    // By time the stage goes where nobody knows what it costs, and by what is not known nothing is added up.
+    problem.objective = Objective::Time;
+    let plan = planned(&problem);
+    let calm = drill(&problem, &plan, 1, &event("nothing", &[])).expect("a plan");
+    assert_eq!(calm.extra_cost(), None);
+    let rate = Rate { per_year: 50.0, mean: Duration::hours(1.0) };
+    assert_eq!(years(&[(calm, rate)], 100, 1).extra_cost.mean(), None);
 }
 
 #[test]
@@ -193,7 +202,7 @@ proptest! {
         let goes_on = |without: &[&str]| {
             let drilled = drill(&problem, &plan, 1, &event("gone", without)).expect("a plan");
             if drilled.stopped.is_empty() {
-                prop_assert!(drilled.extra_cost() >= 0);
+                prop_assert!(drilled.extra_cost() >= Some(0));
             }
             Ok(drilled.goes_on())
         };

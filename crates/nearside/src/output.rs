@@ -10,6 +10,7 @@ use annotate_snippets::Renderer;
 use anstream::{AutoStream, ColorChoice};
 use comfy_table::{Cell, CellAlignment, Table};
 use nearside_units::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::{Color, Shared};
@@ -78,6 +79,13 @@ pub(crate) enum Detail {
 enum Noise {
     Normal,
     Quiet,
+}
+
+/// Data of a command that has no answer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct NoAnswer {
+    /// Why there is none.
+    unknown: String,
 }
 
 /// The one JSON object that a command prints.
@@ -165,7 +173,7 @@ impl Output {
                 self.hint(hint);
             }
             Form::Json => {
-                let data = std::collections::BTreeMap::from([("unknown", why)]);
+                let data = NoAnswer { unknown: why.to_owned() };
                 let answer =
                     Answer { schema: "nearside/unknown/1", data, warnings: &[], sources: &[] };
                 self.json(&answer, today);

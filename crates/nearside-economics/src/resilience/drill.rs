@@ -86,12 +86,12 @@ impl Drilled {
         Duration::from_seconds(more as f64 / 1e3).unwrap_or(Duration::ZERO)
     }
 
-    /// How much more money a month it costs, in micros; less than nothing where it is less.
+    /// How much more money a month the stages that go on cost, in micros; less than nothing where it is less,
+    /// nothing where no stage goes on. Not known where a part of it is not.
     #[must_use]
-    pub fn extra_cost(&self) -> i64 {
-        self.totals.map_or(0, |[before, now]| {
-            now.cost.get().cast_signed() - before.cost.get().cast_signed()
-        })
+    pub fn extra_cost(&self) -> Option<i64> {
+        let Some([before, now]) = self.totals else { return Some(0) };
+        Some(now.cost?.get().cast_signed() - before.cost?.get().cast_signed())
     }
 }
 
@@ -255,6 +255,7 @@ fn held(part: &Problem, kept: &[usize], plan: &Plan) -> Result<Option<Plan>, Pro
     })
 }
 
-const fn totals(plan: &Plan) -> Totals {
-    Totals { cost: plan.totals.cost.total, time: plan.totals.time.total }
+fn totals(plan: &Plan) -> Totals {
+    let cost = &plan.totals.cost;
+    Totals { cost: cost.is_complete().then_some(cost.total), time: plan.totals.time.total }
 }

@@ -19,23 +19,20 @@ pub struct Rate {
     pub mean: Duration,
 }
 
-/// What happened in one year.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Year {
-    /// Days of work that stood still: a day in which half of the stages stop counts a half.
-    pub lost_days: f64,
-    /// More money than planned, in the currency of the plan.
-    pub extra_cost: f64,
-    /// Events.
-    pub events: u32,
+/// What happened in one year: days that stood still, and money in the currency of the plan.
+#[derive(Default)]
+struct Year {
+    lost_days: f64,
+    extra_cost: f64,
 }
 
 /// Many years.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Years {
-    /// Days that were lost.
+    /// Days of a year that stood still: a day in which half of the stages stop counts a half.
     pub lost_days: Sample,
-    /// More money.
+    /// More money a year than planned, in the currency of the plan; of years with an event whose cost is not
+    /// known there is no number.
     pub extra_cost: Sample,
     /// Years in which nothing stood still, as a share of all.
     pub untouched: f64,
@@ -68,8 +65,8 @@ fn year(drills: &[(Drilled, Rate)], random: &mut Random) -> Year {
             let days = (exponential(random) * rate.mean.as_hours() / 24.0)
                 .min((1.0 - at) * DAYS_OF_A_YEAR);
             year.lost_days += days * drilled.stopped_share();
-            year.extra_cost += drilled.extra_cost() as f64 / 1e6 * days / DAYS_OF_A_MONTH;
-            year.events += 1;
+            let extra = drilled.extra_cost().map_or(f64::NAN, |micros| micros as f64 / 1e6);
+            year.extra_cost += extra * days / DAYS_OF_A_MONTH;
             at += exponential(random) / rate.per_year;
         }
     }

@@ -529,6 +529,8 @@ pub(crate) enum SchemaName {
     Profile,
     /// Data of `iteration --json`
     Iteration,
+    /// Data of a command that has no answer
+    Unknown,
     /// Data of `roi --json`
     Roi,
     /// Data of `roi --inputs --json`

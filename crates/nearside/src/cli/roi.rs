@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// `nearside roi`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
   nearside roi examples/support-assistant
@@ -90,9 +90,10 @@ pub(crate) struct Roi {
 }
 
 /// On which terms hours are bought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum RoiTerms {
     /// Hours that are used
+    #[default]
     OnDemand,
     /// Cheaper hours that may be taken away: state far.interruptions
     Spot,

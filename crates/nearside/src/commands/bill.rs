@@ -5,7 +5,6 @@ mod remarks;
 mod text;
 mod view;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::view::Figure;
 use crate::wire;
-use crate::wire::bill::{KnownSpeed, ReadBill};
+use crate::wire::bill::ReadBill;
 use crate::wire::project::Loaded;
 use crate::wire::sites::Own;
 
@@ -108,21 +107,14 @@ struct Machine {
     notes: Vec<String>,
 }
 
-/// The near machine that was asked for: named, recorded, the project's, or this one.
+/// The near machine that was asked for, where it has accelerators.
 fn near(
     arguments: &Bill,
     loaded: Option<&Loaded>,
     catalog: &Catalog,
 ) -> Result<Known<Machine>, CommandError> {
-    let own = match (&arguments.machine, &arguments.site, loaded) {
-        (Some(device), ..) => wire::sites::of_device(device, arguments.count, catalog)?,
-        (None, Some(file), _) => wire::sites::of_file(file, catalog)?,
-        (None, None, Some(loaded)) => match wire::sites::near(loaded, catalog)? {
-            Some(own) => own,
-            None => wire::sites::here(catalog)?,
-        },
-        (None, None, None) => wire::sites::here(catalog)?,
-    };
+    let named = arguments.machine.as_deref().map(|device| (device, arguments.count));
+    let own = wire::sites::chosen(named, arguments.site.as_deref(), loaded, catalog)?;
     let Own { site, notes, .. } = own;
     let machine = site.machine.accelerators.map(|accelerators| Machine {
         name: site.name.to_string(),
@@ -153,7 +145,9 @@ impl Asked {
             return Ok(Figure::Unknown { unknown });
         };
         warnings.extend(self.machine.notes.iter().cloned());
-        let speeds = self.speeds(read, catalog, warnings);
+        let near = &self.machine.accelerators.device;
+        let (speeds, notes) = wire::bill::speeds(near, usage, self.stated, catalog);
+        warnings.extend(notes);
         let capacity = Capacity {
             devices: self.machine.accelerators.count,
             speeds: speeds.iter().map(|(far, known)| (Arc::clone(far), known.speed)).collect(),
@@ -170,39 +164,5 @@ impl Asked {
             &found,
             speeds,
         )))
-    }
-
-    /// How fast a near device is beside each far one of the bill.
-    fn speeds(
-        &self,
-        read: &ReadBill,
-        catalog: &Catalog,
-        warnings: &mut Vec<String>,
-    ) -> BTreeMap<Arc<str>, KnownSpeed> {
-        let near = &self.machine.accelerators.device;
-        let mut speeds = BTreeMap::new();
-        for (kind, _) in read.bill.usage().kinds() {
-            if speeds.contains_key(&kind.device) {
-                continue;
-            }
-            let Ok(far) = catalog.device(&kind.device) else { continue };
-            let speed = match self.stated {
-                Some(speed) => {
-                    Known::Value(KnownSpeed { speed, basis: "stated with --speed".to_owned() })
-                }
-                None => wire::bill::speed(near, far),
-            };
-            match speed {
-                Known::Value(speed) => {
-                    warnings.extend(remarks::less_memory(near, far));
-                    speeds.insert(Arc::clone(&kind.device), speed);
-                }
-                Known::Unknown(why) => warnings.push(format!(
-                    "work on {} is taken to stay far, because how fast {} is beside it is not known: {why}",
-                    kind.device, near.name
-                )),
-            }
-        }
-        speeds
     }
 }

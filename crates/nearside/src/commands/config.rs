@@ -21,7 +21,7 @@ use super::why::WhyAnswer;
 use crate::cli::{Config, SchemaName};
 use crate::environment;
 use crate::error::CommandError;
-use crate::output::{Align, Answer, Form, Outcome, Output, table};
+use crate::output::{Align, Answer, Form, NoAnswer, Outcome, Output, table};
 use crate::wire;
 
 /// The answer of `nearside config show`.
@@ -86,6 +86,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Profile => schemars::schema_for!(ProfileAnswer).to_value(),
         SchemaName::Iteration => schemars::schema_for!(IterationAnswer).to_value(),
         SchemaName::Resilience => schemars::schema_for!(ResilienceAnswer).to_value(),
+        SchemaName::Unknown => schemars::schema_for!(NoAnswer).to_value(),
         SchemaName::Roi => schemars::schema_for!(RoiAnswer).to_value(),
         SchemaName::RoiInputs => schemars::schema_for!(InputsAnswer).to_value(),
         SchemaName::RoiCases => schemars::schema_for!(CasesAnswer).to_value(),

@@ -1,6 +1,6 @@
 //! `nearside report`: whether a machine pays, written down in every form that people hand on.
 
-use crate::cli::{Report, Roi, RoiTerms};
+use crate::cli::{Report, Roi};
 use crate::error::CommandError;
 use crate::output::{Outcome, Output};
 
@@ -14,21 +14,7 @@ pub(super) fn run(arguments: &Report, output: &Output) -> Result<Outcome, Comman
         html: file("report.html"),
         xlsx: file("report.xlsx"),
         csv: file("report.csv"),
-        against: Vec::new(),
-        bill: Vec::new(),
-        machine: None,
-        recorded: false,
-        terms: RoiTerms::OnDemand,
-        colocate: None,
-        outsource: None,
-        claim: Vec::new(),
-        hours: Vec::new(),
-        cases: None,
-        currency: "USD".to_owned(),
-        rate: Vec::new(),
-        template: None,
-        inputs: false,
-        all: false,
+        ..Roi::default()
     };
     super::roi::written(&question, &arguments.output.join("report.json"), output)
 }

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nearside_economics::{Drilled, Rate, drill, years};
 use nearside_plan::{Outcome as Planned, Plan, place};
-use nearside_units::{Duration, Percent};
+use nearside_policy::Country;
+use nearside_units::{Duration, Known, Percent};
 
 pub(crate) use view::ResilienceAnswer;
 
@@ -34,6 +35,7 @@ pub(super) fn run(arguments: &Resilience, output: &Output) -> Result<Outcome, Co
         }
     };
     let used = used(&posed, &plan);
+    nowhere(&posed, &severity)?;
     let drilled = drills(&events::of(&loaded.project, &posed, &used, &severity), &posed, &plan)?;
     let drawn = arguments.random.map(|count| {
         let at_rate = |(kind, drilled): &(&'static str, Drilled)| {
@@ -62,6 +64,22 @@ pub(super) fn run(arguments: &Resilience, output: &Output) -> Result<Outcome, Co
 
 fn bug(error: &nearside_plan::ProblemError) -> CommandError {
     CommandError::new(Fault::Bug, error.to_string())
+}
+
+/// A ban of a country in which no rented site is would be an event without effect.
+fn nowhere(posed: &Posed, severity: &Severity) -> Result<(), CommandError> {
+    let is_there = |country: &Country| {
+        let mut rented = posed.sites.iter().filter(|site| !site.is_near());
+        rented.any(|site| site.place.country == Known::Value(*country))
+    };
+    match severity.banned.iter().find(|country| !is_there(country)) {
+        None => Ok(()),
+        Some(country) => Err(CommandError::new(
+            Fault::Usage,
+            format!("--ban: no rented site of the project is in {country}"),
+        )
+        .hint("`nearside config show` lists the sites")),
+    }
 }
 
 /// Names of the sites that a plan uses.

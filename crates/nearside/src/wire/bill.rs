@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use nearside_catalog::{Catalog, Device, Precision};
 use nearside_economics::bill::{
-    Accelerators, Bill, COLUMNS, Charge, DeviceTime, Month, MonthUse, RelativeSpeed, Sum, folded,
-    lacking,
+    Accelerators, Bill, COLUMNS, Charge, DeviceTime, Month, MonthUse, RelativeSpeed, Sum, Usage,
+    folded, lacking,
 };
 use nearside_ledger::{ImportError, TableFile};
 use nearside_units::{AtLeast, Currency, ExchangeRates, Known, Money};
@@ -251,6 +251,45 @@ pub(crate) fn speed(near: &Device, far: &Device) -> Known<KnownSpeed> {
     };
     let speed = RelativeSpeed::new(ratio).map(|speed| KnownSpeed { speed, basis });
     Known::from_option(speed, format!("{} is not to be compared with {}", near.name, far.name))
+}
+
+/// How fast a near device is beside each far one that was used, as stated or by the catalog; and what a reader
+/// should know. Work on devices whose speed is not known is left out.
+pub(crate) fn speeds(
+    near: &Device,
+    usage: &Usage,
+    stated: Option<RelativeSpeed>,
+    catalog: &Catalog,
+) -> (BTreeMap<Arc<str>, KnownSpeed>, Vec<String>) {
+    let (mut speeds, mut notes) = (BTreeMap::new(), Vec::new());
+    let devices: BTreeSet<&Arc<str>> = usage.kinds().map(|(kind, _)| &kind.device).collect();
+    for name in devices {
+        let Ok(far) = catalog.device(name) else { continue };
+        let by_hand =
+            |speed| Known::Value(KnownSpeed { speed, basis: "stated with --speed".to_owned() });
+        match stated.map_or_else(|| speed(near, far), by_hand) {
+            Known::Value(known) => {
+                notes.extend(less_memory(near, far));
+                speeds.insert(Arc::clone(name), known);
+            }
+            Known::Unknown(why) => notes.push(format!(
+                "work on {name} is taken to stay far, because how fast {} is beside it is not known: {why}",
+                near.name
+            )),
+        }
+    }
+    (speeds, notes)
+}
+
+/// Whether the near device may be too small for what the far one did.
+fn less_memory(near: &Device, far: &Device) -> Option<String> {
+    match (near.memory(), far.memory()) {
+        (Known::Value(small), Known::Value(large)) if small.value < large.value => Some(format!(
+            "{} has {}, {} has {}: whether the work fits is not in a bill; ask `nearside fit MODEL --on {}`",
+            near.name, small.value, far.name, large.value, near.name
+        )),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What a machine of one's own would have done of cloud bills, as the question whether it pays.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,11 +9,9 @@ use nearside_economics::{Case, Given, Input};
 use nearside_units::{Basis, ExchangeRates, HOURS_PER_MONTH, Kind, Known, Span, significant};
 
 use super::bill;
-use super::roi::Question;
+use super::roi::{Question, per_month};
 use crate::error::{CommandError, Fault};
 
-/// A shorter time says little about a month: a week.
-const LEAST_HOURS: f64 = 7.0 * 24.0;
 /// The name of the alternative.
 const BILL: &str = "the bill";
 
@@ -32,16 +29,8 @@ pub(crate) fn of_bills(
     let Some(span) = read.bill.span().filter(|_| usage.kinds().next().is_some()) else {
         return Ok(Known::unknown("the bill shows no time on accelerators"));
     };
-    let (mut speeds, mut notes) = (BTreeMap::new(), Vec::new());
-    for (kind, _) in usage.kinds() {
-        let Ok(far) = catalog.device(&kind.device) else { continue };
-        match bill::speed(&machine.device, far) {
-            Known::Value(known) => {
-                speeds.insert(Arc::clone(&kind.device), known.speed);
-            }
-            Known::Unknown(why) => notes.push(format!("work on {} stays far: {why}", kind.device)),
-        }
-    }
+    let (speeds, mut notes) = bill::speeds(&machine.device, usage, None, catalog);
+    let speeds = speeds.into_iter().map(|(far, known)| (far, known.speed)).collect();
     let capacity = Capacity { devices: machine.count, speeds, delay_hours: 0, span };
     let found = absorbed(usage, &capacity, &read.rates)
         .map_err(|error| CommandError::new(Fault::Input, error.to_string()))?;
@@ -58,19 +47,14 @@ pub(crate) fn of_bills(
     if price <= 0.0 {
         return Ok(Known::unknown("by the bill the accelerators cost nothing, or less"));
     }
-    let months = there.max(LEAST_HOURS) / HOURS_PER_MONTH;
-    if there < LEAST_HOURS {
-        notes.push(format!(
-            "the bills have {} hours: a week is taken, which says little about a month",
-            significant(there)
-        ));
-    }
+    let (hours, short) = per_month(busy, there, "what is billed");
+    notes.extend(short);
     if let Some(share) = found.share() {
         notes.push(format!(
             "the machine would have done {:.0} % of the accelerators' time in {} months; {} hours of the \
              calendar had more than it can do, which stays rented",
             share * 100.0,
-            significant(months),
+            significant(there / HOURS_PER_MONTH),
             found.hours_far
         ));
     }
@@ -81,11 +65,13 @@ pub(crate) fn of_bills(
     };
     let input = |value: f64| Input { span: Span::exact(value), basis: basis() };
     let mut near = near;
-    near.insert("hours", input(busy / months));
+    near.insert("hours", input(hours));
     near.insert(
         "devices",
         Input { span: Span::exact(count), basis: Basis::derived("the machine") },
     );
-    let far = vec![(Arc::from(BILL), Given::from([("price", input(price))]))];
+    // Hours are those of the own machine already.
+    let far = Given::from([("price", input(price)), ("speed", input(1.0))]);
+    let far = vec![(Arc::from(BILL), far)];
     Ok(Known::Value(Question { case: Case { near, far }, notes }))
 }

@@ -118,7 +118,7 @@ fn skypilot_provider(folder: &Path, path: &Path) -> Option<String> {
 }
 
 /// The day a file was last changed, which dates rows that state no date.
-fn modified(path: &Path) -> nearside_units::Date {
+pub(crate) fn modified(path: &Path) -> nearside_units::Date {
     let changed = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let since = changed.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let days = since.and_then(|since| u32::try_from(since.as_secs() / 86_400).ok());

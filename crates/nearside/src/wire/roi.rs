@@ -26,6 +26,21 @@ fn known<T>(known: &Known<Sourced<T>>, value: impl Fn(&T) -> Option<f64>) -> Opt
     Some(stated(value(&sourced.value)?, sourced.basis.clone()))
 }
 
+/// A shorter time says little about a month: a week.
+const LEAST_HOURS: f64 = 7.0 * 24.0;
+
+/// Hours of work a month, from so many within so many hours of the calendar; and what to say of a time that is
+/// too short to tell.
+pub(crate) fn per_month(worked: f64, within: f64, whose: &str) -> (f64, Option<String>) {
+    let short = (within < LEAST_HOURS).then(|| {
+        format!(
+            "{whose} has {} hours: a week is taken, which says little about a month",
+            nearside_units::significant(within)
+        )
+    });
+    (worked / within.max(LEAST_HOURS) * nearside_units::HOURS_PER_MONTH, short)
+}
+
 /// What is known of the own machine of a project.
 pub(crate) fn machine(here: &Site, exchange: &ExchangeRates) -> Given {
     let mut given = Given::new();
@@ -93,15 +108,25 @@ pub(crate) fn of_projects(
     notes.extend(work.notes.iter().cloned());
     let mut far: Vec<(Arc<str>, Given)> = Vec::new();
     far.extend(cheapest(work, hours, exchange).map(|given| (Arc::from(CHEAPEST), given)));
+    let mut unpriced = Vec::new();
     for name in work.whole() {
         let site = &work.sites[name];
         let there = work.movable().filter_map(|(stage, _)| stage.far[name].as_ref().ok());
         let there: Vec<Hours> = there.copied().collect();
-        let Some(mut given) = rented(site, exchange) else { continue };
+        let Some(mut given) = rented(site, exchange) else {
+            unpriced.push(&**name);
+            continue;
+        };
         let there_hours: f64 = there.iter().map(Hours::likely).sum();
         given.insert("speed", stated(there_hours / hours, estimates()));
         emissions(&mut given, site, &there, there_hours);
         far.push((Arc::clone(name), given));
+    }
+    if !unpriced.is_empty() {
+        let names = unpriced.join(", ");
+        notes.push(format!(
+            "left out, as their price or how often they are taken is not known: {names}"
+        ));
     }
     Known::Value(Question { case: Case { near, far }, notes })
 }
@@ -163,7 +188,12 @@ fn emissions(given: &mut Given, site: &Site, there: &[Hours], hours: f64) {
         let hours = machine.rented_use.value.map(|share| share * life);
         let grams = embodied.value.map(|grams| grams.as_grams());
         let span = grams.combine_inverse(hours, |grams, hours| grams / hours);
-        Input { span, basis: embodied.basis.clone() }
+        let how = format!(
+            "{}; over {:.0} hours of use, assumed of a rented machine",
+            embodied.basis.source,
+            hours.likely()
+        );
+        Input { span, basis: Basis::derived(how) }
     });
     given.extend(embodied.map(|input| ("embodied_hour", input)));
 }
@@ -190,7 +220,8 @@ fn cheapest(work: &SharedWork, hours: f64, exchange: &ExchangeRates) -> Option<G
     names.sort_unstable();
     names.dedup();
     let basis = Basis::derived(format!("hours and prices of {}", names.join(", ")));
-    Some(Given::from([("price", stated(total / hours, basis))]))
+    let speed = stated(1.0, Basis::derived("the price is one of an hour here"));
+    Some(Given::from([("price", stated(total / hours, basis)), ("speed", speed)]))
 }
 
 /// What is known of an offer of the catalog.

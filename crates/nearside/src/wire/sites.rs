@@ -136,11 +136,29 @@ pub(crate) fn own_here(loaded: &Loaded, catalog: &Catalog) -> Result<Option<Own>
 }
 
 /// The site that a project calls its near machine, whatever describes it.
-pub(crate) fn near(loaded: &Loaded, catalog: &Catalog) -> Result<Option<Own>, CommandError> {
+fn near(loaded: &Loaded, catalog: &Catalog) -> Result<Option<Own>, CommandError> {
     let project = &loaded.project;
     let own = project.sites.own.iter().find(|own| own.name == workload::HERE);
     own.map(|own| own_site(own.clone(), &loaded.folder, catalog, &project.money.exchange))
         .transpose()
+}
+
+/// The near machine that is meant: so many of a named device, a recorded one, the project's, or this one.
+pub(crate) fn chosen(
+    device: Option<(&str, u32)>,
+    file: Option<&Path>,
+    loaded: Option<&Loaded>,
+    catalog: &Catalog,
+) -> Result<Own, CommandError> {
+    match (device, file, loaded) {
+        (Some((device, count)), ..) => of_device(device, count, catalog),
+        (None, Some(file), _) => of_file(file, catalog),
+        (None, None, Some(loaded)) => match near(loaded, catalog)? {
+            Some(own) => Ok(own),
+            None => here(catalog),
+        },
+        (None, None, None) => here(catalog),
+    }
 }
 
 /// So many devices of a kind in a machine of which nothing else is stated.

@@ -89,6 +89,7 @@ fn what_is_wrong_is_said() {
     says(&["--lasts", "long"], "--lasts");
     says(&["--price-rise", "30"], "--price-rise");
     says(&["--ban", "Europe"], "--ban");
+    says(&["--ban", "JP"], "no rented site of the project is in JP");
     says(&["--rate", "earthquake=1 x 1 h"], "there is no kind");
     says(&["--rate", "network=often"], "TIMES x TIME");
     says(&["--rate", "network=-1 x 2 h"], "times a year");

@@ -139,6 +139,7 @@ fn no_answer_is_json_too() {
     );
     for command in ["roi", "resilience"] {
         let answer = nearside(&[command, &file, "--json"]).exits(1).data();
+        check_schema("unknown", &answer);
         assert!(!text(&answer["unknown"]).is_empty(), "{answer}");
     }
 }

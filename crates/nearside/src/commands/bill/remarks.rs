@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use nearside_catalog::Device;
 use nearside_economics::bill::{DeviceTime, MOST_REMEMBERED, Oddity, Sum};
-use nearside_units::{Currency, Known, significant};
+use nearside_units::{Currency, significant};
 
 use super::view::AmountView;
 use crate::wire::bill::ReadBill;
@@ -109,17 +108,6 @@ pub(super) fn hint(read: &ReadBill, has_project: bool) -> Option<String> {
             format!("name a project with a rate: --project PATH, whose nearside.toml has {rate}")
         }
     })
-}
-
-/// Whether the near device may be too small for what the far one did.
-pub(super) fn less_memory(near: &Device, far: &Device) -> Option<String> {
-    match (near.memory(), far.memory()) {
-        (Known::Value(small), Known::Value(large)) if small.value < large.value => Some(format!(
-            "{} has {}, {} has {}: whether the work fits is not in a bill; ask `nearside fit MODEL --on {}`",
-            near.name, small.value, far.name, large.value, near.name
-        )),
-        _ => None,
-    }
 }
 
 fn counted(rows: u64) -> String {

@@ -130,7 +130,12 @@ fn read_page(
         Some(format) => format,
         None => format_of(&mut reader, from)?,
     };
-    let file = ListFile { name: from, as_of: environment::today() };
+    // What an address gives is of today; a file is as old as it is.
+    let as_of = match nearside_fetch::is_address(from) {
+        true => environment::today(),
+        false => crate::wire::modified(Path::new(from)),
+    };
+    let file = ListFile { name: from, as_of };
     match format {
         ListFormat::Aws => Ok(catalog.read_aws_prices(reader, &file)?),
         ListFormat::Azure => Ok(catalog.read_azure_prices(reader, &file)?),

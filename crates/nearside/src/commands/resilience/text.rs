@@ -51,7 +51,7 @@ fn events(answer: &ResilienceAnswer) -> String {
             event.stops.len().to_string(),
             event.waits.len().to_string(),
             event.moves.len().to_string(),
-            format!("{:.2}", event.extra_cost_per_month),
+            event.extra_cost_per_month.map_or("unknown".to_owned(), |it| format!("{it:.2}")),
             if event.delay_seconds > 0.0 { seconds(event.delay_seconds) } else { "-".to_owned() },
             format!("{:.0} %", event.goes_on * 100.0),
             event.breaks.join(", "),
@@ -90,12 +90,14 @@ fn of_event(event: &EventView) -> String {
 fn of_years(years: &YearsView, currency: &str) -> String {
     let mut text = format!(
         "in {} years at random: {} days stand still a year (half of the years {}, one in twenty more than {}), \
-         {} {currency} more; nothing stands still in {:.0} % of them",
+         {} more; nothing stands still in {:.0} % of them",
         years.years,
         significant(years.lost_days.mean),
         significant(years.lost_days.p50),
         significant(years.lost_days.p95),
-        significant(years.extra_cost.mean),
+        years.extra_cost.as_ref().map_or("an unknown amount".to_owned(), |extra| {
+            format!("{} {currency}", significant(extra.mean))
+        }),
         years.untouched * 100.0
     );
     let heads = [

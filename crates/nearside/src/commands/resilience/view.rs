@@ -41,8 +41,9 @@ pub(crate) struct EventView {
     pub(crate) waits: Vec<String>,
     /// Stages that are done elsewhere.
     pub(crate) moves: Vec<MoveView>,
-    /// How much more money a month the stages that go on cost; less than nothing where it is less.
-    pub(crate) extra_cost_per_month: f64,
+    /// How much more money a month the stages that go on cost; less than nothing where it is less, and no number
+    /// where a part of it is not known.
+    pub(crate) extra_cost_per_month: Option<f64>,
     /// How much later a pass is done that begins with the event.
     pub(crate) delay_seconds: f64,
     /// Limits that are broken: deadline, budget, carbon.
@@ -80,8 +81,8 @@ pub(crate) struct YearsView {
     pub(crate) years: usize,
     /// Days that stood still: a day in which half of the stages stop counts a half.
     pub(crate) lost_days: SpreadView,
-    /// More money than planned in a year.
-    pub(crate) extra_cost: SpreadView,
+    /// More money than planned in a year; nothing where that of some event is not known.
+    pub(crate) extra_cost: Option<SpreadView>,
     /// Share of the years in which nothing stood still, 0 to 1.
     pub(crate) untouched: f64,
     /// How often each kind of event was taken to happen.
@@ -160,7 +161,9 @@ impl EventView {
                     to: it.to.clone(),
                 })
                 .collect(),
-            extra_cost_per_month: (drilled.extra_cost() as f64 / 1e4).round() / 100.0,
+            extra_cost_per_month: drilled
+                .extra_cost()
+                .map(|micros| (micros as f64 / 1e4).round() / 100.0),
             delay_seconds: drilled.delay().as_seconds(),
             breaks: drilled.breaks.iter().map(|limit| (*limit).to_owned()).collect(),
             goes_on: drilled.goes_on(),
@@ -209,7 +212,10 @@ impl YearsView {
         Self {
             years: years.lost_days.numbers().len(),
             lost_days: spread(&years.lost_days),
-            extra_cost: spread(&years.extra_cost),
+            extra_cost: drilled
+                .iter()
+                .all(|(_, drilled)| drilled.extra_cost().is_some())
+                .then(|| spread(&years.extra_cost)),
             untouched: years.untouched,
             rates: rates.collect(),
         }

@@ -2,14 +2,12 @@
 
 use nearside_economics::Input;
 use nearside_ledger::{Outcome as Ended, RunRow};
-use nearside_units::{Basis, HOURS_PER_MONTH, Kind, Span};
+use nearside_units::{Basis, Kind, Span};
 
 use crate::commands::ledger;
 use crate::error::{CommandError, Fault};
 use crate::wire::project::Loaded;
-
-/// A shorter time says little about a month.
-const LEAST_DAYS: f64 = 7.0;
+use crate::wire::roi::per_month;
 
 /// Machine-hours a month of the projects together, and what a reader should know.
 pub(super) fn hours(projects: &[Loaded]) -> Result<(Input, Vec<String>), CommandError> {
@@ -21,7 +19,6 @@ pub(super) fn hours(projects: &[Loaded]) -> Result<(Input, Vec<String>), Command
         let seconds: f64 = worked.iter().map(|(_, seconds)| seconds).sum();
         let began = worked.iter().map(|(began, _)| *began).fold(f64::INFINITY, f64::min);
         let ended = worked.iter().map(|(began, seconds)| began + seconds).fold(0.0, f64::max);
-        let days = (ended - began) / 86_400.0;
         let name = &loaded.project.name;
         if worked.is_empty() {
             return Err(CommandError::new(
@@ -30,17 +27,27 @@ pub(super) fn hours(projects: &[Loaded]) -> Result<(Input, Vec<String>), Command
             )
             .hint("nearside run"));
         }
-        if days < LEAST_DAYS {
+        let timeless = rows.iter().filter(|row| is_timeless(&row.row)).count();
+        if timeless > 0 {
             notes.push(format!(
-                "the ledger of {name} has {days:.1} days: a week is taken, which says little about a month"
+                "{timeless} executions of {name} are left out: how long they took is not recorded"
             ));
         }
         runs += worked.len();
-        hours += seconds / 3600.0 / (days.max(LEAST_DAYS) * 24.0) * HOURS_PER_MONTH;
+        let (of_project, short) =
+            per_month(seconds / 3600.0, (ended - began) / 3600.0, &format!("the ledger of {name}"));
+        hours += of_project;
+        notes.extend(short);
     }
     let source = format!("{runs} executions in the ledger").into();
     let basis = Basis { kind: Kind::Measured, source, as_of: None };
     Ok((Input { span: Span::exact(hours), basis }, notes))
+}
+
+/// Whether something ran and nobody recorded for how long.
+const fn is_timeless(row: &RunRow) -> bool {
+    let ran = !matches!(row.outcome, Ended::Cached | Ended::Restored);
+    ran && row.run_seconds.is_none()
 }
 
 /// When an execution began and how many seconds it took; nothing where nothing ran, or its time is not known.
