@@ -178,10 +178,13 @@ fn gains(answer: &RoiAnswer) -> String {
     if let Some(first) = answer.against.first().filter(|_| timed) {
         let _ = write!(
             text,
-            "\nwith the team's waiting counted ({} {}/month): payback {} months, worth today {}",
+            "\nwith the team's waiting counted ({} {}/month): payback {}, worth today {}",
             money(answer.here.time_value_per_month),
             answer.currency,
-            months(&first.payback_with_time_months),
+            match &first.payback_with_time_months {
+                Answered::Word(word) => word.clone(),
+                time => format!("{} months", months(time)),
+            },
             money(first.net_present_value_with_time)
         );
     }
