@@ -3,6 +3,7 @@
 mod bill;
 mod cache;
 mod carbon;
+mod doctor;
 mod iteration;
 mod ledger;
 mod profile;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use bill::Bill;
 pub(crate) use cache::Cache;
 pub(crate) use carbon::{Carbon, PerUnit};
+pub(crate) use doctor::Doctor;
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
@@ -138,25 +140,6 @@ pub(crate) struct Init {
     /// Write over an existing nearside.toml
     #[arg(long)]
     pub(crate) force: bool,
-}
-
-/// `nearside doctor`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  nearside doctor
-  nearside doctor --measure
-  nearside doctor --measure --folder /data
-
-Measured ceilings are kept in machine.db in the data folder ($NEARSIDE_DATA_DIR, or nearside below
-$XDG_DATA_HOME or ~/.local/share) and used by `fit` and `plan` at once. Close other programs first.")]
-pub(crate) struct Doctor {
-    /// Measure arithmetic, memory, disk and loopback network, and keep the result (under a minute)
-    #[arg(long)]
-    pub(crate) measure: bool,
-    /// A folder on the disk to measure: the one that holds models or data
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(crate) folder: PathBuf,
 }
 
 /// `nearside fit`
