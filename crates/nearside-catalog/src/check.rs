@@ -6,7 +6,9 @@ use std::sync::Arc;
 use nearside_units::{Bytes, Date, Money};
 
 use crate::table::{Row, Table};
-use crate::{Catalog, Device, Offer, Origin, Precision, PriceRow, RowPlace, Terms};
+use crate::{
+    Catalog, Device, Offer, Origin, PartKind, Precision, PriceRow, RowPlace, Terms,
+};
 
 /// Devices with more arithmetic than this per byte of bandwidth, or less, are probably mistyped.
 const OPERATIONS_PER_BYTE: std::ops::RangeInclusive<f64> = 1.0..=2000.0;
@@ -104,6 +106,18 @@ impl Catalog {
         for row in self.storage.rows.values() {
             add(&mut findings, row, negative_row(&row.0));
         }
+        for part in self.parts() {
+            let named = match &part.kind {
+                PartKind::Card { device } => Some(device),
+                _ => None,
+            };
+            add(&mut findings, part, self.unknown_device(named));
+            add(&mut findings, part, negative(part.price().value().map(|price| price.value)));
+        }
+        for system in self.systems() {
+            add(&mut findings, system, self.unknown_device(Some(&system.device)));
+            add(&mut findings, system, negative(system.price().value().map(|price| price.value)));
+        }
         findings.sort_by(|left, right| left.place.cmp(&right.place));
         findings
     }
@@ -119,14 +133,21 @@ impl Catalog {
         age.of_table(&self.storage, &mut findings);
         age.of_table(&self.reliability, &mut findings);
         age.of_table(&self.embodied, &mut findings);
+        age.of_table(&self.parts, &mut findings);
+        age.of_table(&self.systems, &mut findings);
         findings
     }
 
     fn unknown_names(&self, offer: &Offer) -> Vec<Problem> {
-        let device = offer.device.iter().filter(|name| !self.devices.rows.contains_key(*name));
         let region = (Arc::clone(&offer.key.provider), Arc::clone(&offer.key.region));
         let region = (!self.regions.rows.contains_key(&region)).then_some(Problem::UnknownRegion);
-        device.map(|name| Problem::UnknownDevice { name: Arc::clone(name) }).chain(region).collect()
+        self.unknown_device(offer.device.as_ref()).into_iter().chain(region).collect()
+    }
+
+    fn unknown_device(&self, name: Option<&Arc<str>>) -> Vec<Problem> {
+        let unknown = name.filter(|name| !self.devices.rows.contains_key(*name));
+        let problem = unknown.map(|name| Problem::UnknownDevice { name: Arc::clone(name) });
+        Vec::from_iter(problem)
     }
 }
 

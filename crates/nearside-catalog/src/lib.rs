@@ -1,4 +1,4 @@
-//! What exists: devices, offers, prices, grids, regions, reliability, embodied carbon.
+//! What exists: devices, parts, offers, prices, grids, regions, reliability, embodied carbon.
 //!
 //! Facts live in CSV tables under `data/`, one row each, with source, second source and date; this
 //! crate reads them into a [`Catalog`], a plain value that a user's own tables can be laid over
@@ -19,6 +19,7 @@ mod model;
 mod offer;
 mod origin;
 mod overlay;
+mod part;
 mod price;
 mod price_list;
 mod region;
@@ -36,6 +37,7 @@ pub use model::{Model, ModelsError, parse_models};
 pub use offer::{Offer, OfferKey, Terms, offers_table};
 pub use origin::{Origin, RowPlace};
 pub use overlay::Overlay;
+pub use part::{Board, Condition, Part, PartKind, System};
 pub use price::{PriceRow, Tier, TieredPrice, Transfer, tiered_cost};
 pub use price_list::{ListFile, PriceList};
 pub use region::{Pue, Region, Zone};
@@ -58,6 +60,8 @@ pub struct Catalog {
     storage: Table<StorageRow>,
     reliability: Table<Reliability>,
     embodied: Table<Embodied>,
+    parts: Table<Part>,
+    systems: Table<System>,
     models: Vec<Model>,
     index: DeviceIndex,
 }
@@ -88,6 +92,8 @@ impl Catalog {
             storage: builtin!("storage.csv")?,
             reliability: builtin!("reliability.csv")?,
             embodied: builtin!("embodied.csv")?,
+            parts: builtin!("parts.csv")?,
+            systems: builtin!("systems.csv")?,
             models: parse_models("data/models.json", include_str!("../data/models.json"))?,
             index: DeviceIndex::default(),
         };
@@ -135,6 +141,16 @@ impl Catalog {
         self.embodied.rows.values()
     }
 
+    /// Every part of machines, by name; new before used.
+    pub fn parts(&self) -> impl DoubleEndedIterator<Item = &Part> + Clone {
+        self.parts.rows.values()
+    }
+
+    /// Every machine that is sold as a whole.
+    pub fn systems(&self) -> impl DoubleEndedIterator<Item = &System> + Clone {
+        self.systems.rows.values()
+    }
+
     /// Every model, in the order of the table.
     pub fn models(&self) -> impl DoubleEndedIterator<Item = &Model> + Clone {
         self.models.iter()
@@ -157,7 +173,7 @@ mod tests {
         let mut all: Vec<_> = of(&catalog.devices).chain(of(&catalog.offers)).collect();
         all.extend(of(&catalog.regions).chain(of(&catalog.grids)).chain(of(&catalog.network)));
         all.extend(of(&catalog.storage).chain(of(&catalog.reliability)));
-        all.extend(of(&catalog.embodied));
+        all.extend(of(&catalog.embodied).chain(of(&catalog.parts)).chain(of(&catalog.systems)));
         all
     }
 
