@@ -105,6 +105,18 @@ impl<'workload> Ways<'workload> {
         }
     }
 
+    /// The estimate of every way on a site, in their order.
+    pub fn each(&mut self, site: &Site, calibration: &Calibration) -> Vec<Estimate> {
+        let lowerings = &mut self.lowerings;
+        let estimated = |demands: &mut Demands<'workload>| {
+            demands.share(lowerings);
+            let estimate = estimate_demands(demands, site, calibration);
+            demands.share(lowerings);
+            estimate
+        };
+        self.demands.iter_mut().map(estimated).collect()
+    }
+
     /// The best on a site: the first that surely fits and is fast enough, else the fastest that
     /// surely fits, else the one that needs least.
     #[must_use]

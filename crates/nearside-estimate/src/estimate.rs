@@ -88,6 +88,8 @@ pub struct Fit {
     pub needed: Option<Span<Bytes>>,
     /// What programs can have there.
     pub available: Known<Span<Bytes>>,
+    /// What waits in main memory besides, while an accelerator works.
+    pub host: Bytes,
 }
 
 impl Fit {
@@ -389,6 +391,7 @@ impl Estimate {
                 needed: None,
                 available: Known::unknown(unknown()),
                 why: unknown(),
+                host: Bytes::ZERO,
             },
             period: Period::Run,
             startup: Span::exact(Duration::ZERO),

@@ -44,4 +44,4 @@ pub use estimate::{
 };
 pub use input::{Input, Quantity, Share};
 pub use measured::MachineCeilings;
-pub use technique::{Advice, Technique, techniques};
+pub use technique::{Accepted, Advice, Rung, Technique, ladder, techniques};

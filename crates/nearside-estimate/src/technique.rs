@@ -18,9 +18,11 @@ use crate::calibration::Calibration;
 use crate::estimate::{Estimate, Verdict, chance, estimate, verdict_and_time};
 use crate::lowered::Lowerings;
 
+mod ladder;
 mod search;
 mod site;
 
+pub use ladder::{Accepted, Rung, ladder};
 use site::Found;
 
 use search::{Choice, Judge, Judged, METHOD, TOGETHER, cheapest};

@@ -87,7 +87,15 @@ impl WorkingSite<'_> {
             None => why,
         };
         let memory = Some(demand.memory.clone());
-        Fit { verdict, why, device: self.device, memory, needed: Some(needed), available }
+        Fit {
+            verdict,
+            why,
+            device: self.device,
+            memory,
+            needed: Some(needed),
+            available,
+            host: demand.host.memory,
+        }
     }
 
     /// Live memory with which nothing fits any more; `None` where that is not known.

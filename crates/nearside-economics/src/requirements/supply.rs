@@ -1,0 +1,1 @@
+//! How large a power supply has to be.
