@@ -1,12 +1,13 @@
 //! Questions asked over many runs and plans: how long is the loop from an edit to its result, and what
 //! would shorten it; does a machine pay; what does the work emit; what does a cloud bill say; what if something
-//! breaks.
+//! breaks; what does a machine ask of the room that it stands in.
 //!
 //! Pure: runs and prices come as arguments, the same ones give the same answer.
 
 pub mod bill;
 pub mod carbon;
 mod elsewhere;
+pub mod installation;
 mod iteration;
 mod quantile;
 mod random;

@@ -10,11 +10,13 @@
 //! - A [`Span`] is what we estimate, [`Known`] is what we may not know, [`Sourced`] says where a
 //!   value came from.
 
+mod air;
 mod bandwidth;
 mod bytes;
 mod carbon;
 mod display;
 mod duration;
+mod electricity;
 mod energy;
 mod flops;
 mod known;
@@ -24,11 +26,13 @@ mod quantity;
 mod sourced;
 mod span;
 
+pub use air::{BtuPerHour, CubicMeters, CubicMetersPerHour, Kelvins, KelvinsPerMinute};
 pub use bandwidth::BytesPerSecond;
 pub use bytes::Bytes;
 pub use carbon::{GramsCo2e, GramsPerKwh};
 pub use display::{Range, significant};
 pub use duration::{Duration, Frequency, HOURS_PER_MONTH, HOURS_PER_YEAR};
+pub use electricity::{Amperes, Volts};
 pub use energy::{Joules, Watts};
 pub use flops::{Flops, FlopsPerSecond};
 pub use known::{AtLeast, Known};
