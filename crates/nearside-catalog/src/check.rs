@@ -6,9 +6,7 @@ use std::sync::Arc;
 use nearside_units::{Bytes, Date, Money};
 
 use crate::table::{Row, Table};
-use crate::{
-    Catalog, Device, Offer, Origin, PartKind, Precision, PriceRow, RowPlace, Terms,
-};
+use crate::{Catalog, Device, Offer, Origin, PartKind, Precision, PriceRow, RowPlace, Terms};
 
 /// Devices with more arithmetic than this per byte of bandwidth, or less, are probably mistyped.
 const OPERATIONS_PER_BYTE: std::ops::RangeInclusive<f64> = 1.0..=2000.0;

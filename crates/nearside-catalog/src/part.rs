@@ -143,8 +143,23 @@ fn priced(price: Option<Money>, origin: &Origin, title: &str) -> Known<Sourced<M
 impl Row for Part {
     type Key = (Arc<str>, Condition);
     const COLUMNS: &'static [&'static str] = &[
-        "name", "title", "kind", "device", "socket", "memory", "cores", "capacity", "modules",
-        "slots", "cards", "power", "form", "network", "atx", "condition", "price",
+        "name",
+        "title",
+        "kind",
+        "device",
+        "socket",
+        "memory",
+        "cores",
+        "capacity",
+        "modules",
+        "slots",
+        "cards",
+        "power",
+        "form",
+        "network",
+        "atx",
+        "condition",
+        "price",
     ];
 
     fn read(cells: &Cells<'_>) -> Result<Self, CatalogError> {
@@ -246,7 +261,15 @@ impl System {
 impl Row for System {
     type Key = (Arc<str>, Condition);
     const COLUMNS: &'static [&'static str] = &[
-        "name", "title", "device", "devices", "cores", "memory", "disk", "power", "condition",
+        "name",
+        "title",
+        "device",
+        "devices",
+        "cores",
+        "memory",
+        "disk",
+        "power",
+        "condition",
         "price",
     ];
 

@@ -11,6 +11,7 @@ pub mod installation;
 mod iteration;
 mod quantile;
 mod random;
+pub mod requirements;
 mod resilience;
 mod roi;
 mod sheet;

@@ -15,7 +15,6 @@ mod need;
 mod search;
 mod share;
 mod shelf;
-mod supply;
 mod tree;
 
 use nearside_units::{Bytes, BytesPerSecond, Duration};
@@ -25,7 +24,6 @@ pub use need::{Need, Needs, Work, needs};
 pub use search::cheapest;
 pub use share::{Amount, Share, shares};
 pub use shelf::{Compute, Seller, Shelf};
-pub use supply::supply_needed;
 pub use tree::{Asked, Case, Tree, decision_tree};
 
 /// What a machine has to do.

@@ -103,10 +103,14 @@ fn cards<'a>(
     rates: &'a ExchangeRates,
 ) -> impl Iterator<Item = (Option<Accelerators>, Seller)> + 'a {
     let offered = |device: &Arc<str>| {
-        catalog.parts().filter(|part| match &part.kind {
-            PartKind::Card { device: card } => card == device,
-            _ => false,
-        }).cloned().collect::<Vec<_>>()
+        catalog
+            .parts()
+            .filter(|part| match &part.kind {
+                PartKind::Card { device: card } => card == device,
+                _ => false,
+            })
+            .cloned()
+            .collect::<Vec<_>>()
     };
     let card = |device: &nearside_catalog::Device| {
         device.kind == DeviceKind::Gpu

@@ -95,7 +95,8 @@ pub fn ladder(workload: &Workload, accepted: Accepted) -> Vec<Rung> {
         for free in without_loss(accepted) {
             let chosen = quality.iter().chain(&free);
             let rung = changed(workload, chosen);
-            let news = rung.filter(|rung| rungs.iter().all(|known| known.workload != rung.workload));
+            let news =
+                rung.filter(|rung| rungs.iter().all(|known| known.workload != rung.workload));
             rungs.extend(news);
         }
     }

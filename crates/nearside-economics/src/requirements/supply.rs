@@ -1,1 +1,0 @@
-//! How large a power supply has to be.
