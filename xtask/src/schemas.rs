@@ -27,6 +27,8 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("why"),
         Schema("profile"),
         Schema("iteration"),
+        Schema("spec"),
+        Schema("spec-classes"),
         Schema("resilience"),
         Schema("unknown"),
         Schema("roi"),

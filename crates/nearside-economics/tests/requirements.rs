@@ -112,7 +112,9 @@ fn machines(
                 for (pass, month) in &sums {
                     next.push((
                         pass + need.run.as_seconds() * work.pass,
-                        month + need.taken.as_seconds() * work.monthly,
+                        month
+                            + need.taken.as_seconds() * work.monthly * margin.speed
+                            + need.up.as_seconds(),
                     ));
                 }
             }
@@ -122,7 +124,7 @@ fn machines(
     let deadline = question.deadline.map_or(f64::INFINITY, |time| time.as_seconds());
     let in_time = sums.iter().filter(|(pass, _)| pass * margin.speed <= deadline);
     let least = in_time.map(|(_, month)| *month).reduce(f64::min)?;
-    let share = least * margin.speed / question.hours.as_seconds();
+    let share = least / question.hours.as_seconds();
     Some(((share - 1e-9).ceil().max(1.0)) as u32)
 }
 
@@ -266,6 +268,7 @@ prop_compose! {
         cores in prop::sample::select(vec![6u32, 6, 6, 8, 16]),
         run in 1u64..40,
         taken in 0u64..40,
+        up in prop::sample::select(vec![0u64, 0, 0, 100]),
     ) -> Need {
         Need {
             rung,
@@ -276,6 +279,7 @@ prop_compose! {
             cores: if on_processor { cores } else { 0 },
             run: Duration::hours(run as f64),
             taken: Duration::hours((run + taken) as f64),
+            up: Duration::hours(up as f64),
         }
     }
 }
@@ -435,6 +439,7 @@ fn every_watt_of_a_supply_is_asked_for() {
         cores: 0,
         run: Duration::hours(1.0),
         taken: Duration::hours(1.0),
+        up: Duration::ZERO,
     }]];
     let shelf = shelf();
     let card = |name: &str| {

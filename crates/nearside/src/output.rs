@@ -1,6 +1,7 @@
 //! The streams: stdout is the answer, stderr is warnings, hints and errors, and on a terminal a picture of
 //! what goes on, which gives way to whatever else is written. One JSON envelope.
 
+pub(crate) mod document;
 mod picture;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};

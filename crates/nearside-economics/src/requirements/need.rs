@@ -43,8 +43,10 @@ pub struct Need {
     pub cores: u32,
     /// Likely time of one run, or of starting a service.
     pub run: Duration,
-    /// Likely time that the machine is taken, per run; of a service, its hours in a month.
+    /// Likely time that the machine is taken per run.
     pub taken: Duration,
+    /// How long a service is up in a month, however fast the machine; zero for work that ends.
+    pub up: Duration,
 }
 
 /// The ways that are possible with some accelerators; or why there are none.
@@ -108,9 +110,9 @@ fn need(rung: usize, cores: u32, estimate: &Estimate) -> Result<Need, Arc<str>> 
         (Known::Unknown(why), _) | (_, Known::Unknown(why)) => return Err(why),
     };
     // A service keeps a machine busy while it is up.
-    let taken = match estimate.period {
-        Period::Run => taken,
-        Period::Month { up } => up,
+    let (taken, up) = match estimate.period {
+        Period::Run => (taken, Duration::ZERO),
+        Period::Month { up } => (Duration::ZERO, up),
     };
     let need = |accelerator, available, memory| Need {
         rung,
@@ -121,6 +123,7 @@ fn need(rung: usize, cores: u32, estimate: &Estimate) -> Result<Need, Arc<str>> 
         cores: if fit.device == Device::Processor { cores } else { 0 },
         run,
         taken,
+        up,
     };
     match (fit.device, &fit.available) {
         (Device::Processor, _) => Ok(need(Bytes::ZERO, Bytes::ZERO, needed.high())),

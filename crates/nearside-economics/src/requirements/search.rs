@@ -341,13 +341,14 @@ impl Search<'_> {
         let mut done = Vec::new();
         for (at, (ways, work)) in possible.iter().zip(works).enumerate() {
             let need = **ways.iter().min_by(|one, other| order(one, other))?;
-            let busy = need.taken * work.monthly;
+            let working = need.taken * work.monthly;
             pass = pass + need.run * work.pass;
-            month = month + busy;
-            done.push(Done { work: at, need, month: busy });
+            // A machine that is faster is as long up.
+            month = month + working * self.margin.speed + need.up;
+            done.push(Done { work: at, need, month: working + need.up });
         }
         let late = deadline.is_some_and(|deadline| pass * self.margin.speed > deadline);
-        let share = month.as_seconds() * self.margin.speed / hours.as_seconds();
+        let share = month.as_seconds() / hours.as_seconds();
         // A rounding error buys no second machine.
         let machines = (share - 1e-9).ceil().max(1.0);
         let possible = !late && machines <= f64::from(u16::MAX);

@@ -37,6 +37,17 @@ pub enum Seller {
     System(System, Known<Sourced<Money>>),
 }
 
+impl Seller {
+    /// Whether what is sold has a price.
+    #[must_use]
+    pub const fn is_priced(&self) -> bool {
+        match self {
+            Self::Nobody => true,
+            Self::Card { price, .. } | Self::System(_, price) => matches!(price, Known::Value(_)),
+        }
+    }
+}
+
 /// Parts with their prices in one currency.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shelf {

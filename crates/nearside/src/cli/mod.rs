@@ -10,6 +10,7 @@ mod profile;
 mod report;
 mod resilience;
 mod roi;
+mod spec;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ pub(crate) use profile::Profile;
 pub(crate) use report::Report;
 pub(crate) use resilience::Resilience;
 pub(crate) use roi::{Roi, RoiTerms};
+pub(crate) use spec::{ModelClass, Scale, Spec, TreeForm, Vendor};
 
 /// Where should each piece of ML work run: on a machine you own, or on one you rent?
 #[derive(Debug, Parser)]
@@ -92,6 +94,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Does a model fit, what limits it, what would make it fit? Which models run well?
     Fit(Box<Fit>),
+    /// Which machine is the smallest for projects or for a kind of model?
+    Spec(Box<Spec>),
     /// Where should every stage run, and why?
     Plan(Plan),
     /// What holds a command back, and what would removing it bring?
@@ -289,6 +293,19 @@ pub(crate) enum FitTask {
     FineTune,
     /// Train every weight from scratch
     Pretrain,
+}
+
+impl FitTask {
+    /// Its name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Inference => "inference",
+            Self::Lora => "lora",
+            Self::Qlora => "qlora",
+            Self::FineTune => "fine-tune",
+            Self::Pretrain => "pretrain",
+        }
+    }
 }
 
 /// `nearside plan`
@@ -520,6 +537,10 @@ pub(crate) enum SchemaName {
     RoiInputs,
     /// Data of `roi --cases FILE --json`
     RoiCases,
+    /// Data of `spec --json`
+    Spec,
+    /// Data of `spec --classes --json`
+    SpecClasses,
     /// Data of `resilience --json`
     Resilience,
     /// Data of `carbon --json`

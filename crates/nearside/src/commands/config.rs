@@ -17,6 +17,7 @@ use super::profile::ProfileAnswer;
 use super::resilience::ResilienceAnswer;
 use super::roi::{CasesAnswer, InputsAnswer, RoiAnswer};
 use super::run::RunAnswer;
+use super::spec::{ClassesAnswer, SpecAnswer};
 use super::why::WhyAnswer;
 use crate::cli::{Config, SchemaName};
 use crate::environment;
@@ -85,6 +86,8 @@ fn schema(name: SchemaName) -> String {
         SchemaName::LedgerVerify => schemars::schema_for!(LedgerVerification).to_value(),
         SchemaName::Profile => schemars::schema_for!(ProfileAnswer).to_value(),
         SchemaName::Iteration => schemars::schema_for!(IterationAnswer).to_value(),
+        SchemaName::Spec => schemars::schema_for!(SpecAnswer).to_value(),
+        SchemaName::SpecClasses => schemars::schema_for!(ClassesAnswer).to_value(),
         SchemaName::Resilience => schemars::schema_for!(ResilienceAnswer).to_value(),
         SchemaName::Unknown => schemars::schema_for!(NoAnswer).to_value(),
         SchemaName::Roi => schemars::schema_for!(RoiAnswer).to_value(),

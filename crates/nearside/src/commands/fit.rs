@@ -349,23 +349,17 @@ struct Size {
 
 impl Size {
     fn of(model: &ModelRef) -> Self {
-        let (parameters, active) = match model.architecture.as_ref() {
+        let active = match model.architecture.as_ref() {
             Architecture::Decoder(decoder) => {
-                let graph = Graph::of(decoder, Shape::prompt(1, 1));
-                let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
-                let parameters = graph.parameter_count() + attached;
                 let mixture = decoder.layers.iter().any(|layer| {
                     matches!(layer.feed_forward, nearside_architecture::FeedForward::Experts(_))
                 });
-                let active = mixture.then(|| graph.active_parameter_count());
-                (Some(parameters), active)
+                let graph = || Graph::of(decoder, Shape::prompt(1, 1));
+                mixture.then(|| graph().active_parameter_count())
             }
-            Architecture::Other { parameters, .. } => (*parameters, None),
-            known => {
-                let graph = known.graph(Shape::prompt(1, 1));
-                (graph.map(|graph| graph.parameter_count()), None)
-            }
+            _ => None,
         };
+        let parameters = wire::models::parameters(&model.architecture);
         Self { parameters, active, context: model.architecture.context() }
     }
 }

@@ -17,6 +17,7 @@ mod report;
 pub(crate) mod resilience;
 pub(crate) mod roi;
 pub(crate) mod run;
+pub(crate) mod spec;
 pub(crate) mod why;
 
 use crate::cli::Command;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Init(arguments) => init::run(&arguments, output),
         Command::Doctor(arguments) => doctor::run(&arguments, output),
         Command::Fit(arguments) => fit::run(&arguments, output),
+        Command::Spec(arguments) => spec::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, output),
         Command::Profile(arguments) => profile::run(&arguments, output),
         Command::Run(arguments) => run::run(&arguments, output),

@@ -21,6 +21,7 @@ pub(crate) use view::ProfileAnswer;
 use crate::cli::Profile;
 use crate::environment;
 use crate::error::{CommandError, Fault};
+use crate::output::document::put;
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
 
@@ -102,7 +103,5 @@ fn print(answer: &ProfileAnswer, arguments: &Profile, output: &Output) -> Result
     let Some(file) = arguments.html.as_deref().filter(|_| answer.has_verdict()) else {
         return Ok(());
     };
-    nearside_store::atomic::write(file, page::of(answer, environment::today()).as_bytes()).map_err(
-        |error| CommandError::new(Fault::World, format!("the page is not written: {error}")),
-    )
+    put(file, page::of(answer, environment::today()).as_bytes(), output)
 }

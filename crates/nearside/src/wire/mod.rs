@@ -22,6 +22,7 @@ pub(crate) mod offsets;
 pub(crate) mod placement;
 pub(crate) mod project;
 pub(crate) mod rehearsal;
+pub(crate) mod requirements;
 pub(crate) mod roi;
 mod routes;
 pub(crate) mod shared_work;

@@ -6,7 +6,9 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use nearside_architecture::{Architecture, Dtype, HeaderError, Position, header};
+use nearside_architecture::{
+    Architecture, Dtype, Graph, HeaderError, Position, Shape, header,
+};
 use nearside_catalog::Catalog;
 use nearside_units::Bytes;
 use nearside_workload::{ModelRef, Stored, Task, Workload};
@@ -46,6 +48,24 @@ pub(crate) fn resolve(
         (architecture, None)
     };
     Ok(ModelRef { name: source.to_owned(), architecture: Arc::new(architecture), stored })
+}
+
+/// How many parameters a model has, where that is known.
+pub(crate) fn parameters(architecture: &Architecture) -> Option<u64> {
+    match architecture {
+        Architecture::Decoder(decoder) => {
+            let attached: u64 = decoder.attached.iter().map(|part| part.parameters).sum();
+            Some(Graph::of(decoder, Shape::prompt(1, 1)).parameter_count() + attached)
+        }
+        Architecture::Other { parameters, .. } => *parameters,
+        known => known.graph(Shape::prompt(1, 1)).map(|graph| graph.parameter_count()),
+    }
+}
+
+/// What its weights take on a disk: as its file has them, else in 16 bits.
+pub(crate) fn weights(model: &ModelRef) -> Option<Bytes> {
+    let in_16_bits = || parameters(&model.architecture).map(|count| Bytes::new(count * 2));
+    model.stored.map(|stored| stored.bytes).or_else(in_16_bits)
 }
 
 /// What a reader should know about a workload besides its figures.

@@ -349,7 +349,7 @@ fn edges(
 }
 
 /// The size of a dataset: stated, or that of its file or folder.
-fn dataset_size(loaded: &Loaded, index: usize) -> Result<Bytes, CommandError> {
+pub(crate) fn dataset_size(loaded: &Loaded, index: usize) -> Result<Bytes, CommandError> {
     let dataset = &loaded.project.datasets[index];
     if let Known::Value(size) = dataset.size {
         return Ok(size);
@@ -363,7 +363,7 @@ fn dataset_size(loaded: &Loaded, index: usize) -> Result<Bytes, CommandError> {
 }
 
 /// The size of an output: stated, or what such a task usually writes.
-fn output_size(
+pub(crate) fn output_size(
     stage: &Stage,
     path: &str,
     workloads: &Known<Vec<(Workload, u32)>>,

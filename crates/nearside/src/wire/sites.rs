@@ -181,6 +181,19 @@ pub(crate) fn of_device(device: &str, count: u32, catalog: &Catalog) -> Result<O
     Ok(Own { site, notes: Vec::new(), machine: Whose::Another, free: None })
 }
 
+/// Where a machine would stand that nobody has built yet; what it is made of is not stated.
+pub(crate) fn unbuilt(catalog: &Catalog) -> Result<Site, CommandError> {
+    let machine = Machine {
+        processor: unstated("the processor"),
+        threads: unstated("the number of threads"),
+        memory: unstated("memory"),
+        disk: unstated("disk space"),
+        embodied: unstated("what making it emitted"),
+        accelerators: None,
+    };
+    bare("unbuilt", machine, catalog)
+}
+
 /// A machine that nobody priced or placed.
 fn bare(name: &str, machine: Machine, catalog: &Catalog) -> Result<Site, CommandError> {
     let intensity = catalog.intensity_at(None, None)?;

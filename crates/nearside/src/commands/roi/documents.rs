@@ -9,6 +9,7 @@ use nearside_units::Currency;
 use crate::cli::Roi;
 use crate::environment;
 use crate::error::{CommandError, Fault};
+use crate::output::document::put;
 use crate::output::{Answer, Output};
 
 /// Writes the documents that are asked for.
@@ -72,20 +73,4 @@ pub(super) fn write_json<T: serde::Serialize>(
     let text = answer.json(environment::today());
     let text = text.map_err(|error| CommandError::new(Fault::Bug, error.to_string()))?;
     put(file, text.as_bytes(), output)
-}
-
-/// Writes a file whole or not at all.
-fn put(file: &Path, bytes: &[u8], output: &Output) -> Result<(), CommandError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        CommandError::new(Fault::World, format!("cannot write {}: {error}", file.display()))
-    };
-    // A link stays one, and a device is written to, not replaced.
-    let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
-    let device = std::fs::metadata(&target).is_ok_and(|it| !it.is_file() && !it.is_dir());
-    match device {
-        true => std::fs::write(&target, bytes).map_err(|error| failed(&error))?,
-        false => nearside_store::atomic::write(&target, bytes).map_err(|error| failed(&error))?,
-    }
-    output.hint(&format!("{} is written", file.display()));
-    Ok(())
 }

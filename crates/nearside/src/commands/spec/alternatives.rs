@@ -1,0 +1,186 @@
+//! What else could be done than buying the least machine: more cards or fewer, used parts, the stage that
+//! makes it large on a rented machine.
+
+use std::collections::BTreeMap;
+
+use nearside_catalog::Catalog;
+use nearside_economics::requirements::{Comfort, Compute, Found, Machine, Question};
+use nearside_units::Money;
+
+use super::Market;
+use crate::error::CommandError;
+use crate::wire::placement::{Caution, Posed, pose};
+use crate::wire::project::Loaded;
+use crate::wire::requirements::Wanted;
+
+/// One of them.
+pub(super) struct Alternative {
+    pub(super) name: String,
+    /// The question that its machine answers.
+    pub(super) wanted: Wanted,
+    pub(super) machine: Option<Machine>,
+    pub(super) sentence: String,
+}
+
+/// Every alternative to the least machine.
+pub(super) fn of(
+    wanted: &Wanted,
+    least: &Found,
+    market: &Market,
+    (projects, catalog): (&[Loaded], &Catalog),
+) -> Result<Vec<Alternative>, CommandError> {
+    let mut found = Vec::new();
+    if let Some(machine) = least.cheapest() {
+        found.extend(other_count(wanted, machine, market));
+    }
+    found.extend(used(wanted, least.cheapest(), market));
+    found.extend(rented_peak(wanted, least.cheapest(), market, (projects, catalog))?);
+    Ok(found)
+}
+
+fn least(
+    question: &Question,
+    market: &Market,
+    changed: impl Fn(Vec<Compute>) -> Vec<Compute>,
+) -> Option<Machine> {
+    market.least(question, Comfort::Minimum, &market.shelf, changed).cheapest().cloned()
+}
+
+/// How much cheaper or dearer one is than another, in words.
+fn against(machine: &Machine, least: Option<&Machine>) -> String {
+    let (Some(price), Some(had)) = (machine.price(), least.and_then(Machine::price)) else {
+        return String::new();
+    };
+    let more = price.as_f64() - had.as_f64();
+    let amount = super::view::grouped(&more.abs().to_string());
+    let currency = price.currency();
+    match more {
+        more if more.abs() < 0.5 => "as dear as the least".to_owned(),
+        more if more > 0.0 => format!("{amount} {currency} dearer than the least"),
+        _ => format!("{amount} {currency} cheaper than the least"),
+    }
+}
+
+/// One bigger card in place of two, or two smaller ones in place of one.
+fn other_count(wanted: &Wanted, machine: &Machine, market: &Market) -> Option<Alternative> {
+    let count = machine.accelerators.as_ref()?.count;
+    let other = |compute: &Compute| {
+        let other = compute.accelerators.as_ref().map(|it| it.count);
+        if count > 1 { other == Some(1) } else { other.is_some_and(|other| other > 1) }
+    };
+    let name = if count > 1 { "one bigger card" } else { "two smaller cards" };
+    let machine_found = least(&wanted.question, market, |mut computes| {
+        computes.retain(&other);
+        computes
+    });
+    let sentence = match &machine_found {
+        Some(found) => against(found, Some(machine)),
+        None => "none that is enough has a price".to_owned(),
+    };
+    Some(Alternative {
+        name: name.to_owned(),
+        wanted: wanted.clone(),
+        machine: machine_found,
+        sentence,
+    })
+}
+
+/// Used parts, where they make a machine cheaper.
+fn used(wanted: &Wanted, had: Option<&Machine>, market: &Market) -> Option<Alternative> {
+    let found =
+        market.least(&wanted.question, Comfort::Minimum, &market.all, |computes| computes);
+    let machine = found.cheapest()?.clone();
+    let cheaper = match (machine.price(), had.and_then(Machine::price)) {
+        (Some(price), Some(had)) => price < had,
+        (price, _) => price.is_some(),
+    };
+    let sentence = against(&machine, had);
+    cheaper.then(|| Alternative {
+        name: "with used parts".to_owned(),
+        wanted: wanted.clone(),
+        machine: Some(machine),
+        sentence,
+    })
+}
+
+/// The least machine without one stage, and that stage rented: of all stages the one that saves most.
+fn rented_peak(
+    wanted: &Wanted,
+    had: Option<&Machine>,
+    market: &Market,
+    (projects, catalog): (&[Loaded], &Catalog),
+) -> Result<Option<Alternative>, CommandError> {
+    let [loaded] = projects else { return Ok(None) };
+    let without = |stage: &str| {
+        let kept = |at: &usize| &*wanted.question.works[*at].stage != stage;
+        let kept: Vec<usize> = (0..wanted.question.works.len()).filter(kept).collect();
+        let mut other = wanted.clone();
+        other.question.works = kept.iter().map(|at| wanted.question.works[*at].clone()).collect();
+        let without = |compute: Compute| Compute {
+            needs: kept.iter().map(|at| compute.needs[*at].clone()).collect(),
+            ..compute
+        };
+        let machine = least(&other.question, market, |computes| {
+            computes.into_iter().map(without).collect()
+        })?;
+        Some((other, machine))
+    };
+    let mut stages: Vec<&str> = wanted.question.works.iter().map(|work| &*work.stage).collect();
+    stages.dedup();
+    if stages.len() < 2 {
+        return Ok(None);
+    }
+    let priced = stages.iter().filter_map(|stage| {
+        let (wanted, machine) = without(stage)?;
+        let price = machine.price()?.as_f64();
+        Some((price, *stage, wanted, machine))
+    });
+    let Some((price, stage, other, machine)) = priced.min_by(|one, two| one.0.total_cmp(&two.0))
+    else {
+        return Ok(None);
+    };
+    let saved = had.and_then(Machine::price).map(|had| had.as_f64() - price);
+    if saved.is_some_and(|saved| saved < 0.5) {
+        return Ok(None);
+    }
+    let posed = pose(loaded, catalog, Caution::Likely, &BTreeMap::new())?;
+    let rent = cheapest_rent(loaded, &posed, stage);
+    let currency = market.shelf.currency();
+    let sentence = sentence(saved, rent, currency.code());
+    Ok(Some(Alternative {
+        name: format!("{stage} on a rented machine"),
+        wanted: other,
+        machine: Some(machine),
+        sentence,
+    }))
+}
+
+/// The cheapest rented site where a stage may run, and what a month there costs.
+fn cheapest_rent(loaded: &Loaded, posed: &Posed, stage: &str) -> Option<(String, Money)> {
+    let index = loaded.project.stages.iter().position(|it| it.name.value == stage)?;
+    let at = posed.stages.iter().position(|it| it.index == index)? + posed.datasets;
+    let choices = posed.problem.stages.get(at)?.choices.iter().zip(&posed.sites);
+    let possible = choices.filter(|(choice, site)| choice.obstacles.is_empty() && !site.is_near());
+    let currency = loaded.project.money.exchange.currency();
+    let priced = possible.filter_map(|(choice, _)| {
+        let cost = choice.figures.cost.as_ref().value()?;
+        Some((choice.site.clone(), Money::from_micros(cost.get().try_into().ok()?, currency)))
+    });
+    priced.min_by(|one, other| one.1.amount().cmp(&other.1.amount()))
+}
+
+fn sentence(saved: Option<f64>, rent: Option<(String, Money)>, currency: &str) -> String {
+    let grouped = |amount: f64| super::view::grouped(&amount.to_string());
+    let saves = match saved {
+        Some(saved) => format!("saves {} {currency} of the purchase", grouped(saved)),
+        None => "then a machine that is enough can be bought".to_owned(),
+    };
+    match (rent, saved) {
+        (None, _) => format!("{saves}, but no rented site of the project may or can run it"),
+        (Some((site, cost)), Some(saved)) if cost.as_f64() > 0.0 => {
+            let months = nearside_units::significant(saved / cost.as_f64());
+            format!("{saves} and costs {cost} a month at {site}: as much after {months} months")
+        }
+        (Some((site, cost)), _) => format!("{saves}; the stage costs {cost} a month at {site}"),
+    }
+}

@@ -1,0 +1,150 @@
+//! From projects, or from a kind of model, to the question of the smallest machine.
+
+mod class;
+mod project;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use nearside_catalog::{Accelerators, Catalog, Condition, Site};
+use nearside_economics::requirements::{Compute, Needs, Question, Seller, Shelf, Work, needs};
+use nearside_estimate::{Accepted, Calibration, Rung};
+use nearside_units::{Bytes, BytesPerSecond, Duration, ExchangeRates};
+use rayon::prelude::*;
+
+pub(crate) use class::{Kind, kinds, of_kind};
+pub(crate) use project::of_projects;
+
+use crate::cli::Vendor;
+
+/// Disk space for the system, environments and their caches.
+const SYSTEM_DISK: Bytes = Bytes::new(100_000_000_000);
+/// In which time all that is kept has to come in.
+const COPIED_IN: Duration = Duration::constant(8.0 * 3600.0);
+
+/// What machines are asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// What it is for, for people.
+    pub(crate) name: String,
+    pub(crate) question: Question,
+    pub(crate) rates: ExchangeRates,
+    pub(crate) notes: Vec<String>,
+    /// How many people it is for.
+    pub(crate) people: u64,
+}
+
+/// What holds for every question.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) accepted: Accepted,
+    pub(crate) team: Option<u64>,
+    pub(crate) hours: Duration,
+}
+
+/// A question about work and what has to be kept.
+fn question(works: Vec<Work>, kept: Bytes, deadline: Option<Duration>, hours: Duration) -> Question {
+    let disk = kept.checked_add(SYSTEM_DISK).unwrap_or(kept);
+    let rate = BytesPerSecond::from_bytes_per_second(disk.get() as f64 / COPIED_IN.as_seconds());
+    let slowest = BytesPerSecond::constant(1.0);
+    Question { works, disk, network: rate.unwrap_or(slowest), deadline, hours }
+}
+
+/// What there is to buy of a vendor, in these conditions.
+pub(crate) fn shelf(
+    catalog: &Catalog,
+    vendor: Vendor,
+    conditions: &[Condition],
+    rates: &ExchangeRates,
+) -> Shelf {
+    let maker = match vendor {
+        Vendor::Nvidia => Some("NVIDIA"),
+        Vendor::Amd => Some("AMD"),
+        Vendor::Intel => Some("Intel"),
+        Vendor::Apple => Some("Apple"),
+        Vendor::Any => None,
+    };
+    let mut shelf = Shelf::of(catalog, conditions, rates);
+    shelf.retain(|accelerators, _| {
+        let made_by = accelerators.map(|it| it.device.vendor.as_deref());
+        maker.is_none() || made_by.is_none_or(|made_by| made_by == maker)
+    });
+    shelf
+}
+
+/// What all work needs, remembered for each kind and number of accelerators that was asked about.
+pub(crate) struct Needed {
+    works: Vec<Work>,
+    site: Site,
+    cores: Vec<u32>,
+    by_accelerators: BTreeMap<Key, Vec<Needs>>,
+}
+
+/// A device's name and how many.
+type Key = Option<(Arc<str>, u32)>;
+
+fn key(accelerators: Option<&Accelerators>) -> Key {
+    accelerators.map(|it| (Arc::clone(&it.device.name), it.count))
+}
+
+impl Needed {
+    /// Nothing asked yet; for machines with so many processor cores, where `site` stands.
+    pub(crate) fn of(question: &Question, cores: Vec<u32>, site: Site) -> Self {
+        Self { works: question.works.clone(), site, cores, by_accelerators: BTreeMap::new() }
+    }
+
+    /// The same sellers with what all work needs of what they sell.
+    pub(crate) fn computes<'a>(
+        &mut self,
+        sellers: impl Iterator<Item = &'a (Option<Accelerators>, Seller)> + Clone,
+    ) -> Vec<Compute> {
+        let mut asked: Vec<Option<Accelerators>> = Vec::new();
+        for (accelerators, _) in sellers.clone() {
+            let key = key(accelerators.as_ref());
+            let known = self.by_accelerators.insert(key.clone(), Vec::new());
+            match known {
+                Some(known) if !known.is_empty() => {
+                    self.by_accelerators.insert(key, known);
+                }
+                Some(_) => {}
+                None => asked.push(accelerators.clone()),
+            }
+        }
+        let calibration = Calibration::default();
+        let of_work = |work: &Work| needs(work, &asked, &self.cores, &self.site, &calibration);
+        let by_work: Vec<Vec<Needs>> = self.works.par_iter().map(of_work).collect();
+        for needs in by_work {
+            for (accelerators, needs) in asked.iter().zip(needs) {
+                let known = self.by_accelerators.entry(key(accelerators.as_ref())).or_default();
+                known.push(needs);
+            }
+        }
+        let compute = |(accelerators, seller): &(Option<Accelerators>, Seller)| Compute {
+            accelerators: accelerators.clone(),
+            seller: seller.clone(),
+            needs: self.by_accelerators.get(&key(accelerators.as_ref())).cloned().unwrap_or_default(),
+        };
+        sellers.map(compute).collect()
+    }
+}
+
+/// Only the ways that are accepted.
+pub(crate) fn with_ways(
+    computes: &[Compute],
+    works: &[Work],
+    accepted: impl Fn(&Rung) -> bool,
+) -> Vec<Compute> {
+    let kept = |(needs, work): (&Needs, &Work)| -> Needs {
+        let ways = needs.as_ref().map_err(Arc::clone)?.iter();
+        let ways: Vec<_> = ways.filter(|need| accepted(&work.rungs[need.rung])).copied().collect();
+        match ways.is_empty() {
+            true => Err("no way that is accepted fits".into()),
+            false => Ok(ways),
+        }
+    };
+    let compute = |compute: &Compute| Compute {
+        needs: compute.needs.iter().zip(works).map(kept).collect(),
+        ..compute.clone()
+    };
+    computes.iter().map(compute).collect()
+}
