@@ -109,6 +109,23 @@ pub enum PartKind {
     },
 }
 
+impl PartKind {
+    /// Its name in the column `kind`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Processor { .. } => "processor",
+            Self::Board(_) => "board",
+            Self::Memory { .. } => "memory",
+            Self::Disk { .. } => "disk",
+            Self::Supply { .. } => "supply",
+            Self::Case { .. } => "case",
+            Self::Cooler => "cooler",
+            Self::Card { .. } => "card",
+        }
+    }
+}
+
 /// What a board takes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Board {

@@ -55,9 +55,9 @@ pub struct Margin {
 /// How comfortable a machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Comfort {
-    /// Everything can be done, by every saving that is accepted.
+    /// Everything can be done.
     Minimum,
-    /// Everything can be done as it is written, with a quarter of memory to spare and in half the time.
+    /// With a quarter of memory to spare, and in half the time.
     Comfortable,
     /// At least half of everything stays unused: whatever is larger is wasted on this work.
     Excessive,

@@ -21,7 +21,7 @@ const TAKEN: Bytes = Bytes::gib(4);
 
 fn shelf() -> &'static Shelf {
     static SHELF: std::sync::LazyLock<Shelf> = std::sync::LazyLock::new(|| {
-        let catalog = Catalog::builtin().unwrap();
+        let catalog = Catalog::builtin().expect("the built-in catalog");
         let rates = ExchangeRates::new(Currency::USD, std::collections::BTreeMap::new());
         Shelf::of(&catalog, &[Condition::New, Condition::Used], &rates)
     });
@@ -101,9 +101,9 @@ fn machines(
             let accelerator = (need.accelerator.get() as f64 * margin.memory).round();
             let mut main = (need.memory.get() as f64 * margin.memory).round();
             main += TAKEN.get() as f64 + if shared { accelerator } else { 0.0 };
-            let slow = work
-                .slowest
-                .is_some_and(|slowest| need.run.as_seconds() * margin.speed > slowest.as_seconds());
+            let slow = work.slowest.is_some_and(|slowest| {
+                need.work.as_seconds() * margin.speed > slowest.as_seconds()
+            });
             let fits = accelerator <= need.available.get() as f64
                 && main <= memory.get() as f64
                 && need.cores <= cores
@@ -130,112 +130,135 @@ fn machines(
 
 /// The least price by trying every combination of all parts; `None` where none is enough and priced.
 fn brute(question: &Question, margin: &Margin, shelf: &Shelf, computes: &[Compute]) -> Option<f64> {
-    let power = Calibration::default().power;
-    let price = |known: &Known<Sourced<Money>>| known.as_ref().value().map(|it| it.value.as_f64());
-    let mut best: Option<f64> = None;
-    let mut keep = |total: Option<f64>| {
-        if let Some(total) = total {
-            best = Some(best.map_or(total, |best| best.min(total)));
-        }
+    let of = |compute: &Compute| match &compute.seller {
+        Seller::System(system, price) => whole(question, margin, shelf, compute, (system, price)),
+        _ => built(question, margin, shelf, compute),
     };
-    let disk_needed = question.disk.get() as f64 * margin.disk;
-    for compute in computes {
-        let count = compute.accelerators.as_ref().map_or(0, |it| it.count);
-        if let Seller::System(system, whole) = &compute.seller {
-            let soc = compute.accelerators.as_ref().unwrap().device.kind == DeviceKind::Soc;
-            let platform = (system.cores, system.memory);
-            let Some(needed) = machines(question, margin, compute, platform, soc) else { continue };
-            let has = system.disk.map_or(-1.0, |disk| disk.get() as f64);
-            if has >= disk_needed.round() {
-                keep(price(whole).map(|each| each * f64::from(needed)));
-            } else if !soc || system.disk.is_none() {
-                for (part, cost) in &shelf.parts {
-                    let PartKind::Disk { capacity, solid_state: true } = part.kind else {
-                        continue;
-                    };
-                    if capacity.get() as f64 >= disk_needed.round() {
-                        let each = price(whole).zip(price(cost)).map(|(one, two)| one + two);
-                        keep(each.map(|each| each * f64::from(needed)));
-                    }
-                }
+    computes.iter().filter_map(of).reduce(f64::min)
+}
+
+fn price(known: &Known<Sourced<Money>>) -> Option<f64> {
+    known.as_ref().value().map(|price| price.value.as_f64())
+}
+
+/// Disk space that is asked for, as the search rounds it.
+fn disk_needed(question: &Question, margin: &Margin) -> f64 {
+    (question.disk.get() as f64 * margin.disk).round()
+}
+
+/// A machine that is sold as one, with every disk that may be added.
+fn whole(
+    question: &Question,
+    margin: &Margin,
+    shelf: &Shelf,
+    compute: &Compute,
+    (system, own): (&nearside_catalog::System, &Known<Sourced<Money>>),
+) -> Option<f64> {
+    let soc = compute.accelerators.as_ref()?.device.kind == DeviceKind::Soc;
+    let count = machines(question, margin, compute, (system.cores, system.memory), soc)?;
+    let needed = disk_needed(question, margin);
+    let each = if system.disk.is_some_and(|disk| disk.get() as f64 >= needed) {
+        price(own)
+    } else if soc && system.disk.is_some() {
+        None
+    } else {
+        let disk = |(part, cost): &Priced| match part.kind {
+            PartKind::Disk { capacity, solid_state: true } if capacity.get() as f64 >= needed => {
+                Some(price(own)? + price(cost)?)
             }
-            continue;
-        }
-        let cards = match &compute.seller {
-            Seller::Card { price: card, .. } => price(card).map(|card| card * f64::from(count)),
-            _ => Some(0.0),
+            _ => None,
         };
-        for (board, board_price) in &shelf.parts {
-            let PartKind::Board(takes) = &board.kind else { continue };
-            for (processor, processor_price) in &shelf.parts {
-                let PartKind::Processor { socket, cores, power: watts } = &processor.kind else {
-                    continue;
-                };
-                for (memory, memory_price) in &shelf.parts {
-                    let PartKind::Memory { generation, capacity, modules } = &memory.kind else {
-                        continue;
-                    };
-                    for kits in 1..=2u32 {
-                        let size = Bytes::new(capacity.get() * u64::from(kits));
-                        let possible = *socket == takes.socket
-                            && *generation == takes.generation
-                            && kits * modules <= takes.memory_slots
-                            && size <= takes.most_memory
-                            && takes.cards >= count
-                            && takes.network >= question.network;
-                        if !possible {
-                            continue;
-                        }
-                        let enough = machines(question, margin, compute, (*cores, size), false);
-                        let Some(needed) = enough else { continue };
-                        let machine = nearside_catalog::Machine {
-                            processor: Known::unknown("not asked"),
-                            threads: Known::Value(Sourced::new(*cores, Basis::assumed("a test"))),
-                            memory: Known::Value(Sourced::new(size, Basis::assumed("a test"))),
-                            disk: Known::unknown("not asked"),
-                            accelerators: compute.accelerators.clone(),
-                            embodied: Known::unknown("not asked"),
-                        };
-                        let waits =
-                            if count > 0 { Waits::ForAccelerators } else { Waits::ForNothing };
-                        let draw = by_design(Span::exact(*watts), waits, &power);
-                        let draw = Sourced::new(draw, Basis::assumed("a test"));
-                        let parts = Parts::of(&machine, &power).with(PartName::Processor, &draw);
-                        let Known::Value(rating) = supply_needed(&parts) else { continue };
-                        for rest in combinations(shelf) {
-                            let [disk, supply, case, cooler] = rest;
-                            let PartKind::Disk { capacity, solid_state: true } = disk.0.kind else {
-                                continue;
-                            };
-                            let PartKind::Supply { power, atx } = supply.0.kind else { continue };
-                            let standard = if atx >= 3.0 { Standard::Atx3 } else { Standard::Atx2 };
-                            let PartKind::Case { large } = case.0.kind else { continue };
-                            let fits = capacity.get() as f64 >= disk_needed.round()
-                                && power >= rating.by(standard).likely()
-                                && (large || (count < 2 && !takes.extended));
-                            if !fits {
-                                continue;
-                            }
-                            let prices = [
-                                cards,
-                                price(board_price),
-                                price(processor_price),
-                                price(memory_price).map(|each| each * f64::from(kits)),
-                                price(&disk.1),
-                                price(&supply.1),
-                                price(&case.1),
-                                price(&cooler.1),
-                            ];
-                            let each =
-                                prices.iter().try_fold(0.0, |sum, part| Some(sum + (*part)?));
-                            keep(each.map(|each| each * f64::from(needed)));
-                        }
-                    }
+        shelf.parts.iter().filter_map(disk).reduce(f64::min)
+    };
+    each.map(|each| each * f64::from(count))
+}
+
+/// Every board with every processor, every amount of memory and all the rest.
+fn built(question: &Question, margin: &Margin, shelf: &Shelf, compute: &Compute) -> Option<f64> {
+    let mut best: Option<f64> = None;
+    for board in &shelf.parts {
+        for processor in &shelf.parts {
+            for memory in &shelf.parts {
+                for kits in 1..=2u32 {
+                    let found = of_parts(
+                        question,
+                        margin,
+                        shelf,
+                        compute,
+                        ([board, processor, memory], kits),
+                    );
+                    best = found.into_iter().chain(best).reduce(f64::min);
                 }
             }
         }
     }
     best
+}
+
+/// The least price with these parts, by trying every disk, supply, case and cooler.
+fn of_parts(
+    question: &Question,
+    margin: &Margin,
+    shelf: &Shelf,
+    compute: &Compute,
+    ([board, processor, memory], kits): ([&Priced; 3], u32),
+) -> Option<f64> {
+    let PartKind::Board(takes) = &board.0.kind else { return None };
+    let PartKind::Processor { socket, cores, .. } = &processor.0.kind else { return None };
+    let PartKind::Memory { generation, capacity, modules } = &memory.0.kind else { return None };
+    let cards = compute.accelerators.as_ref().map_or(0, |it| it.count);
+    let size = Bytes::new(capacity.get() * u64::from(kits));
+    let possible = *socket == takes.socket
+        && *generation == takes.generation
+        && kits * modules <= takes.memory_slots
+        && size <= takes.most_memory
+        && takes.cards >= cards
+        && takes.network >= question.network;
+    let count = possible.then(|| machines(question, margin, compute, (*cores, size), false))??;
+    let rating = rating(compute, &processor.0, size)?;
+    let card = match &compute.seller {
+        Seller::Card { price: card, .. } => price(card)? * f64::from(cards),
+        _ => 0.0,
+    };
+    let chosen =
+        card + price(&board.1)? + price(&processor.1)? + price(&memory.1)? * f64::from(kits);
+    let rest = combinations(shelf).into_iter().filter_map(|[disk, supply, case, cooler]| {
+        let PartKind::Disk { capacity, solid_state: true } = disk.0.kind else { return None };
+        let PartKind::Supply { power, atx } = supply.0.kind else { return None };
+        let PartKind::Case { large } = case.0.kind else { return None };
+        let standard = if atx >= 3.0 { Standard::Atx3 } else { Standard::Atx2 };
+        let fits = capacity.get() as f64 >= disk_needed(question, margin)
+            && power >= rating.by(standard).likely()
+            && (large || (cards < 2 && !takes.extended));
+        let cost = price(&disk.1)? + price(&supply.1)? + price(&case.1)? + price(&cooler.1)?;
+        fits.then_some(cost)
+    });
+    rest.reduce(f64::min).map(|rest| (chosen + rest) * f64::from(count))
+}
+
+/// What a supply must give.
+fn rating(
+    compute: &Compute,
+    processor: &nearside_catalog::Part,
+    memory: Bytes,
+) -> Option<nearside_economics::installation::SupplyNeeded> {
+    let PartKind::Processor { cores, power: watts, .. } = processor.kind else { return None };
+    let says = || Basis::assumed("a test");
+    let machine = nearside_catalog::Machine {
+        processor: Known::unknown("not asked"),
+        threads: Known::Value(Sourced::new(cores, says())),
+        memory: Known::Value(Sourced::new(memory, says())),
+        disk: Known::unknown("not asked"),
+        accelerators: compute.accelerators.clone(),
+        embodied: Known::unknown("not asked"),
+    };
+    let waits = match compute.accelerators {
+        Some(_) => Waits::ForAccelerators,
+        None => Waits::ForNothing,
+    };
+    let power = Calibration::default().power;
+    let draw = Sourced::new(by_design(Span::exact(watts), waits, &power), says());
+    supply_needed(&Parts::of(&machine, &power).with(PartName::Processor, &draw)).value()
 }
 
 type Priced = (nearside_catalog::Part, Known<Sourced<Money>>);
@@ -266,6 +289,7 @@ prop_compose! {
         spare in 0u64..30,
         memory in 0u64..70,
         cores in prop::sample::select(vec![6u32, 6, 6, 8, 16]),
+        work in 1u64..40,
         run in 1u64..40,
         taken in 0u64..40,
         up in prop::sample::select(vec![0u64, 0, 0, 100]),
@@ -277,6 +301,7 @@ prop_compose! {
             available: Bytes::gib(if on_processor { 0 } else { accelerator + spare }),
             memory: Bytes::gib(memory),
             cores: if on_processor { cores } else { 0 },
+            work: Duration::hours(work as f64),
             run: Duration::hours(run as f64),
             taken: Duration::hours((run + taken) as f64),
             up: Duration::hours(up as f64),
@@ -302,21 +327,21 @@ prop_compose! {
         Question {
             works: works.iter().map(work).collect(),
             disk: Bytes::new(disk * 1_000_000_000),
-            network: BytesPerSecond::from_bytes_per_second(network / 8.0).unwrap(),
+            network: BytesPerSecond::constant(network / 8.0),
             deadline: deadline.map(|hours| Duration::hours(hours as f64)),
             hours: Duration::hours(hours as f64),
         }
     }
 }
 
-fn price() -> impl Strategy<Value = Option<u32>> {
+fn a_price() -> impl Strategy<Value = Option<u32>> {
     prop::option::weighted(0.85, 10u32..5000)
 }
 
 prop_compose! {
     fn picks()(
-        parts in prop::collection::vec((0usize..400, price()), 0..12),
-        sellers in prop::collection::vec((0usize..400, price()), 2..9),
+        parts in prop::collection::vec((0usize..400, a_price()), 0..12),
+        sellers in prop::collection::vec((0usize..400, a_price()), 2..9),
     ) -> Picks {
         Picks { parts, sellers }
     }
@@ -366,6 +391,7 @@ proptest! {
         let harder: Vec<Vec<Need>> = needs.iter().map(|ways| ways.iter().map(|need| Need {
             accelerator: need.accelerator.scaled(bytes),
             memory: need.memory.scaled(bytes),
+            work: need.work * work,
             run: need.run * work,
             taken: need.taken * work,
             ..*need
@@ -430,17 +456,18 @@ proptest! {
 
 #[test]
 fn every_watt_of_a_supply_is_asked_for() {
-    let needs = vec![vec![Need {
+    let need = Need {
         rung: 0,
         place: Device::Accelerator,
         accelerator: Bytes::gib(20),
         available: Bytes::gib(23),
         memory: Bytes::gib(8),
         cores: 0,
+        work: Duration::hours(1.0),
         run: Duration::hours(1.0),
         taken: Duration::hours(1.0),
         up: Duration::ZERO,
-    }]];
+    };
     let shelf = shelf();
     let card = |name: &str| {
         let found = shelf.sellers.iter().find(|(accelerators, seller)| {
@@ -448,7 +475,7 @@ fn every_watt_of_a_supply_is_asked_for() {
                 && accelerators.as_ref().is_some_and(|it| &*it.device.name == name && it.count == 2)
         });
         let (accelerators, seller) = found.unwrap().clone();
-        Compute { accelerators, seller, needs: vec![Ok(needs[0].clone())] }
+        Compute { accelerators, seller, needs: vec![Ok(vec![need])] }
     };
     let question = Question {
         works: vec![Work {

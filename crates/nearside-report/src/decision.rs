@@ -221,7 +221,8 @@ mod tests {
     }
 
     fn tree() -> Tree {
-        let case = |one, two, result: &str| Case { answers: vec![one, two], result: result.to_owned() };
+        let case =
+            |one, two, result: &str| Case { answers: vec![one, two], result: result.to_owned() };
         let cases = [
             case(0, 0, "large"),
             case(0, 1, "larger"),

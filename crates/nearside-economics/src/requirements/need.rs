@@ -22,7 +22,7 @@ pub struct Work {
     pub monthly: f64,
     /// How often it is run in one pass of the pipeline: the number of equal trials.
     pub pass: f64,
-    /// How long one run may take.
+    /// How long the work of one run may take.
     pub slowest: Option<Duration>,
 }
 
@@ -41,7 +41,9 @@ pub struct Need {
     pub memory: Bytes,
     /// Processor cores.
     pub cores: u32,
-    /// Likely time of one run, or of starting a service.
+    /// Likely time of the work of one run.
+    pub work: Duration,
+    /// Likely time of one run with all that it waits for; of a service, of starting it.
     pub run: Duration,
     /// Likely time that the machine is taken per run.
     pub taken: Duration,
@@ -105,9 +107,10 @@ fn need(rung: usize, cores: u32, estimate: &Estimate) -> Result<Need, Arc<str>> 
     let Some(needed) = fit.needed.filter(|_| fit.verdict == Verdict::Fits) else {
         return Err(Arc::clone(&fit.why));
     };
-    let (run, taken) = match (estimate.pass(), estimate.occupied()) {
-        (Known::Value(run), Known::Value(taken)) => (run.likely(), taken.likely()),
-        (Known::Unknown(why), _) | (_, Known::Unknown(why)) => return Err(why),
+    let times = estimate.work.clone().zip(estimate.pass()).zip(estimate.occupied());
+    let (work, run, taken) = match times {
+        Known::Value(((work, run), taken)) => (work.likely(), run.likely(), taken.likely()),
+        Known::Unknown(why) => return Err(why),
     };
     // A service keeps a machine busy while it is up.
     let (taken, up) = match estimate.period {
@@ -121,6 +124,7 @@ fn need(rung: usize, cores: u32, estimate: &Estimate) -> Result<Need, Arc<str>> 
         available,
         memory,
         cores: if fit.device == Device::Processor { cores } else { 0 },
+        work,
         run,
         taken,
         up,

@@ -326,7 +326,7 @@ impl Search<'_> {
         accelerator <= need.available
             && main.is_some_and(|main| main <= platform.memory)
             && need.cores <= platform.cores
-            && slowest.is_none_or(|slowest| need.run * speed <= slowest)
+            && slowest.is_none_or(|slowest| need.work * speed <= slowest)
     }
 
     /// Every piece of work in the best of its possible ways; `None` where one pass takes too long.
@@ -342,9 +342,9 @@ impl Search<'_> {
         for (at, (ways, work)) in possible.iter().zip(works).enumerate() {
             let need = **ways.iter().min_by(|one, other| order(one, other))?;
             let working = need.taken * work.monthly;
-            pass = pass + need.run * work.pass;
+            pass += need.run * work.pass;
             // A machine that is faster is as long up.
-            month = month + working * self.margin.speed + need.up;
+            month += working * self.margin.speed + need.up;
             done.push(Done { work: at, need, month: working + need.up });
         }
         let late = deadline.is_some_and(|deadline| pass * self.margin.speed > deadline);
@@ -376,8 +376,8 @@ impl Search<'_> {
         match found.is_empty() {
             false => found,
             true => {
-                let why = "every piece of work fits something, but nothing fits all of them with the \
-                           memory, the time or the disk that is asked for";
+                let why = "each fits something, but no machine has all the memory, speed and disk that \
+                           are asked for";
                 vec![(None, why.into())]
             }
         }

@@ -60,12 +60,12 @@ pub fn shares(question: &Question, margin: &Margin, machine: &Machine) -> Vec<Sh
     let mut shares = Vec::new();
     if machine.accelerators.is_some() {
         shares.extend(accelerator(margin, machine));
-        shares.push(time(question, machine, Device::Accelerator, "time of the accelerator"));
+        shares.extend(time(question, machine, Device::Accelerator, "time of the accelerator"));
     }
     shares.extend(main_memory(margin, machine));
     if machine.done.iter().any(|done| done.need.place == Device::Processor) {
         shares.extend(cores(machine));
-        shares.push(time(question, machine, Device::Processor, "time of the processor"));
+        shares.extend(time(question, machine, Device::Processor, "time of the processor"));
     }
     shares.push(Share {
         what: "disk",
@@ -125,15 +125,21 @@ fn cores(machine: &Machine) -> Option<Share> {
     })
 }
 
-fn time(question: &Question, machine: &Machine, place: Device, what: &'static str) -> Share {
+/// Nothing where nobody said how often work is done.
+fn time(
+    question: &Question,
+    machine: &Machine,
+    place: Device,
+    what: &'static str,
+) -> Option<Share> {
     let there = machine.done.iter().filter(|done| done.need.place == place);
     let busy = there.clone().fold(Duration::ZERO, |sum, done| sum + done.month);
-    let longest =
-        there.max_by(|one, other| one.month.as_seconds().total_cmp(&other.month.as_seconds()));
-    Share {
+    let seconds = |done: &&Done| done.month.as_seconds();
+    let longest = there.max_by(|one, other| seconds(one).total_cmp(&seconds(other)));
+    (busy > Duration::ZERO).then(|| Share {
         what,
         work: longest.map(|done| done.work),
         needed: Amount::Time(busy),
         has: Amount::Time(question.hours * f64::from(machine.count)),
-    }
+    })
 }

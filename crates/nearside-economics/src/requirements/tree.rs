@@ -34,7 +34,7 @@ pub enum Tree {
         /// Which question, in the order of the list.
         question: usize,
         /// Which answers lead where; every answer that a case has stands in one of them.
-        branches: Vec<(Vec<usize>, Tree)>,
+        branches: Vec<(Vec<usize>, Self)>,
     },
 }
 

@@ -143,7 +143,7 @@ fn without_loss(accepted: Accepted) -> Vec<Vec<usize>> {
         return vec![Vec::new()];
     }
     let of = |part: Part| (0..CHANGES.len()).filter(move |at| CHANGES[*at].part == part);
-    let strongest = |part: Part| of(part).filter(|at| CHANGES[*at].loss == 0).last();
+    let strongest = |part: Part| of(part).rfind(|at| CHANGES[*at].loss == 0);
     let kept = [Part::Attention, Part::Checkpointing, Part::Loss].into_iter();
     let together: Vec<usize> = kept.filter_map(strongest).collect();
     let smaller = of(Part::Together).map(|at| [together.as_slice(), &[at]].concat());

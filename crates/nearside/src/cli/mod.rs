@@ -491,6 +491,10 @@ pub(crate) enum CatalogTable {
     Grids,
     /// Open models
     Models,
+    /// Parts that machines are built from, and their prices
+    Parts,
+    /// Machines that are sold as a whole
+    Systems,
 }
 
 /// `nearside config`

@@ -19,9 +19,8 @@ Examples:
   nearside spec --classes
 
 A machine is enough when every stage surely fits it, one pass meets the deadline and the work of a month
-fits the hours of a month. The minimum uses every saving that is accepted; the comfortable one does
-everything as it is written, with memory and time to spare; of the over-provisioned one at least half
-stays unused. Prices are those of the catalog; an unknown price is never the cheapest.")]
+fits the hours of a month. The comfortable one has a quarter of memory to spare and works twice as fast;
+of the over-provisioned one at least half stays unused. Prices are those of the catalog; an unknown price is never the cheapest.")]
 pub(crate) struct Spec {
     /// Project folders or files that share the machine
     #[arg(conflicts_with_all = ["class", "classes"])]

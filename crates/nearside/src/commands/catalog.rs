@@ -90,6 +90,16 @@ fn listing(catalog: &Catalog, list: &CatalogList) -> Result<Listing, CommandErro
             &["name", "parameters", "licence", "as of"],
             catalog.models().map(model_row).collect(),
         ),
+        CatalogTable::Parts => (
+            "parts",
+            &["name", "title", "kind", "condition", "price", "as of"],
+            catalog.parts().map(part_row).collect(),
+        ),
+        CatalogTable::Systems => (
+            "systems",
+            &["name", "title", "accelerators", "cores", "memory", "condition", "price", "as of"],
+            catalog.systems().map(system_row).collect(),
+        ),
     };
     let pattern = |text: &str| list.table == CatalogTable::Offers && text.contains(['*', '/']);
     let keeps = |row: &Vec<String>| match filter {
@@ -103,6 +113,30 @@ fn listing(catalog: &Catalog, list: &CatalogList) -> Result<Listing, CommandErro
         columns: columns.iter().map(|column| (*column).to_owned()).collect(),
         rows: rows.into_iter().filter(keeps).collect(),
     })
+}
+
+fn part_row(part: &nearside_catalog::Part) -> Vec<String> {
+    vec![
+        part.name.to_string(),
+        part.title.to_string(),
+        part.kind.name().to_owned(),
+        part.condition.to_string(),
+        or_dash(&part.price().map(|price| price.value)),
+        part.origin.as_of.to_string(),
+    ]
+}
+
+fn system_row(system: &nearside_catalog::System) -> Vec<String> {
+    vec![
+        system.name.to_string(),
+        system.title.to_string(),
+        format!("{}x {}", system.devices, system.device),
+        system.cores.to_string(),
+        system.memory.to_string(),
+        system.condition.to_string(),
+        or_dash(&system.price().map(|price| price.value)),
+        system.origin.as_of.to_string(),
+    ]
 }
 
 fn device_row(device: &nearside_catalog::Device) -> Vec<String> {

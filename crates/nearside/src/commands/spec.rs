@@ -42,11 +42,20 @@ pub(super) fn run(arguments: &Spec, output: &Output) -> Result<Outcome, CommandE
     let found = Comfort::ALL.map(|comfort| (comfort, market.found(&wanted, comfort)));
     let alternatives = alternatives::of(&wanted, &found[0].1, &market, (&projects, &catalog))?;
     let tree = match arguments.tree.is_some() || arguments.html.is_some() {
-        true => Some(tree::of_question(arguments, &terms, &projects, &catalog, output)?),
+        true => {
+            let peak = alternatives.iter().find_map(|it| it.rented.as_deref());
+            Some(tree::of_question(arguments, &terms, (&projects, peak), &catalog, output)?)
+        }
         false => None,
     };
-    let answer =
-        SpecAnswer::of(&wanted, terms.accepted, &found, &alternatives, tree, market.shelf.currency());
+    let answer = SpecAnswer::of(
+        &wanted,
+        terms.accepted,
+        &found,
+        &alternatives,
+        tree,
+        market.shelf.currency(),
+    );
     if let Some(file) = &arguments.html {
         let page = page::of(&answer, &wanted.notes, environment::today());
         put(file, page.as_bytes(), output)?;
@@ -99,18 +108,7 @@ impl Market {
 
     /// The least machine, as comfortable as this.
     fn found(&self, wanted: &Wanted, comfort: Comfort) -> Found {
-        let question = &wanted.question;
-        if comfort != Comfort::Minimum {
-            let written = |computes: Vec<Compute>| {
-                requirements::with_ways(&computes, &question.works, |rung| rung.steps.is_empty())
-            };
-            if let found @ Found::Cheapest(_) =
-                self.least(question, comfort, &self.shelf, written)
-            {
-                return found;
-            }
-        }
-        self.least(question, comfort, &self.shelf, |computes| computes)
+        self.least(&wanted.question, comfort, &self.shelf, |computes| computes)
     }
 }
 
@@ -145,7 +143,9 @@ fn projects(arguments: &Spec) -> Result<Vec<Loaded>, CommandError> {
     paths.iter().map(|path| load(path, &[])).collect::<Result<_, _>>().map_err(|error| {
         let nothing = arguments.paths.is_empty();
         match nothing {
-            true => error.hint("or ask about a kind of model: `nearside spec --class transformer --scale medium`"),
+            true => error.hint(
+                "or ask about a kind of model: `nearside spec --class transformer --scale medium`",
+            ),
             false => error,
         }
     })

@@ -6,9 +6,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use nearside_architecture::{
-    Architecture, Dtype, Graph, HeaderError, Position, Shape, header,
-};
+use nearside_architecture::{Architecture, Dtype, Graph, HeaderError, Position, Shape, header};
 use nearside_catalog::Catalog;
 use nearside_units::Bytes;
 use nearside_workload::{ModelRef, Stored, Task, Workload};

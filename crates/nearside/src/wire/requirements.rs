@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use nearside_catalog::{Accelerators, Catalog, Condition, Site};
 use nearside_economics::requirements::{Compute, Needs, Question, Seller, Shelf, Work, needs};
-use nearside_estimate::{Accepted, Calibration, Rung};
+use nearside_estimate::{Accepted, Calibration, Rung, ladder};
 use nearside_units::{Bytes, BytesPerSecond, Duration, ExchangeRates};
 use rayon::prelude::*;
 
@@ -43,7 +43,12 @@ pub(crate) struct Terms {
 }
 
 /// A question about work and what has to be kept.
-fn question(works: Vec<Work>, kept: Bytes, deadline: Option<Duration>, hours: Duration) -> Question {
+fn question(
+    works: Vec<Work>,
+    kept: Bytes,
+    deadline: Option<Duration>,
+    hours: Duration,
+) -> Question {
     let disk = kept.checked_add(SYSTEM_DISK).unwrap_or(kept);
     let rate = BytesPerSecond::from_bytes_per_second(disk.get() as f64 / COPIED_IN.as_seconds());
     let slowest = BytesPerSecond::constant(1.0);
@@ -122,28 +127,51 @@ impl Needed {
         let compute = |(accelerators, seller): &(Option<Accelerators>, Seller)| Compute {
             accelerators: accelerators.clone(),
             seller: seller.clone(),
-            needs: self.by_accelerators.get(&key(accelerators.as_ref())).cloned().unwrap_or_default(),
+            needs: self
+                .by_accelerators
+                .get(&key(accelerators.as_ref()))
+                .cloned()
+                .unwrap_or_default(),
         };
         sellers.map(compute).collect()
     }
+
+    /// The least memory of each accelerator that all work can be done with, at the high end, by those ways
+    /// that are allowed.
+    pub(crate) fn least_accelerator_memory(
+        &self,
+        accelerators: Option<&Accelerators>,
+        allowed: &[Vec<bool>],
+    ) -> Option<Bytes> {
+        let needs = self.by_accelerators.get(&key(accelerators))?;
+        let least = |(needs, allowed): (&Needs, &Vec<bool>)| {
+            let ways = needs.as_ref().ok()?.iter().filter(|need| allowed[need.rung]);
+            ways.map(|need| need.accelerator).filter(|bytes| *bytes > Bytes::ZERO).min()
+        };
+        needs.iter().zip(allowed).filter_map(least).max()
+    }
 }
 
-/// Only the ways that are accepted.
-pub(crate) fn with_ways(
-    computes: &[Compute],
-    works: &[Work],
-    accepted: impl Fn(&Rung) -> bool,
-) -> Vec<Compute> {
-    let kept = |(needs, work): (&Needs, &Work)| -> Needs {
+/// Which ways of every piece of work are among those that are accepted.
+pub(crate) fn allowed(works: &[Work], accepted: Accepted) -> Vec<Vec<bool>> {
+    let of_work = |work: &Work| {
+        let written = work.rungs.first().map(|rung| &rung.workload);
+        let ladder = written.map(|workload| ladder(workload, accepted)).unwrap_or_default();
+        let known = |rung: &Rung| ladder.iter().any(|it| it.workload == rung.workload);
+        work.rungs.iter().map(known).collect()
+    };
+    works.iter().map(of_work).collect()
+}
+
+/// Only with the ways of every piece of work that are allowed.
+pub(crate) fn only(computes: &[Compute], allowed: &[Vec<bool>]) -> Vec<Compute> {
+    let kept = |(needs, allowed): (&Needs, &Vec<bool>)| -> Needs {
         let ways = needs.as_ref().map_err(Arc::clone)?.iter();
-        let ways: Vec<_> = ways.filter(|need| accepted(&work.rungs[need.rung])).copied().collect();
-        match ways.is_empty() {
-            true => Err("no way that is accepted fits".into()),
-            false => Ok(ways),
-        }
+        let ways: Vec<_> = ways.filter(|need| allowed[need.rung]).copied().collect();
+        if ways.is_empty() { Err("no way that is accepted fits".into()) } else { Ok(ways) }
     };
     let compute = |compute: &Compute| Compute {
-        needs: compute.needs.iter().zip(works).map(kept).collect(),
+        needs: compute.needs.iter().zip(allowed).map(kept).collect(),
         ..compute.clone()
     };
     computes.iter().map(compute).collect()

@@ -37,4 +37,5 @@ mod run;
 mod sandbox;
 mod screen;
 mod sources;
+mod spec;
 mod stop;

@@ -20,6 +20,8 @@ pub(super) struct Alternative {
     pub(super) wanted: Wanted,
     pub(super) machine: Option<Machine>,
     pub(super) sentence: String,
+    /// The stage that is done elsewhere.
+    pub(super) rented: Option<String>,
 }
 
 /// Every alternative to the least machine.
@@ -82,13 +84,13 @@ fn other_count(wanted: &Wanted, machine: &Machine, market: &Market) -> Option<Al
         wanted: wanted.clone(),
         machine: machine_found,
         sentence,
+        rented: None,
     })
 }
 
 /// Used parts, where they make a machine cheaper.
 fn used(wanted: &Wanted, had: Option<&Machine>, market: &Market) -> Option<Alternative> {
-    let found =
-        market.least(&wanted.question, Comfort::Minimum, &market.all, |computes| computes);
+    let found = market.least(&wanted.question, Comfort::Minimum, &market.all, |computes| computes);
     let machine = found.cheapest()?.clone();
     let cheaper = match (machine.price(), had.and_then(Machine::price)) {
         (Some(price), Some(had)) => price < had,
@@ -100,6 +102,7 @@ fn used(wanted: &Wanted, had: Option<&Machine>, market: &Market) -> Option<Alter
         wanted: wanted.clone(),
         machine: Some(machine),
         sentence,
+        rented: None,
     })
 }
 
@@ -112,18 +115,9 @@ fn rented_peak(
 ) -> Result<Option<Alternative>, CommandError> {
     let [loaded] = projects else { return Ok(None) };
     let without = |stage: &str| {
-        let kept = |at: &usize| &*wanted.question.works[*at].stage != stage;
-        let kept: Vec<usize> = (0..wanted.question.works.len()).filter(kept).collect();
-        let mut other = wanted.clone();
-        other.question.works = kept.iter().map(|at| wanted.question.works[*at].clone()).collect();
-        let without = |compute: Compute| Compute {
-            needs: kept.iter().map(|at| compute.needs[*at].clone()).collect(),
-            ..compute
-        };
-        let machine = least(&other.question, market, |computes| {
-            computes.into_iter().map(without).collect()
-        })?;
-        Some((other, machine))
+        let (question, computes) = without(&wanted.question, stage);
+        let machine = least(&question, market, computes)?;
+        Some((Wanted { question, ..wanted.clone() }, machine))
     };
     let mut stages: Vec<&str> = wanted.question.works.iter().map(|work| &*work.stage).collect();
     stages.dedup();
@@ -152,7 +146,27 @@ fn rented_peak(
         wanted: other,
         machine: Some(machine),
         sentence,
+        rented: Some(stage.to_owned()),
     }))
+}
+
+/// The question without a stage, and what that leaves of what all work needs.
+pub(super) fn without(
+    question: &Question,
+    stage: &str,
+) -> (Question, impl Fn(Vec<Compute>) -> Vec<Compute> + use<>) {
+    let works = question.works.iter().enumerate();
+    let kept: Vec<usize> =
+        works.filter(|(_, work)| &*work.stage != stage).map(|(at, _)| at).collect();
+    let works = kept.iter().map(|at| question.works[*at].clone()).collect();
+    let computes = move |computes: Vec<Compute>| {
+        let without = |compute: Compute| Compute {
+            needs: kept.iter().map(|at| compute.needs[*at].clone()).collect(),
+            ..compute
+        };
+        computes.into_iter().map(without).collect()
+    };
+    (Question { works, ..question.clone() }, computes)
 }
 
 /// The cheapest rented site where a stage may run, and what a month there costs.

@@ -3,20 +3,20 @@
 use std::fmt::Write as _;
 
 use nearside_catalog::Catalog;
-use nearside_economics::requirements::{Asked, Case, Comfort, Found};
+use nearside_economics::requirements::{Asked, Case, Comfort, Compute, Found, Machine};
 use nearside_estimate::Accepted;
 use nearside_units::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Market;
 use super::tree::{TreeView, view};
 use super::view::MachineView;
-use super::Market;
 use crate::cli::{ModelClass, Scale, Spec, TreeForm};
 use crate::environment;
 use crate::error::CommandError;
 use crate::output::{Align, Answer, Form, Outcome, Output, table};
-use crate::wire::requirements::{Kind, Terms, kinds, of_kind};
+use crate::wire::requirements::{Kind, Terms, allowed, kinds, of_kind, only};
 
 /// The answer of `nearside spec --classes`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -51,7 +51,7 @@ struct KindRow {
 /// A machine, or what is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 struct Least {
-    /// Memory that is needed on each accelerator, in bytes.
+    /// The least memory that any accepted way needs on each of its accelerators, in bytes.
     needed_bytes: Option<u64>,
     /// The cheapest machine, or the smallest without a price.
     machine: Option<MachineView>,
@@ -100,12 +100,17 @@ fn row(
     terms: &Terms,
     catalog: &Catalog,
 ) -> Result<KindRow, CommandError> {
+    let terms = Terms { accepted: Accepted::SomeLoss, ..*terms };
+    let wanted = of_kind(kind, &terms, catalog)?;
+    let market = Market::of(&wanted, arguments, catalog)?;
     let found = |accepted: Accepted, comfort: Comfort| {
-        let wanted = of_kind(kind, &Terms { accepted, ..*terms }, catalog)?;
-        let market = Market::of(&wanted, arguments, catalog)?;
-        let found = market.found(&wanted, comfort);
-        let view = |machine| MachineView::of(&wanted, comfort, machine, market.shelf.currency());
-        let machine = match &found {
+        let allowed = allowed(&wanted.question.works, accepted);
+        let only = |computes: Vec<Compute>| only(&computes, &allowed);
+        let found = market.least(&wanted.question, comfort, &market.shelf, only);
+        let view = |machine: &Machine| {
+            (MachineView::of(&wanted, comfort, machine, market.shelf.currency()), machine.clone())
+        };
+        let found_machine = match &found {
             Found::Cheapest(machine) => Some(view(machine)),
             Found::Unpriced(machines) => machines.first().map(view),
             Found::Nothing(_) => None,
@@ -114,13 +119,15 @@ fn row(
             Found::Nothing(why) => why.first().map(|(_, why)| why.to_string()),
             _ => None,
         };
-        let needed = machine.as_ref().and_then(|machine| machine.work.first());
-        Ok::<_, CommandError>(Least {
-            needed_bytes: needed.map(|work| work.accelerator_bytes).filter(|bytes| *bytes > 0),
+        let needed = found_machine.as_ref().and_then(|(_, machine)| {
+            market.needed.borrow().least_accelerator_memory(machine.accelerators.as_ref(), &allowed)
+        });
+        Least {
+            needed_bytes: needed.map(Bytes::get),
             priced: found.cheapest().is_some(),
-            machine,
+            machine: found_machine.map(|(view, _)| view),
             nothing,
-        })
+        }
     };
     Ok(KindRow {
         class: name(kind.class).to_owned(),
@@ -128,9 +135,9 @@ fn row(
         model: kind.model().to_owned(),
         task: kind.task.name().to_owned(),
         enough: kind.enough().to_owned(),
-        same_result: found(Accepted::SameResult, Comfort::Minimum)?,
-        some_loss: found(Accepted::SomeLoss, Comfort::Minimum)?,
-        comfortable: found(Accepted::SameResult, Comfort::Comfortable)?,
+        same_result: found(Accepted::SameResult, Comfort::Minimum),
+        some_loss: found(Accepted::SomeLoss, Comfort::Minimum),
+        comfortable: found(Accepted::SameResult, Comfort::Comfortable),
     })
 }
 
@@ -250,7 +257,8 @@ fn tree(rows: &[KindRow]) -> TreeView {
             cases.push(Case { answers, result: format!("{}{unpriced}", least.short()) });
         }
     }
-    let asked = |question: &str, answers: Vec<String>| Asked { question: question.to_owned(), answers };
+    let asked =
+        |question: &str, answers: Vec<String>| Asked { question: question.to_owned(), answers };
     let savings = vec![Accepted::SameResult.to_string(), Accepted::SomeLoss.to_string()];
     view(
         &[

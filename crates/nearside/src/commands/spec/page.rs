@@ -89,7 +89,7 @@ fn least(machine: &MachineView) -> Vec<Section> {
             format!("{} {model}", work.task),
             text::how(work),
             crate::view::seconds(work.run_seconds),
-            nearside_units::significant(work.hours_per_month),
+            text::hours(work),
         ]
     };
     vec![

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nearside_units::{Bytes, Duration};
+use nearside_units::Bytes;
 
 use super::view::{Level, MachineView, SpecAnswer, WorkView, price};
 use crate::output::{Align, Detail, table};
@@ -101,7 +101,8 @@ pub(super) fn cells(machine: &MachineView) -> Vec<String> {
 fn without_price(level: &Level) -> String {
     let mut text = String::new();
     if !level.unpriced.is_empty() {
-        let _ = write!(text, "\n\n{}: no price is known; the smallest that are enough", level.comfort);
+        let _ =
+            write!(text, "\n\n{}: no price is known; the smallest that are enough", level.comfort);
         for machine in &level.unpriced {
             let _ = write!(text, "\n  {} ({})", machine.short(), machine.total.text());
         }
@@ -117,8 +118,12 @@ fn without_price(level: &Level) -> String {
 }
 
 fn parts(machine: &MachineView) -> String {
-    let heads =
-        [("part", Align::Left), ("what", Align::Left), ("price", Align::Right), ("as of", Align::Left)];
+    let heads = [
+        ("part", Align::Left),
+        ("what", Align::Left),
+        ("price", Align::Right),
+        ("as of", Align::Left),
+    ];
     let row = |part: &super::view::PartView| {
         let count = if part.count > 1 { format!("{}x ", part.count) } else { String::new() };
         let used = if part.condition == "used" { " (used)" } else { "" };
@@ -164,17 +169,26 @@ fn work(machine: &MachineView) -> String {
             "accelerator" => work.accelerator_bytes,
             _ => work.memory_bytes,
         };
-        let hours = Duration::hours(work.hours_per_month).as_hours();
         vec![
             work.stage.clone(),
-            work.model.as_ref().map_or(work.task.clone(), |model| format!("{} of {model}", work.task)),
+            work.model
+                .as_ref()
+                .map_or(work.task.clone(), |model| format!("{} of {model}", work.task)),
             how(work),
             Bytes::new(memory).to_string(),
             seconds(work.run_seconds),
-            nearside_units::significant(hours),
+            hours(work),
         ]
     };
     table(&heads, machine.work.iter().map(row).collect())
+}
+
+/// Hours in a month; a dash where nobody said how often it is done.
+pub(super) fn hours(work: &WorkView) -> String {
+    match work.hours_per_month {
+        0.0 => "-".to_owned(),
+        hours => nearside_units::significant(hours),
+    }
 }
 
 pub(super) fn how(work: &WorkView) -> String {

@@ -3,15 +3,16 @@
 
 use nearside_catalog::{Catalog, Condition};
 use nearside_economics::requirements::{
-    Asked, Case, Comfort, Compute, Found, Seller, Tree, Work, decision_tree,
+    Asked, Case, Comfort, Compute, Found, Seller, Tree, decision_tree,
 };
-use nearside_estimate::{Accepted, Rung, ladder};
+use nearside_estimate::Accepted;
 use nearside_report::Decision;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::view::{MachineView, grouped};
 use super::Market;
+use super::alternatives::without;
+use super::view::{MachineView, grouped};
 use crate::cli::{FitTask, ModelClass, Scale, Spec};
 use crate::error::CommandError;
 use crate::output::Output;
@@ -37,13 +38,13 @@ const TEAMS: [u64; 3] = [1, 2, 4];
 pub(super) fn of_question(
     arguments: &Spec,
     terms: &Terms,
-    projects: &[Loaded],
+    (projects, peak): (&[Loaded], Option<&str>),
     catalog: &Catalog,
     output: &Output,
 ) -> Result<TreeView, CommandError> {
     let (asked, cases) = match (arguments.class, arguments.scale) {
         (Some(class), Some(scale)) => of_class(arguments, (class, scale), terms, catalog, output)?,
-        _ => of_projects(arguments, terms, projects, catalog, output)?,
+        _ => of_projects(arguments, terms, (projects, peak), catalog, output)?,
     };
     Ok(view(&asked, &cases))
 }
@@ -72,11 +73,11 @@ fn parts() -> Asked {
     asked("which parts", ["new".to_owned(), "used as well".to_owned()])
 }
 
-/// Savings, parts and the number of people, for projects.
+/// Savings, parts, the number of people and where the stage runs that makes a machine large, for projects.
 fn of_projects(
     arguments: &Spec,
     terms: &Terms,
-    projects: &[Loaded],
+    (projects, peak): (&[Loaded], Option<&str>),
     catalog: &Catalog,
     output: &Output,
 ) -> Result<(Vec<Asked>, Vec<Case>), CommandError> {
@@ -85,11 +86,14 @@ fn of_projects(
     output.progress("computing what decides the machine");
     let table = Table::of(&once, arguments, catalog)?;
     let teams = TEAMS.map(|times| once.people * times);
-    let asked = vec![
-        savings(),
-        parts(),
-        asked("how many people", teams.map(|people| people.to_string())),
-    ];
+    let mut questions =
+        vec![savings(), parts(), asked("how many people", teams.map(|people| people.to_string()))];
+    questions.extend(peak.map(|stage| {
+        asked(
+            &format!("where does {stage} run"),
+            ["here", "on a rented machine"].map(str::to_owned),
+        )
+    }));
     let mut cases = Vec::new();
     for (team, times) in TEAMS.into_iter().enumerate() {
         let mut wanted = once.clone();
@@ -101,11 +105,14 @@ fn of_projects(
                 work.monthly *= times as f64;
             }
         }
-        for (answers, result) in table.results(&wanted) {
-            cases.push(Case { answers: vec![answers[0], answers[1], team], result });
+        let wheres = std::iter::once(None).chain(peak.map(Some));
+        for (place, rented) in wheres.enumerate() {
+            for (answers, result) in table.results(&wanted, rented) {
+                cases.push(Case { answers: vec![answers[0], answers[1], team, place], result });
+            }
         }
     }
-    Ok((asked, cases))
+    Ok((questions, cases))
 }
 
 /// Scale, task, savings and parts, for a class of models.
@@ -140,7 +147,7 @@ fn of_class(
         let task = tasks.iter().position(|task| *task == kind.task).unwrap_or(0);
         let wanted = requirements::of_kind(*kind, &all, catalog)?;
         let table = Table::of(&wanted, arguments, catalog)?;
-        for (answers, result) in table.results(&wanted) {
+        for (answers, result) in table.results(&wanted, None) {
             cases.push(Case { answers: vec![scale, task, answers[0], answers[1]], result });
         }
     }
@@ -157,29 +164,33 @@ impl Table {
         Ok(Self { market: Market::of(wanted, arguments, catalog)? })
     }
 
-    /// The least machine for every saving and kind of parts, in a few words.
-    fn results(&self, wanted: &Wanted) -> Vec<([usize; 2], String)> {
+    /// The least machine for every saving and kind of parts, in a few words; without a stage that is rented.
+    fn results(&self, wanted: &Wanted, rented: Option<&str>) -> Vec<([usize; 2], String)> {
         let works = &wanted.question.works;
         let mut found = Vec::new();
         for (saving, accepted) in Accepted::all().enumerate() {
-            let ways: Vec<Vec<bool>> = works.iter().map(|work| allowed(work, accepted)).collect();
+            let allowed = requirements::allowed(works, accepted);
             for (part, new_only) in [(0, true), (1, false)] {
                 let accepted = |computes: Vec<Compute>| {
-                    let mut computes = with(&computes, &ways);
+                    let mut computes = requirements::only(&computes, &allowed);
                     computes.retain(|compute| !new_only || is_new(compute));
                     computes
                 };
-                found.push(([saving, part], self.result(wanted, accepted)));
+                let result = match rented {
+                    None => self.result(wanted, accepted),
+                    Some(stage) => {
+                        let (question, without) = without(&wanted.question, stage);
+                        let wanted = Wanted { question, ..wanted.clone() };
+                        self.result(&wanted, |computes| without(accepted(computes)))
+                    }
+                };
+                found.push(([saving, part], result));
             }
         }
         found
     }
 
-    fn result(
-        &self,
-        wanted: &Wanted,
-        accepted: impl Fn(Vec<Compute>) -> Vec<Compute>,
-    ) -> String {
+    fn result(&self, wanted: &Wanted, accepted: impl Fn(Vec<Compute>) -> Vec<Compute>) -> String {
         let market = &self.market;
         let currency = market.all.currency();
         let view = |machine| MachineView::of(wanted, Comfort::Minimum, machine, currency);
@@ -196,27 +207,6 @@ impl Table {
             Found::Nothing(_) => "nothing on the shelf is enough".to_owned(),
         }
     }
-}
-
-/// Which ways of a piece of work are among those that are accepted.
-fn allowed(work: &Work, accepted: Accepted) -> Vec<bool> {
-    let written = work.rungs.first().map(|rung| &rung.workload);
-    let ladder = written.map(|workload| ladder(workload, accepted)).unwrap_or_default();
-    let known = |rung: &Rung| ladder.iter().any(|it| it.workload == rung.workload);
-    work.rungs.iter().map(known).collect()
-}
-
-/// Only with the ways of every piece of work that are allowed.
-fn with(computes: &[Compute], allowed: &[Vec<bool>]) -> Vec<Compute> {
-    let compute = |compute: &Compute| {
-        let kept = compute.needs.iter().zip(allowed).map(|(needs, allowed)| {
-            let needs = needs.as_ref().map_err(std::sync::Arc::clone)?;
-            let kept: Vec<_> = needs.iter().filter(|need| allowed[need.rung]).copied().collect();
-            if kept.is_empty() { Err("no way that is accepted fits".into()) } else { Ok(kept) }
-        });
-        Compute { needs: kept.collect(), ..compute.clone() }
-    };
-    computes.iter().map(compute).collect()
 }
 
 /// Whether nobody had it before.

@@ -185,7 +185,9 @@ impl SpecAnswer {
             let view = |machine: &Machine| MachineView::of(wanted, *comfort, machine, currency);
             let (machine, unpriced, nothing) = match found {
                 Found::Cheapest(machine) => (Some(view(machine)), Vec::new(), Vec::new()),
-                Found::Unpriced(machines) => (None, machines.iter().map(view).collect(), Vec::new()),
+                Found::Unpriced(machines) => {
+                    (None, machines.iter().map(view).collect(), Vec::new())
+                }
                 Found::Nothing(why) => {
                     let why_not = |(work, why): &(Option<usize>, std::sync::Arc<str>)| WhyNot {
                         stage: work.map(|work| wanted.question.works[work].stage.to_string()),
@@ -243,7 +245,10 @@ impl SpecAnswer {
         let strict = strict.iter().any(|accepted| accepted.name() == self.accepted);
         match (self.least(), strict) {
             (None, true) => {
-                vec!["`--accept some-loss` lets weights have fewer bits, which takes less memory".to_owned()]
+                vec![
+                    "`--accept some-loss` lets weights have fewer bits, which takes less memory"
+                        .to_owned(),
+                ]
             }
             _ => Vec::new(),
         }
@@ -272,7 +277,10 @@ impl MachineView {
             each: Cost::of(&machine.each(), currency),
             total: Cost::of(&machine.total(), currency),
             parts: machine.parts.iter().map(PartView::of).collect(),
-            shares: shares(&wanted.question, &comfort.margin(), machine).iter().map(share).collect(),
+            shares: shares(&wanted.question, &comfort.margin(), machine)
+                .iter()
+                .map(share)
+                .collect(),
             work: machine.done.iter().map(|done| WorkView::of(wanted, done)).collect(),
         }
     }
@@ -349,7 +357,11 @@ impl ShareView {
             needed,
             has,
             unit: unit.to_owned(),
-            words: format!("{} of {}", words(share.needed, share.what), words(share.has, share.what)),
+            words: format!(
+                "{} of {}",
+                words(share.needed, share.what),
+                words(share.has, share.what)
+            ),
             used: share.used(),
         }
     }

@@ -134,12 +134,8 @@ pub(crate) fn of_kind(
 /// The work, and how long it may take.
 fn workload(kind: Kind, model: &ModelRef) -> (Workload, Duration) {
     let batch = if kind.class == ModelClass::Cnn { IMAGES } else { BATCH };
-    let training = Training {
-        tokens: batch * SEQUENCE * STEPS,
-        sequence: SEQUENCE,
-        batch,
-        accumulation: 1,
-    };
+    let training =
+        Training { tokens: batch * SEQUENCE * STEPS, sequence: SEQUENCE, batch, accumulation: 1 };
     let adapter =
         Adapter { rank: 16, targets: AdapterTargets::Linear, method: AdapterMethod::Lora };
     let images = (batch * STEPS) as f64;
@@ -155,12 +151,8 @@ fn workload(kind: Kind, model: &ModelRef) -> (Workload, Duration) {
         ModelClass::Diffusion => PICTURE.as_seconds(),
         ModelClass::Transformer => half as f64 / READING_SPEED,
     };
-    let answers = Task::Evaluation(Batch {
-        requests: at_once,
-        prompt: half,
-        output: half,
-        batch: at_once,
-    });
+    let answers =
+        Task::Evaluation(Batch { requests: at_once, prompt: half, output: half, batch: at_once });
     let (task, seconds) = match kind.task {
         FitTask::Inference => (answers, answered),
         FitTask::Lora => (Task::Lora(training, adapter), trained),

@@ -69,9 +69,8 @@ fn asked(
     let mut works = Vec::new();
     let mut kept = Bytes::ZERO;
     for stage in &project.stages {
-        let name = prefix.map_or(stage.name.value.clone(), |prefix| {
-            format!("{prefix}/{}", stage.name.value)
-        });
+        let name = prefix
+            .map_or(stage.name.value.clone(), |prefix| format!("{prefix}/{}", stage.name.value));
         let known = workloads(stage, &models);
         for output in &stage.outputs {
             let size = output_size(stage, &output.path, &known, notes);
@@ -104,9 +103,8 @@ fn asked(
     for dataset in 0..project.datasets.len() {
         match dataset_size(loaded, dataset) {
             Ok(size) => kept = kept.checked_add(size).unwrap_or(kept),
-            Err(error) => notes.extend(
-                error.problems.iter().map(|problem| format!("disk: {}", problem.message)),
-            ),
+            Err(error) => notes
+                .extend(error.problems.iter().map(|problem| format!("disk: {}", problem.message))),
         }
     }
     let weights = models.values().filter_map(crate::wire::models::weights);
