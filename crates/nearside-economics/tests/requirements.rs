@@ -113,8 +113,8 @@ fn machines(
                     next.push((
                         pass + need.run.as_seconds() * work.pass,
                         month
-                            + need.taken.as_seconds() * work.monthly * margin.speed
-                            + need.up.as_seconds(),
+                            + need.run.as_seconds() * work.monthly * margin.speed
+                            + work.up.as_seconds(),
                     ));
                 }
             }
@@ -291,8 +291,6 @@ prop_compose! {
         cores in prop::sample::select(vec![6u32, 6, 6, 8, 16]),
         work in 1u64..40,
         run in 1u64..40,
-        taken in 0u64..40,
-        up in prop::sample::select(vec![0u64, 0, 0, 100]),
     ) -> Need {
         Need {
             rung,
@@ -303,25 +301,27 @@ prop_compose! {
             cores: if on_processor { cores } else { 0 },
             work: Duration::hours(work as f64),
             run: Duration::hours(run as f64),
-            taken: Duration::hours((run + taken) as f64),
-            up: Duration::hours(up as f64),
         }
     }
 }
 
 prop_compose! {
     fn a_question()(
-        works in prop::collection::vec((1u32..6, 1u32..3, prop::option::weighted(0.2, 20u64..300)), 1..4),
+        works in prop::collection::vec(
+            (1u32..6, 1u32..3, prop::option::weighted(0.2, 20u64..300), prop::sample::select(vec![0u32, 0, 90])),
+            1..4,
+        ),
         disk in 100u64..3000,
         network in prop::sample::select(vec![0.5e9, 0.5e9, 2e9, 9e9]),
         deadline in prop::option::weighted(0.3, 60u64..600),
         hours in 50u64..600,
     ) -> Question {
-        let work = |(monthly, pass, slowest): &(u32, u32, Option<u64>)| Work {
+        let work = |(monthly, pass, slowest, up): &(u32, u32, Option<u64>, u32)| Work {
             stage: "stage".into(),
             rungs: Vec::new(),
             monthly: f64::from(*monthly),
             pass: f64::from(*pass),
+            up: Duration::hours(f64::from(*up)),
             slowest: slowest.map(|hours| Duration::hours(hours as f64)),
         };
         Question {
@@ -393,7 +393,6 @@ proptest! {
             memory: need.memory.scaled(bytes),
             work: need.work * work,
             run: need.run * work,
-            taken: need.taken * work,
             ..*need
         }).collect()).collect();
         let mut asked = question.clone();
@@ -465,8 +464,6 @@ fn every_watt_of_a_supply_is_asked_for() {
         cores: 0,
         work: Duration::hours(1.0),
         run: Duration::hours(1.0),
-        taken: Duration::hours(1.0),
-        up: Duration::ZERO,
     };
     let shelf = shelf();
     let card = |name: &str| {
@@ -483,6 +480,7 @@ fn every_watt_of_a_supply_is_asked_for() {
             rungs: Vec::new(),
             monthly: 1.0,
             pass: 1.0,
+            up: Duration::ZERO,
             slowest: None,
         }],
         disk: Bytes::new(1_000_000_000),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nearside_catalog::{Accelerators, Site};
 use nearside_estimate::choice::Ways;
-use nearside_estimate::{Calibration, Device, Estimate, Period, Rung, Verdict};
+use nearside_estimate::{Calibration, Device, Estimate, Rung, Verdict};
 use nearside_units::{Basis, Bytes, Duration, Known, Sourced};
 use nearside_workload::Workload;
 
@@ -20,6 +20,8 @@ pub struct Work {
     pub rungs: Vec<Rung>,
     /// How often it is run in a month, by everybody together; once for a service.
     pub monthly: f64,
+    /// How long it is up in a month, however fast the machine; zero for work that ends.
+    pub up: Duration,
     /// How often it is run in one pass of the pipeline: the number of equal trials.
     pub pass: f64,
     /// How long the work of one run may take.
@@ -45,10 +47,6 @@ pub struct Need {
     pub work: Duration,
     /// Likely time of one run with all that it waits for; of a service, of starting it.
     pub run: Duration,
-    /// Likely time that the machine is taken per run.
-    pub taken: Duration,
-    /// How long a service is up in a month, however fast the machine; zero for work that ends.
-    pub up: Duration,
 }
 
 /// The ways that are possible with some accelerators; or why there are none.
@@ -107,15 +105,9 @@ fn need(rung: usize, cores: u32, estimate: &Estimate) -> Result<Need, Arc<str>> 
     let Some(needed) = fit.needed.filter(|_| fit.verdict == Verdict::Fits) else {
         return Err(Arc::clone(&fit.why));
     };
-    let times = estimate.work.clone().zip(estimate.pass()).zip(estimate.occupied());
-    let (work, run, taken) = match times {
-        Known::Value(((work, run), taken)) => (work.likely(), run.likely(), taken.likely()),
+    let (work, run) = match estimate.work.clone().zip(estimate.pass()) {
+        Known::Value((work, run)) => (work.likely(), run.likely()),
         Known::Unknown(why) => return Err(why),
-    };
-    // A service keeps a machine busy while it is up.
-    let (taken, up) = match estimate.period {
-        Period::Run => (taken, Duration::ZERO),
-        Period::Month { up } => (Duration::ZERO, up),
     };
     let need = |accelerator, available, memory| Need {
         rung,
@@ -126,8 +118,6 @@ fn need(rung: usize, cores: u32, estimate: &Estimate) -> Result<Need, Arc<str>> 
         cores: if fit.device == Device::Processor { cores } else { 0 },
         work,
         run,
-        taken,
-        up,
     };
     match (fit.device, &fit.available) {
         (Device::Processor, _) => Ok(need(Bytes::ZERO, Bytes::ZERO, needed.high())),

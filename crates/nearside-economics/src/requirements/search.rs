@@ -310,9 +310,10 @@ impl Search<'_> {
             })
             .collect();
         let possible = possible?;
-        let fastest = self.planned(&possible, |one, other| taken(one).total_cmp(&taken(other)))?;
+        let fastest =
+            self.planned(&possible, |one, other| seconds(one).total_cmp(&seconds(other)))?;
         let mildest = self.planned(&possible, |one, other| {
-            one.rung.cmp(&other.rung).then(taken(one).total_cmp(&taken(other)))
+            one.rung.cmp(&other.rung).then(seconds(one).total_cmp(&seconds(other)))
         });
         Some(mildest.filter(|plan| plan.machines == fastest.machines).unwrap_or(fastest))
     }
@@ -341,11 +342,11 @@ impl Search<'_> {
         let mut done = Vec::new();
         for (at, (ways, work)) in possible.iter().zip(works).enumerate() {
             let need = **ways.iter().min_by(|one, other| order(one, other))?;
-            let working = need.taken * work.monthly;
+            let working = need.run * work.monthly;
             pass += need.run * work.pass;
             // A machine that is faster is as long up.
-            month += working * self.margin.speed + need.up;
-            done.push(Done { work: at, need, month: working + need.up });
+            month += working * self.margin.speed + work.up;
+            done.push(Done { work: at, need, month: working + work.up });
         }
         let late = deadline.is_some_and(|deadline| pass * self.margin.speed > deadline);
         let share = month.as_seconds() / hours.as_seconds();
@@ -399,8 +400,8 @@ const fn standard(atx: f64) -> Standard {
     if atx >= 3.0 { Standard::Atx3 } else { Standard::Atx2 }
 }
 
-fn taken(need: &Need) -> f64 {
-    need.taken.as_seconds()
+fn seconds(need: &Need) -> f64 {
+    need.run.as_seconds()
 }
 
 fn bought(role: Role, (part, price): Priced<'_>, count: u32) -> Bought {

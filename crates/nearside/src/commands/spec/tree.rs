@@ -7,6 +7,7 @@ use nearside_economics::requirements::{
 };
 use nearside_estimate::Accepted;
 use nearside_report::Decision;
+use nearside_units::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -98,10 +99,8 @@ fn of_projects(
     for (team, times) in TEAMS.into_iter().enumerate() {
         let mut wanted = once.clone();
         for work in &mut wanted.question.works {
-            let service = work.rungs.first().is_some_and(|rung| {
-                matches!(rung.workload.task, nearside_workload::Task::Inference(_))
-            });
-            if !service {
+            // Who uses a service is not the team.
+            if work.up == Duration::ZERO {
                 work.monthly *= times as f64;
             }
         }

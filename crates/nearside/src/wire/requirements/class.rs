@@ -119,6 +119,7 @@ pub(crate) fn of_kind(
         stage: kind.task.name().into(),
         rungs: ladder(&workload, terms.accepted),
         monthly: 0.0,
+        up: Duration::ZERO,
         pass: 1.0,
         slowest: Some(slowest),
     };

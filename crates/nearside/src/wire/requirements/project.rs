@@ -3,7 +3,7 @@
 use nearside_catalog::Catalog;
 use nearside_economics::requirements::Work;
 use nearside_estimate::ladder;
-use nearside_units::{Bytes, Known};
+use nearside_units::{Bytes, Duration, Known};
 use nearside_workload::{HERE, Stage, Task};
 
 use super::{Terms, Wanted, question};
@@ -83,16 +83,16 @@ fn asked(
             Known::Unknown(why) => notes.push(format!("{name} is left out: {why}")),
             Known::Value(workloads) => {
                 for (workload, trials) in workloads {
-                    let service = matches!(workload.task, Task::Inference(_));
-                    let monthly = match service {
-                        // Who uses a service is not the team.
-                        true => 1.0,
-                        false => stage.repeat.per_month() * f64::from(trials) * more,
+                    // Who uses a service is not the team.
+                    let (monthly, up) = match &workload.task {
+                        Task::Inference(serving) => (1.0, Duration::hours(serving.hours)),
+                        _ => (stage.repeat.per_month() * f64::from(trials) * more, Duration::ZERO),
                     };
                     works.push(Work {
                         stage: name.as_str().into(),
                         rungs: ladder(&workload, terms.accepted),
                         monthly,
+                        up,
                         pass: f64::from(trials),
                         slowest: None,
                     });
