@@ -1,4 +1,4 @@
-//! What exists: devices, offers, prices, grids, regions, reliability, embodied carbon.
+//! What exists: devices, offers, prices, grids, regions, reliability, embodied carbon, base images.
 //!
 //! Facts live in CSV tables under `data/`, one row each, with source, second source and date; this
 //! crate reads them into a [`Catalog`], a plain value that a user's own tables can be laid over
@@ -9,6 +9,7 @@
 //!   [`Catalog::embodied`], [`Device::best_peak`]).
 //! - One row per device, with its aliases: no ladder of name comparisons ([`Catalog::device`]).
 
+mod base_image;
 mod check;
 mod device;
 mod embodied;
@@ -27,6 +28,7 @@ mod site;
 mod skypilot;
 mod table;
 
+pub use base_image::{BaseImage, DottedVersion};
 pub use check::{Finding, Problem};
 pub use device::{ComputeCapability, Device, DeviceKind, Precision};
 pub use embodied::Embodied;
@@ -58,6 +60,7 @@ pub struct Catalog {
     storage: Table<StorageRow>,
     reliability: Table<Reliability>,
     embodied: Table<Embodied>,
+    base_images: Table<BaseImage>,
     models: Vec<Model>,
     index: DeviceIndex,
 }
@@ -88,6 +91,7 @@ impl Catalog {
             storage: builtin!("storage.csv")?,
             reliability: builtin!("reliability.csv")?,
             embodied: builtin!("embodied.csv")?,
+            base_images: builtin!("base_images.csv")?,
             models: parse_models("data/models.json", include_str!("../data/models.json"))?,
             index: DeviceIndex::default(),
         };
@@ -157,7 +161,7 @@ mod tests {
         let mut all: Vec<_> = of(&catalog.devices).chain(of(&catalog.offers)).collect();
         all.extend(of(&catalog.regions).chain(of(&catalog.grids)).chain(of(&catalog.network)));
         all.extend(of(&catalog.storage).chain(of(&catalog.reliability)));
-        all.extend(of(&catalog.embodied));
+        all.extend(of(&catalog.embodied).chain(of(&catalog.base_images)));
         all
     }
 

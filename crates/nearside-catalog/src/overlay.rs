@@ -17,7 +17,7 @@ pub struct Overlay<'a> {
 }
 
 /// The tables that can be laid over, by file name.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "devices.csv",
     "offers.csv",
     "regions.csv",
@@ -26,6 +26,7 @@ const TABLES: [&str; 8] = [
     "storage.csv",
     "reliability.csv",
     "embodied.csv",
+    "base_images.csv",
 ];
 
 impl<'a> Overlay<'a> {
@@ -69,6 +70,7 @@ impl Catalog {
             "storage.csv" => self.storage.overlay(overlay.read()?),
             "reliability.csv" => self.reliability.overlay(overlay.read()?),
             "embodied.csv" => self.embodied.overlay(overlay.read()?),
+            "base_images.csv" => self.base_images.overlay(overlay.read()?),
             _ => {
                 let near = nearest(name, TABLES.into_iter());
                 let name = overlay.file.to_owned();
