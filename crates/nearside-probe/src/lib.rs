@@ -10,8 +10,11 @@
 mod accelerator;
 mod amd;
 mod binary;
+mod c_library;
 pub mod ceiling;
 mod cgroup;
+mod container_image;
+mod cuda_toolkit;
 mod detect;
 mod disk;
 mod error;
@@ -28,6 +31,9 @@ pub use accelerator::{
     AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator, has_accelerator,
 };
 pub use binary::InstructionSet;
+pub use c_library::c_library;
+pub use container_image::container_image;
+pub use cuda_toolkit::cuda_toolkit;
 pub use detect::{Detected, OperatingSystem, probe, this_machine};
 pub use disk::{Disk, disk};
 pub use error::ProbeError;
