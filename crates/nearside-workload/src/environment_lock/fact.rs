@@ -87,9 +87,11 @@ fn python(python: &Known<Python>) -> Vec<Fact> {
         let why = "its kernels come from other libraries";
         facts.push(fact("PyTorch build", &value, Effect::Result, why));
     }
+    let build = python.torch.as_ref().and_then(|torch| torch.as_ref().value());
+    let label = build.map(|build| format!("+{}", build.label())).unwrap_or_default();
     let package = |(name, package): (&String, &Package)| Fact {
         name: format!("package {name}"),
-        value: Known::Value(installed(package)),
+        value: Known::Value(installed(package, &label)),
         effect: Effect::Result,
         why: VERSION,
     };
@@ -97,11 +99,14 @@ fn python(python: &Known<Python>) -> Vec<Fact> {
     facts
 }
 
-/// A version of an index is the same everywhere; of elsewhere, where it came from counts as well.
-fn installed(package: &Package) -> String {
+/// A version of an index is the same everywhere; of elsewhere, where it came from counts as well. What a
+/// PyTorch was built for is a fact of its own: only some indexes repeat it in versions.
+fn installed(package: &Package, label: &str) -> String {
+    let version = package.version.as_str();
+    let version = version.strip_suffix(label).filter(|_| !label.is_empty()).unwrap_or(version);
     match &package.origin {
-        Origin::Index => package.version.clone(),
-        origin => format!("{} from {origin}", package.version),
+        Origin::Index => version.to_owned(),
+        origin => format!("{version} from {origin}"),
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Origin {
     Index,
     /// An address, or a repository as `git+https://...@COMMIT`.
     Address(String),
+    /// conda, whose packages no index of Python holds.
+    Conda,
     /// A file or folder of the machine that it was found on.
     Local,
 }
@@ -63,6 +65,7 @@ impl Origin {
     pub fn stated(text: &str) -> Result<Self, Secret> {
         match text {
             "index" => Ok(Self::Index),
+            "conda" => Ok(Self::Conda),
             "local" => Ok(Self::Local),
             text => match Self::of_address(text) {
                 Self::Address(clean) if clean != text => Err(Secret),
@@ -77,6 +80,7 @@ impl fmt::Display for Origin {
         formatter.write_str(match self {
             Self::Index => "index",
             Self::Address(address) => address,
+            Self::Conda => "conda",
             Self::Local => "local",
         })
     }

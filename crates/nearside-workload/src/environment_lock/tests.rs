@@ -117,6 +117,8 @@ fn differences_are_told_by_what_they_change() {
     check("numpy = \"2.1.0\"\n", "", &[("package numpy", result)]);
     check("from = \"local\"", "from = \"index\"", &[("package mine", result)]);
     check("torch = \"cuda 12.6\"", "torch = \"cuda 12.8\"", &[("PyTorch build", result)]);
+    check("2.9.1+cu126", "2.9.1", &[]);
+    check("2.9.1+cu126", "2.9.1+cpu", &[("package torch", result)]);
     check("3.12.3", "3.12.4", &[("Python", result)]);
     check("\"8.9\"", "\"9.0\"", &[("compute capability", result)]);
     check("\"avx2\", ", "", &[("instructions", result)]);
@@ -209,6 +211,7 @@ prop_compose! {
         origin in prop_oneof![
             Just(Origin::Index),
             Just(Origin::Local),
+            Just(Origin::Conda),
             "https://[a-z]{1,5}(/[a-z@.]{0,5}){0,2}".prop_map(|text| Origin::of_address(&text)),
         ],
         hash in option::of(text()),
