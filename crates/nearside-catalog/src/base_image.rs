@@ -3,76 +3,10 @@
 //! NVIDIA's images refuse to start where the driver is older than the toolkit asks for, so that the
 //! newest one is not the best one: wanted is the newest that every machine takes.
 
-use std::cmp::Ordering;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use nearside_units::ParseError;
-
 use crate::table::{Cells, Row};
-use crate::{Catalog, CatalogError, Origin};
-
-/// A version of numbers with dots between them, `570.86.15`: compared by its numbers, shown as it is
-/// written.
-#[derive(Clone, Debug)]
-pub struct DottedVersion {
-    text: Arc<str>,
-    numbers: Vec<u32>,
-}
-
-impl DottedVersion {
-    /// Its first number.
-    #[must_use]
-    pub fn major(&self) -> u32 {
-        self.numbers.first().copied().unwrap_or(0)
-    }
-
-    /// Its first two numbers.
-    #[must_use]
-    pub fn major_and_minor(&self) -> (u32, u32) {
-        (self.major(), self.numbers.get(1).copied().unwrap_or(0))
-    }
-}
-
-impl FromStr for DottedVersion {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let numbers: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
-        let version = numbers.map(|numbers| Self { text: text.into(), numbers });
-        version.map_err(|_no_number| ParseError::Malformed {
-            text: text.to_owned(),
-            expected: "numbers with dots between them, as in \"570.86.15\"",
-        })
-    }
-}
-
-impl fmt::Display for DottedVersion {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(&self.text)
-    }
-}
-
-impl PartialEq for DottedVersion {
-    fn eq(&self, other: &Self) -> bool {
-        self.numbers == other.numbers
-    }
-}
-
-impl Eq for DottedVersion {}
-
-impl PartialOrd for DottedVersion {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for DottedVersion {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.numbers.cmp(&other.numbers)
-    }
-}
+use crate::{Catalog, CatalogError, Origin, Version};
 
 /// An image of containers.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,24 +14,21 @@ pub struct BaseImage {
     /// Its name; `{python}` in it stands for a version of Python.
     pub image: Arc<str>,
     /// The version of CUDA in it, if there is one.
-    pub cuda: Option<DottedVersion>,
-    /// The oldest driver of NVIDIA that it starts with.
-    pub driver: Option<DottedVersion>,
+    pub cuda: Option<Version>,
     /// The version of glibc in it.
-    pub libc: DottedVersion,
+    pub libc: Version,
     /// Where the row came from.
     pub origin: Origin,
 }
 
 impl Row for BaseImage {
     type Key = Arc<str>;
-    const COLUMNS: &'static [&'static str] = &["image", "cuda", "driver", "libc"];
+    const COLUMNS: &'static [&'static str] = &["image", "cuda", "libc"];
 
     fn read(cells: &Cells<'_>) -> Result<Self, CatalogError> {
         Ok(Self {
             image: cells.required_text("image")?,
             cuda: cells.optional("cuda")?,
-            driver: cells.optional("driver")?,
             libc: cells.required("libc")?,
             origin: cells.origin()?,
         })
@@ -122,6 +53,13 @@ impl Catalog {
         self.base_images.rows.values()
     }
 
+    /// The oldest driver that an image starts with: that of the first edition of its toolkit, which is
+    /// the one that first says it supports this CUDA.
+    #[must_use]
+    pub fn driver_of_image(&self, image: &BaseImage) -> Option<Version> {
+        Some(self.toolkit_driver(image.cuda.as_ref()?).value()?.version)
+    }
+
     /// The newest image with that major version of CUDA, no newer than it (of any version where none is
     /// wanted), that starts with that driver. Where the driver is older than that of each, the oldest
     /// image: it asks for least.
@@ -130,8 +68,8 @@ impl Catalog {
     /// use nearside_catalog::Catalog;
     /// let catalog = Catalog::builtin().unwrap();
     /// let image = |driver: &str| {
-    ///     let driver = driver.parse().unwrap();
-    ///     catalog.cuda_image(Some((12, 8)), Some(&driver)).unwrap().image.to_string()
+    ///     let (cuda, driver) = ("12.8".parse().unwrap(), driver.parse().unwrap());
+    ///     catalog.cuda_image(Some(&cuda), Some(&driver)).unwrap().image.to_string()
     /// };
     /// assert_eq!(image("570.124.06"), "docker.io/nvidia/cuda:12.8.1-base-ubuntu24.04");
     /// assert_eq!(image("560.35.05"), "docker.io/nvidia/cuda:12.6.3-base-ubuntu24.04");
@@ -139,25 +77,29 @@ impl Catalog {
     #[must_use]
     pub fn cuda_image(
         &self,
-        cuda: Option<(u32, u32)>,
-        driver: Option<&DottedVersion>,
+        cuda: Option<&Version>,
+        driver: Option<&Version>,
     ) -> Option<&BaseImage> {
-        let version = |image: &BaseImage| image.cuda.as_ref().map(DottedVersion::major_and_minor);
+        let release = |image: &BaseImage| image.cuda.as_ref().map(Version::release);
         let fits = |image: &&BaseImage| {
-            version(image)
-                .is_some_and(|found| cuda.is_none_or(|cuda| found.0 == cuda.0 && found <= cuda))
+            release(image).is_some_and(|found| {
+                cuda.is_none_or(|cuda| found.major() == cuda.major() && found <= cuda.release())
+            })
         };
-        let starts =
-            |image: &&BaseImage| driver.is_none_or(|driver| image.driver.as_ref() <= Some(driver));
+        let starts = |image: &&BaseImage| {
+            driver.is_none_or(|driver| {
+                self.driver_of_image(image).is_some_and(|needed| needed <= *driver)
+            })
+        };
         let all = || self.base_images().filter(fits);
-        let newest = all().filter(starts).max_by_key(|image| version(image));
-        newest.or_else(|| all().min_by_key(|image| version(image)))
+        let newest = all().filter(starts).max_by_key(|image| release(image));
+        newest.or_else(|| all().min_by_key(|image| release(image)))
     }
 
     /// The image without CUDA whose C library is that one, else the newest; one that holds Python comes
     /// first.
     #[must_use]
-    pub fn plain_image(&self, libc: Option<&DottedVersion>) -> Option<&BaseImage> {
+    pub fn plain_image(&self, libc: Option<&Version>) -> Option<&BaseImage> {
         let plain = || self.base_images().filter(|image| image.cuda.is_none());
         let holds_python = |image: &&BaseImage| image.image.contains("{python}");
         let same = plain().filter(|image| Some(&image.libc) == libc);
@@ -173,20 +115,28 @@ mod tests {
     #[test]
     fn the_newest_image_that_starts_is_taken() {
         let catalog = Catalog::builtin().unwrap();
-        let check = |cuda, driver: Option<&str>, expect: Option<&str>| {
-            let driver = driver.map(|driver| driver.parse().unwrap());
-            let found = catalog.cuda_image(cuda, driver.as_ref());
+        let check = |cuda: &str, driver: &str, expect: Option<&str>| {
+            let (cuda, driver) = (cuda.parse().ok(), driver.parse().ok());
+            let found = catalog.cuda_image(cuda.as_ref(), driver.as_ref());
             let found = found.and_then(|image| image.cuda.as_ref()).map(ToString::to_string);
             assert_eq!(found.as_deref(), expect, "{cuda:?} {driver:?}");
         };
-        check(Some((13, 0)), Some("580.95.05"), Some("13.0.2"));
-        check(Some((12, 8)), Some("580.95.05"), Some("12.8.1"));
-        check(Some((12, 8)), Some("550.90.07"), Some("12.4.1"));
-        check(Some((12, 8)), None, Some("12.8.1"));
+        check("13.0", "580.95.05", Some("13.0.2"));
+        check("12.8", "580.95.05", Some("12.8.1"));
+        check("12.8", "550.90.07", Some("12.4.1"));
+        check("12.8", "not known", Some("12.8.1"));
         // No image of this major starts: the one that asks for least.
-        check(Some((12, 8)), Some("470.42.01"), Some("12.1.1"));
-        check(Some((10, 2)), Some("580.95.05"), None);
-        check(None, Some("560.35.05"), Some("12.6.3"));
+        check("12.8", "470.42.01", Some("12.1.1"));
+        check("10.2", "580.95.05", None);
+        check("any", "560.35.05", Some("12.6.3"));
+    }
+
+    #[test]
+    fn every_image_with_cuda_has_a_driver_in_the_table() {
+        let catalog = Catalog::builtin().unwrap();
+        for image in catalog.base_images().filter(|image| image.cuda.is_some()) {
+            assert!(catalog.driver_of_image(image).is_some(), "{}", image.image);
+        }
     }
 
     #[test]
@@ -200,14 +150,5 @@ mod tests {
         assert_eq!(image(Some("2.39")), "docker.io/library/ubuntu:24.04");
         assert_eq!(image(Some("2.17")), "docker.io/library/python:{python}-slim-trixie");
         assert_eq!(image(None), "docker.io/library/python:{python}-slim-trixie");
-    }
-
-    #[test]
-    fn versions_compare_by_their_numbers() {
-        let version = |text: &str| text.parse::<DottedVersion>().unwrap();
-        assert!(version("570.124.06") > version("570.86.15"));
-        assert_eq!(version("570.124.6"), version("570.124.06"));
-        assert_eq!(version("570.124.06").to_string(), "570.124.06");
-        assert!("".parse::<DottedVersion>().is_err() && "5.x".parse::<DottedVersion>().is_err());
     }
 }

@@ -120,6 +120,7 @@ impl Catalog {
         age.of_table(&self.reliability, &mut findings);
         age.of_table(&self.embodied, &mut findings);
         age.of_table(&self.base_images, &mut findings);
+        age.of_table(&self.compatibility, &mut findings);
         findings
     }
 

@@ -1,4 +1,5 @@
-//! What exists: devices, offers, prices, grids, regions, reliability, embodied carbon, base images.
+//! What exists: devices, offers, prices, grids, regions, reliability, embodied carbon, base images, and what
+//! runs on what.
 //!
 //! Facts live in CSV tables under `data/`, one row each, with source, second source and date; this
 //! crate reads them into a [`Catalog`], a plain value that a user's own tables can be laid over
@@ -11,6 +12,7 @@
 
 mod base_image;
 mod check;
+mod compatibility;
 mod device;
 mod embodied;
 mod error;
@@ -27,9 +29,14 @@ mod reliability;
 mod site;
 mod skypilot;
 mod table;
+mod version;
 
-pub use base_image::{BaseImage, DottedVersion};
+pub use base_image::BaseImage;
 pub use check::{Finding, Problem};
+pub use compatibility::{
+    DriverBranch, Floor, Generation, Platform, Refusal, TorchChoice, TorchMachine, TorchWheel,
+    cubin_runs, ptx_runs,
+};
 pub use device::{ComputeCapability, Device, DeviceKind, Precision};
 pub use embodied::Embodied;
 pub use error::CatalogError;
@@ -44,7 +51,9 @@ pub use region::{Pue, Region, Zone};
 pub use reliability::{HourlyRate, InterruptionBand, Metric, Reliability};
 pub use site::{Accelerators, Economics, Machine, Ownership, Place, Reach, Site};
 pub use skypilot::{SkyPilotFile, SkyPilotImport};
+pub use version::Version;
 
+use compatibility::Fact;
 use lookup::DeviceIndex;
 use price::{NetworkRow, StorageRow};
 use table::{Row, Source, Table};
@@ -61,6 +70,7 @@ pub struct Catalog {
     reliability: Table<Reliability>,
     embodied: Table<Embodied>,
     base_images: Table<BaseImage>,
+    compatibility: Table<Fact>,
     models: Vec<Model>,
     index: DeviceIndex,
 }
@@ -92,6 +102,7 @@ impl Catalog {
             reliability: builtin!("reliability.csv")?,
             embodied: builtin!("embodied.csv")?,
             base_images: builtin!("base_images.csv")?,
+            compatibility: builtin!("compatibility.csv")?,
             models: parse_models("data/models.json", include_str!("../data/models.json"))?,
             index: DeviceIndex::default(),
         };
@@ -161,7 +172,8 @@ mod tests {
         let mut all: Vec<_> = of(&catalog.devices).chain(of(&catalog.offers)).collect();
         all.extend(of(&catalog.regions).chain(of(&catalog.grids)).chain(of(&catalog.network)));
         all.extend(of(&catalog.storage).chain(of(&catalog.reliability)));
-        all.extend(of(&catalog.embodied).chain(of(&catalog.base_images)));
+        all.extend(of(&catalog.embodied).chain(of(&catalog.compatibility)));
+        all.extend(of(&catalog.base_images));
         all
     }
 

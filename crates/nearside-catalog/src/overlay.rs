@@ -17,7 +17,7 @@ pub struct Overlay<'a> {
 }
 
 /// The tables that can be laid over, by file name.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "devices.csv",
     "offers.csv",
     "regions.csv",
@@ -27,6 +27,7 @@ const TABLES: [&str; 9] = [
     "reliability.csv",
     "embodied.csv",
     "base_images.csv",
+    "compatibility.csv",
 ];
 
 impl<'a> Overlay<'a> {
@@ -71,6 +72,7 @@ impl Catalog {
             "reliability.csv" => self.reliability.overlay(overlay.read()?),
             "embodied.csv" => self.embodied.overlay(overlay.read()?),
             "base_images.csv" => self.base_images.overlay(overlay.read()?),
+            "compatibility.csv" => self.compatibility.overlay(overlay.read()?),
             _ => {
                 let near = nearest(name, TABLES.into_iter());
                 let name = overlay.file.to_owned();
@@ -131,7 +133,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn what_strangers_write_never_panics(cells in "[a-z0-9,./%*|\"\n -]{0,200}", table in 0..8usize) {
+        fn what_strangers_write_never_panics(cells in "[a-z0-9,./%*|\"\n -]{0,200}", table in 0..9usize) {
             let as_of = "2026".parse().unwrap();
             let catalog = Catalog::builtin().unwrap();
             let text = format!("provider,instance,region,device,devices,on_demand\n{cells}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nearside_catalog::DottedVersion;
+use nearside_catalog::Version;
 
 /// What is written about this environment, and what it is compared with.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub(crate) struct Moving {
     /// With --emit: the oldest NVIDIA driver that the image has to start with, as on the far side;
     /// this machine's when not given
     #[arg(long, value_name = "VERSION", requires = "emit")]
-    pub(crate) driver: Option<DottedVersion>,
+    pub(crate) driver: Option<Version>,
     /// Name what differs from another machine: its nearside.lock, or what `doctor --emit --json` or
     /// `doctor --json` printed there
     #[arg(long, value_name = "FILE", conflicts_with = "measure")]

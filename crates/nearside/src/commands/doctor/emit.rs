@@ -74,9 +74,9 @@ fn found(
         .map_err(|error| CommandError::new(Fault::World, error.to_string()))?;
     let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     let (lock, mut notes) = wire::environment_lock::found(&detected, &absolute);
-    let (base, doubts) = choice::base(catalog, &lock, arguments.driver.as_ref());
+    let choice::Choice { base, torch, doubts } =
+        choice::choose(catalog, &lock, arguments.driver.as_ref());
     notes.extend(doubts);
-    let torch = torch(&lock).map(TorchIndex::of);
     let name = absolute.file_name().unwrap_or_default().to_string_lossy();
     Ok((Emission { name: pyproject::name(&name), lock, base, torch }, notes))
 }

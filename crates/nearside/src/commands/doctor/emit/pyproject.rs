@@ -45,7 +45,8 @@ pub(super) fn merged(text: &str, emission: &Emission) -> Result<Merged, toml::de
     let (addition, mut against) = match (table.contains_key("project"), &emission.torch) {
         (false, _) => (project(emission), Vec::new()),
         (true, None) => (String::new(), Vec::new()),
-        (true, Some(index)) => missing(&table, index, emission),
+        (true, Some(index)) if wants_torch(&table, emission) => missing(&table, index, emission),
+        (true, Some(_)) => (String::new(), Vec::new()),
     };
     let gap = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
     let whole = format!("{text}{gap}{addition}");
@@ -72,7 +73,7 @@ fn project(emission: &Emission) -> String {
     });
     text.push_str("]\n");
     let _ = write!(text, "\n[tool.uv]\npackage = false\n{}", environments(emission));
-    if let Some(index) = &emission.torch {
+    if let Some(index) = emission.torch.as_ref().filter(|_| has_torch(emission)) {
         for package in of_torch(emission) {
             text.push_str(&source(package, index));
         }
@@ -138,6 +139,30 @@ fn names(source: &Value, index: &str) -> bool {
         Value::Array(all) => all.iter().any(|one| names(one, index)),
         one => one.get("index").and_then(Value::as_str) == Some(index),
     }
+}
+
+fn has_torch(emission: &Emission) -> bool {
+    let python = emission.lock.python.as_ref().value();
+    python.is_some_and(|python| python.packages.contains_key("torch"))
+}
+
+/// Whether PyTorch is installed, or a person's project asks for it.
+fn wants_torch(table: &Table, emission: &Emission) -> bool {
+    fn asks(value: &Value) -> bool {
+        match value {
+            Value::String(text) => {
+                let name =
+                    text.split(|sign: char| !(sign.is_alphanumeric() || "-_.".contains(sign)));
+                name.into_iter().next().is_some_and(|name| OF_TORCH.contains(&name))
+            }
+            Value::Array(all) => all.iter().any(asks),
+            Value::Table(all) => all.values().any(asks),
+            _ => false,
+        }
+    }
+    let keys = ["dependencies", "optional-dependencies"];
+    let project = keys.iter().filter_map(|key| table.get("project")?.get(*key));
+    has_torch(emission) || project.chain(table.get("dependency-groups")).any(asks)
 }
 
 /// The packages that come from PyTorch's index.

@@ -1,6 +1,7 @@
 //! What is written for a project, and what becomes of the file that one has already.
 
 use nearside_workload::EnvironmentLock;
+use nearside_workload::environment_lock::TorchBuild;
 
 use super::*;
 use crate::commands::doctor::emit::choice::{Base, Reach};
@@ -22,7 +23,7 @@ torchvision = \"0.24.1\"
 
 fn emission(lock: &str) -> Emission {
     let lock = EnvironmentLock::parse(lock).unwrap();
-    let torch = super::super::torch(&lock).map(TorchIndex::of);
+    let torch = TorchBuild::of_label("cu126").as_ref().map(TorchIndex::of);
     let base = Base { image: "base".to_owned(), reach: Reach::Cuda };
     Emission { name: "demo".to_owned(), lock, base, torch }
 }
@@ -58,6 +59,14 @@ fn without_pytorch_there_is_no_index() {
     assert!(!text.contains("index") && text.contains("numpy==2.1.0"), "{text}");
     let own = "[project]\nname = \"mine\"\nversion = \"1\"\n";
     assert_eq!(merged(own, &emission(lock)), Ok(Merged::Same));
+    // Unless a person's project asks for it: it is not installed yet.
+    for asks in ["dependencies = [\"torch>=2.9\"]", "optional-dependencies = { gpu = [\"torch\"] }"]
+    {
+        let asking = format!("{own}{asks}\n");
+        assert!(matches!(merged(&asking, &emission(lock)), Ok(Merged::Added(_))), "{asking}");
+    }
+    let asking = format!("{own}dependencies = [\"torchmetrics\"]\n");
+    assert_eq!(merged(&asking, &emission(lock)), Ok(Merged::Same));
 }
 
 #[test]
