@@ -37,8 +37,8 @@ pub struct Runner {
     pub(crate) around: PathBuf,
     tools: Mutex<Tools>,
     pub(crate) variables: Vec<(String, String)>,
-    /// What every result depends on, made once.
-    locked: Vec<Part>,
+    /// What is written down of the environment, made once.
+    locked: Option<Part>,
 }
 
 /// What the result of a stage is worth.
@@ -67,8 +67,8 @@ pub struct Surroundings {
     pub path: OsString,
     /// The environment.
     pub variables: Vec<(String, String)>,
-    /// What is written down of the surroundings, by name: every result depends on it.
-    pub locked: Vec<(String, String)>,
+    /// What is written down of the environment, a fact in a line: every result depends on it.
+    pub locked: Option<String>,
 }
 
 impl Runner {
@@ -93,10 +93,7 @@ impl Runner {
             program,
             path,
             variables,
-            locked: locked
-                .into_iter()
-                .map(|(name, value)| Part::text(format!("environment {name}"), &value))
-                .collect(),
+            locked: locked.map(|facts| Part::text("environment".to_owned(), &facts)),
         })
     }
 
@@ -153,7 +150,7 @@ impl Runner {
             self.variables.iter().find(is_named).filter(|_| !own)
         });
         parts.extend(values.map(variable));
-        parts.extend(self.locked.iter().cloned());
+        parts.extend(self.locked.clone());
         Ok(Key::of(parts))
     }
 

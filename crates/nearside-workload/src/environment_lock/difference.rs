@@ -53,7 +53,7 @@ pub fn compare(
 ) -> (Vec<Difference>, Vec<NotCompared>) {
     let (mut differences, mut not_compared) = (Vec::new(), Vec::new());
     let no_python = [&here.python, &there.python].into_iter().any(|python| python.why().is_some());
-    for (name, (left, right)) in pairs(here, there) {
+    for Pair { name, here: left, there: right } in pairs(here, there) {
         let Some(either) = left.as_ref().or(right.as_ref()) else { continue };
         // Of a Python that is not known no package is told to be missing.
         if no_python && is_of_python(&name) {
@@ -83,18 +83,23 @@ fn is_of_python(name: &str) -> bool {
     name.starts_with("package ") || ["Python's build", "PyTorch build"].contains(&name)
 }
 
-/// The facts of both by their name, in the order of the first, then of the second.
-fn pairs(
-    here: &EnvironmentLock,
-    there: &EnvironmentLock,
-) -> Vec<(String, (Option<Fact>, Option<Fact>))> {
+/// A fact of either side, by its name.
+struct Pair {
+    name: String,
+    here: Option<Fact>,
+    there: Option<Fact>,
+}
+
+/// The facts of both, in the order of the first, then of the second.
+fn pairs(here: &EnvironmentLock, there: &EnvironmentLock) -> Vec<Pair> {
     let mut there: BTreeMap<String, Fact> = by_name(there.facts());
     let mut pairs = Vec::new();
     for fact in here.facts() {
         let other = there.remove(&fact.name);
-        pairs.push((fact.name.clone(), (Some(fact), other)));
+        pairs.push(Pair { name: fact.name.clone(), here: Some(fact), there: other });
     }
-    pairs.extend(there.into_iter().map(|(name, fact)| (name, (None, Some(fact)))));
+    let rest = there.into_iter();
+    pairs.extend(rest.map(|(name, fact)| Pair { name, here: None, there: Some(fact) }));
     pairs
 }
 

@@ -116,10 +116,13 @@ fn differences_are_told_by_what_they_change() {
     check("numpy = \"2.1.0\"", "numpy = \"2.1.1\"", &[("package numpy", result)]);
     check("numpy = \"2.1.0\"\n", "", &[("package numpy", result)]);
     check("from = \"local\"", "from = \"index\"", &[("package mine", result)]);
-    check("torch = \"cuda 12.6\"", "torch = \"cuda 12.8\"", &[("PyTorch build", result)]);
+    check("torch = \"cuda 12.6\"\n", "", &[("PyTorch build", result), ("package torch", result)]);
     check("2.9.1+cu126", "2.9.1", &[]);
     check("2.9.1+cu126", "2.9.1+cpu", &[("package torch", result)]);
     check("3.12.3", "3.12.4", &[("Python", result)]);
+    let other = LOCK.replace("cuda 12.6", "cuda 12.8").replace("+cu126", "+cu128");
+    let (found, _) = compare(&lock(), &EnvironmentLock::parse(&other).unwrap());
+    assert_eq!(found.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["PyTorch build"]);
     check("\"8.9\"", "\"9.0\"", &[("compute capability", result)]);
     check("\"avx2\", ", "", &[("instructions", result)]);
     check("glibc 2.36", "glibc 2.39", &[("C library", result)]);

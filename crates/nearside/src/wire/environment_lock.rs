@@ -123,17 +123,17 @@ fn two_numbers(version: &str) -> String {
     version.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
-/// Which Python it is, by the name of its program.
+/// Which Python it is, by the name of its program. Why it is not known names no folder: a lock holds no
+/// path of the machine that it was written on.
 fn implementation(found: &PythonEnvironment) -> Known<String> {
-    found.interpreter.clone().and_then(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let known = [("pypy", "pypy"), ("graalpy", "graalpy"), ("python", "cpython")];
-        let known = known.iter().find(|(start, _)| name.starts_with(start));
-        Known::from_option(
-            known.map(|(_, implementation)| (*implementation).to_owned()),
-            format!("{name} is no Python that is known"),
-        )
-    })
+    let Some(path) = found.interpreter.as_ref().value() else {
+        return Known::unknown("its interpreter is not there");
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let known = [("pypy", "pypy"), ("graalpy", "graalpy"), ("python", "cpython")];
+    let known = known.iter().find(|(start, _)| name.starts_with(start));
+    let known = known.map(|(_, implementation)| (*implementation).to_owned());
+    Known::from_option(known, format!("{name} is no Python that is known"))
 }
 
 fn locked(package: &python::Package, version: &str) -> Package {
@@ -161,13 +161,20 @@ pub(crate) fn digest(lock: &EnvironmentLock) -> Digest {
     facts.iter().fold(Fields::default().text("environment 1"), add).digest()
 }
 
-/// What a project's lock states that can change a result; nothing where there is no lock.
-pub(super) fn decisive(folder: &Path) -> Result<Vec<(String, String)>, CommandError> {
+/// What a project's lock states that can change a result, a fact in a line; nothing where there is no
+/// lock.
+pub(super) fn decisive(folder: &Path) -> Result<Option<String>, CommandError> {
     let file = folder.join(LOCK_FILE);
     if !file.is_file() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    Ok(read(&file)?.decisive().into_iter().map(stated).collect())
+    let line = |fact: Fact| {
+        let (name, value) = stated(fact);
+        // No value may look like another fact.
+        format!("{name} {}", value.replace('\n', "\\n"))
+    };
+    let lines: Vec<_> = read(&file)?.decisive().into_iter().map(line).collect();
+    Ok(Some(lines.join("\n")))
 }
 
 fn stated(fact: Fact) -> (String, String) {
