@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use nearside_probe::python::{self, PythonEnvironment, TorchBackend};
+use nearside_probe::python::{self, FoundBy, PythonEnvironment, TorchBackend};
 use nearside_probe::{AcceleratorVendor, Detected, DetectedAccelerator, InstructionSet};
 use nearside_store::{Digest, Fields};
 use nearside_units::Known;
@@ -29,6 +29,12 @@ pub(crate) fn found(detected: &Detected, project: &Path) -> (EnvironmentLock, Ve
     let mut notes: Vec<String> = Vec::new();
     if let Some(python) = python {
         notes.extend(python.notes.iter().cloned());
+        if python.found_by == FoundBy::SearchPath {
+            let note = "no environment is active and the project has none: this is the Python of the \
+                        system; activate one or make .venv to write down another";
+            notes.push(note.to_owned());
+        }
+        notes.extend(python.version.why().map(|why| format!("the version of Python: {why}")));
     }
     let lock =
         EnvironmentLock {

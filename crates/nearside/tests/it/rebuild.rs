@@ -49,16 +49,17 @@ cp "$program" "base$prefix/bin/python$series"
 ln -sf "$prefix/bin/python$series" base/usr/bin/python3
 tar -C "$prefix/lib" --exclude=__pycache__ --exclude=site-packages --exclude=dist-packages \
     --exclude=test --exclude=tests --exclude=idlelib --exclude=tkinter --exclude=ensurepip \
-    --exclude='config-*' -cf - "python$series" | tar -C "base$prefix/lib" -xf -
-for file in "$program" "$prefix/lib/python$series/lib-dynload"/*.so "$2/uv" "$3"; do
+    --exclude='config-*' --exclude='_tkinter*' -cf - "python$series" | tar -C "base$prefix/lib" -xf -
+for file in "$program" "base$prefix/lib/python$series/lib-dynload"/*.so "$2/uv" "$3"; do
     ldd "$file" 2>/dev/null || true
 done | grep -o '/[^ )]*' | sort -u | while read library; do
     mkdir -p "base$(dirname "$library")"
     cp -L "$library" "base$library"
 done
+find base -name '*.so*' -exec strip --strip-unneeded {} + 2>/dev/null || true
 cp "$(command -v busybox)" base/bin/busybox
 for name in sh mkdir chown echo cat id; do ln -sf busybox "base/bin/$name"; done
-echo 'root:x:0:0::/root:/bin/sh' > base/etc/passwd
+echo 'root:x:0:0::/:/bin/sh' > base/etc/passwd
 echo 'root:x:0:' > base/etc/group
 cp "$2/uv" uv/uv
 tar -C base -cf base.tar . && tar -C uv -cf uv.tar .

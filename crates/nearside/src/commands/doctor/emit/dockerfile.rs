@@ -42,10 +42,11 @@ FROM ${{BASE_IMAGE}} AS packages
 COPY --from=uv /uv /usr/local/bin/uv
 ENV UV_PYTHON_INSTALL_DIR=/opt/python \\
     UV_PROJECT_ENVIRONMENT=/opt/environment \\
+    UV_CACHE_DIR=/var/cache/uv \\
     UV_LINK_MODE=copy
 WORKDIR /project
 COPY pyproject.toml uv.lock* ./
-RUN --mount=type=cache,target=/root/.cache/uv \\
+RUN --mount=type=cache,target=/var/cache/uv \\
     --mount=type=secret,id=uv,target=/etc/uv/uv.toml \\
     if [ -f uv.lock ]; then locked=--frozen; fi; \\
     uv sync $locked --no-install-project{python}
