@@ -154,7 +154,12 @@ fn a_person_s_files_are_added_to_or_left() {
     // What contradicts is told, and never written over.
     let other = format!("{own}[tool.uv.sources]\ntorch = {{ index = \"cpu\" }}\n");
     machine.0.write("pyproject.toml", &other);
+    machine.install("six", "1.16.0");
+    let before = machine.files();
+    machine.nearside(&["doctor", "--emit"]).exits(1);
+    assert_eq!(machine.files(), before);
     let run = machine.nearside(&["doctor", "--emit", "--force"]).exits(0);
+    assert!(machine.read("nearside.lock").contains("six = \"1.16.0\""));
     assert!(run.stdout.contains("contradicts  pyproject.toml"), "{}", run.stdout);
     assert!(run.stdout.contains("tool.uv.sources.torch is"), "{}", run.stdout);
     assert_eq!(machine.read("pyproject.toml"), other);

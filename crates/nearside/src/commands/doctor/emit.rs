@@ -53,8 +53,8 @@ pub(super) fn run(
     let (emission, mut notes) = found(folder, arguments, &catalog)?;
     let files = folder::planned(folder, &emission)?;
     notes.extend(emission.notes());
-    let stands = |file: &File| !arguments.force && file.state == State::Differs;
-    let blocked = files.iter().any(stands);
+    let stands = |file: &File| matches!(file.state, State::Differs | State::Contradicts);
+    let blocked = !arguments.force && files.iter().any(stands);
     let written = !blocked && !arguments.dry_run;
     if written {
         folder::write(folder, &files)?;

@@ -51,11 +51,16 @@ pub(super) fn in_full(answer: &EmitAnswer) -> String {
 /// What to do next.
 pub(super) fn hint(answer: &EmitAnswer, dry_run: bool) -> Option<String> {
     let any = |result| answer.files.iter().any(|file| file.result == result);
-    if any(FileResult::Differs) {
+    let wrote = any(FileResult::Written) || any(FileResult::Added);
+    if !wrote && any(FileResult::Differs) {
         let hint = "nothing was written: --force writes over what differs, --dry-run shows it";
         return Some(hint.to_owned());
     }
-    let wrote = any(FileResult::Written) || any(FileResult::Added);
+    if !wrote && any(FileResult::Contradicts) {
+        let hint =
+            "nothing was written: correct what contradicts, or --force writes all the others";
+        return Some(hint.to_owned());
+    }
     (wrote && !dry_run).then(|| {
         "commit them; elsewhere `uv sync` or `podman build .` rebuilds it, and \
          `nearside doctor --compare nearside.lock` says what is different there"
