@@ -114,7 +114,7 @@ impl Work {
 }
 
 /// What can be there and need not: the program to ask, what is lost without it, and the remedy.
-const OPTIONAL: [(&str, &str, &str, &str); 8] = [
+const OPTIONAL: [(&str, &str, &str, &str); 9] = [
     (
         "cargo-nextest",
         "cargo-nextest",
@@ -146,6 +146,12 @@ const OPTIONAL: [(&str, &str, &str, &str); 8] = [
         "chromium",
         "not installed, no page was opened in a browser",
         "apt install chromium, or cargo xtask setup as root",
+    ),
+    (
+        "uv",
+        "target/engines/uv/bin/uv",
+        "not installed, no emitted environment was resolved or rebuilt",
+        "cargo xtask setup",
     ),
     (
         "duckdb",

@@ -42,6 +42,8 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("ledger-accuracy"),
         Schema("ledger-verify"),
         Schema("doctor"),
+        Schema("doctor-emit"),
+        Schema("doctor-compare"),
         Schema("config"),
         Schema("catalog-list"),
         Schema("catalog-check"),

@@ -38,7 +38,7 @@ const PEER: &str = "skypilot==0.14.1";
 /// Real engines that tests compare with, each in an environment of its own under `target/engines/`:
 /// the program, and the package at the version that the tests are written for. A test whose engine is
 /// not there says so and passes.
-const PYTHON_ENGINES: [(&str, &str); 1] = [("dvc", "dvc==3.67.1")];
+const PYTHON_ENGINES: [(&str, &str); 2] = [("dvc", "dvc==3.67.1"), ("uv", "uv==0.13.0")];
 
 /// Lists what is there and what is missing, and installs what is missing.
 pub(crate) fn setup(scope: Scope) -> Outcome {

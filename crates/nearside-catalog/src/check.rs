@@ -133,6 +133,8 @@ impl Catalog {
         age.of_table(&self.embodied, &mut findings);
         age.of_table(&self.parts, &mut findings);
         age.of_table(&self.systems, &mut findings);
+        age.of_table(&self.base_images, &mut findings);
+        age.of_table(&self.compatibility, &mut findings);
         findings
     }
 

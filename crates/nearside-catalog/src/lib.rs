@@ -1,4 +1,5 @@
-//! What exists: devices, parts, offers, prices, grids, regions, reliability, embodied carbon.
+//! What exists: devices, parts, offers, prices, grids, regions, reliability, embodied carbon, base images,
+//! and what runs on what.
 //!
 //! Facts live in CSV tables under `data/`, one row each, with source, second source and date; this
 //! crate reads them into a [`Catalog`], a plain value that a user's own tables can be laid over
@@ -9,7 +10,9 @@
 //!   [`Catalog::embodied`], [`Device::best_peak`]).
 //! - One row per device, with its aliases: no ladder of name comparisons ([`Catalog::device`]).
 
+mod base_image;
 mod check;
+mod compatibility;
 mod device;
 mod embodied;
 mod error;
@@ -27,8 +30,14 @@ mod reliability;
 mod site;
 mod skypilot;
 mod table;
+mod version;
 
+pub use base_image::BaseImage;
 pub use check::{Finding, Problem};
+pub use compatibility::{
+    DriverBranch, Floor, Generation, Platform, Refusal, TorchChoice, TorchMachine, TorchWheel,
+    cubin_runs, ptx_runs,
+};
 pub use device::{ComputeCapability, Device, DeviceKind, Precision};
 pub use embodied::Embodied;
 pub use error::CatalogError;
@@ -44,7 +53,9 @@ pub use region::{Pue, Region, Zone};
 pub use reliability::{HourlyRate, InterruptionBand, Metric, Reliability};
 pub use site::{Accelerators, Economics, Machine, Ownership, Place, Reach, Site};
 pub use skypilot::{SkyPilotFile, SkyPilotImport};
+pub use version::Version;
 
+use compatibility::Fact;
 use lookup::DeviceIndex;
 use price::{NetworkRow, StorageRow};
 use table::{Row, Source, Table};
@@ -62,6 +73,8 @@ pub struct Catalog {
     embodied: Table<Embodied>,
     parts: Table<Part>,
     systems: Table<System>,
+    base_images: Table<BaseImage>,
+    compatibility: Table<Fact>,
     models: Vec<Model>,
     index: DeviceIndex,
 }
@@ -94,6 +107,8 @@ impl Catalog {
             embodied: builtin!("embodied.csv")?,
             parts: builtin!("parts.csv")?,
             systems: builtin!("systems.csv")?,
+            base_images: builtin!("base_images.csv")?,
+            compatibility: builtin!("compatibility.csv")?,
             models: parse_models("data/models.json", include_str!("../data/models.json"))?,
             index: DeviceIndex::default(),
         };
@@ -174,6 +189,7 @@ mod tests {
         all.extend(of(&catalog.regions).chain(of(&catalog.grids)).chain(of(&catalog.network)));
         all.extend(of(&catalog.storage).chain(of(&catalog.reliability)));
         all.extend(of(&catalog.embodied).chain(of(&catalog.parts)).chain(of(&catalog.systems)));
+        all.extend(of(&catalog.base_images).chain(of(&catalog.compatibility)));
         all
     }
 

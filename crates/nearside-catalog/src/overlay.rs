@@ -17,7 +17,7 @@ pub struct Overlay<'a> {
 }
 
 /// The tables that can be laid over, by file name.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "devices.csv",
     "offers.csv",
     "regions.csv",
@@ -28,6 +28,8 @@ const TABLES: [&str; 10] = [
     "embodied.csv",
     "parts.csv",
     "systems.csv",
+    "base_images.csv",
+    "compatibility.csv",
 ];
 
 impl<'a> Overlay<'a> {
@@ -73,6 +75,8 @@ impl Catalog {
             "embodied.csv" => self.embodied.overlay(overlay.read()?),
             "parts.csv" => self.parts.overlay(overlay.read()?),
             "systems.csv" => self.systems.overlay(overlay.read()?),
+            "base_images.csv" => self.base_images.overlay(overlay.read()?),
+            "compatibility.csv" => self.compatibility.overlay(overlay.read()?),
             _ => {
                 let near = nearest(name, TABLES.into_iter());
                 let name = overlay.file.to_owned();

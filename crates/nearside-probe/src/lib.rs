@@ -9,8 +9,12 @@
 
 mod accelerator;
 mod amd;
+mod binary;
+mod c_library;
 pub mod ceiling;
 mod cgroup;
+mod container_image;
+mod cuda_toolkit;
 mod detect;
 mod disk;
 mod error;
@@ -18,6 +22,7 @@ mod memory;
 pub mod meter;
 mod nvidia;
 mod processor;
+pub mod python;
 mod root;
 pub mod self_test;
 pub mod verdict;
@@ -25,6 +30,10 @@ pub mod verdict;
 pub use accelerator::{
     AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator, has_accelerator,
 };
+pub use binary::InstructionSet;
+pub use c_library::c_library;
+pub use container_image::container_image;
+pub use cuda_toolkit::cuda_toolkit;
 pub use detect::{Detected, OperatingSystem, probe, this_machine};
 pub use disk::{Disk, disk};
 pub use error::ProbeError;

@@ -1,5 +1,7 @@
 //! What the result of a stage depends on, part by part.
 
+use std::collections::BTreeSet;
+
 use nearside_store::{Digest, Fields};
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +71,24 @@ impl std::fmt::Display for Changed {
     }
 }
 
+/// Of texts of many lines, such as the facts of an environment, the lines that the other has not.
+fn differing((before, now): (String, String)) -> (String, String) {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let (old, new) = (lines(&before), lines(&now));
+    if old.len().max(new.len()) < 2 {
+        return (before, now);
+    }
+    let only = |these: &BTreeSet<String>, others: &BTreeSet<String>| {
+        let only: Vec<_> = these.difference(others).cloned().collect();
+        if only.is_empty() { "nothing".to_owned() } else { only.join(", ") }
+    };
+    match (only(&old, &new), only(&new, &old)) {
+        // Nothing but their order is another one.
+        (left, right) if left == right => (before, now),
+        sides => sides,
+    }
+}
+
 impl Key {
     /// The key of these parts.
     #[must_use]
@@ -87,7 +107,7 @@ impl Key {
             let how = match same(&part.name, before) {
                 None => How::New,
                 Some(old) if old.content == part.content => return None,
-                Some(old) => How::Other(old.text.zip(part.text.clone())),
+                Some(old) => How::Other(old.text.zip(part.text.clone()).map(differing)),
             };
             Some(Changed { name: part.name.clone(), how })
         });
@@ -110,6 +130,13 @@ mod tests {
         let changed: Vec<_> = changed.iter().map(ToString::to_string).collect();
         assert_eq!(changed, ["command changed: a -> b", "input z is new", "tool y is gone"]);
         assert!(key.changed_since(&key.parts).is_empty());
+        let facts = |text: &str| Key::of(vec![part("environment", text)]);
+        let changed = |now: &str, before: &str| {
+            let changed = facts(now).changed_since(&facts(before).parts);
+            changed.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(changed("a 1\nb 2", "a 1\nb 1"), ["environment changed: b 1 -> b 2"]);
+        assert_eq!(changed("a 1", "a 1\nb 1"), ["environment changed: b 1 -> nothing"]);
         let moved = Key::of(vec![part("command", "b"), part("input x", "1"), part("input z", "4")]);
         assert_ne!(moved.digest, key.digest);
     }

@@ -37,6 +37,8 @@ pub struct Runner {
     pub(crate) around: PathBuf,
     tools: Mutex<Tools>,
     pub(crate) variables: Vec<(String, String)>,
+    /// What is written down of the environment, made once.
+    locked: Option<Part>,
 }
 
 /// What the result of a stage is worth.
@@ -65,6 +67,8 @@ pub struct Surroundings {
     pub path: OsString,
     /// The environment.
     pub variables: Vec<(String, String)>,
+    /// What is written down of the environment, a fact in a line: every result depends on it.
+    pub locked: Option<String>,
 }
 
 impl Runner {
@@ -73,7 +77,8 @@ impl Runner {
     /// # Errors
     /// When a stage cannot be executed: it has no command, or writes outside the project.
     pub fn new(jobs: Jobs, surroundings: Surroundings) -> Result<Self, RunError> {
-        let Surroundings { project, record, around, program, path, variables } = surroundings;
+        let Surroundings { project, record, around, program, path, variables, locked } =
+            surroundings;
         jobs.jobs.iter().try_for_each(Job::check)?;
         Ok(Self {
             jobs,
@@ -88,6 +93,7 @@ impl Runner {
             program,
             path,
             variables,
+            locked: locked.map(|facts| Part::text("environment".to_owned(), &facts)),
         })
     }
 
@@ -144,6 +150,7 @@ impl Runner {
             self.variables.iter().find(is_named).filter(|_| !own)
         });
         parts.extend(values.map(variable));
+        parts.extend(self.locked.clone());
         Ok(Key::of(parts))
     }
 

@@ -5,13 +5,15 @@
 //! resolves, every quantity is in range and the stages are in order, or every error with its place
 //! and a hint. Values that nobody stated are kept as [`Assumption`]s. What belongs to the catalog
 //! (devices, offers, published models) stays a name, with its place in the file. A [`SiteFile`] is
-//! one machine written down; [`init`] writes a first project file from what a folder holds.
+//! one machine written down; [`init`] writes a first project file from what a folder holds;
+//! [`environment_lock`] is what makes the environment of a stage.
 
 mod assumption;
 mod class_flow;
 mod dataset;
 mod draft;
 mod dvc;
+pub mod environment_lock;
 mod error;
 mod folder;
 mod graph;
@@ -48,6 +50,7 @@ mod yaml;
 pub use assumption::Assumption;
 pub use dataset::{Dataset, Model};
 pub use dvc::{DvcPipeline, tracked as tracked_by_dvc};
+pub use environment_lock::EnvironmentLock;
 pub use error::ProjectError;
 pub use folder::{DataFile, FolderFacts, MachineFacts};
 pub use graph::{Edge, StageGraph};

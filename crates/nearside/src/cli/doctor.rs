@@ -1,8 +1,12 @@
 //! `nearside doctor`: its arguments.
 
+mod moving;
+
 use std::path::PathBuf;
 
 use clap::Args;
+
+pub(crate) use moving::Moving;
 
 /// `nearside doctor`
 #[derive(Debug, Args)]
@@ -11,6 +15,8 @@ Examples:
   nearside doctor
   nearside doctor --measure
   nearside doctor --measure --folder /data
+  nearside doctor --emit --dry-run
+  nearside doctor --compare lab/nearside.lock
 
 Measured ceilings are kept in machine.db in the data folder ($NEARSIDE_DATA_DIR, or nearside below
 $XDG_DATA_HOME or ~/.local/share) and used by `fit` and `plan` at once. Close other programs first.")]
@@ -21,4 +27,6 @@ pub(crate) struct Doctor {
     /// A folder on the disk to measure: the one that holds models or data
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) moving: Moving,
 }

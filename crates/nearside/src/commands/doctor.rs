@@ -1,5 +1,7 @@
 //! `nearside doctor [--measure]`: what this machine is, and what it reaches.
 
+mod compare;
+mod emit;
 mod text;
 mod view;
 
@@ -8,6 +10,8 @@ use nearside_probe::Detected;
 use nearside_probe::ceiling::{Ceilings, Measurement, measure};
 use nearside_units::Date;
 
+pub(crate) use compare::CompareAnswer;
+pub(crate) use emit::EmitAnswer;
 pub(crate) use view::DoctorAnswer;
 use view::{CeilingView, MachineView, MissingView};
 
@@ -20,6 +24,12 @@ use crate::wire::calibration::{machine_file, stored};
 use crate::wire::ceilings::{fingerprint, rows};
 
 pub(super) fn run(arguments: &Doctor, output: &Output) -> Result<Outcome, CommandError> {
+    if let Some(folder) = &arguments.moving.emit {
+        return emit::run(folder, &arguments.moving, output);
+    }
+    if let Some(file) = &arguments.moving.compare {
+        return compare::run(file, output);
+    }
     if !arguments.folder.is_dir() {
         let message = format!("{} is no folder", arguments.folder.display());
         return Err(CommandError::new(Fault::Input, message)

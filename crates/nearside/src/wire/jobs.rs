@@ -48,6 +48,7 @@ pub(super) fn runner_in(
         program,
         path: environment::search_path(),
         variables: environment::variables(),
+        locked: super::environment_lock::decisive(&loaded.folder)?,
     };
     Runner::new(jobs, surroundings).map_err(failed)
 }

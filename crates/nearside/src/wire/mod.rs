@@ -8,6 +8,7 @@ pub(crate) mod calibration;
 pub(crate) mod ceilings;
 mod emissions;
 pub(crate) mod energy_so_far;
+pub(crate) mod environment_lock;
 pub(crate) mod events;
 pub(crate) mod expected;
 pub(crate) mod far;

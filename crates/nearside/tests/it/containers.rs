@@ -20,11 +20,11 @@ const MODEST: &str = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"n
                       [engine]\nruntime = \"runc\"\n";
 
 /// A Podman whose images and containers are its own.
-struct Podman(Vec<(&'static str, String)>);
+pub(crate) struct Podman(Vec<(&'static str, String)>);
 
 impl Podman {
     /// One that runs containers; says aloud if there is none.
-    fn with_images(name: &str) -> Option<Self> {
+    pub(crate) fn with_images(name: &str) -> Option<Self> {
         let folder = Folder::cleared(&format!("podman-{name}"));
         let podman = Self::new(&folder);
         let made = rootfs(&folder, "first").and_then(|rootfs| podman.import(&rootfs, IMAGE));
@@ -58,7 +58,7 @@ impl Podman {
         Self(vec![("CONTAINERS_STORAGE_CONF", folder.write("storage.conf", storage))])
     }
 
-    fn ask(&self, words: &[&str]) -> Result<String, String> {
+    pub(crate) fn ask(&self, words: &[&str]) -> Result<String, String> {
         let mut podman = Command::new("podman");
         podman.args(words).envs(self.0.iter().cloned()).stdin(Stdio::null());
         let answer = podman.output().map_err(|error| format!("podman: {error}"))?;
@@ -69,7 +69,7 @@ impl Podman {
         }
     }
 
-    fn import(&self, rootfs: &Path, image: &str) -> Result<(), String> {
+    pub(crate) fn import(&self, rootfs: &Path, image: &str) -> Result<(), String> {
         self.ask(&["import", rootfs.to_str().unwrap(), image]).map(drop)
     }
 

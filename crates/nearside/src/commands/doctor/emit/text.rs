@@ -1,0 +1,69 @@
+//! The answer of `nearside doctor --emit` as text.
+
+use std::fmt::Write as _;
+
+use super::view::{EmitAnswer, FileResult, FileView};
+
+/// What was found, and what became of each file.
+pub(super) fn of(answer: &EmitAnswer) -> String {
+    let python = answer.python.as_ref().map_or_else(
+        || "no Python".to_owned(),
+        |version| format!("Python {version}, {} packages", answer.packages),
+    );
+    let torch = answer.torch.as_ref().map(|torch| format!(", PyTorch for {torch}"));
+    let mut text = format!(
+        "environment  {python}{} (digest {})\nimage        on {}\n",
+        torch.unwrap_or_default(),
+        answer.digest.get(..12).unwrap_or_default(),
+        answer.base_image,
+    );
+    for file in &answer.files {
+        let _ = write!(text, "\n{:11}  {}", word(file.result), file.path);
+        for remark in &file.remarks {
+            let _ = write!(text, "\n             {remark}");
+        }
+    }
+    text
+}
+
+fn word(result: FileResult) -> &'static str {
+    match result {
+        FileResult::Written => "written",
+        FileResult::New => "new",
+        FileResult::Same => "the same",
+        FileResult::Added => "added to",
+        FileResult::Lacks => "to add to",
+        FileResult::Kept => "kept",
+        FileResult::Differs => "differs",
+        FileResult::Contradicts => "contradicts",
+    }
+}
+
+/// The same, and the text of every file.
+pub(super) fn in_full(answer: &EmitAnswer) -> String {
+    let mut text = of(answer);
+    for FileView { path, text: content, .. } in &answer.files {
+        let _ = write!(text, "\n\n--- {path}\n{}", content.trim_end());
+    }
+    text
+}
+
+/// What to do next.
+pub(super) fn hint(answer: &EmitAnswer, dry_run: bool) -> Option<String> {
+    let any = |result| answer.files.iter().any(|file| file.result == result);
+    let wrote = any(FileResult::Written) || any(FileResult::Added);
+    if !wrote && any(FileResult::Differs) {
+        let hint = "nothing was written: --force writes over what differs, --dry-run shows it";
+        return Some(hint.to_owned());
+    }
+    if !wrote && any(FileResult::Contradicts) {
+        let hint =
+            "nothing was written: correct what contradicts, or --force writes all the others";
+        return Some(hint.to_owned());
+    }
+    (wrote && !dry_run).then(|| {
+        "commit them; elsewhere `uv sync` or `podman build .` rebuilds it, and \
+         `nearside doctor --compare nearside.lock` says what is different there"
+            .to_owned()
+    })
+}
