@@ -14,6 +14,7 @@ pub mod ceiling;
 mod cgroup;
 mod detect;
 mod disk;
+pub mod doctor;
 mod error;
 mod memory;
 pub mod meter;
