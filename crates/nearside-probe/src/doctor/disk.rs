@@ -173,7 +173,10 @@ fn kind(place: &Place) -> Check {
         return CACHE.unknown(place.mount.why().unwrap_or_default());
     };
     let seen = format!("{}: {} at {}", place.path, mount.kind, mount.point);
-    let local = "export HF_HOME=/a/folder/on/a/local/disk";
+    let local = match place.what {
+        "project" => "# move the project to a disk of this machine that does not turn",
+        _ => "export HF_HOME=/a/folder/on/a/local/disk",
+    };
     if mount.is_network() {
         return CACHE.warning("it is on a network disk").seen(seen).fix(local);
     }

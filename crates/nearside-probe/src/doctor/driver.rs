@@ -391,7 +391,7 @@ fn branch(facts: &Facts, driver: &DriverFacts, catalog: &Catalog, today: Date) -
         Known::Value(branch) if branch.ends.days_until(today) > 0 => BRANCH
             .warning(format!("the branch R{number} has got no repairs since {}", branch.ends))
             .seen(format!("/proc/driver/nvidia/version: {loaded}"))
-            .seen(format!("{} ({})", branch.origin.source, branch.origin.as_of))
+            .seen(format!("says: {} ({})", branch.origin.source, branch.origin.as_of))
             .fix(upgrade),
         Known::Value(branch) => {
             BRANCH.ok(format!("the branch R{number} gets repairs until {}", branch.ends))
@@ -421,7 +421,7 @@ fn generations(driver: &DriverFacts, nvidia: &Nvidia, catalog: &Catalog) -> Vec<
                         loaded.major(),
                         generation.name
                     ))
-                    .seen(generation.origin.source.to_string())
+                    .seen(format!("says: {}", generation.origin.source))
                     .fix(format!("sudo apt install nvidia-driver-{}", last.major())),
                 (Some(last), _) => GENERATION.ok(format!(
                     "R{} is the last branch that drives {}",

@@ -145,6 +145,7 @@ pub(super) struct Fits {
     driver: Option<Version>,
     pub(super) choice: Known<TorchChoice>,
     pub(super) rocm: Known<TorchWheel>,
+    has_amd: bool,
 }
 
 impl Fits {
@@ -169,7 +170,7 @@ impl Fits {
             true => Known::unknown("no AMD device"),
             false => catalog.rocm_that_fits(&gfx),
         };
-        Self { capabilities, driver, choice, rocm }
+        Self { capabilities, driver, choice, rocm, has_amd: !gfx.is_empty() }
     }
 
     /// The commands that put the right build in place of another.
@@ -177,7 +178,10 @@ impl Fits {
         let wheel = match (&self.choice, &self.rocm) {
             (Known::Value(choice), _) => &choice.wheel,
             (_, Known::Value(wheel)) => wheel,
-            (Known::Unknown(why), _) => return check.seen(format!("which build fits: {why}")),
+            (Known::Unknown(nvidia), Known::Unknown(amd)) => {
+                let why = if self.has_amd { amd } else { nvidia };
+                return check.fix(format!("# no published build is known to fit: {why}"));
+            }
         };
         check
             .fix("pip uninstall -y torch torchvision torchaudio")
@@ -314,7 +318,7 @@ fn kernels(facts: &Facts, torch: &TorchBuild, fits: &Fits, catalog: &Catalog) ->
         ))
         .seen(format!("{}: {}", torch.file, torch.version))
         .seen(seen);
-    fits.install(check.seen(wheel.origin.source.to_string()))
+    fits.install(check.seen(format!("says: {}", wheel.origin.source)))
 }
 
 fn floor(facts: &Facts, torch: &TorchBuild, fits: &Fits, catalog: &Catalog) -> Check {
@@ -342,7 +346,7 @@ fn floor(facts: &Facts, torch: &TorchBuild, fits: &Fits, catalog: &Catalog) -> C
                 ))
                 .seen(format!("/proc/driver/nvidia/version: {driver}"))
                 .seen(format!("{}: CUDA {cuda}", torch.file))
-                .seen(floor.origin.source.to_string());
+                .seen(format!("says: {}", floor.origin.source));
             fits.install(check).fix(format!(
                 "# or a newer driver: sudo apt install nvidia-driver-{}",
                 floor.version.major().max(580)

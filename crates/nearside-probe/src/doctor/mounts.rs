@@ -152,8 +152,12 @@ pub(super) fn devices_below(root: Root<'_>, mount: &Mount) -> Vec<String> {
     found
 }
 
-/// Whether a block device turns, as its disk or it itself says.
+/// Whether a block device turns, as its disk or it itself says. Virtual disks say that they do and
+/// know nothing of it.
 pub(super) fn rotates(root: Root<'_>, device: &str) -> Known<bool> {
+    if ["vd", "xvd"].iter().any(|prefix| device.starts_with(prefix)) {
+        return Known::unknown(format!("{device} is a virtual disk, which does not tell"));
+    }
     let folder = root.followed(&format!("sys/class/block/{device}"));
     folder.and_then(|folder| {
         let own: Known<u8> = root.value(&format!("{folder}/queue/rotational"));

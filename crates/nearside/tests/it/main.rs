@@ -18,6 +18,7 @@ mod carbon;
 mod command;
 mod containers;
 mod doctor;
+mod examined;
 mod faults;
 mod fit;
 mod groups;

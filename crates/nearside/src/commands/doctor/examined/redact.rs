@@ -22,9 +22,11 @@ impl Redaction {
         let own = home.as_deref().and_then(|home| home.rsplit('/').next()).map(str::to_owned);
         let users = [identity.user.clone(), own].into_iter().flatten();
         let names = users.map(|name| (name, "USER"));
-        let host = identity.host.clone().map(|name| (name, "HOST"));
+        let label = identity.host.as_deref().and_then(|host| host.split('.').next());
+        let hosts = [identity.host.clone(), label.map(str::to_owned)].into_iter().flatten();
+        let hosts = hosts.map(|name| (name, "HOST"));
         let long = |(name, _): &(String, _)| name.len() >= SHORTEST_NAME && name != "root";
-        Self { home, names: names.chain(host).filter(long).collect() }
+        Self { home, names: names.chain(hosts).filter(long).collect() }
     }
 
     /// The text without them.
@@ -56,20 +58,27 @@ fn without_word(text: &str, word: &str, instead: &str) -> String {
 
 /// A line without addresses of hosts, serial numbers and tokens.
 fn line(line: &str) -> String {
-    let is_part = |sign: char| sign.is_ascii_alphanumeric() || "-_:/.@".contains(sign);
+    let is_part = |sign: char| sign.is_ascii_alphanumeric() || "-_:/.@*".contains(sign);
     let mut found = String::new();
     let mut word = String::new();
     for sign in line.chars().map(Some).chain([None]) {
         match sign.filter(|sign| is_part(*sign)) {
             Some(sign) => word.push(sign),
             None => {
-                found.push_str(&masked(&word));
+                let proxy = is_proxy(&found) && !word.is_empty() && !word.contains("://");
+                found.push_str(&if proxy { "HOST".to_owned() } else { masked(&word) });
                 word.clear();
                 found.extend(sign);
             }
         }
     }
     found
+}
+
+/// Whether what follows is the address of a proxy: `https_proxy=`, but not `no_proxy=`.
+fn is_proxy(before: &str) -> bool {
+    let before = before.to_lowercase();
+    before.ends_with("_proxy=") && !before.ends_with("no_proxy=")
 }
 
 fn masked(word: &str) -> String {
@@ -152,6 +161,8 @@ mod tests {
             assert_eq!(redacted(&format!("seen {secret}, so")), "seen REMOVED, so", "{secret}");
         }
         assert_eq!(redacted("https_proxy=http://proxy.corp:3128/x"), "https_proxy=http://HOST");
+        assert_eq!(redacted("http_proxy=http://***@proxy.corp:80"), "http_proxy=http://HOST");
+        assert_eq!(redacted("HTTPS_PROXY=proxy.corp:3128"), "HTTPS_PROXY=HOST");
     }
 
     #[test]
