@@ -59,10 +59,10 @@ impl fmt::Display for Section {
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// What must hold holds.
-    Ok,
     /// There is nothing here that it could be about.
     NotApplicable,
+    /// What must hold holds.
+    Ok,
     /// It could not be found out.
     Unknown,
     /// Work runs, but slower, later or less safely than it could.

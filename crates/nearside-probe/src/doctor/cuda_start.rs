@@ -78,7 +78,8 @@ pub(super) const fn meaning(number: i32) -> &'static str {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -148,7 +148,8 @@ fn names(facts: &Facts, network: &NetworkFacts) -> Check {
             .warning("no name server is configured: no host is found")
             .seen("/etc/resolv.conf: no nameserver")
             .fix("sudo ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf"),
-        Known::Value(count) => NAMES.ok(format!("{count} name servers")),
+        Known::Value(1) => NAMES.ok("a name server is configured"),
+        Known::Value(count) => NAMES.ok(format!("{count} name servers are configured")),
     }
 }
 

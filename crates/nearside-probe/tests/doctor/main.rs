@@ -17,7 +17,7 @@ use nearside_catalog::Catalog;
 use nearside_probe::doctor::{
     Check, DataKind, Place, Reference, Section, Status, checks, facts, rules,
 };
-use tree::{Tree, cases, fixtures};
+use tree::{SOUND, Tree, fixtures};
 
 const PROJECT: &str = "/home/ada/project";
 
@@ -50,9 +50,19 @@ const FAILURES: [(&str, &str); 25] = [
     ("16 an old generation", "card-generation"),
 ];
 
+/// Names of all machines, sorted.
+fn cases() -> Vec<String> {
+    let entries = fixtures().read_dir().expect(SOUND);
+    let names = entries.map(|entry| entry.expect(SOUND).file_name().into_string().expect(SOUND));
+    let mut cases: Vec<_> =
+        names.filter_map(|name| Some(name.strip_suffix(".tree")?.to_owned())).collect();
+    cases.sort();
+    cases
+}
+
 fn catalog() -> &'static Catalog {
     static CATALOG: OnceLock<Catalog> = OnceLock::new();
-    CATALOG.get_or_init(|| Catalog::builtin().unwrap())
+    CATALOG.get_or_init(|| Catalog::builtin().expect(SOUND))
 }
 
 fn examined(tree: &Tree) -> Vec<Check> {
@@ -60,7 +70,7 @@ fn examined(tree: &Tree) -> Vec<Check> {
     let project = project.is_dir().then_some(Path::new(PROJECT));
     let facts = facts(&Place { root: &tree.root, project, variables: None });
     let data = if tree.personal { DataKind::Personal } else { DataKind::Other };
-    let today = "2026-11-23".parse().unwrap();
+    let today = "2026-11-23".parse().expect(SOUND);
     checks(&facts, &Reference { catalog: catalog(), today, data })
 }
 
@@ -111,7 +121,7 @@ fn each_machine_has_its_verdicts() {
         let found = verdicts(&checks);
         let file = fixtures().join(format!("{case}.verdicts"));
         if update {
-            std::fs::write(&file, &found).unwrap();
+            std::fs::write(&file, &found).expect(SOUND);
         }
         let expected = std::fs::read_to_string(&file).unwrap_or_default();
         if found != expected {
@@ -142,9 +152,9 @@ fn a_healthy_machine_gives_no_warning() {
 
 /// Names of rules that a recorded machine breaks, from the verdicts that the test above holds true.
 fn broken() -> BTreeSet<String> {
-    let texts = cases()
-        .into_iter()
-        .map(|case| std::fs::read_to_string(fixtures().join(format!("{case}.verdicts"))).unwrap());
+    let texts = cases().into_iter().map(|case| {
+        std::fs::read_to_string(fixtures().join(format!("{case}.verdicts"))).expect(SOUND)
+    });
     let names = texts.flat_map(|text| {
         let rule = |line: &str| {
             let rest = line.strip_prefix("fault ").or_else(|| line.strip_prefix("warning "))?;
@@ -197,7 +207,7 @@ fn next(seed: &mut u64) -> u64 {
 
 /// Damages some files: cut, filled with noise, folders, pipes and circles in their place.
 fn damage(folder: &Path, seed: &mut u64) {
-    for entry in folder.read_dir().unwrap().flatten() {
+    for entry in folder.read_dir().expect(SOUND).flatten() {
         let path = entry.path();
         if path.is_dir() && !path.is_symlink() {
             damage(&path, seed);
@@ -208,19 +218,19 @@ fn damage(folder: &Path, seed: &mut u64) {
         if choice > 4 {
             continue;
         }
-        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&path).expect(SOUND);
         match choice {
-            0 => std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap(),
+            0 => std::fs::write(&path, &bytes[..bytes.len() / 2]).expect(SOUND),
             1 => {
                 let noise = (0..next(seed) % 300).map(|_| next(seed) as u8);
-                std::fs::write(&path, noise.collect::<Vec<_>>()).unwrap();
+                std::fs::write(&path, noise.collect::<Vec<_>>()).expect(SOUND);
             }
-            2 => std::fs::create_dir(&path).unwrap(),
+            2 => std::fs::create_dir(&path).expect(SOUND),
             3 => {
                 use rustix::fs::{CWD, FileType, Mode, mknodat};
-                mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+                mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).expect(SOUND);
             }
-            _ => std::os::unix::fs::symlink(path.file_name().unwrap(), &path).unwrap(),
+            _ => std::os::unix::fs::symlink(path.file_name().expect(SOUND), &path).expect(SOUND),
         }
     }
 }
@@ -253,7 +263,7 @@ fn damaged_machines_neither_panic_nor_hang() {
 #[test]
 fn a_root_that_is_not_there_is_all_unknown() {
     let facts = facts(&Place { root: Path::new("/nonexistent"), project: None, variables: None });
-    let today = "2026-11-23".parse().unwrap();
+    let today = "2026-11-23".parse().expect(SOUND);
     let data = DataKind::Personal;
     let checks = checks(&facts, &Reference { catalog: catalog(), today, data });
     assert!(checks.iter().all(|check| check.status != Status::Fault), "{}", verdicts(&checks));
@@ -263,7 +273,7 @@ fn a_root_that_is_not_there_is_all_unknown() {
 fn this_machine_is_examined_in_every_section() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let facts = facts(&Place { root: Path::new("/"), project: Some(folder), variables: None });
-    let today = "2026-11-23".parse().unwrap();
+    let today = "2026-11-23".parse().expect(SOUND);
     let data = DataKind::Other;
     let checks = checks(&facts, &Reference { catalog: catalog(), today, data });
     for section in Section::ALL {

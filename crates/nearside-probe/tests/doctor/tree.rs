@@ -9,6 +9,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// What every fixture and every folder for tests is.
+pub(crate) const SOUND: &str = "fixtures are sound and folders can be written";
 /// Machines that are laid over one another at most.
 const DEPTH: usize = 4;
 
@@ -22,18 +24,8 @@ pub(crate) struct Tree {
 
 /// The folder of the text files.
 pub(crate) fn fixtures() -> PathBuf {
-    let probe = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("nearside-probe");
+    let probe = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect(SOUND).join("nearside-probe");
     probe.join("tests/fixtures/doctor")
-}
-
-/// Names of all machines, sorted.
-pub(crate) fn cases() -> Vec<String> {
-    let entries = fixtures().read_dir().unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut cases: Vec<_> =
-        names.filter_map(|name| Some(name.strip_suffix(".tree")?.to_owned())).collect();
-    cases.sort();
-    cases
 }
 
 impl Tree {
@@ -41,7 +33,7 @@ impl Tree {
     pub(crate) fn unfold(case: &str, tag: &str) -> Self {
         let folder = format!("nearside-doctor-{}-{tag}-{case}", std::process::id());
         let root = std::env::temp_dir().join(folder);
-        std::fs::create_dir_all(&root).unwrap();
+        std::fs::create_dir_all(&root).expect(SOUND);
         let mut tree = Self { root, personal: false, variables: BTreeMap::new() };
         tree.lay(case, DEPTH);
         if !tree.variables.is_empty() {
@@ -54,7 +46,7 @@ impl Tree {
 
     fn lay(&mut self, case: &str, depth: usize) {
         assert!(depth > 0, "{case} is laid over itself");
-        let text = std::fs::read_to_string(fixtures().join(format!("{case}.tree"))).unwrap();
+        let text = std::fs::read_to_string(fixtures().join(format!("{case}.tree"))).expect(SOUND);
         let mut parts = text.split("\n=== ");
         for line in parts.next().unwrap_or_default().lines() {
             match line.split_once(": ") {
@@ -64,7 +56,7 @@ impl Tree {
                 _ => assert!(line.starts_with('#') || line.starts_with("=== "), "{case}: {line}"),
             }
         }
-        let first = text.strip_prefix("=== ").map(|rest| rest.split("\n=== ").next().unwrap());
+        let first = text.strip_prefix("=== ").map(|rest| rest.split("\n=== ").next().expect(SOUND));
         for part in first.into_iter().chain(text.split("\n=== ").skip(1)) {
             let (head, body) = part.split_once('\n').unwrap_or((part, ""));
             self.entry(head, body);
@@ -84,45 +76,46 @@ impl Tree {
             }
             None => self.write(head, body.as_bytes()),
             Some(("link", rest)) => {
-                let (path, target) = rest.split_once(" -> ").unwrap();
+                let (path, target) = rest.split_once(" -> ").expect(SOUND);
                 self.remove(path);
                 let place = self.place(path);
-                std::os::unix::fs::symlink(target, place).unwrap();
+                std::os::unix::fs::symlink(target, place).expect(SOUND);
             }
             Some(("folder", path)) => {
-                std::fs::create_dir_all(self.place(path)).unwrap();
+                std::fs::create_dir_all(self.place(path)).expect(SOUND);
             }
             Some(("binary", rest)) => {
-                let (path, kind) = rest.split_once(' ').unwrap();
+                let (path, kind) = rest.split_once(' ').expect(SOUND);
                 self.write(path, &header(kind));
             }
             Some(("bytes", rest)) => {
                 let mut words = rest.split(' ');
-                let path = words.next().unwrap();
-                let bytes: Vec<u8> = words.map(|it| u8::from_str_radix(it, 16).unwrap()).collect();
+                let path = words.next().expect(SOUND);
+                let bytes: Vec<u8> =
+                    words.map(|it| u8::from_str_radix(it, 16).expect(SOUND)).collect();
                 self.write(path, &bytes);
             }
-            Some(_) => panic!("not understood: {head}"),
+            Some(_) => unreachable!("not understood: {head}"),
         }
     }
 
     /// A path below the root, whose folder is there.
     fn place(&self, path: &str) -> PathBuf {
         let place = self.root.join(path);
-        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::create_dir_all(place.parent().expect(SOUND)).expect(SOUND);
         place
     }
 
     fn write(&self, path: &str, bytes: &[u8]) {
         self.remove(path);
-        std::fs::write(self.place(path), bytes).unwrap();
+        std::fs::write(self.place(path), bytes).expect(SOUND);
     }
 
     fn remove(&self, path: &str) {
         let place = self.root.join(path);
         match std::fs::symlink_metadata(&place) {
-            Ok(found) if found.is_dir() => std::fs::remove_dir_all(place).unwrap(),
-            Ok(_) => std::fs::remove_file(place).unwrap(),
+            Ok(found) if found.is_dir() => std::fs::remove_dir_all(place).expect(SOUND),
+            Ok(_) => std::fs::remove_file(place).expect(SOUND),
             Err(_) => {}
         }
     }
@@ -153,6 +146,6 @@ fn header(kind: &str) -> Vec<u8> {
             bytes.extend(b"\x01\0\0\x0c");
             bytes
         }
-        _ => panic!("no such program: {kind}"),
+        _ => unreachable!("no such program: {kind}"),
     }
 }

@@ -18,6 +18,7 @@ use crate::cli::Doctor;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
+use crate::view::Figure;
 use crate::wire;
 use crate::wire::calibration::{machine_file, stored};
 use crate::wire::ceilings::{fingerprint, rows};
@@ -38,8 +39,14 @@ fn elsewhere(root: &Path, arguments: &Doctor, output: &Output) -> Result<Outcome
         .map_err(|error| CommandError::new(Fault::Input, error.to_string()))?;
     let (machine, mut notes) = wire::machine::of_detected(&catalog, &detected);
     notes.extend(examined.notes.iter().cloned());
+    let mut machine = MachineView::of(&detected, &fingerprint(&machine), root);
+    if root.join("df.txt").is_file() {
+        // The copy of a machine lies on another disk than the machine did.
+        let unknown = "of a recorded machine: see its disks below".to_owned();
+        machine.free_disk_bytes = Figure::Unknown { unknown };
+    }
     let answer = DoctorAnswer {
-        machine: MachineView::of(&detected, &fingerprint(&machine), root),
+        machine,
         sections: examined.sections.clone(),
         torch: examined.torch.clone(),
         ceilings: Vec::new(),

@@ -61,10 +61,10 @@ pub(crate) struct SectionView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum StatusView {
-    /// What must hold holds.
-    Ok,
     /// There is nothing that it could be about.
     NotApplicable,
+    /// What must hold holds.
+    Ok,
     /// It could not be found out.
     Unknown,
     /// Work runs, but slower, later or less safely than it could.
