@@ -17,6 +17,7 @@ mod container_image;
 mod cuda_toolkit;
 mod detect;
 mod disk;
+pub mod doctor;
 mod error;
 mod memory;
 pub mod meter;

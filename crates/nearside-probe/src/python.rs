@@ -187,10 +187,11 @@ fn system(root: Root<'_>, variables: &BTreeMap<String, String>) -> Option<Python
     };
     let folder = path
         .filter(|folder| folder.starts_with('/') && !activated(folder))
-        .map(|folder| folder.trim_end_matches('/'))
+        .map(|folder| behind_shims(root, folder.trim_end_matches('/')))
         .filter(|folder| !root.has(&format!("{folder}/../pyvenv.cfg")))
-        .chain(usual)
+        .chain(usual.map(str::to_owned))
         .find(|folder| root.has(&format!("{folder}/python3")))?;
+    let folder = folder.as_str();
     let interpreter = interpreter(root, folder);
     let prefix = folder.trim_end_matches("/bin");
     let version = numbered_name(&interpreter);
@@ -223,6 +224,18 @@ fn system(root: Root<'_>, variables: &BTreeMap<String, String>) -> Option<Python
         packages,
         notes,
     })
+}
+
+/// The folder of the Python that pyenv's scripts start; any other folder is what it is.
+///
+/// Source: pyenv, "Understanding Python version selection" (the global version).
+fn behind_shims(root: Root<'_>, folder: &str) -> String {
+    let chosen = folder.strip_suffix("/shims").and_then(|base| {
+        let version = root.text(&format!("{base}/version")).value()?;
+        let bin = format!("{base}/versions/{}/bin", version.lines().next()?.trim());
+        root.has_folder(&bin).then_some(bin)
+    });
+    chosen.unwrap_or_else(|| folder.to_owned())
 }
 
 /// `3.12` of an interpreter that is called `python3.12`.

@@ -1,7 +1,7 @@
 //! Files below a root: `/` on a real machine, a recorded tree in tests.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _};
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
@@ -17,6 +17,24 @@ const MAX_LINKS: usize = 40;
 /// A root folder below which paths are given without a leading slash.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Root<'a>(pub(crate) &'a Path);
+
+/// A root for threads that may outlive who started them.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnedRoot(PathBuf);
+
+impl OwnedRoot {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(path.to_path_buf())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn borrowed(&self) -> Root<'_> {
+        Root(&self.0)
+    }
+}
 
 impl Root<'_> {
     /// The whole text of a file.
@@ -35,6 +53,23 @@ impl Root<'_> {
             file.take(most).read_to_end(&mut bytes).map(|_count| bytes)
         });
         read.map_or_else(|error| unreadable(path, &error), Known::Value)
+    }
+
+    /// The last bytes of a file, at most so many, as text; half a sign at the cut is replaced.
+    pub(crate) fn tail(self, path: &str, most: u64) -> Known<String> {
+        let read = open(&self.place(path)).and_then(|mut file| {
+            let start = file.metadata()?.len().saturating_sub(most);
+            file.seek(io::SeekFrom::Start(start))?;
+            let mut bytes = Vec::new();
+            file.take(most).read_to_end(&mut bytes)?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        });
+        read.map_or_else(|error| unreadable(path, &error), Known::Value)
+    }
+
+    /// Whether this is the machine that runs this program, and no recorded one.
+    pub(crate) fn is_this_machine(self) -> bool {
+        self.0 == Path::new("/")
     }
 
     /// The names in a folder, sorted.
@@ -81,7 +116,7 @@ impl Root<'_> {
     /// as the machine there would follow them, so that none leads out of it.
     pub(crate) fn place(self, path: &str) -> PathBuf {
         let relative = path.trim_start_matches('/');
-        match self.0 == Path::new("/") {
+        match self.is_this_machine() {
             true => self.0.join(relative),
             false => walk(self.0, Path::new(relative)).unwrap_or_else(|_| self.0.join(relative)),
         }

@@ -150,3 +150,15 @@ fn a_machine_without_python_has_no_environment() {
     let tree = Tree::new("python-none");
     assert_eq!(tree.found(&[("VIRTUAL_ENV", "/nowhere")]), Vec::new());
 }
+
+#[test]
+fn scripts_of_pyenv_lead_to_the_version_that_they_start() {
+    let tree = Tree::new("python-pyenv");
+    tree.write("home/me/.pyenv/shims/python3", "#!/usr/bin/env bash\n")
+        .write("home/me/.pyenv/version", "3.11.9\n")
+        .write("home/me/.pyenv/versions/3.11.9/bin/python3.11", ELF)
+        .link("python3.11", "home/me/.pyenv/versions/3.11.9/bin/python3");
+    let found = tree.found(&[("PATH", "/home/me/.pyenv/shims:/usr/bin")]);
+    assert_eq!(found[0].folder.to_str(), Some("/home/me/.pyenv/versions/3.11.9"));
+    assert_eq!(found[0].architectures, Known::Value(vec![InstructionSet::X86_64]));
+}

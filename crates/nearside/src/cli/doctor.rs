@@ -13,14 +13,25 @@ pub(crate) use moving::Moving;
 #[command(after_help = "\
 Examples:
   nearside doctor
-  nearside doctor --measure
+  nearside doctor ~/project --explain
+  nearside doctor --report
+  nearside doctor --root /mnt/disk
   nearside doctor --measure --folder /data
   nearside doctor --emit --dry-run
   nearside doctor --compare lab/nearside.lock
 
-Measured ceilings are kept in machine.db in the data folder ($NEARSIDE_DATA_DIR, or nearside below
-$XDG_DATA_HOME or ~/.local/share) and used by `fit` and `plan` at once. Close other programs first.")]
+Checks read files and ask drivers; none needs root, and nothing is sent. It exits with 1 when a fault
+stands. Measured ceilings are kept in machine.db in the data folder ($NEARSIDE_DATA_DIR, or nearside
+below $XDG_DATA_HOME or ~/.local/share) and used by `fit` and `plan` at once. Close other programs first.")]
 pub(crate) struct Doctor {
+    /// The project whose environment and data are looked at; with --root, as that machine names it
+    pub(crate) path: Option<PathBuf>,
+    /// Look at a mounted disk or a recorded machine instead of this one
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["measure", "folder"])]
+    pub(crate) root: Option<PathBuf>,
+    /// Print what is wrong as Markdown to paste, without names, addresses, serial numbers and tokens
+    #[arg(long, conflicts_with_all = ["json", "measure"])]
+    pub(crate) report: bool,
     /// Measure arithmetic, memory, disk and loopback network, and keep the result (under a minute)
     #[arg(long)]
     pub(crate) measure: bool,

@@ -1,17 +1,20 @@
-//! `nearside doctor [--measure]`: what this machine is, and what it reaches.
+//! `nearside doctor`: what a machine is, what is wrong with it, and what it reaches.
 
 mod compare;
 mod emit;
+mod examined;
 mod text;
 mod view;
 
+use std::path::Path;
+
 use nearside_ledger::{CeilingRow, MachineStore};
-use nearside_probe::Detected;
 use nearside_probe::ceiling::{Ceilings, Measurement, measure};
 use nearside_units::Date;
 
 pub(crate) use compare::CompareAnswer;
 pub(crate) use emit::EmitAnswer;
+use examined::{Examined, examine};
 pub(crate) use view::DoctorAnswer;
 use view::{CeilingView, MachineView, MissingView};
 
@@ -19,6 +22,7 @@ use crate::cli::Doctor;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
+use crate::view::Figure;
 use crate::wire;
 use crate::wire::calibration::{machine_file, stored};
 use crate::wire::ceilings::{fingerprint, rows};
@@ -30,17 +34,53 @@ pub(super) fn run(arguments: &Doctor, output: &Output) -> Result<Outcome, Comman
     if let Some(file) = &arguments.moving.compare {
         return compare::run(file, output);
     }
+    match &arguments.root {
+        Some(root) => elsewhere(root, arguments, output),
+        None => here(arguments, output),
+    }
+}
+
+/// Another machine, from its files.
+fn elsewhere(root: &Path, arguments: &Doctor, output: &Output) -> Result<Outcome, CommandError> {
+    let catalog = wire::catalog(output)?;
+    let today = environment::today();
+    let examined = examine(arguments, &catalog, today)?;
+    let detected = nearside_probe::probe(root)
+        .map_err(|error| CommandError::new(Fault::Input, error.to_string()))?;
+    let (machine, mut notes) = wire::machine::of_detected(&catalog, &detected);
+    notes.extend(examined.notes.iter().cloned());
+    let mut machine = MachineView::of(&detected, &fingerprint(&machine), root);
+    if root.join("df.txt").is_file() {
+        // The copy of a machine lies on another disk than the machine did.
+        let unknown = "of a recorded machine: see its disks below".to_owned();
+        machine.free_disk_bytes = Figure::Unknown { unknown };
+    }
+    let answer = DoctorAnswer {
+        machine,
+        sections: examined.sections.clone(),
+        torch: examined.torch.clone(),
+        ceilings: Vec::new(),
+        not_measured: Vec::new(),
+        kept_in: None,
+    };
+    show(&answer, &examined, &notes, (arguments, today), output);
+    Ok(examined.outcome())
+}
+
+/// This machine.
+fn here(arguments: &Doctor, output: &Output) -> Result<Outcome, CommandError> {
     if !arguments.folder.is_dir() {
         let message = format!("{} is no folder", arguments.folder.display());
         return Err(CommandError::new(Fault::Input, message)
             .hint("name a folder on the disk to measure, as in --folder /data"));
     }
     let catalog = wire::catalog(output)?;
-    let detected = nearside_probe::this_machine()
-        .map_err(|error| CommandError::new(Fault::World, error.to_string()))?;
+    let today = environment::today();
+    let examined = examine(arguments, &catalog, today)?;
+    let detected = wire::machine::detected()?;
     let (machine, mut notes) = wire::machine::of_detected(&catalog, &detected);
     let machine = fingerprint(&machine);
-    let today = environment::today();
+    notes.extend(examined.notes.iter().cloned());
     let ceilings = arguments.measure.then(|| measured(arguments, &mut notes, output));
     let fresh = ceilings.as_ref().map(|found| rows(found, &detected, &machine, today));
     // The answer is shown even when it cannot be kept.
@@ -49,11 +89,19 @@ pub(super) fn run(arguments: &Doctor, output: &Output) -> Result<Outcome, Comman
         (Err(_), Some(fresh)) => fresh.clone(),
         _ => stored(&machine)?,
     };
-    let answer = answer(arguments, &detected, &machine, &found, ceilings.as_ref());
-    print(&answer, &notes, today, output);
+    let missing = ceilings.as_ref().map(|ceilings| ceilings.missing.as_slice());
+    let answer = DoctorAnswer {
+        machine: MachineView::of(&detected, &machine, &arguments.folder),
+        sections: examined.sections.clone(),
+        torch: examined.torch.clone(),
+        ceilings: found.iter().map(CeilingView::of).collect(),
+        not_measured: missing.unwrap_or_default().iter().map(MissingView::of).collect(),
+        kept_in: environment::machine_file().map(|path| path.display().to_string()),
+    };
+    show(&answer, &examined, &notes, (arguments, today), output);
     kept?;
     let nothing = fresh.is_some_and(|fresh| fresh.is_empty());
-    Ok(if nothing { Outcome::Negative } else { Outcome::Done })
+    Ok(if nothing { Outcome::Negative } else { examined.outcome() })
 }
 
 fn measured(arguments: &Doctor, notes: &mut Vec<String>, output: &Output) -> Ceilings {
@@ -84,19 +132,17 @@ fn keep(rows: &[CeilingRow]) -> Result<(), CommandError> {
     MachineStore::open(&path).and_then(|mut store| store.add_ceilings(rows)).map_err(world)
 }
 
-fn answer(
-    arguments: &Doctor,
-    detected: &Detected,
-    machine: &str,
-    found: &[CeilingRow],
-    ceilings: Option<&Ceilings>,
-) -> DoctorAnswer {
-    let missing = ceilings.map(|ceilings| ceilings.missing.as_slice()).unwrap_or_default();
-    DoctorAnswer {
-        machine: MachineView::of(detected, machine, &arguments.folder),
-        ceilings: found.iter().map(CeilingView::of).collect(),
-        not_measured: missing.iter().map(MissingView::of).collect(),
-        kept_in: environment::machine_file().map(|path| path.display().to_string()),
+/// Prints the answer in the form that is asked for.
+fn show(
+    answer: &DoctorAnswer,
+    examined: &Examined,
+    notes: &[String],
+    (arguments, today): (&Doctor, Date),
+    output: &Output,
+) {
+    match arguments.report {
+        true => output.text(&examined::report::of(examined, &answer.machine, today)),
+        false => print(answer, notes, today, output),
     }
 }
 
@@ -115,7 +161,8 @@ fn print(answer: &DoctorAnswer, notes: &[String], today: Date, output: &Output) 
     for note in notes {
         output.warning(note);
     }
-    if answer.ceilings.is_empty() && answer.not_measured.is_empty() {
+    // Ceilings of another machine are measured there.
+    if answer.kept_in.is_some() && answer.ceilings.is_empty() && answer.not_measured.is_empty() {
         output.hint("`nearside doctor --measure` measures them in less than a minute");
     }
 }

@@ -19,6 +19,7 @@ mod command;
 mod containers;
 mod doctor;
 mod environments;
+mod examined;
 mod faults;
 mod fit;
 mod groups;

@@ -4,16 +4,21 @@ use std::fmt::Write as _;
 
 use nearside_units::{Bytes, BytesPerSecond, Duration, FlopsPerSecond};
 
+use super::examined;
 use super::view::{CeilingView, DoctorAnswer, MachineView};
 use crate::output::{Align, Detail, table};
 use crate::view::Figure;
 
 pub(super) fn of(answer: &DoctorAnswer, detail: Detail) -> String {
     let mut text = machine(&answer.machine);
+    text.push_str("\n\n");
+    text.push_str(&examined::text::of(&answer.sections, &answer.torch, detail));
     if answer.ceilings.is_empty() {
-        text.push_str(
-            "\n\nno ceilings were measured on this machine: estimates use published ones",
-        );
+        if answer.kept_in.is_some() {
+            text.push_str(
+                "\n\nno ceilings were measured on this machine: estimates use published ones",
+            );
+        }
     } else {
         text.push_str("\n\nmeasured ceilings\n");
         text.push_str(&ceilings(&answer.ceilings));

@@ -9,6 +9,7 @@ use nearside_units::{Bytes, Known};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::examined::{SectionView, TorchView};
 use crate::view::{Figure, Range};
 use crate::wire::ceilings::Conditions;
 
@@ -17,6 +18,10 @@ use crate::wire::ceilings::Conditions;
 pub(crate) struct DoctorAnswer {
     /// What the machine is.
     pub(super) machine: MachineView,
+    /// What holds of it and what does not, by section.
+    pub(super) sections: Vec<SectionView>,
+    /// The newest build of PyTorch that runs on its devices.
+    pub(super) torch: Figure<TorchView>,
     /// The newest measurement of each of its ceilings.
     pub(super) ceilings: Vec<CeilingView>,
     /// What was to be measured and could not be.

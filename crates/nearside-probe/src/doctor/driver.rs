@@ -1,0 +1,579 @@
+//! The NVIDIA driver: its module, its library, its branch, and whether CUDA starts.
+
+use nearside_catalog::{Catalog, Version};
+use nearside_units::{Date, Known};
+
+use super::check::{Check, Rule, Section};
+use super::cuda_start::meaning;
+use super::nvidia::Nvidia;
+use super::pci::Vendor;
+use super::surroundings::System;
+use super::{Facts, Reference};
+use crate::root::Root;
+
+const LIBRARY: Rule = Rule {
+    id: "driver-library-match",
+    section: Section::Driver,
+    says: "the loaded module and the installed library have the same version",
+    source: "NVIDIA driver README; NVML_ERROR_LIB_RM_VERSION_MISMATCH",
+};
+const SECURE_BOOT: Rule = Rule {
+    id: "secure-boot",
+    section: Section::Driver,
+    says: "with Secure Boot the module is signed with an enrolled key",
+    source: "mokutil(1); Ubuntu wiki, UEFI/SecureBoot",
+};
+const DKMS: Rule = Rule {
+    id: "driver-module",
+    section: Section::Driver,
+    says: "the driver's module is built for the kernel that runs",
+    source: "dkms(8): /var/lib/dkms; modprobe(8): /lib/modules",
+};
+const HEADERS: Rule = Rule {
+    id: "kernel-headers",
+    section: Section::Driver,
+    says: "headers of the running kernel are installed where DKMS builds the module",
+    source: "dkms(8)",
+};
+const BRANCH: Rule = Rule {
+    id: "driver-branch",
+    section: Section::Driver,
+    says: "the driver's branch still gets repairs",
+    source: "docs.nvidia.com/datacenter/tesla/drivers, supported drivers",
+};
+const GENERATION: Rule = Rule {
+    id: "card-generation",
+    section: Section::Driver,
+    says: "the loaded branch still drives the device's generation",
+    source: "docs.nvidia.com/datacenter/tesla/drivers, CUDA toolkit, driver, and architecture matrix",
+};
+const SUSPEND: Rule = Rule {
+    id: "suspend",
+    section: Section::Driver,
+    says: "a machine that sleeps keeps the device's memory: NVreg_PreserveVideoMemoryAllocations=1 and nvidia-suspend.service",
+    source: "NVIDIA driver README, chapter 21 (power management)",
+};
+const STARTS: Rule = Rule {
+    id: "cuda-starts",
+    section: Section::Driver,
+    says: "cuInit returns 0",
+    source: "CUDA Driver API, cuInit",
+};
+const HMM: Rule = Rule {
+    id: "hmm-kaslr",
+    section: Section::Driver,
+    says: "nvidia-uvm finds room for the device's memory pages: KASLR of certain kernels takes it",
+    source: "CUDA 13.2 release notes, known issues: request_free_mem_region() err -34",
+};
+const XID: Rule = Rule {
+    id: "xid-errors",
+    section: Section::Driver,
+    says: "the driver has reported no error of a device",
+    source: "NVIDIA, XID errors",
+};
+const PERSISTENCE: Rule = Rule {
+    id: "persistence",
+    section: Section::Driver,
+    says: "without a screen the driver stays loaded (persistence): else every program waits for the device to wake, and limits are lost",
+    source: "NVIDIA, driver persistence",
+};
+
+pub(super) const RULES: &[&Rule] = &[
+    &LIBRARY,
+    &SECURE_BOOT,
+    &DKMS,
+    &HEADERS,
+    &BRANCH,
+    &GENERATION,
+    &SUSPEND,
+    &STARTS,
+    &HMM,
+    &XID,
+    &PERSISTENCE,
+];
+
+/// Bytes of the kernel's log that are read, from its end.
+const LOG_BYTES: u64 = 512 << 10;
+/// Files that keep the kernel's log.
+const LOGS: [&str; 3] = ["var/log/kern.log", "var/log/messages", "var/log/dmesg"];
+/// Where distributions put libraries.
+const LIBRARY_FOLDERS: [&str; 6] = [
+    "usr/lib/x86_64-linux-gnu",
+    "usr/lib/aarch64-linux-gnu",
+    "usr/lib64",
+    "usr/lib",
+    "usr/lib/nvidia",
+    "usr/local/nvidia/lib64",
+];
+/// The firmware's variable: four bytes of attributes, then 1 where Secure Boot is on.
+const SECURE_BOOT_VARIABLE: &str =
+    "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+
+/// What is read of the driver.
+#[derive(Clone, Debug)]
+pub(super) struct DriverFacts {
+    /// Version of the loaded module.
+    pub(super) loaded: Known<Version>,
+    /// Version of the installed library, and where it lies.
+    pub(super) library: Known<(Version, String)>,
+    secure_boot: Known<bool>,
+    /// Folders of `lib/modules` for the running kernel that hold a module.
+    module: Known<Option<String>>,
+    /// Whether DKMS knows the driver.
+    dkms: bool,
+    headers: Known<bool>,
+    suspends: Known<u64>,
+    preserves: Known<bool>,
+    suspend_service: bool,
+    hmm_off: bool,
+    log: Known<String>,
+    screen: bool,
+}
+
+impl DriverFacts {
+    pub(super) fn read(root: Root<'_>, kernel: &Known<String>) -> Self {
+        let log = LOGS.iter().map(|file| root.tail(file, LOG_BYTES));
+        let log = log.fold(Known::unknown("no log of the kernel can be read"), |found, next| {
+            if found.why().is_none() { found } else { next }
+        });
+        let log = match log {
+            Known::Unknown(_) => {
+                Known::unknown(format!("no log of the kernel can be read (/{})", LOGS.join(", /")))
+            }
+            log => log,
+        };
+        Self {
+            loaded: loaded(root),
+            library: library(root),
+            secure_boot: root
+                .head(SECURE_BOOT_VARIABLE, 5)
+                .and_then(|bytes| Known::from_option(bytes.get(4).map(|on| *on == 1), "too short")),
+            module: kernel.clone().map(|kernel| module(root, &kernel)),
+            dkms: !root.entries("var/lib/dkms/nvidia").value().unwrap_or_default().is_empty(),
+            headers: kernel.clone().map(|kernel| root.has(&format!("lib/modules/{kernel}/build"))),
+            suspends: root.value("sys/power/suspend_stats/success"),
+            preserves: root.text("proc/driver/nvidia/params").and_then(|text| {
+                let key = "PreserveVideoMemoryAllocations:";
+                let line = text.lines().find_map(|line| line.strip_prefix(key));
+                Known::from_option(line.map(|value| value.trim() == "1"), format!("no {key}"))
+            }),
+            suspend_service: [
+                "etc/systemd/system/systemd-suspend.service.wants/nvidia-suspend.service",
+                "etc/systemd/system/systemd-suspend.service.requires/nvidia-suspend.service",
+            ]
+            .iter()
+            .any(|link| root.link(link).why().is_none() || root.has(link)),
+            hmm_off: root
+                .value::<String>("sys/module/nvidia_uvm/parameters/uvm_disable_hmm")
+                .value()
+                .is_some_and(|value| matches!(value.as_str(), "Y" | "1")),
+            log,
+            screen: screen(root),
+        }
+    }
+}
+
+/// `NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tue Sep 23 ...`: the first word that
+/// is a version of two points at least, or two numbers.
+fn loaded(root: Root<'_>) -> Known<Version> {
+    const FILE: &str = "proc/driver/nvidia/version";
+    let text = match root.text(FILE) {
+        Known::Value(text) => text,
+        Known::Unknown(why) => {
+            let plain: Known<Version> = root.value("sys/module/nvidia/version");
+            return if plain.why().is_none() { plain } else { Known::Unknown(why) };
+        }
+    };
+    let line = text.lines().find(|line| line.starts_with("NVRM version:"));
+    let version = line.and_then(|line| {
+        line.split_whitespace().find(|word| is_version(word)).and_then(|word| word.parse().ok())
+    });
+    Known::from_option(version, format!("/{FILE}: no version"))
+}
+
+fn is_version(word: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|sign| sign.is_ascii_digit());
+    word.contains('.') && word.split('.').all(digits)
+}
+
+/// The version at the end of what `libnvidia-ml.so.1` leads to.
+fn library(root: Root<'_>) -> Known<(Version, String)> {
+    let names = LIBRARY_FOLDERS.iter().map(|folder| format!("{folder}/libnvidia-ml.so.1"));
+    let found = names.filter(|path| root.has(path) || root.link(path).why().is_none());
+    let version = |path: String| {
+        let target = root.followed(&path).value()?;
+        let (_, version) = target.rsplit_once(".so.")?;
+        Some((version.parse().ok().filter(|_| is_version(version))?, format!("/{target}")))
+    };
+    let found = found.filter_map(version).next();
+    Known::from_option(found, "no libnvidia-ml.so.1 that leads to a version")
+}
+
+/// The module for a kernel, where distributions put one.
+fn module(root: Root<'_>, kernel: &str) -> Option<String> {
+    let base = format!("lib/modules/{kernel}");
+    let mut folders: Vec<String> = [
+        "updates/dkms",
+        "updates",
+        "extra",
+        "extra/nvidia",
+        "kernel/drivers/video",
+        "kernel/drivers/video/nvidia",
+        "kernel/drivers/char/drm",
+    ]
+    .map(|folder| format!("{base}/{folder}"))
+    .into();
+    let prebuilt = root.entries(&format!("{base}/kernel")).value().unwrap_or_default();
+    let prebuilt = prebuilt.iter().filter(|name| name.starts_with("nvidia"));
+    folders.extend(prebuilt.map(|name| format!("{base}/kernel/{name}")));
+    folders.into_iter().find_map(|folder| {
+        let names = root.entries(&folder).value()?;
+        let module = names.into_iter().find(|name| name.starts_with("nvidia.ko"))?;
+        Some(format!("/{folder}/{module}"))
+    })
+}
+
+/// Whether a screen is attached to any card.
+fn screen(root: Root<'_>) -> bool {
+    let outputs = root.entries("sys/class/drm").value().unwrap_or_default();
+    outputs.iter().filter(|name| name.contains('-')).any(|name| {
+        let status = root.value::<String>(&format!("sys/class/drm/{name}/status"));
+        status.value().as_deref() == Some("connected")
+    })
+}
+
+pub(super) fn checks(
+    facts: &Facts,
+    driver: &DriverFacts,
+    nvidia: &Nvidia,
+    reference: &Reference<'_>,
+) -> Vec<Check> {
+    let Reference { catalog, today, .. } = *reference;
+    if !facts.has_nvidia() {
+        return RULES.iter().map(|rule| rule.not_applicable("no NVIDIA device")).collect();
+    }
+    let mut all = vec![
+        library_match(facts, driver),
+        module_check(facts, driver),
+        secure_boot(facts, driver),
+        headers(facts, driver),
+        branch(facts, driver, catalog, today),
+        suspend(facts, driver),
+        starts(facts),
+        hmm(driver),
+        xid(driver),
+        persistence(facts, driver, nvidia),
+    ];
+    all.extend(generations(driver, nvidia, catalog));
+    all
+}
+
+fn library_match(facts: &Facts, driver: &DriverFacts) -> Check {
+    if facts.surroundings.system == System::Wsl {
+        return LIBRARY.not_applicable("in WSL the driver is that of Windows");
+    }
+    match driver.loaded.clone().zip(driver.library.clone()) {
+        Known::Unknown(why) => LIBRARY.unknown(&*why),
+        Known::Value((loaded, (library, path))) => {
+            let check = match loaded == library {
+                true => LIBRARY.ok(format!("driver {loaded} and its library agree")),
+                false => LIBRARY
+                    .fault(format!("driver {loaded} is loaded, its library is {library}"))
+                    .fix("sudo reboot  # loads the module that was installed with the library")
+                    .fix("# against the next surprise: sudo apt-mark hold 'nvidia-*'"),
+            };
+            check.seen(format!("/proc/driver/nvidia/version: {loaded}")).seen(path)
+        }
+    }
+}
+
+/// Whether the machine itself can be repaired from here, else why not.
+fn elsewhere(facts: &Facts) -> Option<&'static str> {
+    match (&facts.surroundings.system, &facts.surroundings.container) {
+        (_, Some(_)) => Some("in a container the machine outside loads the module"),
+        (System::Wsl, None) => Some("in WSL the driver is that of Windows"),
+        (System::MacOs(_), None) => Some("no such driver on macOS"),
+        (System::Unknown, None) => Some("no running kernel is recorded"),
+        (System::Linux, None) => None,
+    }
+}
+
+fn module_check(facts: &Facts, driver: &DriverFacts) -> Check {
+    if let Some(why) = elsewhere(facts) {
+        return DKMS.not_applicable(why);
+    }
+    if let Known::Value(version) = &driver.loaded {
+        return DKMS.ok(format!("the module of driver {version} is loaded"));
+    }
+    let kernel = facts.surroundings.kernel.clone().value().unwrap_or_default();
+    match &driver.module {
+        Known::Unknown(why) => DKMS.unknown(&**why),
+        Known::Value(Some(module)) => DKMS
+            .fault("the module is built for this kernel and not loaded")
+            .seen(format!("{module} is there, /proc/driver/nvidia/version is not"))
+            .fix("sudo modprobe nvidia  # says why, and so does: sudo dmesg | grep -i nvidia"),
+        Known::Value(None) if driver.dkms => DKMS
+            .fault(format!("DKMS has not built the module for kernel {kernel}"))
+            .seen("/var/lib/dkms/nvidia is there")
+            .seen(format!("/lib/modules/{kernel}: no nvidia.ko"))
+            .fix("sudo apt install \"linux-headers-$(uname -r)\"")
+            .fix("sudo dkms autoinstall -k \"$(uname -r)\" && sudo modprobe nvidia"),
+        Known::Value(None) => DKMS
+            .fault("NVIDIA's driver is not installed")
+            .seen(format!("/lib/modules/{kernel}: no nvidia.ko"))
+            .fix("sudo ubuntu-drivers install && sudo reboot  # Ubuntu; Fedora: sudo dnf install akmod-nvidia"),
+    }
+}
+
+fn secure_boot(facts: &Facts, driver: &DriverFacts) -> Check {
+    if let Some(why) = elsewhere(facts) {
+        return SECURE_BOOT.not_applicable(why);
+    }
+    let refused = driver.log.as_ref().value().and_then(|log| {
+        let says = [
+            "Key was rejected by service",
+            "module verification failed",
+            "unsigned module is rejected",
+        ];
+        log.lines()
+            .rev()
+            .find(|line| line.contains("nvidia") && says.iter().any(|words| line.contains(words)))
+    });
+    match (&driver.secure_boot, driver.loaded.why()) {
+        (Known::Value(true), Some(_))
+            if driver.module.as_ref().value().is_some_and(|it| it.is_some()) =>
+        {
+            let check = SECURE_BOOT
+                .fault("Secure Boot is on and keeps the module from being loaded")
+                .seen("SecureBoot of the firmware: 1")
+                .seen("the module is installed and not loaded");
+            let check = match refused {
+                Some(line) => check.seen(line.trim().to_owned()),
+                None => check,
+            };
+            check
+                .fix("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der  # then reboot and enroll it")
+                .fix("sudo reboot")
+        }
+        (Known::Value(true), _) => SECURE_BOOT.ok("Secure Boot is on and lets the module be"),
+        (Known::Value(false), _) => SECURE_BOOT.ok("Secure Boot is off"),
+        (Known::Unknown(_), _) => SECURE_BOOT.not_applicable("the firmware shows no Secure Boot"),
+    }
+}
+
+fn headers(facts: &Facts, driver: &DriverFacts) -> Check {
+    if let Some(why) = elsewhere(facts) {
+        return HEADERS.not_applicable(why);
+    }
+    if !driver.dkms {
+        return HEADERS.not_applicable("DKMS builds no driver here");
+    }
+    match driver.headers {
+        Known::Unknown(ref why) => HEADERS.unknown(&**why),
+        Known::Value(true) => HEADERS.ok("headers of the running kernel are there"),
+        Known::Value(false) => HEADERS
+            .warning("DKMS has no headers of the running kernel: the next build fails")
+            .seen("/lib/modules/$(uname -r)/build is not there")
+            .fix("sudo apt install \"linux-headers-$(uname -r)\""),
+    }
+}
+
+fn branch(facts: &Facts, driver: &DriverFacts, catalog: &Catalog, today: Date) -> Check {
+    if facts.surroundings.system == System::Wsl {
+        return BRANCH.not_applicable("in WSL the driver is that of Windows");
+    }
+    let Known::Value(loaded) = &driver.loaded else {
+        return BRANCH.unknown("no driver is loaded");
+    };
+    let number = loaded.major();
+    let upgrade = "sudo apt install nvidia-driver-580  # R580, long term, until 2028-06";
+    match catalog.driver_branch(loaded) {
+        Known::Value(branch) if branch.ends.days_until(today) > 0 => BRANCH
+            .warning(format!("the branch R{number} has got no repairs since {}", branch.ends))
+            .seen(format!("/proc/driver/nvidia/version: {loaded}"))
+            .seen(format!("says: {} ({})", branch.origin.source, branch.origin.as_of))
+            .fix(upgrade),
+        Known::Value(branch) => {
+            BRANCH.ok(format!("the branch R{number} gets repairs until {}", branch.ends))
+        }
+        Known::Unknown(why) => match catalog.oldest_maintained_branch(today) {
+            Some(oldest) if number < oldest => BRANCH
+                .warning(format!(
+                    "R{number} is older than every branch that still gets repairs (R{oldest})"
+                ))
+                .seen(format!("/proc/driver/nvidia/version: {loaded}"))
+                .fix(upgrade),
+            _ => BRANCH.unknown(&*why),
+        },
+    }
+}
+
+fn generations(driver: &DriverFacts, nvidia: &Nvidia, catalog: &Catalog) -> Vec<Check> {
+    let check = |device: &super::nvidia::NvidiaDevice| {
+        let generation = device.compute_capability(catalog).and_then(|it| catalog.generation(it));
+        let check = match (generation, &driver.loaded) {
+            (Known::Unknown(why), _) => GENERATION.unknown(&*why),
+            (Known::Value(generation), loaded) => match (&generation.last_driver, loaded) {
+                (None, _) => GENERATION.ok(format!("{} is current", generation.name)),
+                (Some(last), Known::Value(loaded)) if loaded.major() > last.major() => GENERATION
+                    .fault(format!(
+                        "R{} does not drive {} any more",
+                        loaded.major(),
+                        generation.name
+                    ))
+                    .seen(format!("says: {}", generation.origin.source))
+                    .fix(format!("sudo apt install nvidia-driver-{}", last.major())),
+                (Some(last), _) => GENERATION.ok(format!(
+                    "R{} is the last branch that drives {}",
+                    last.major(),
+                    generation.name
+                )),
+            },
+        };
+        check.about(device.label())
+    };
+    nvidia.devices.iter().map(check).collect()
+}
+
+fn suspend(facts: &Facts, driver: &DriverFacts) -> Check {
+    if let Some(why) = elsewhere(facts) {
+        return SUSPEND.not_applicable(why);
+    }
+    match (&driver.suspends, &driver.preserves) {
+        (Known::Value(0), _) => SUSPEND.ok("it has not slept since it was started"),
+        (Known::Unknown(why), _) => SUSPEND.unknown(&**why),
+        (Known::Value(count), Known::Value(true)) if driver.suspend_service => {
+            SUSPEND.ok(format!("it slept {count} times and kept the device's memory"))
+        }
+        (Known::Value(count), preserves) => {
+            let parameter = match preserves {
+                Known::Value(true) => "1",
+                Known::Value(false) => "0",
+                Known::Unknown(_) => "unknown",
+            };
+            let service = if driver.suspend_service { "enabled" } else { "not enabled" };
+            SUSPEND
+                .warning(format!("it slept {count} times, and the device's memory is not kept: CUDA may be gone"))
+                .seen(format!("/sys/power/suspend_stats/success: {count}"))
+                .seen(format!("/proc/driver/nvidia/params: PreserveVideoMemoryAllocations {parameter}"))
+                .seen(format!("nvidia-suspend.service is {service}"))
+                .fix("sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm  # now")
+                .fix("echo 'options nvidia NVreg_PreserveVideoMemoryAllocations=1 NVreg_TemporaryFilePath=/var/tmp' | sudo tee /etc/modprobe.d/nvidia-suspend.conf")
+                .fix("sudo systemctl enable nvidia-suspend.service nvidia-resume.service nvidia-hibernate.service")
+        }
+    }
+}
+
+fn starts(facts: &Facts) -> Check {
+    match &facts.cuda_start {
+        Known::Unknown(why) => STARTS.unknown(&**why),
+        Known::Value(0) => STARTS.ok("CUDA starts"),
+        Known::Value(number) => {
+            let check = STARTS
+                .fault(format!(
+                    "CUDA does not start: cuInit returns {number}, {}",
+                    meaning(*number)
+                ))
+                .seen("cuInit(0) in a process of its own");
+            match number {
+                999 => check
+                    .fix("sudo modprobe nvidia-uvm")
+                    .fix("sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm  # after a suspend"),
+                802 => check.fix("sudo systemctl start nvidia-fabricmanager"),
+                803 => check.fix("sudo reboot"),
+                -1 => check
+                    .fix("sudo ldconfig -p | grep libcuda  # is the driver's library installed?"),
+                _ => check.fix("sudo dmesg | grep -iE 'nvrm|nvidia' | tail"),
+            }
+        }
+    }
+}
+
+fn hmm(driver: &DriverFacts) -> Check {
+    if driver.hmm_off {
+        return HMM.ok("HMM is off: uvm_disable_hmm");
+    }
+    let Known::Value(log) = &driver.log else {
+        return HMM.unknown(driver.log.why().unwrap_or_default());
+    };
+    let line = log.lines().rev().find(|line| line.contains("request_free_mem_region() err -34"));
+    match line {
+        None => HMM.ok("the kernel's log tells of no such failure"),
+        Some(line) => HMM
+            .fault("the kernel has no room left for the device's memory pages: CUDA does not start")
+            .seen(line.trim().to_owned())
+            .fix("echo 'options nvidia_uvm uvm_disable_hmm=1' | sudo tee /etc/modprobe.d/uvm.conf")
+            .fix("sudo modprobe -r nvidia_uvm && sudo modprobe nvidia_uvm"),
+    }
+}
+
+/// Source of the codes: 79 is a device that fell off the bus, 48, 63, 64 and 94, 95 are memory.
+fn xid(driver: &DriverFacts) -> Check {
+    let Known::Value(log) = &driver.log else {
+        return XID.unknown(driver.log.why().unwrap_or_default());
+    };
+    let code = |line: &str| {
+        let (_, rest) = line.split_once("NVRM: Xid (")?;
+        rest.split_once("): ")?.1.split([',', ' ']).next()?.parse::<u32>().ok()
+    };
+    let last = log.lines().rev().find_map(|line| Some((code(line)?, line)));
+    let Some((number, line)) = last else {
+        return XID.ok("the kernel's log tells of no errors of a device");
+    };
+    let seen = line.trim().to_owned();
+    match number {
+        48 | 63 | 64 | 74 | 79 | 94 | 95 | 119 | 120 => XID
+            .fault(format!("the driver has reported Xid {number}, an error of the hardware"))
+            .seen(seen)
+            .fix("nvidia-smi -q -d ECC,ROW_REMAPPER,PERFORMANCE")
+            .fix("sudo nvidia-bug-report.sh  # what support wants to see"),
+        _ => XID
+            .warning(format!("the driver has reported Xid {number}"))
+            .seen(seen)
+            .fix(format!("# docs.nvidia.com/deploy/xid-errors says what {number} means")),
+    }
+}
+
+fn persistence(facts: &Facts, driver: &DriverFacts, nvidia: &Nvidia) -> Check {
+    if let Some(why) = elsewhere(facts) {
+        return PERSISTENCE.not_applicable(why);
+    }
+    if driver.screen {
+        return PERSISTENCE.not_applicable("a screen keeps the driver loaded");
+    }
+    let off = nvidia.devices.iter().find(|device| device.persistence == Known::Value(false));
+    let asked = nvidia.devices.iter().any(|device| device.persistence.why().is_none());
+    match (off, asked) {
+        (Some(device), _) => PERSISTENCE
+            .warning("the driver is unloaded whenever nobody uses the devices")
+            .seen(format!("NVML: persistence of {} is off", device.label()))
+            .fix("sudo systemctl enable --now nvidia-persistenced"),
+        (None, true) => PERSISTENCE.ok("the driver stays loaded"),
+        (None, false) => PERSISTENCE.unknown("NVML was not asked"),
+    }
+}
+
+impl Facts {
+    /// Whether an NVIDIA device is here, with or without a driver.
+    pub(super) fn has_nvidia(&self) -> bool {
+        let on_bus = |found: &super::AcceleratorFacts| found.has(Vendor::Nvidia);
+        let loaded = |driver: &DriverFacts| driver.loaded.why().is_none();
+        !self.nvidia_devices().is_empty()
+            || self.accelerators.as_ref().value().is_some_and(on_bus)
+            || self.driver.as_ref().value().is_some_and(loaded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_from_other_words() {
+        for (word, expected) in
+            [("580.95.05", true), ("x86_64", false), ("12:30", false), ("GCC", false)]
+        {
+            assert_eq!(is_version(word), expected, "{word}");
+        }
+    }
+}
