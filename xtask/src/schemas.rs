@@ -40,6 +40,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("ledger-accuracy"),
         Schema("ledger-verify"),
         Schema("doctor"),
+        Schema("doctor-power"),
         Schema("config"),
         Schema("catalog-list"),
         Schema("catalog-check"),

@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use bill::Bill;
 pub(crate) use cache::Cache;
 pub(crate) use carbon::{Carbon, PerUnit};
-pub(crate) use doctor::Doctor;
+pub(crate) use doctor::{Doctor, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
@@ -538,6 +538,8 @@ pub(crate) enum SchemaName {
     LedgerVerify,
     /// Data of `doctor --json`
     Doctor,
+    /// Data of `doctor --power --json`
+    DoctorPower,
     /// Data of `config show --json`
     Config,
     /// Data of `catalog list --json`

@@ -8,7 +8,7 @@ use super::bill::BillAnswer;
 use super::cache::CacheAnswer;
 use super::carbon::CarbonAnswer;
 use super::catalog::{Doubt, Listing, RefreshAnswer};
-use super::doctor::DoctorAnswer;
+use super::doctor::{DoctorAnswer, PowerAnswer};
 use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
@@ -95,6 +95,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
+        SchemaName::DoctorPower => schemars::schema_for!(PowerAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),
         SchemaName::CatalogList => schemars::schema_for!(Listing).to_value(),
         SchemaName::CatalogRefresh => schemars::schema_for!(RefreshAnswer).to_value(),

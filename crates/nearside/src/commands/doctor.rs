@@ -1,5 +1,6 @@
 //! `nearside doctor [--measure]`: what this machine is, and what it reaches.
 
+mod power;
 mod text;
 mod view;
 
@@ -8,6 +9,7 @@ use nearside_probe::Detected;
 use nearside_probe::ceiling::{Ceilings, Measurement, measure};
 use nearside_units::Date;
 
+pub(crate) use power::PowerAnswer;
 pub(crate) use view::DoctorAnswer;
 use view::{CeilingView, MachineView, MissingView};
 
@@ -20,6 +22,9 @@ use crate::wire::calibration::{machine_file, stored};
 use crate::wire::ceilings::{fingerprint, rows};
 
 pub(super) fn run(arguments: &Doctor, output: &Output) -> Result<Outcome, CommandError> {
+    if arguments.power.power {
+        return power::run(arguments, output);
+    }
     if !arguments.folder.is_dir() {
         let message = format!("{} is no folder", arguments.folder.display());
         return Err(CommandError::new(Fault::Input, message)
