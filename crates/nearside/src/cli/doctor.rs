@@ -15,6 +15,7 @@ Examples:
   nearside doctor
   nearside doctor --measure
   nearside doctor --measure --folder /data
+  nearside doctor --plan
   nearside doctor --power --circuit '16 A/230 V' --room '30 m3'
   nearside doctor --power --on rtx-5090 --count 2 --supply '1600 W' --atx 3
 
@@ -30,6 +31,9 @@ pub(crate) struct Doctor {
     /// A folder on the disk to measure: the one that holds models or data
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) folder: PathBuf,
+    /// What measured ceilings change in the plan of the project (without one, for a small model)
+    #[arg(long)]
+    pub(crate) plan: bool,
     #[command(flatten)]
     pub(crate) power: Power,
 }

@@ -1,5 +1,7 @@
 //! `nearside doctor [--measure]`: what this machine is, and what it reaches.
 
+mod confidence;
+mod in_plan;
 mod power;
 mod text;
 mod view;
@@ -9,6 +11,7 @@ use nearside_probe::Detected;
 use nearside_probe::ceiling::{Ceilings, Measurement, measure};
 use nearside_units::Date;
 
+use confidence::by_name;
 pub(crate) use power::PowerAnswer;
 pub(crate) use view::DoctorAnswer;
 use view::{CeilingView, MachineView, MissingView};
@@ -18,7 +21,7 @@ use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
-use crate::wire::calibration::{machine_file, stored};
+use crate::wire::calibration::{history, machine_file};
 use crate::wire::ceilings::{fingerprint, rows};
 
 pub(super) fn run(arguments: &Doctor, output: &Output) -> Result<Outcome, CommandError> {
@@ -42,9 +45,12 @@ pub(super) fn run(arguments: &Doctor, output: &Output) -> Result<Outcome, Comman
     let kept = fresh.as_deref().map_or(Ok(()), keep);
     let found = match (&kept, &fresh) {
         (Err(_), Some(fresh)) => fresh.clone(),
-        _ => stored(&machine)?,
+        _ => history(&machine)?,
     };
-    let answer = answer(arguments, &detected, &machine, &found, ceilings.as_ref());
+    let mut answer = answer(arguments, &detected, (&machine, today), &found, ceilings.as_ref());
+    if arguments.plan && !found.is_empty() {
+        answer.in_plan = Some(in_plan::of(&arguments.path, &catalog)?);
+    }
     print(&answer, &notes, today, output);
     kept?;
     let nothing = fresh.is_some_and(|fresh| fresh.is_empty());
@@ -82,14 +88,15 @@ fn keep(rows: &[CeilingRow]) -> Result<(), CommandError> {
 fn answer(
     arguments: &Doctor,
     detected: &Detected,
-    machine: &str,
-    found: &[CeilingRow],
+    (machine, today): (&str, Date),
+    history: &[CeilingRow],
     ceilings: Option<&Ceilings>,
 ) -> DoctorAnswer {
     let missing = ceilings.map(|ceilings| ceilings.missing.as_slice()).unwrap_or_default();
     DoctorAnswer {
         machine: MachineView::of(detected, machine, &arguments.folder),
-        ceilings: found.iter().map(CeilingView::of).collect(),
+        ceilings: by_name(history).iter().map(|found| CeilingView::of(found, today)).collect(),
+        in_plan: None,
         not_measured: missing.iter().map(MissingView::of).collect(),
         kept_in: environment::machine_file().map(|path| path.display().to_string()),
     }
@@ -110,7 +117,5 @@ fn print(answer: &DoctorAnswer, notes: &[String], today: Date, output: &Output) 
     for note in notes {
         output.warning(note);
     }
-    if answer.ceilings.is_empty() && answer.not_measured.is_empty() {
-        output.hint("`nearside doctor --measure` measures them in less than a minute");
-    }
+    text::hints(answer).iter().for_each(|hint| output.hint(hint));
 }

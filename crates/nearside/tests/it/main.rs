@@ -16,6 +16,7 @@ mod bill;
 mod cache;
 mod carbon;
 mod command;
+mod confidence;
 mod containers;
 mod doctor;
 mod faults;
