@@ -120,12 +120,11 @@ impl DriftView {
     /// In a few words.
     pub(crate) fn line(&self) -> String {
         match (&self.why, self.times) {
-            (Some(why), _) => format!("cannot tell: {why}"),
             (None, Some(times)) => {
                 let noise = nearside_units::significant(self.noise * 100.0);
                 format!("{} ({times:.2} times, chance +-{noise} %)", self.verdict)
             }
-            (None, None) => self.verdict.clone(),
+            _ => self.verdict.clone(),
         }
     }
 }

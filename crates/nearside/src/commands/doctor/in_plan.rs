@@ -22,8 +22,6 @@ use crate::wire::project::{Loaded, file, load};
 
 /// A small open model that stands for others where there is no project.
 const REFERENCE: &str = "smollm2-135m";
-/// Estimates closer than this are the same.
-const SAME: f64 = 0.005;
 
 /// What measured ceilings change.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -59,8 +57,7 @@ impl StageChange {
 
     /// Whether what it takes here changes.
     pub(super) fn changes(&self) -> bool {
-        self.times.is_none_or(|times| (times - 1.0).abs() > SAME)
-            || self.assumed_seconds != self.measured_seconds
+        self.assumed_seconds != self.measured_seconds
     }
 
     fn of(stage: &str, assumed: &Known<Span<Duration>>, measured: &Known<Span<Duration>>) -> Self {

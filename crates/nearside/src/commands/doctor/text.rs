@@ -1,5 +1,6 @@
 //! The answer of `nearside doctor` as text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use nearside_units::{Bytes, BytesPerSecond, Duration, FlopsPerSecond};
@@ -20,6 +21,7 @@ pub(super) fn of(answer: &DoctorAnswer, detail: Detail) -> String {
         text.push_str("\n\nmeasured ceilings\n");
         text.push_str(&ceilings(&answer.ceilings));
     }
+    text.push_str(&cannot_tell(&answer.ceilings));
     text.push_str(&slower(&answer.ceilings));
     if let Some(found) = &answer.in_plan {
         text.push_str(&plan_changes(found));
@@ -112,6 +114,13 @@ fn age(ceiling: &CeilingView) -> String {
     format!("{} ({ago}{stale})", ceiling.measured_on)
 }
 
+/// Why nobody can tell what became of some ceilings, each reason once.
+fn cannot_tell(ceilings: &[CeilingView]) -> String {
+    let whys: BTreeSet<&String> =
+        ceilings.iter().filter_map(|it| it.confidence.drift.why.as_ref()).collect();
+    whys.into_iter().fold(String::new(), |text, why| format!("{text}\ncannot tell: {why}"))
+}
+
 /// What to look at where the machine became slower.
 fn slower(ceilings: &[CeilingView]) -> String {
     let mut text = String::new();
@@ -155,7 +164,7 @@ fn plan_changes(found: &InPlan) -> String {
     let moved = found.stages.iter().filter(|stage| stage.moves()).count();
     let all = found.stages.len();
     format!(
-        "\n\nwhat they change for {}: {changed} of {all} estimates here, {moved} placements\n{}",
+        "\n\nwhat they change for {}: {changed} of {all} estimates here, {moved} of {all} placements\n{}",
         found.of,
         table(&heads, found.stages.iter().map(row).collect())
     )
