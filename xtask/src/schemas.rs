@@ -41,6 +41,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("ledger-verify"),
         Schema("doctor"),
         Schema("doctor-power"),
+        Schema("runbook"),
         Schema("config"),
         Schema("catalog-list"),
         Schema("catalog-check"),

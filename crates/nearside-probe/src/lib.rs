@@ -21,6 +21,7 @@ mod processor;
 mod root;
 pub mod self_test;
 pub mod verdict;
+pub mod wear;
 
 pub use accelerator::{
     AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator, has_accelerator,

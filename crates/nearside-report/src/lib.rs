@@ -8,6 +8,7 @@ mod csv;
 mod figure;
 mod findings;
 mod html;
+mod markdown;
 mod notes;
 mod page;
 mod template;

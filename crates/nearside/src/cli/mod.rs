@@ -540,6 +540,8 @@ pub(crate) enum SchemaName {
     Doctor,
     /// Data of `doctor --power --json`
     DoctorPower,
+    /// Data of `report --runbook --json`
+    Runbook,
     /// Data of `config show --json`
     Config,
     /// Data of `catalog list --json`

@@ -14,6 +14,7 @@ use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
 use super::profile::ProfileAnswer;
+use super::report::RunbookAnswer;
 use super::resilience::ResilienceAnswer;
 use super::roi::{CasesAnswer, InputsAnswer, RoiAnswer};
 use super::run::RunAnswer;
@@ -96,6 +97,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::DoctorPower => schemars::schema_for!(PowerAnswer).to_value(),
+        SchemaName::Runbook => schemars::schema_for!(RunbookAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),
         SchemaName::CatalogList => schemars::schema_for!(Listing).to_value(),
         SchemaName::CatalogRefresh => schemars::schema_for!(RefreshAnswer).to_value(),

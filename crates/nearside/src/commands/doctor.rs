@@ -11,7 +11,7 @@ use nearside_probe::Detected;
 use nearside_probe::ceiling::{Ceilings, Measurement, measure};
 use nearside_units::Date;
 
-use confidence::by_name;
+pub(super) use confidence::{Measured, by_name};
 pub(crate) use power::PowerAnswer;
 pub(crate) use view::DoctorAnswer;
 use view::{CeilingView, MachineView, MissingView};

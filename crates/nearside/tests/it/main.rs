@@ -37,6 +37,7 @@ mod rehearsal;
 mod resilience;
 mod roi;
 mod run;
+mod runbook;
 mod sandbox;
 mod screen;
 mod sources;

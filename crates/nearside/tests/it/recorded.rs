@@ -34,6 +34,7 @@ pub(crate) fn row(stage: &str, outcome: Outcome, began: &str) -> RunRow {
         embodied_grams_co2e: None,
         energy_at_least_joules: None,
         energy_known_parts: None,
+        failure: None,
     }
 }
 

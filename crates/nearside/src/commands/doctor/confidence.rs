@@ -67,6 +67,12 @@ pub(crate) fn by_name(history: &[CeilingRow]) -> Vec<Measured<'_>> {
 }
 
 impl Measured<'_> {
+    /// What it is.
+    pub(crate) fn title(&self) -> &str {
+        let named = self.newest.name.parse::<CeilingName>().map(CeilingName::title);
+        named.unwrap_or(&self.newest.name)
+    }
+
     /// How far it can be trusted today.
     pub(crate) fn confidence(&self, today: Date) -> Confidence {
         let age_days = self.newest.measured_on.days_until(today);
