@@ -119,6 +119,7 @@ impl Catalog {
         age.of_table(&self.storage, &mut findings);
         age.of_table(&self.reliability, &mut findings);
         age.of_table(&self.embodied, &mut findings);
+        age.of_table(&self.compatibility, &mut findings);
         findings
     }
 

@@ -1,4 +1,4 @@
-//! What exists: devices, offers, prices, grids, regions, reliability, embodied carbon.
+//! What exists: devices, offers, prices, grids, regions, reliability, embodied carbon, and what runs on what.
 //!
 //! Facts live in CSV tables under `data/`, one row each, with source, second source and date; this
 //! crate reads them into a [`Catalog`], a plain value that a user's own tables can be laid over
@@ -10,6 +10,7 @@
 //! - One row per device, with its aliases: no ladder of name comparisons ([`Catalog::device`]).
 
 mod check;
+mod compatibility;
 mod device;
 mod embodied;
 mod error;
@@ -26,8 +27,13 @@ mod reliability;
 mod site;
 mod skypilot;
 mod table;
+mod version;
 
 pub use check::{Finding, Problem};
+pub use compatibility::{
+    DriverBranch, Floor, Generation, Platform, Refusal, TorchChoice, TorchMachine, TorchWheel,
+    cubin_runs, ptx_runs,
+};
 pub use device::{ComputeCapability, Device, DeviceKind, Precision};
 pub use embodied::Embodied;
 pub use error::CatalogError;
@@ -42,7 +48,9 @@ pub use region::{Pue, Region, Zone};
 pub use reliability::{HourlyRate, InterruptionBand, Metric, Reliability};
 pub use site::{Accelerators, Economics, Machine, Ownership, Place, Reach, Site};
 pub use skypilot::{SkyPilotFile, SkyPilotImport};
+pub use version::Version;
 
+use compatibility::Fact;
 use lookup::DeviceIndex;
 use price::{NetworkRow, StorageRow};
 use table::{Row, Source, Table};
@@ -58,6 +66,7 @@ pub struct Catalog {
     storage: Table<StorageRow>,
     reliability: Table<Reliability>,
     embodied: Table<Embodied>,
+    compatibility: Table<Fact>,
     models: Vec<Model>,
     index: DeviceIndex,
 }
@@ -88,6 +97,7 @@ impl Catalog {
             storage: builtin!("storage.csv")?,
             reliability: builtin!("reliability.csv")?,
             embodied: builtin!("embodied.csv")?,
+            compatibility: builtin!("compatibility.csv")?,
             models: parse_models("data/models.json", include_str!("../data/models.json"))?,
             index: DeviceIndex::default(),
         };
@@ -157,7 +167,7 @@ mod tests {
         let mut all: Vec<_> = of(&catalog.devices).chain(of(&catalog.offers)).collect();
         all.extend(of(&catalog.regions).chain(of(&catalog.grids)).chain(of(&catalog.network)));
         all.extend(of(&catalog.storage).chain(of(&catalog.reliability)));
-        all.extend(of(&catalog.embodied));
+        all.extend(of(&catalog.embodied).chain(of(&catalog.compatibility)));
         all
     }
 

@@ -17,7 +17,7 @@ pub struct Overlay<'a> {
 }
 
 /// The tables that can be laid over, by file name.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "devices.csv",
     "offers.csv",
     "regions.csv",
@@ -26,6 +26,7 @@ const TABLES: [&str; 8] = [
     "storage.csv",
     "reliability.csv",
     "embodied.csv",
+    "compatibility.csv",
 ];
 
 impl<'a> Overlay<'a> {
@@ -69,6 +70,7 @@ impl Catalog {
             "storage.csv" => self.storage.overlay(overlay.read()?),
             "reliability.csv" => self.reliability.overlay(overlay.read()?),
             "embodied.csv" => self.embodied.overlay(overlay.read()?),
+            "compatibility.csv" => self.compatibility.overlay(overlay.read()?),
             _ => {
                 let near = nearest(name, TABLES.into_iter());
                 let name = overlay.file.to_owned();
@@ -129,7 +131,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn what_strangers_write_never_panics(cells in "[a-z0-9,./%*|\"\n -]{0,200}", table in 0..8usize) {
+        fn what_strangers_write_never_panics(cells in "[a-z0-9,./%*|\"\n -]{0,200}", table in 0..9usize) {
             let as_of = "2026".parse().unwrap();
             let catalog = Catalog::builtin().unwrap();
             let text = format!("provider,instance,region,device,devices,on_demand\n{cells}");

@@ -9,6 +9,7 @@
 
 mod accelerator;
 mod amd;
+mod binary;
 pub mod ceiling;
 mod cgroup;
 mod detect;
@@ -18,6 +19,7 @@ mod memory;
 pub mod meter;
 mod nvidia;
 mod processor;
+pub mod python;
 mod root;
 pub mod self_test;
 pub mod verdict;
@@ -26,6 +28,7 @@ pub mod wear;
 pub use accelerator::{
     AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator, has_accelerator,
 };
+pub use binary::InstructionSet;
 pub use detect::{Detected, OperatingSystem, probe, this_machine};
 pub use disk::{Disk, disk};
 pub use error::ProbeError;
