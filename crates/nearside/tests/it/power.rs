@@ -147,8 +147,8 @@ fn runs_that_sensors_saw_are_measurements() {
     let path = folder.path().to_str().unwrap();
     let data = nearside(&["doctor", path, "--power", "--json"]).exits(0).data();
     let work = &data["wall"]["working_watts"];
-    let ends = ["low", "likely", "high"].map(|end| number(&work[end]).round());
-    assert_eq!(ends, [300.0, 350.0, 400.0]);
+    let ends = ["low", "likely", "high"].map(|end| number(&work[end]).round() as u32);
+    assert_eq!(ends, [300, 350, 400]);
     let input = list(&data["inputs"]).iter().find(|it| it["what"] == "at the wall, at work");
     let input = input.expect("what was measured is an input");
     assert_eq!((text(&input["kind"]), text(&input["value"])), ("measured", "300-400 W"));

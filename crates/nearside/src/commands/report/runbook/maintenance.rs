@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use nearside_catalog::{Catalog, Site};
-use nearside_probe::Detected;
+use nearside_catalog::{Catalog, DriverBranch, Site, Version};
 use nearside_probe::wear::{DiskWear, ask_smartctl, disks};
+use nearside_probe::{AcceleratorVendor, Detected};
 use nearside_units::{Bytes, Date, Known, significant};
 
 use super::World;
@@ -21,6 +21,9 @@ use crate::wire::ceilings::fingerprint;
 const WORN: f64 = 0.8;
 /// Prices of so many days ago may be others now.
 const OLD_PRICES: i64 = 90;
+
+/// A branch that ends within so many days is to be left now.
+const NEAR_END: i64 = 90;
 
 /// Whether something has to be done.
 enum Status {
@@ -68,21 +71,48 @@ fn unknown(what: &str, why: &str, action: &str) -> MaintenanceView {
     }
 }
 
-/// The branch of each driver, and the end of its life.
-fn drivers(_catalog: &Catalog, detected: &Detected, _today: Date) -> Vec<MaintenanceView> {
-    let mut versions: Vec<&Known<String>> =
-        detected.accelerators.iter().map(|found| &found.driver_version).collect();
+/// Every NVIDIA driver that is in use, by its branch.
+fn drivers(catalog: &Catalog, detected: &Detected, today: Date) -> Vec<MaintenanceView> {
+    let nvidia = detected.accelerators.iter();
+    let nvidia = nvidia.filter(|found| found.vendor == AcceleratorVendor::Nvidia);
+    let mut versions: Vec<&Known<String>> = nvidia.map(|found| &found.driver_version).collect();
     versions.dedup();
-    let view = |version: &Known<String>| {
-        let action = "look up how long its branch is maintained";
-        match version {
-            Known::Value(version) => {
-                unknown(&format!("driver {version}"), "no table of branches", action)
-            }
-            Known::Unknown(why) => unknown("driver", why, action),
-        }
+    let view = |version: &Known<String>| match version {
+        Known::Value(version) => branch(catalog, version, today),
+        Known::Unknown(why) => unknown("driver", why, "`nvidia-smi`"),
     };
     versions.into_iter().map(view).collect()
+}
+
+/// The branch of a driver, and when it gets no repairs any more.
+fn branch(catalog: &Catalog, driver: &str, today: Date) -> MaintenanceView {
+    let what = format!("driver {driver}");
+    let version = driver.parse::<Version>();
+    let found = version.map_or_else(
+        |error| Known::unknown(error.to_string()),
+        |version| catalog.driver_branch(&version),
+    );
+    let DriverBranch { number, ends, .. } = match found {
+        Known::Value(found) => found,
+        Known::Unknown(why) => {
+            return unknown(&what, &why, "look up how long its branch is maintained");
+        }
+    };
+    let newer = catalog.oldest_maintained_branch(today);
+    let newer =
+        newer.map_or_else(|| "a newer one".to_owned(), |number| format!("R{number} or newer"));
+    let left = today.days_until(ends);
+    match left {
+        ..0 => {
+            let state = format!("branch R{number} has had no repairs since {ends}");
+            known(&what, state, Status::Due, &format!("install {newer}"))
+        }
+        left => {
+            let state = format!("branch R{number} is maintained until {ends} ({left} days)");
+            let status = if left < NEAR_END { Status::Due } else { Status::Fine };
+            known(&what, state, status, &format!("plan to install {newer} by then"))
+        }
+    }
 }
 
 fn disk(disk: &DiskWear) -> MaintenanceView {
@@ -181,4 +211,33 @@ fn ledger(world: &World<'_>) -> Result<MaintenanceView, CommandError> {
         }
         (None, _) => unknown(what, "nothing was recorded yet", "`nearside run`"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_that_ended_is_due_and_one_that_nobody_lists_is_unknown() {
+        let catalog = Catalog::builtin().unwrap();
+        let on = |driver: &str, today: &str| branch(&catalog, driver, today.parse().unwrap());
+        let old = on("535.183.01", "2026-11-27");
+        assert_eq!((&*old.status, &*old.what), ("due", "driver 535.183.01"));
+        assert!(old.action.contains("R580"), "{old:?}");
+        assert_eq!(on("580.95.05", "2026-11-27").status, "fine");
+        assert_eq!(on("580.95.05", "2028-07-01").status, "due");
+        assert_eq!(on("9999.1", "2026-11-27").status, "unknown");
+        assert_eq!(on("soon", "2026-11-27").status, "unknown");
+    }
+
+    #[test]
+    fn a_worn_disk_is_due() {
+        let with = |used| {
+            let (name, model) = ("nvme0n1".to_owned(), Known::unknown("-"));
+            disk(&DiskWear { name, model, used }).status
+        };
+        assert_eq!(with(Known::Value(0.07)), "fine");
+        assert_eq!(with(Known::Value(0.9)), "due");
+        assert_eq!(with(Known::unknown("asks for root")), "unknown");
+    }
 }
