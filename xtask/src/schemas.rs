@@ -44,6 +44,8 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("doctor"),
         Schema("doctor-emit"),
         Schema("doctor-compare"),
+        Schema("doctor-power"),
+        Schema("runbook"),
         Schema("config"),
         Schema("catalog-list"),
         Schema("catalog-check"),

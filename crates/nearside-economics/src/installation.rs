@@ -22,7 +22,7 @@ use nearside_units::{
 };
 
 pub use battery::{battery_time, usable_charge};
-pub use circuit::{CONTINUOUS_SHARE, Circuit, machines_on, usual_in};
+pub use circuit::{CONTINUOUS_SHARE, Circuit, machines_on, named_circuits, usual_in};
 pub use cooling::{airflow, heat, warming};
 pub use draw::{Draw, at_wall, efficiency};
 pub use enough::{Enough, enough};
@@ -70,6 +70,8 @@ pub struct Installation {
     pub circuit: Option<OnCircuit>,
     /// The heat that it makes at full load.
     pub heat: Span<BtuPerHour>,
+    /// How much warmer than it came the air leaves.
+    pub warmer: Kelvins,
     /// Air that has to go through the room to carry that heat away.
     pub airflow: Span<CubicMetersPerHour>,
     /// How fast the air of the closed room gets warmer at first, were there nothing but air.
@@ -147,6 +149,7 @@ pub fn of(parts: &Parts, room: &Room) -> Known<Installation> {
             supplied,
             circuit: room.circuit.clone().map(|circuit| on_circuit(circuit, wall.full)),
             heat: wall.full.map(heat),
+            warmer: room.warmer.value,
             airflow: wall.full.map(|power| airflow(power, room.warmer.value)),
             warming: room.volume.map(|volume| wall.full.map(|power| warming(power, volume))),
             battery: room.battery.map(|holds| battery_time(holds, wall.full)),

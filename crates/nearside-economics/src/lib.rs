@@ -7,6 +7,7 @@
 pub mod bill;
 pub mod carbon;
 mod elsewhere;
+pub mod fault;
 pub mod installation;
 mod iteration;
 mod quantile;

@@ -79,6 +79,7 @@ pub(crate) fn run(stage: &str, outcome: Outcome) -> RunRow {
         embodied_grams_co2e: None,
         energy_at_least_joules: None,
         energy_known_parts: None,
+        failure: None,
     }
 }
 

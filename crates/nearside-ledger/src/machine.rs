@@ -115,6 +115,19 @@ impl MachineStore {
         })
     }
 
+    /// Every ceiling that was measured on a machine, oldest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn ceilings(&self, machine: &str) -> Result<Vec<CeilingRow>, LedgerError> {
+        const SELECT: &str = "SELECT machine, name, unit, low, likely, high, measured_on, conditions \
+            FROM ceilings WHERE machine = ?1 ORDER BY id";
+        self.file.read(|connection| {
+            let mut select = connection.prepare(SELECT)?;
+            select.query_map([machine], ceiling)?.collect()
+        })
+    }
+
     /// Adds an observation.
     ///
     /// # Errors
@@ -236,6 +249,8 @@ mod tests {
         let found = store.newest_ceilings("a").unwrap();
         assert_eq!(found, [row("a", "copy", 2.0), row("a", "read", 3.0)]);
         assert_eq!(store.newest_ceilings("c").unwrap(), []);
+        let all = store.ceilings("a").unwrap();
+        assert_eq!(all, [row("a", "read", 1.0), row("a", "copy", 2.0), row("a", "read", 3.0)]);
     }
 
     #[test]

@@ -246,6 +246,7 @@ mod tests {
                 "partial_energy_names_its_parts",
             ),
             (of(|row| row.cost_currency = None), "cost_has_a_currency"),
+            (of(|row| row.failure = Some("x".to_owned())), "only_what_failed_has_a_failure"),
             (of(|row| row.predicted_low_seconds = None), "predicted_seconds_are_all_or_none"),
             (of(|row| row.predicted_low_seconds = Some(8e9)), "predicted_seconds_are_in_order"),
             (of(|row| row.run_seconds = Some(-1.0)), "no_phase_takes_less_than_no_time"),

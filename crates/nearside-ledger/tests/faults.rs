@@ -77,6 +77,7 @@ fn run(stage: &str) -> RunRow {
         embodied_grams_co2e: None,
         energy_at_least_joules: None,
         energy_known_parts: None,
+        failure: None,
     }
 }
 

@@ -27,6 +27,7 @@ pub mod python;
 mod root;
 pub mod self_test;
 pub mod verdict;
+pub mod wear;
 
 pub use accelerator::{
     AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator, has_accelerator,

@@ -13,7 +13,8 @@ pub struct Page {
     pub sections: Vec<Section>,
 }
 
-/// A part of a page. Texts are escaped; only [`Section::Drawing`] is taken as it is.
+/// A part of a page. Texts are escaped, and what stands between backticks is code; only
+/// [`Section::Drawing`] is taken as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Section {
     /// A heading.
@@ -58,7 +59,7 @@ body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)
 max-width:60rem;margin:2rem auto;padding:0 1rem;overflow-wrap:break-word}\
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}\
 .lead{font-size:1.2rem;margin:1rem 0}\
-code{font:14px/1.5 ui-monospace,monospace;overflow-wrap:anywhere}\
+code{font:14px/1.5 ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap}\
 .wide{overflow-x:auto}\
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
 th,td{text-align:left;padding:.25rem 1rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}\
@@ -125,10 +126,10 @@ impl Section {
         let _ = match self {
             Self::Heading(text) => writeln!(html, "<h2>{}</h2>", escaped(text)),
             Self::Lead(text) => writeln!(html, "<p class=\"lead\">{}</p>", escaped(text)),
-            Self::Text(text) => writeln!(html, "<p>{}</p>", escaped(text)),
+            Self::Text(text) => writeln!(html, "<p>{}</p>", marked(text)),
             Self::Code(text) => writeln!(html, "<p><code>{}</code></p>", escaped(text)),
             Self::List(lines) => {
-                let lines = lines.iter().map(|line| format!("<li>{}</li>\n", escaped(line)));
+                let lines = lines.iter().map(|line| format!("<li>{}</li>\n", marked(line)));
                 writeln!(html, "<ul>\n{}</ul>", lines.collect::<String>())
             }
             Self::Table(heads, rows) => writeln!(html, "{}", table("", heads, rows)),
@@ -166,7 +167,21 @@ fn table(class: &str, heads: &[String], rows: &[Vec<String>]) -> String {
 }
 
 fn cells(open: &str, close: &str, texts: &[String]) -> String {
-    texts.iter().map(|text| format!("<{open}>{}</{close}>", escaped(text))).collect()
+    texts.iter().map(|text| format!("<{open}>{}</{close}>", marked(text))).collect()
+}
+
+/// Text with what stands between backticks as code; as it is where one of them stands alone.
+fn marked(text: &str) -> String {
+    let safe = escaped(text);
+    let parts: Vec<&str> = safe.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return safe;
+    }
+    let part = |(at, part): (usize, &&str)| match at % 2 {
+        0 => (*part).to_owned(),
+        _ => format!("<code>{part}</code>"),
+    };
+    parts.iter().enumerate().map(part).collect()
 }
 
 #[cfg(test)]
@@ -188,5 +203,12 @@ mod tests {
         assert!(!html.contains("<script>") && !html.contains("<b>"), "{html}");
         assert!(html.contains("a &amp;&amp; b") && html.contains("&#39;q&#39;"), "{html}");
         assert!(!html.contains("http"), "a page fetches nothing");
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        assert_eq!(marked("run `a <b>` now"), "run <code>a &lt;b&gt;</code> now");
+        assert_eq!(marked("one ` alone"), "one ` alone");
+        assert_eq!(marked("`a` and `b`"), "<code>a</code> and <code>b</code>");
     }
 }

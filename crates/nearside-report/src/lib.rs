@@ -9,6 +9,7 @@ mod decision;
 mod figure;
 mod findings;
 mod html;
+mod markdown;
 mod notes;
 mod page;
 mod template;

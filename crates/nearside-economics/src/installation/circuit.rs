@@ -28,6 +28,9 @@ const USUAL: [(&str, &[&str]); 6] = [
     ("15 A/230 V", &["IN", "ZA"]),
 ];
 
+/// Circuits that people ask for by name.
+const NAMED: [&str; 4] = ["16 A/230 V", "15 A/120 V", "20 A/120 V", "20 A/240 V"];
+
 /// A circuit by its breaker.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Circuit {
@@ -85,6 +88,12 @@ pub fn usual_in(country: Country) -> Option<Sourced<Circuit>> {
     Some(Sourced::new(row.0.parse().ok()?, Basis::assumed(why)))
 }
 
+/// Circuits that people ask for by name: of Europe, and the three of North America.
+#[must_use]
+pub fn named_circuits() -> Vec<Circuit> {
+    NAMED.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
 /// How many machines of this power a circuit bears for hours: `floor(0.8 x amperes x volts / power)`.
 ///
 /// ```
@@ -117,6 +126,7 @@ mod tests {
 
     #[test]
     fn every_usual_circuit_can_be_read() {
+        assert_eq!(named_circuits().len(), NAMED.len());
         for (circuit, countries) in USUAL {
             assert_eq!(circuit.parse::<Circuit>().unwrap().to_string(), circuit);
             for country in countries {

@@ -56,6 +56,8 @@ impl fmt::Display for Duty {
 /// What a year comes to.
 #[derive(Clone, Debug)]
 pub struct Year {
+    /// How much of it the machine works.
+    pub duty: Duty,
     /// Energy at the meter.
     pub energy: Span<Joules>,
     /// What it costs.
@@ -76,5 +78,5 @@ pub fn year(wall: Draw, room: &Room) -> Year {
         cost.map_or_else(|error| Known::unknown(error.to_string()), Known::Value)
     });
     let carbon = room.intensity.as_ref().map(|it| energy.map(|energy| energy * it.value));
-    Year { energy, cost, carbon }
+    Year { duty: room.duty.value, energy, cost, carbon }
 }

@@ -195,7 +195,7 @@ mod tests {
              transfer_seconds,queue_seconds,boot_seconds,run_seconds,predicted_low_seconds,\
              predicted_likely_seconds,predicted_high_seconds,peak_memory_bytes,\
              predicted_memory_bytes,energy_joules,energy_method,cost_amount,cost_currency,\
-             operational_grams_co2e,embodied_grams_co2e,energy_at_least_joules,energy_known_parts"
+             operational_grams_co2e,embodied_grams_co2e,energy_at_least_joules,energy_known_parts,failure"
         );
         assert_eq!(header(Table::Samples), "entry,run_entry,seconds,name,unit,value");
         assert_eq!(

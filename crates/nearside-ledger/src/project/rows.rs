@@ -125,6 +125,8 @@ row! {
         energy_at_least_joules: Option<f64>,
         /// Those parts, each with how it is known: `processor measured, memory measured`.
         energy_known_parts: Option<String>,
+        /// Why it failed, in one line: how its command ended, and what that said last where its data may be told.
+        failure: Option<String>,
     }
 }
 

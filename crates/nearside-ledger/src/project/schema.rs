@@ -7,7 +7,7 @@ use crate::file::{Layout, only_added};
 
 /// `ledger.db`. The application id spells `nsld`.
 pub(crate) const LAYOUT: Layout =
-    Layout { application_id: 0x6e73_6c64, migrations: &[FIRST, PARTIAL_ENERGY] };
+    Layout { application_id: 0x6e73_6c64, migrations: &[FIRST, PARTIAL_ENERGY, FAILURES] };
 
 /// The SQL of triggers for a table whose rows are entries of the chain.
 ///
@@ -184,6 +184,12 @@ ALTER TABLE runs ADD COLUMN energy_at_least_joules REAL
 ALTER TABLE runs ADD COLUMN energy_known_parts TEXT
     CONSTRAINT partial_energy_names_its_parts CHECK (
         (energy_at_least_joules IS NULL) = (energy_known_parts IS NULL));
+";
+
+/// Why runs failed: what is common among them is worth a remedy.
+const FAILURES: &str = "
+ALTER TABLE runs ADD COLUMN failure TEXT
+    CONSTRAINT only_what_failed_has_a_failure CHECK (failure IS NULL OR outcome = 'failed');
 ";
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 mod condition;
 mod disk;
+mod drift;
 mod loopback;
 mod matrix;
 mod name;
@@ -21,6 +22,7 @@ use std::path::Path;
 use nearside_units::{BytesPerSecond, Duration, FlopsPerSecond, Span};
 
 pub use condition::{Conditions, QUIET_SHARE};
+pub use drift::{Cause, Change, Drift, Kept, causes, drift};
 pub use name::CeilingName;
 
 /// What is measured, and where.

@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use bill::Bill;
 pub(crate) use cache::Cache;
 pub(crate) use carbon::{Carbon, PerUnit};
-pub(crate) use doctor::{Doctor, Moving};
+pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use profile::Profile;
@@ -567,6 +567,10 @@ pub(crate) enum SchemaName {
     DoctorEmit,
     /// Data of `doctor --compare FILE --json`
     DoctorCompare,
+    /// Data of `doctor --power --json`
+    DoctorPower,
+    /// Data of `report --runbook --json`
+    Runbook,
     /// Data of `config show --json`
     Config,
     /// Data of `catalog list --json`

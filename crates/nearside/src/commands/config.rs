@@ -8,12 +8,13 @@ use super::bill::BillAnswer;
 use super::cache::CacheAnswer;
 use super::carbon::CarbonAnswer;
 use super::catalog::{Doubt, Listing, RefreshAnswer};
-use super::doctor::{CompareAnswer, DoctorAnswer, EmitAnswer};
+use super::doctor::{CompareAnswer, DoctorAnswer, EmitAnswer, PowerAnswer};
 use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
 use super::profile::ProfileAnswer;
+use super::report::RunbookAnswer;
 use super::resilience::ResilienceAnswer;
 use super::roi::{CasesAnswer, InputsAnswer, RoiAnswer};
 use super::run::RunAnswer;
@@ -100,6 +101,8 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::DoctorEmit => schemars::schema_for!(EmitAnswer).to_value(),
         SchemaName::DoctorCompare => schemars::schema_for!(CompareAnswer).to_value(),
+        SchemaName::DoctorPower => schemars::schema_for!(PowerAnswer).to_value(),
+        SchemaName::Runbook => schemars::schema_for!(RunbookAnswer).to_value(),
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),
         SchemaName::CatalogList => schemars::schema_for!(Listing).to_value(),
         SchemaName::CatalogRefresh => schemars::schema_for!(RefreshAnswer).to_value(),

@@ -1,8 +1,11 @@
 //! `nearside doctor`: what a machine is, what is wrong with it, and what it reaches.
 
 mod compare;
+mod confidence;
 mod emit;
 mod examined;
+mod in_plan;
+mod power;
 mod text;
 mod view;
 
@@ -13,8 +16,10 @@ use nearside_probe::ceiling::{Ceilings, Measurement, measure};
 use nearside_units::Date;
 
 pub(crate) use compare::CompareAnswer;
+pub(super) use confidence::{Measured, by_name};
 pub(crate) use emit::EmitAnswer;
 use examined::{Examined, examine};
+pub(crate) use power::PowerAnswer;
 pub(crate) use view::DoctorAnswer;
 use view::{CeilingView, MachineView, MissingView};
 
@@ -24,7 +29,7 @@ use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::view::Figure;
 use crate::wire;
-use crate::wire::calibration::{machine_file, stored};
+use crate::wire::calibration::{history, machine_file};
 use crate::wire::ceilings::{fingerprint, rows};
 
 pub(super) fn run(arguments: &Doctor, output: &Output) -> Result<Outcome, CommandError> {
@@ -32,7 +37,10 @@ pub(super) fn run(arguments: &Doctor, output: &Output) -> Result<Outcome, Comman
         return emit::run(folder, &arguments.moving, output);
     }
     if let Some(file) = &arguments.moving.compare {
-        return compare::run(file, output);
+        return compare::run(file, arguments.project(), output);
+    }
+    if arguments.power.power {
+        return power::run(arguments, output);
     }
     match &arguments.root {
         Some(root) => elsewhere(root, arguments, output),
@@ -60,6 +68,7 @@ fn elsewhere(root: &Path, arguments: &Doctor, output: &Output) -> Result<Outcome
         sections: examined.sections.clone(),
         torch: examined.torch.clone(),
         ceilings: Vec::new(),
+        in_plan: None,
         not_measured: Vec::new(),
         kept_in: None,
     };
@@ -87,14 +96,18 @@ fn here(arguments: &Doctor, output: &Output) -> Result<Outcome, CommandError> {
     let kept = fresh.as_deref().map_or(Ok(()), keep);
     let found = match (&kept, &fresh) {
         (Err(_), Some(fresh)) => fresh.clone(),
-        _ => stored(&machine)?,
+        _ => history(&machine)?,
     };
     let missing = ceilings.as_ref().map(|ceilings| ceilings.missing.as_slice());
     let answer = DoctorAnswer {
         machine: MachineView::of(&detected, &machine, &arguments.folder),
         sections: examined.sections.clone(),
         torch: examined.torch.clone(),
-        ceilings: found.iter().map(CeilingView::of).collect(),
+        ceilings: by_name(&found).iter().map(|found| CeilingView::of(found, today)).collect(),
+        in_plan: match arguments.plan && !found.is_empty() {
+            true => Some(in_plan::of(arguments.project(), &catalog)?),
+            false => None,
+        },
         not_measured: missing.unwrap_or_default().iter().map(MissingView::of).collect(),
         kept_in: environment::machine_file().map(|path| path.display().to_string()),
     };
@@ -162,7 +175,7 @@ fn print(answer: &DoctorAnswer, notes: &[String], today: Date, output: &Output) 
         output.warning(note);
     }
     // Ceilings of another machine are measured there.
-    if answer.kept_in.is_some() && answer.ceilings.is_empty() && answer.not_measured.is_empty() {
-        output.hint("`nearside doctor --measure` measures them in less than a minute");
+    if answer.kept_in.is_some() {
+        text::hints(answer).iter().for_each(|hint| output.hint(hint));
     }
 }

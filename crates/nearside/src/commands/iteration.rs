@@ -180,6 +180,7 @@ mod tests {
             embodied_grams_co2e: None,
             energy_at_least_joules: None,
             energy_known_parts: None,
+            failure: None,
         }
     }
 

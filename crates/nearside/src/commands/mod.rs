@@ -13,7 +13,7 @@ pub(crate) mod iteration;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod profile;
-mod report;
+pub(crate) mod report;
 pub(crate) mod resilience;
 pub(crate) mod roi;
 pub(crate) mod run;

@@ -1,10 +1,18 @@
-//! `nearside report`: whether a machine pays, written down in every form that people hand on.
+//! `nearside report`: whether a machine pays, written down in every form that people hand on; with
+//! `--runbook` what whoever takes over must know.
+
+mod runbook;
 
 use crate::cli::{Report, Roi};
 use crate::error::CommandError;
 use crate::output::{Outcome, Output};
 
+pub(crate) use runbook::RunbookAnswer;
+
 pub(super) fn run(arguments: &Report, output: &Output) -> Result<Outcome, CommandError> {
+    if arguments.runbook {
+        return runbook::run(arguments, output);
+    }
     let file = |name: &str| Some(arguments.output.join(name));
     let question = Roi {
         paths: arguments.paths.clone(),

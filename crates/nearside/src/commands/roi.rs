@@ -17,6 +17,7 @@ use nearside_economics::{Assumption, Case, Draws, Input, NEAR, Roi as Sheet};
 use nearside_units::{Basis, Currency, Known, Span};
 
 pub(crate) use cases::CasesAnswer;
+pub(super) use documents::write_page;
 pub(crate) use view::{InputsAnswer, RoiAnswer};
 
 use crate::cli::{Roi, RoiTerms};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nearside_catalog::Site;
 use nearside_estimate::Calibration;
-use nearside_ledger::{CeilingRow, MachineStore};
+use nearside_ledger::{CeilingRow, LedgerError, MachineStore};
 use nearside_probe::ceiling::{CeilingName, Reached};
 use nearside_units::{Basis, FlopsPerSecond, Kind, Sourced, Span};
 
@@ -18,6 +18,15 @@ use crate::error::{CommandError, Fault};
 /// (AMX) that engines use: PyTorch's bfloat16 products were 2.6 to 5.3 times as fast as its 32-bit
 /// ones on two threads of such a Xeon.
 const TILES: [f64; 3] = [1.0, 2.5, 5.0];
+
+/// Which ceilings of this machine count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ceilings {
+    /// Those that were measured, where they were.
+    Measured,
+    /// Those of machines of its kind, as if nothing had been measured.
+    Assumed,
+}
 
 /// The calibration of each site.
 #[derive(Debug, Default)]
@@ -65,13 +74,24 @@ pub(crate) fn machine_file() -> Result<PathBuf, CommandError> {
 
 /// The newest ceilings of a machine; none when nothing was ever measured.
 pub(crate) fn stored(machine: &str) -> Result<Vec<CeilingRow>, CommandError> {
+    read(|store| store.newest_ceilings(machine))
+}
+
+/// Every ceiling that was ever measured on a machine, oldest first.
+pub(crate) fn history(machine: &str) -> Result<Vec<CeilingRow>, CommandError> {
+    read(|store| store.ceilings(machine))
+}
+
+fn read(
+    rows: impl FnOnce(&MachineStore) -> Result<Vec<CeilingRow>, LedgerError>,
+) -> Result<Vec<CeilingRow>, CommandError> {
     let Some(path) = environment::machine_file() else { return Ok(Vec::new()) };
-    let world = |error: nearside_ledger::LedgerError| {
+    let world = |error: LedgerError| {
         CommandError::new(Fault::World, error.to_string())
             .hint(format!("move {} away and measure again", path.display()))
     };
     match MachineStore::open_existing(&path).map_err(world)? {
-        Some(store) => store.newest_ceilings(machine).map_err(world),
+        Some(store) => rows(&store).map_err(world),
         None => Ok(Vec::new()),
     }
 }

@@ -10,6 +10,7 @@ use nearside_ledger::{
     Amount, Appender, ArtifactRow, LedgerError, Outcome, PlanRow, ProjectLedger, RunRow, SampleRow,
     SpendRow, Timestamp,
 };
+use nearside_policy::Class;
 use nearside_run::{Attempt, Job, Load, Made, Ran, Runner, Tried};
 use nearside_units::{Bytes, Duration, Known};
 use nearside_workload::{HERE, ModelRef, Project, Stage};
@@ -340,8 +341,23 @@ impl<'a> Journal<'a> {
             embodied_grams_co2e: None,
             energy_at_least_joules: partial.as_ref().map(|(energy, _)| energy.as_joules()),
             energy_known_parts: partial.map(|(_, parts)| parts),
+            failure: failure(ran, self.loaded.project.stage(&job.name).map(|stage| stage.reads)),
         })
     }
+}
+
+/// Letters of a failure that are kept.
+const MOST_OF_A_FAILURE: usize = 200;
+
+/// Why a stage failed, in one line. What a command said last may hold what it read: it is kept only where
+/// that is about nobody.
+fn failure(ran: &Ran, reads: Option<Class>) -> Option<String> {
+    let Ran::Failed { why, tail, .. } = ran else { return None };
+    let told = reads.is_some_and(|class| class <= Class::Internal);
+    let last = tail.iter().rev().find(|line| !line.trim().is_empty()).filter(|_| told);
+    let text = last.map_or_else(|| why.clone(), |last| format!("{why}: {}", last.trim()));
+    let visible = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    Some(visible.take(MOST_OF_A_FAILURE).collect())
 }
 
 /// A trial whose fate a rule decided: its figure, or zero and why it was not run.

@@ -31,6 +31,7 @@ pub(crate) mod sites;
 mod spend;
 pub(crate) mod stages;
 pub(crate) mod upgrades;
+pub(crate) mod wall_power;
 
 use std::path::{Path, PathBuf};
 

@@ -16,7 +16,7 @@ use nearside_units::{Bytes, Known, Span};
 use nearside_workload::{Goal, Input, Project, Stage, Task, Workload};
 use rayon::prelude::*;
 
-use super::calibration::Calibrations;
+use super::calibration::{Calibrations, Ceilings};
 use super::measured::{self, Correction, RunsOf};
 use super::project::Loaded;
 use super::routes::{Location, locations, routes};
@@ -44,6 +44,8 @@ pub(crate) struct Posed {
     pub(crate) sites: Vec<Site>,
     /// The edges of the problem: what each carries.
     pub(crate) carried: Vec<String>,
+    /// The names of the sites that are the machine that runs this program.
+    pub(crate) this_machine: Vec<Arc<str>>,
     /// What had to be assumed on the way.
     pub(crate) notes: Vec<String>,
 }
@@ -74,10 +76,27 @@ pub(crate) fn pose(
     caution: Caution,
     rehearsed: &BTreeMap<String, Correction>,
 ) -> Result<Posed, CommandError> {
+    posed(loaded, catalog, (caution, Ceilings::Measured), rehearsed)
+}
+
+/// Poses it as if no ceiling of this machine had been measured.
+pub(crate) fn pose_unmeasured(loaded: &Loaded, catalog: &Catalog) -> Result<Posed, CommandError> {
+    posed(loaded, catalog, (Caution::Likely, Ceilings::Assumed), &BTreeMap::new())
+}
+
+fn posed(
+    loaded: &Loaded,
+    catalog: &Catalog,
+    (caution, ceilings): (Caution, Ceilings),
+    rehearsed: &BTreeMap<String, Correction>,
+) -> Result<Posed, CommandError> {
     let project = &loaded.project;
     let Sites { sites, mut notes, this_machine } = super::sites::of_project(loaded, catalog)?;
     let here = sites.iter().filter(|site| this_machine.contains(&site.name));
-    let calibrations = Calibrations::measured_on(here, &mut notes);
+    let calibrations = match ceilings {
+        Ceilings::Measured => Calibrations::measured_on(here, &mut notes),
+        Ceilings::Assumed => Calibrations::default(),
+    };
     if sites.is_empty() {
         return Err(CommandError::new(Fault::Input, "the project may use no site at all")
             .hint("[sites] use = [\"here\", \"aws/*\"]"));
@@ -144,7 +163,7 @@ pub(crate) fn pose(
         },
     };
     let datasets = project.datasets.len();
-    Ok(Posed { problem, stages, datasets, sites, carried, notes })
+    Ok(Posed { problem, stages, datasets, sites, carried, this_machine, notes })
 }
 
 /// What a reader should know about the workloads.

@@ -12,7 +12,7 @@ const EXAMPLE: &str = "examples/support-assistant";
 const WORKSTATION: &str = "examples/support-assistant/workstation.toml";
 
 /// Commands that answer with an envelope: its schema, the exit code, the arguments.
-const ANSWERS: [(&str, i32, &[&str]); 21] = [
+const ANSWERS: [(&str, i32, &[&str]); 22] = [
     ("plan", 0, &["plan", EXAMPLE]),
     ("plan", 0, &["plan", EXAMPLE, "--cautious", "--all", "--explain"]),
     ("plan", 0, &["plan", EXAMPLE, "--stage", "train"]),
@@ -24,6 +24,7 @@ const ANSWERS: [(&str, i32, &[&str]); 21] = [
     ("fit", 0, &["fit", "llama-3.2-3b", "--site", WORKSTATION]),
     ("fit-list", 0, &["fit", "--site", WORKSTATION, "--size", "1B..4B", "--limit", "3"]),
     ("fit-list", 1, &["fit", "--on", "t4", "--task", "fine-tune", "--size", "30B..", "--explain"]),
+    ("doctor-power", 0, &["doctor", "--power", "--site", WORKSTATION, "--explain"]),
     ("catalog-list", 0, &["catalog", "list", "devices"]),
     ("catalog-list", 0, &["catalog", "list", "offers", "aws/*"]),
     ("catalog-list", 0, &["catalog", "list", "regions"]),

@@ -15,12 +15,13 @@ use crate::wire;
 pub(crate) use view::CompareAnswer;
 use view::Verdict;
 
-pub(super) fn run(file: &Path, output: &Output) -> Result<Outcome, CommandError> {
+/// Holds what is found here, with the environment of a project, against a file of another machine.
+pub(super) fn run(file: &Path, project: &Path, output: &Output) -> Result<Outcome, CommandError> {
     let there = recorded::read(file)?;
     let detected = nearside_probe::this_machine()
         .map_err(|error| CommandError::new(Fault::World, error.to_string()))?;
-    let folder = std::env::current_dir().map_err(|error| {
-        CommandError::new(Fault::World, format!("cannot find the current folder: {error}"))
+    let folder = std::path::absolute(project).map_err(|error| {
+        CommandError::new(Fault::World, format!("cannot find {}: {error}", project.display()))
     })?;
     let (here, notes) = wire::environment_lock::found(&detected, &folder);
     let answer = CompareAnswer::of(file, &here, &there);

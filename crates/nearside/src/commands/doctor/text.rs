@@ -1,13 +1,16 @@
 //! The answer of `nearside doctor` as text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use nearside_units::{Bytes, BytesPerSecond, Duration, FlopsPerSecond};
 
+use super::confidence::{CauseView, STALE_DAYS};
 use super::examined;
+use super::in_plan::{InPlan, StageChange};
 use super::view::{CeilingView, DoctorAnswer, MachineView};
 use crate::output::{Align, Detail, table};
-use crate::view::Figure;
+use crate::view::{Figure, Range, seconds_range};
 
 pub(super) fn of(answer: &DoctorAnswer, detail: Detail) -> String {
     let mut text = machine(&answer.machine);
@@ -22,6 +25,11 @@ pub(super) fn of(answer: &DoctorAnswer, detail: Detail) -> String {
     } else {
         text.push_str("\n\nmeasured ceilings\n");
         text.push_str(&ceilings(&answer.ceilings));
+    }
+    text.push_str(&cannot_tell(&answer.ceilings));
+    text.push_str(&slower(&answer.ceilings));
+    if let Some(found) = &answer.in_plan {
+        text.push_str(&plan_changes(found));
     }
     for missing in &answer.not_measured {
         let _ = write!(text, "\nnot measured: {}: {}", missing.what, missing.why);
@@ -83,6 +91,7 @@ fn ceilings(ceilings: &[CeilingView]) -> String {
         ("runs", Align::Right),
         ("load", Align::Right),
         ("on", Align::Left),
+        ("since before", Align::Left),
     ];
     let row = |ceiling: &CeilingView| {
         let load = ceiling.conditions.load;
@@ -95,10 +104,94 @@ fn ceilings(ceilings: &[CeilingView]) -> String {
             figure(range.high),
             ceiling.conditions.runs.to_string(),
             load.map_or("-".to_owned(), |load| format!("{load:.2}")),
-            ceiling.measured_on.clone(),
+            age(ceiling),
+            ceiling.confidence.drift.line(),
         ]
     };
     table(&heads, ceilings.iter().map(row).collect())
+}
+
+/// When it was measured, and how long ago that is.
+fn age(ceiling: &CeilingView) -> String {
+    let days = ceiling.confidence.age_days;
+    let stale = if ceiling.confidence.stale { ", stale" } else { "" };
+    let ago = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    format!("{} ({ago}{stale})", ceiling.measured_on)
+}
+
+/// Why nobody can tell what became of some ceilings, each reason once.
+fn cannot_tell(ceilings: &[CeilingView]) -> String {
+    let whys: BTreeSet<&String> =
+        ceilings.iter().filter_map(|it| it.confidence.drift.why.as_ref()).collect();
+    whys.into_iter().fold(String::new(), |text, why| format!("{text}\ncannot tell: {why}"))
+}
+
+/// What to look at where the machine became slower.
+fn slower(ceilings: &[CeilingView]) -> String {
+    let mut text = String::new();
+    for ceiling in ceilings.iter().filter(|it| it.confidence.drift.verdict == "slower") {
+        let _ = write!(text, "\n\n{} is slower than before; worth checking", ceiling.title);
+        for CauseView { what, check } in &ceiling.confidence.drift.causes {
+            let _ = write!(text, "\n  {what}: {check}");
+        }
+    }
+    text
+}
+
+/// What measured ceilings change in the plan.
+fn plan_changes(found: &InPlan) -> String {
+    let time = |figure: &Figure<Range>| match figure {
+        Figure::Value(range) => seconds_range(range.low, range.high),
+        Figure::Unknown { .. } => "-".to_owned(),
+    };
+    let heads = [
+        ("stage", Align::Left),
+        ("here, assumed", Align::Right),
+        ("here, measured", Align::Right),
+        ("times", Align::Right),
+        ("goes to", Align::Left),
+    ];
+    let row = |stage: &StageChange| {
+        let place = |site: &Option<String>| site.clone().unwrap_or_else(|| "-".to_owned());
+        let site = match stage.moves() {
+            true => format!("{}, not {}", place(&stage.site_measured), place(&stage.site_assumed)),
+            false => place(&stage.site_measured),
+        };
+        vec![
+            stage.stage.clone(),
+            time(&stage.assumed_seconds),
+            time(&stage.measured_seconds),
+            stage.times.map_or_else(|| "-".to_owned(), nearside_units::significant),
+            site,
+        ]
+    };
+    let changed = found.stages.iter().filter(|stage| stage.changes()).count();
+    let moved = found.stages.iter().filter(|stage| stage.moves()).count();
+    let all = found.stages.len();
+    format!(
+        "\n\nwhat they change for {}: {changed} of {all} estimates here, {moved} of {all} placements\n{}",
+        found.of,
+        table(&heads, found.stages.iter().map(row).collect())
+    )
+}
+
+/// What to do next.
+pub(super) fn hints(answer: &DoctorAnswer) -> Vec<String> {
+    let none = answer.ceilings.is_empty() && answer.not_measured.is_empty();
+    let stale = answer.ceilings.iter().any(|ceiling| ceiling.confidence.stale);
+    let mut hints = Vec::new();
+    if none {
+        hints.push("`nearside doctor --measure` measures them in less than a minute".to_owned());
+    }
+    if stale {
+        hints.push(format!(
+            "ceilings of {STALE_DAYS} days and more are stale: `nearside doctor --measure`"
+        ));
+    }
+    if !answer.ceilings.is_empty() && answer.in_plan.is_none() {
+        hints.push("`nearside doctor --plan` says what they change in the plan".to_owned());
+    }
+    hints
 }
 
 /// A number with its unit in the size that reads best.

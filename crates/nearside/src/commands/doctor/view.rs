@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use nearside_ledger::CeilingRow;
 use nearside_probe::ceiling::{CeilingName, Missing};
 use nearside_probe::{Detected, DetectedAccelerator, disk};
-use nearside_units::{Bytes, Known};
+use nearside_units::{Bytes, Date, Known};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::confidence::{Confidence, Measured};
 use super::examined::{SectionView, TorchView};
+use super::in_plan::InPlan;
 use crate::view::{Figure, Range};
 use crate::wire::ceilings::Conditions;
 
@@ -26,6 +27,8 @@ pub(crate) struct DoctorAnswer {
     pub(super) ceilings: Vec<CeilingView>,
     /// What was to be measured and could not be.
     pub(super) not_measured: Vec<MissingView>,
+    /// What they change in the plan, where that is asked.
+    pub(super) in_plan: Option<InPlan>,
     /// The file that keeps ceilings.
     pub(super) kept_in: Option<String>,
 }
@@ -87,6 +90,8 @@ pub(crate) struct CeilingView {
     pub(super) measured_on: String,
     /// How the machine was and how it was measured.
     pub(super) conditions: Conditions,
+    /// How far it can be trusted: its age, and what became of it since.
+    pub(super) confidence: Confidence,
 }
 
 /// Something that could not be measured.
@@ -137,7 +142,8 @@ impl AcceleratorView {
 }
 
 impl CeilingView {
-    pub(super) fn of(row: &CeilingRow) -> Self {
+    pub(super) fn of(measured: &Measured<'_>, today: Date) -> Self {
+        let row = measured.newest;
         let title = row.name.parse::<CeilingName>().map_or("", CeilingName::title);
         let figures = row.figures;
         Self {
@@ -147,6 +153,7 @@ impl CeilingView {
             unit: row.unit.clone(),
             measured_on: row.measured_on.to_string(),
             conditions: Conditions::of(row),
+            confidence: measured.confidence(today),
         }
     }
 

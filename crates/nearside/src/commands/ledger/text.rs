@@ -51,6 +51,9 @@ pub(super) fn show(run: &LedgerRun) -> String {
     line("began (UTC)", Some(moment(&run.began)));
     line("run", Some(run.run.clone()));
     line("exit code", run.exit_code.map(|code| code.to_string()));
+    if run.failure.is_some() {
+        line("why", run.failure.clone());
+    }
     line("time", run.run_seconds.map(seconds));
     line("time, estimated", run.predicted_seconds.map(|_| predicted(run)));
     let bytes = |bytes: u64| Bytes::new(bytes).to_string();
@@ -137,6 +140,7 @@ mod tests {
             site: "here".to_owned(),
             outcome: "ran".to_owned(),
             exit_code: None,
+            failure: None,
             began: String::new(),
             run_seconds: None,
             predicted_seconds: None,

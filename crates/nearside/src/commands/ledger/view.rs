@@ -28,6 +28,8 @@ pub(crate) struct LedgerRun {
     pub(super) outcome: String,
     /// What its command exited with.
     pub(super) exit_code: Option<i64>,
+    /// Why it failed, in one line, where that was recorded.
+    pub(super) failure: Option<String>,
     /// When it began, in UTC.
     pub(super) began: String,
     /// How long its command took, in seconds.
@@ -119,6 +121,7 @@ impl LedgerRun {
             site: row.site.clone(),
             outcome: row.outcome.to_string(),
             exit_code: row.exit_code,
+            failure: row.failure.clone(),
             began: row.began.to_string(),
             run_seconds: row.run_seconds,
             predicted_seconds: predicted.map(|((low, likely), high)| [low, likely, high]),

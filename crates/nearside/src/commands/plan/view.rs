@@ -89,7 +89,7 @@ pub(crate) struct StageView {
     /// What limits its speed.
     pub(super) bottleneck: Figure<String>,
     /// Does it fit, and by how much.
-    pub(super) fit: String,
+    pub(in crate::commands) fit: String,
     /// Live memory at the peak by category, in bytes.
     pub(super) memory_bytes: BTreeMap<String, u64>,
     /// Why there.

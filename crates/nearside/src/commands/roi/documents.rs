@@ -64,6 +64,15 @@ pub(super) fn write_template(
     put(file, &bytes, output)
 }
 
+/// Writes a page.
+pub(in crate::commands) fn write_page(
+    file: &Path,
+    html: &str,
+    output: &Output,
+) -> Result<(), CommandError> {
+    put(file, html.as_bytes(), output)
+}
+
 /// Writes an answer as JSON.
 pub(super) fn write_json<T: serde::Serialize>(
     file: &Path,
