@@ -91,7 +91,7 @@ pub(crate) enum Command {
     /// Write a nearside.toml from what is in a folder
     Init(Init),
     /// What is this machine, and what does it reach?
-    Doctor(Doctor),
+    Doctor(Box<Doctor>),
     /// Does a model fit, what limits it, what would make it fit? Which models run well?
     Fit(Box<Fit>),
     /// Which machine is the smallest for projects or for a kind of model?
