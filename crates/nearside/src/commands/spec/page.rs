@@ -15,8 +15,10 @@ pub(super) fn of(answer: &SpecAnswer, notes: &[String], today: Date) -> String {
     };
     sections.push(Section::Lead(lead));
     sections.push(Section::Text(format!(
-        "For {} people, with these savings: {}; a machine works at most {:.0} hours a month.",
-        answer.people, answer.accepted, answer.hours_per_month
+        "For {}, with these savings: {}; a machine works at most {:.0} hours a month.",
+        text::people(answer.people),
+        answer.accepted,
+        answer.hours_per_month
     )));
     sections.push(Section::Heading("Machines".to_owned()));
     sections.push(machines(answer));
@@ -66,12 +68,15 @@ fn machines(answer: &SpecAnswer) -> Section {
 
 fn least(machine: &MachineView) -> Vec<Section> {
     let part = |part: &super::view::PartView| {
-        let source = part.source.clone().unwrap_or_default();
+        let source = match (&part.source, &part.as_of) {
+            (Some(source), Some(date)) => format!("{source} ({date})"),
+            _ => String::new(),
+        };
         vec![
             part.role.clone(),
             format!("{}x {} ({})", part.count, part.title, part.condition),
             price(&part.price, &machine.each.currency),
-            format!("{source} {}", part.as_of.clone().unwrap_or_default()),
+            source,
         ]
     };
     let share = |share: &super::view::ShareView| {

@@ -39,10 +39,6 @@ pub(super) fn of(answer: &SpecAnswer, tree: Option<&str>, detail: Detail) -> Str
 }
 
 fn headline(answer: &SpecAnswer) -> String {
-    let people = match answer.people {
-        1 => "1 person".to_owned(),
-        people => format!("{people} people"),
-    };
     let mut text = match answer.least() {
         Some(machine) => {
             format!("{} is enough for {}: {}", machine.short(), answer.name, machine.total.text())
@@ -51,13 +47,23 @@ fn headline(answer: &SpecAnswer) -> String {
     };
     let _ = write!(
         text,
-        "\n{people}, savings: {}, at most {:.0} h a month",
-        answer.accepted, answer.hours_per_month
+        "\n{}, savings: {}, at most {:.0} h a month",
+        people(answer.people),
+        answer.accepted,
+        answer.hours_per_month
     );
     if let Some(deadline) = answer.deadline_seconds {
         let _ = write!(text, ", one pass in {}", seconds(deadline));
     }
     text
+}
+
+/// So many people.
+pub(super) fn people(count: u64) -> String {
+    match count {
+        1 => "1 person".to_owned(),
+        count => format!("{count} people"),
+    }
 }
 
 /// The machines beside each other, a row for each.
