@@ -261,6 +261,8 @@ pub struct System {
     pub disk: Option<Bytes>,
     /// What its supply gives at most; `None` where that is not stated.
     pub power: Option<Watts>,
+    /// Its wired network; `None` where that is not stated.
+    pub network: Option<BytesPerSecond>,
     /// Whether somebody had it before.
     pub condition: Condition,
     /// Where the figures came from.
@@ -286,6 +288,7 @@ impl Row for System {
         "memory",
         "disk",
         "power",
+        "network",
         "condition",
         "price",
     ];
@@ -301,6 +304,7 @@ impl Row for System {
             memory: cells.required("memory")?,
             disk: cells.optional("disk")?,
             power: cells.optional("power")?,
+            network: cells.optional("network")?,
             condition: cells.optional("condition")?.unwrap_or(Condition::New),
             price: cells.optional("price")?,
             origin: cells.origin()?,

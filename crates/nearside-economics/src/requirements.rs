@@ -37,7 +37,7 @@ pub struct Question {
     pub network: BytesPerSecond,
     /// In which time one pass has to be done.
     pub deadline: Option<Duration>,
-    /// How long one machine may work in a month.
+    /// How long one machine may do work that ends, in a month.
     pub hours: Duration,
 }
 

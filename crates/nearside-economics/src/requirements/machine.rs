@@ -111,7 +111,7 @@ pub struct Machine {
     pub disk: Bytes,
     /// What its supply gives at most, and what it must; `None` of a system that states none.
     pub supply: Option<(Watts, Watts)>,
-    /// Its wired network; `None` of a system, which states none.
+    /// Its wired network; `None` of a system that states none.
     pub network: Option<BytesPerSecond>,
     /// The bill of materials of one.
     pub parts: Vec<Bought>,

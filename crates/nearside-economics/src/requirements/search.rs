@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use nearside_catalog::{Accelerators, Board, DeviceKind, Part, PartKind, System};
 use nearside_estimate::calibration::PowerUse;
-use nearside_units::{Basis, Bytes, Duration, Known, Money, Sourced, Span, Watts};
+use nearside_units::{Basis, Bytes, Duration, HOURS_PER_MONTH, Known, Money, Sourced, Span, Watts};
 
 use super::machine::{Bought, Done, Found, Machine, Role};
 use super::need::Need;
@@ -23,6 +23,10 @@ use crate::installation::{PartName, Parts, Standard, Waits, by_design, supply_ne
 pub(super) const TAKEN: Bytes = Bytes::gib(4);
 /// At most so many kits of memory are put into one board.
 const KITS: u32 = 2;
+/// At most so many disks of a kind: every board on the shelf takes two.
+const DISKS: u32 = 2;
+/// A month.
+pub(super) const MONTH: Duration = Duration::hours(HOURS_PER_MONTH);
 /// So many of the smallest machines are named where no price is known.
 const SMALLEST: usize = 12;
 
@@ -106,6 +110,10 @@ impl Search<'_> {
         system: &System,
         price: &Known<Sourced<Money>>,
     ) -> Option<Machine> {
+        // What is not known is not enough.
+        if system.network.is_none_or(|network| network < self.question.network) {
+            return None;
+        }
         let soc = compute.accelerators.as_ref().is_some_and(|it| it.device.kind == DeviceKind::Soc);
         let platform = Platform { cores: system.cores, memory: system.memory, shared: soc };
         let plan = self.plan(compute, platform)?;
@@ -133,7 +141,7 @@ impl Search<'_> {
             shared: soc,
             disk,
             supply: None,
-            network: None,
+            network: system.network,
             parts: std::iter::once(whole).chain(more).collect(),
             count: plan.machines,
             done: plan.done,
@@ -246,18 +254,21 @@ impl Search<'_> {
         found
     }
 
+    /// The cheapest disk, or disks of a kind, with so much space.
     fn disk(&self, wanted: Bytes) -> Option<(Bytes, Bought)> {
-        let large = |kind: &PartKind| match kind {
-            PartKind::Disk { capacity, solid_state } => *solid_state && *capacity >= wanted,
-            _ => false,
+        let sizes = |part: Priced<'_>| match part.0.kind {
+            PartKind::Disk { capacity, solid_state: true } => (1..=DISKS)
+                .map(|count| (capacity.scaled(f64::from(count)), bought(Role::Disk, part, count)))
+                .find(|(size, _)| *size >= wanted),
+            _ => None,
         };
-        let (part, price) = least(self.of_kind(large))?;
-        let PartKind::Disk { capacity, .. } = part.kind else { return None };
-        Some((capacity, bought(Role::Disk, (part, price), 1)))
+        self.of_kind(|_| true)
+            .filter_map(sizes)
+            .min_by(|(_, one), (_, other)| cheaper(&one.cost(), &other.cost()))
     }
 
-    /// The cheapest supply that is surely large enough, what it gives, and what it must. None where nobody
-    /// knows what the parts draw.
+    /// The cheapest supply that is likely large enough by a rule that has its reserve, what it gives, and what
+    /// it must. None where nobody knows what the parts draw.
     fn supply(&self, needed: &Needed) -> Option<((Watts, Watts), Bought)> {
         let large = |kind: &PartKind| match kind {
             PartKind::Supply { power, atx } => *power >= needed.by(standard(*atx)),
@@ -338,20 +349,20 @@ impl Search<'_> {
     ) -> Option<Plan> {
         let Question { works, deadline, hours, .. } = self.question;
         let mut pass = Duration::ZERO;
-        let mut month = Duration::ZERO;
+        let (mut working, mut up) = (Duration::ZERO, Duration::ZERO);
         let mut done = Vec::new();
         for (at, (ways, work)) in possible.iter().zip(works).enumerate() {
             let need = **ways.iter().min_by(|one, other| order(one, other))?;
-            let working = need.run * work.monthly;
+            let busy = need.run * work.monthly;
             pass += need.run * work.pass;
-            // A machine that is faster is as long up.
-            month += working * self.margin.speed + work.up;
-            done.push(Done { work: at, need, month: working + work.up });
+            working += busy * self.margin.speed;
+            up += work.up;
+            done.push(Done { work: at, need, month: busy + work.up });
         }
         let late = deadline.is_some_and(|deadline| pass * self.margin.speed > deadline);
-        let share = month.as_seconds() / hours.as_seconds();
-        // A rounding error buys no second machine.
-        let machines = (share - 1e-9).ceil().max(1.0);
+        // Nothing else is done while a service is up, which is as long on a faster machine; a service may be
+        // up all the time.
+        let machines = machines(working, *hours).max(machines(working + up, MONTH));
         let possible = !late && machines <= f64::from(u16::MAX);
         possible.then_some(Plan { done, machines: machines as u32 })
     }
@@ -373,7 +384,12 @@ impl Search<'_> {
             Some(Err(why)) => (Some(work), Arc::clone(why)),
             _ => (Some(work), "it fits nothing".into()),
         };
-        let found: Vec<_> = fits_nothing.map(why).collect();
+        let mut found: Vec<_> = fits_nothing.map(why).collect();
+        let kept = self.question.disk.scaled(self.margin.disk);
+        if self.disk(kept).is_none() {
+            let why = format!("{} are to be kept, more than any {DISKS} disks hold", kept.si());
+            found.push((None, why.into()));
+        }
         match found.is_empty() {
             false => found,
             true => {
@@ -383,6 +399,12 @@ impl Search<'_> {
             }
         }
     }
+}
+
+/// How many machines it takes for so much time in a month, of which each has `hours`.
+fn machines(time: Duration, hours: Duration) -> f64 {
+    // A rounding error buys no second machine.
+    (time.as_seconds() / hours.as_seconds() - 1e-9).ceil().max(1.0)
 }
 
 /// The rating of a supply, by either standard.
@@ -416,12 +438,17 @@ fn bought(role: Role, (part, price): Priced<'_>, count: u32) -> Bought {
 
 /// The part with the least price; one without a price only where none has one.
 fn least<'a>(parts: impl Iterator<Item = Priced<'a>>) -> Option<Priced<'a>> {
-    let amount = |price: &Known<Sourced<Money>>| price.as_ref().value().map(|it| it.value.amount());
-    parts.min_by(|(_, one), (_, other)| match (amount(one), amount(other)) {
+    let money = |price: &Known<Sourced<Money>>| price.as_ref().map(|price| price.value);
+    parts.min_by(|(_, one), (_, other)| cheaper(&money(one), &money(other)))
+}
+
+/// The order of prices of one shelf; what is not known comes last.
+fn cheaper(one: &Known<Money>, other: &Known<Money>) -> Ordering {
+    let amount = |price: &Known<Money>| price.as_ref().value().map(|price| price.amount());
+    match (amount(one), amount(other)) {
         (Some(one), Some(other)) => one.cmp(&other),
-        (None, None) => Ordering::Equal,
         (one, other) => other.is_some().cmp(&one.is_some()),
-    })
+    }
 }
 
 /// Those of which none other has no more of everything: accelerator memory, accelerators, cores, main

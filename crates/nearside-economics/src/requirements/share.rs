@@ -13,8 +13,6 @@ pub enum Amount {
     Bytes(Bytes),
     /// Time in a month.
     Time(Duration),
-    /// Processor cores.
-    Cores(u32),
     /// Power.
     Power(Watts),
 }
@@ -24,7 +22,6 @@ impl Amount {
         match self {
             Self::Bytes(bytes) => bytes.get() as f64,
             Self::Time(time) => time.as_seconds(),
-            Self::Cores(cores) => f64::from(cores),
             Self::Power(power) => power.as_watts(),
         }
     }
@@ -37,7 +34,7 @@ pub struct Share {
     pub what: &'static str,
     /// The piece of work that demands it, in the order of the question; `None` where all of it does.
     pub work: Option<usize>,
-    /// What is needed, with the margin.
+    /// What is needed, so many times as the margin says.
     pub needed: Amount,
     /// What the machine has.
     pub has: Amount,
@@ -60,17 +57,18 @@ pub fn shares(question: &Question, margin: &Margin, machine: &Machine) -> Vec<Sh
     let mut shares = Vec::new();
     if machine.accelerators.is_some() {
         shares.extend(accelerator(margin, machine));
-        shares.extend(time(question, machine, Device::Accelerator, "time of the accelerator"));
+        let what = "time of the accelerator";
+        shares.extend(time((question, margin), machine, Device::Accelerator, what));
     }
     shares.extend(main_memory(margin, machine));
     if machine.done.iter().any(|done| done.need.place == Device::Processor) {
-        shares.extend(cores(machine));
-        shares.extend(time(question, machine, Device::Processor, "time of the processor"));
+        let what = "time of the processor";
+        shares.extend(time((question, margin), machine, Device::Processor, what));
     }
     shares.push(Share {
         what: "disk",
         work: None,
-        needed: Amount::Bytes(question.disk),
+        needed: Amount::Bytes(question.disk.scaled(margin.disk)),
         has: Amount::Bytes(machine.disk),
     });
     shares.extend(machine.supply.map(|(has, needed)| Share {
@@ -103,43 +101,41 @@ fn accelerator(margin: &Margin, machine: &Machine) -> Option<Share> {
 }
 
 fn main_memory(margin: &Margin, machine: &Machine) -> Option<Share> {
-    let done = most(machine, |done| done.need.memory.get())?;
-    let both = if machine.shared { done.need.accelerator } else { Bytes::ZERO };
-    let needed = done.need.memory.checked_add(both)?.scaled(margin.memory);
-    let work = (needed > Bytes::ZERO).then_some(done.work);
+    let together = |done: &Done| {
+        let shared = if machine.shared { done.need.accelerator } else { Bytes::ZERO };
+        done.need.memory.scaled(margin.memory).get() + shared.scaled(margin.memory).get()
+    };
+    let done = most(machine, together)?;
+    let needed = Bytes::new(together(done));
     Some(Share {
         what: "main memory",
-        work,
+        work: (needed > Bytes::ZERO).then_some(done.work),
         needed: Amount::Bytes(needed.checked_add(super::search::TAKEN)?),
         has: Amount::Bytes(machine.memory),
     })
 }
 
-fn cores(machine: &Machine) -> Option<Share> {
-    let done = most(machine, |done| u64::from(done.need.cores))?;
-    Some(Share {
-        what: "processor cores",
-        work: Some(done.work),
-        needed: Amount::Cores(done.need.cores),
-        has: Amount::Cores(machine.cores),
-    })
-}
-
 /// Nothing where nobody said how often work is done.
 fn time(
-    question: &Question,
+    (question, margin): (&Question, &Margin),
     machine: &Machine,
     place: Device,
     what: &'static str,
 ) -> Option<Share> {
     let there = machine.done.iter().filter(|done| done.need.place == place);
-    let busy = there.clone().fold(Duration::ZERO, |sum, done| sum + done.month);
+    let up = |done: &Done| question.works[done.work].up;
+    // A service is up as long on a faster machine.
+    let scaled = |done: &Done| (done.month.as_seconds() - up(done).as_seconds()) * margin.speed;
+    let working: f64 = there.clone().map(scaled).sum();
+    let up = there.clone().fold(Duration::ZERO, |sum, done| sum + up(done));
+    let busy = Duration::from_seconds(working.max(0.0)).unwrap_or(Duration::ZERO) + up;
+    let hours = if up > Duration::ZERO { super::search::MONTH } else { question.hours };
     let seconds = |done: &&Done| done.month.as_seconds();
     let longest = there.max_by(|one, other| seconds(one).total_cmp(&seconds(other)));
     (busy > Duration::ZERO).then(|| Share {
         what,
         work: longest.map(|done| done.work),
         needed: Amount::Time(busy),
-        has: Amount::Time(question.hours * f64::from(machine.count)),
+        has: Amount::Time(hours * f64::from(machine.count)),
     })
 }

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use nearside_catalog::Catalog;
-use nearside_economics::requirements::{Comfort, Compute, Found, Machine, Question};
+use nearside_catalog::{Accelerators, Catalog};
+use nearside_economics::requirements::{Comfort, Compute, Found, Machine, Question, Role, Seller};
+use nearside_estimate::Period;
 use nearside_units::Money;
 
 use super::Market;
@@ -65,25 +66,28 @@ fn against(machine: &Machine, least: Option<&Machine>) -> String {
 
 /// One bigger card in place of two, or two smaller ones in place of one.
 fn other_count(wanted: &Wanted, machine: &Machine, market: &Market) -> Option<Alternative> {
-    let count = machine.accelerators.as_ref()?.count;
+    let own = machine.accelerators.as_ref()?;
+    let cards = machine.parts.iter().any(|part| part.role == Role::Accelerator);
+    let memory = |it: &Accelerators| it.device.memory().value().map(|memory| memory.value);
     let other = |compute: &Compute| {
-        let other = compute.accelerators.as_ref().map(|it| it.count);
-        if count > 1 { other == Some(1) } else { other.is_some_and(|other| other > 1) }
+        let found = compute.accelerators.as_ref();
+        let fits = |found: &Accelerators| match own.count {
+            1 => found.count == 2 && memory(found) < memory(own),
+            _ => found.count == 1 && memory(found) > memory(own),
+        };
+        matches!(compute.seller, Seller::Card { .. }) && found.is_some_and(fits)
     };
-    let name = if count > 1 { "one bigger card" } else { "two smaller cards" };
-    let machine_found = least(&wanted.question, market, |mut computes| {
-        computes.retain(&other);
-        computes
-    });
-    let sentence = match &machine_found {
-        Some(found) => against(found, Some(machine)),
-        None => "none that is enough has a price".to_owned(),
-    };
+    let found = cards.then(|| {
+        least(&wanted.question, market, |mut computes| {
+            computes.retain(&other);
+            computes
+        })
+    })??;
     Some(Alternative {
-        name: name.to_owned(),
+        name: if own.count > 1 { "one bigger card" } else { "two smaller cards" }.to_owned(),
+        sentence: against(&found, Some(machine)),
         wanted: wanted.clone(),
-        machine: machine_found,
-        sentence,
+        machine: Some(found),
         rented: None,
     })
 }
@@ -138,7 +142,7 @@ fn rented_peak(
         return Ok(None);
     }
     let posed = pose(loaded, catalog, Caution::Likely, &BTreeMap::new())?;
-    let rent = cheapest_rent(loaded, &posed, stage);
+    let rent = cheapest_rent(loaded, &posed, stage, wanted.people);
     let currency = market.shelf.currency();
     let sentence = sentence(saved, rent, currency.code());
     Ok(Some(Alternative {
@@ -169,16 +173,27 @@ pub(super) fn without(
     (Question { works, ..question.clone() }, computes)
 }
 
-/// The cheapest rented site where a stage may run, and what a month there costs.
-fn cheapest_rent(loaded: &Loaded, posed: &Posed, stage: &str) -> Option<(String, Money)> {
+/// The cheapest rented site where a stage may run, and what a month there costs for so many people.
+fn cheapest_rent(
+    loaded: &Loaded,
+    posed: &Posed,
+    stage: &str,
+    people: u64,
+) -> Option<(String, Money)> {
     let index = loaded.project.stages.iter().position(|it| it.name.value == stage)?;
     let at = posed.stages.iter().position(|it| it.index == index)? + posed.datasets;
     let choices = posed.problem.stages.get(at)?.choices.iter().zip(&posed.sites);
     let possible = choices.filter(|(choice, site)| choice.obstacles.is_empty() && !site.is_near());
     let currency = loaded.project.money.exchange.currency();
+    let service = posed.stages.iter().filter(|it| it.index == index).any(|it| {
+        it.estimates.iter().any(|estimate| matches!(estimate.period, Period::Month { .. }))
+    });
+    // Who uses a service is not the team.
+    let more = if service { 1.0 } else { people as f64 / loaded.project.team.people.max(1) as f64 };
     let priced = possible.filter_map(|(choice, _)| {
         let cost = choice.figures.cost.as_ref().value()?;
-        Some((choice.site.clone(), Money::from_micros(cost.get().try_into().ok()?, currency)))
+        let cost = Money::from_micros(cost.get().try_into().ok()?, currency).scaled(more).ok()?;
+        Some((choice.site.clone(), cost))
     });
     priced.min_by(|one, other| one.1.amount().cmp(&other.1.amount()))
 }
@@ -193,8 +208,13 @@ fn sentence(saved: Option<f64>, rent: Option<(String, Money)>, currency: &str) -
         (None, _) => format!("{saves}, but no rented site of the project may or can run it"),
         (Some((site, cost)), Some(saved)) if cost.as_f64() > 0.0 => {
             let months = nearside_units::significant(saved / cost.as_f64());
-            format!("{saves} and costs {cost} a month at {site}: as much after {months} months")
+            format!(
+                "{saves} and costs {cost} a month at {site}, without moving its data: as much after \
+                 {months} months"
+            )
         }
-        (Some((site, cost)), _) => format!("{saves}; the stage costs {cost} a month at {site}"),
+        (Some((site, cost)), _) => {
+            format!("{saves}; the stage costs {cost} a month at {site}, without moving its data")
+        }
     }
 }

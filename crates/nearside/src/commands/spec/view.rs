@@ -130,7 +130,7 @@ pub(super) struct ShareView {
     pub(super) needed: f64,
     /// What there is, in the unit.
     pub(super) has: f64,
-    /// bytes, hours, cores or watts.
+    /// bytes, hours or watts.
     pub(super) unit: String,
     /// Both in words.
     pub(super) words: String,
@@ -371,7 +371,6 @@ fn number(amount: Amount) -> (f64, &'static str) {
     match amount {
         Amount::Bytes(bytes) => (bytes.get() as f64, "bytes"),
         Amount::Time(time) => (time.as_hours(), "hours"),
-        Amount::Cores(cores) => (f64::from(cores), "cores"),
         Amount::Power(power) => (power.as_watts(), "watts"),
     }
 }
@@ -382,7 +381,6 @@ fn words(amount: Amount, what: &str) -> String {
         Amount::Bytes(bytes) if what == "disk" => bytes.si(),
         Amount::Bytes(bytes) => bytes.to_string(),
         Amount::Time(time) => format!("{} h", nearside_units::significant(time.as_hours())),
-        Amount::Cores(cores) => cores.to_string(),
         Amount::Power(power) => power.to_string(),
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn of_projects(
         question: question(works, kept, deadline, terms.hours),
         rates: first.project.money.exchange.clone(),
         notes,
-        people,
+        people: terms.team.unwrap_or(people),
     })
 }
 
@@ -72,14 +72,15 @@ fn asked(
         let name = prefix
             .map_or(stage.name.value.clone(), |prefix| format!("{prefix}/{}", stage.name.value));
         let known = workloads(stage, &models);
+        if elsewhere(stage) {
+            notes.push(format!("{name} is left out: it is bound to other sites"));
+            continue;
+        }
         for output in &stage.outputs {
             let size = output_size(stage, &output.path, &known, notes);
             kept = kept.checked_add(size).unwrap_or(kept);
         }
         match known {
-            _ if elsewhere(stage) => {
-                notes.push(format!("{name} is left out: it is bound to other sites"));
-            }
             Known::Unknown(why) => notes.push(format!("{name} is left out: {why}")),
             Known::Value(workloads) => {
                 for (workload, trials) in workloads {
@@ -103,12 +104,20 @@ fn asked(
     for dataset in 0..project.datasets.len() {
         match dataset_size(loaded, dataset) {
             Ok(size) => kept = kept.checked_add(size).unwrap_or(kept),
-            Err(error) => notes
-                .extend(error.problems.iter().map(|problem| format!("disk: {}", problem.message))),
+            Err(error) => notes.extend(
+                error
+                    .problems
+                    .iter()
+                    .map(|problem| format!("not counted in the disk: {}", problem.message)),
+            ),
         }
     }
-    let weights = models.values().filter_map(crate::wire::models::weights);
-    kept = weights.fold(kept, |sum, bytes| sum.checked_add(bytes).unwrap_or(sum));
+    for (name, model) in &models {
+        match crate::wire::models::weights(model) {
+            Some(bytes) => kept = kept.checked_add(bytes).unwrap_or(kept),
+            None => notes.push(format!("not counted in the disk: how large model {name} is")),
+        }
+    }
     Ok(Asked { works, kept, people })
 }
 
