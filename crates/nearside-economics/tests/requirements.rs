@@ -133,7 +133,9 @@ fn machines(
 /// The least price by trying every combination of all parts; `None` where none is enough and priced.
 fn brute(question: &Question, margin: &Margin, shelf: &Shelf, computes: &[Compute]) -> Option<f64> {
     let of = |compute: &Compute| match &compute.seller {
-        Seller::System(system, price) => whole(question, margin, shelf, compute, (system, price)),
+        Seller::System(system, price) => {
+            whole(question, margin, shelf, compute, (system.as_ref(), price))
+        }
         _ => built(question, margin, shelf, compute),
     };
     computes.iter().filter_map(of).reduce(f64::min)

@@ -34,7 +34,7 @@ pub enum Seller {
         price: Known<Sourced<Money>>,
     },
     /// With a machine around them, and the machine's price.
-    System(System, Known<Sourced<Money>>),
+    System(Box<System>, Known<Sourced<Money>>),
 }
 
 impl Seller {
@@ -75,7 +75,7 @@ impl Shelf {
             let device = Arc::new(catalog.device(&system.device).ok()?.clone());
             let price = converted(system.price(), rates);
             let accelerators = Accelerators { device, count: system.devices };
-            Some((Some(accelerators), Seller::System(system.clone(), price)))
+            Some((Some(accelerators), Seller::System(Box::new(system.clone()), price)))
         }));
         Self { parts, sellers, rates: rates.clone() }
     }

@@ -15,7 +15,7 @@ Examples:
   nearside spec examples/support-assistant --accept some-loss --used
   nearside spec --class transformer --scale medium --task qlora
   nearside spec --class diffusion --scale large --tree
-  nearside spec examples/support-assistant --tree mermaid --html machine.html
+  nearside spec examples/support-assistant --tree=mermaid --html machine.html
   nearside spec --classes
 
 A machine is enough when every stage surely fits it, one pass meets the deadline and the work of a month
@@ -53,7 +53,14 @@ pub(crate) struct Spec {
     #[arg(long, value_name = "TIME", default_value = "584 h")]
     pub(crate) hours: String,
     /// Which questions decide the machine, as text or as a Mermaid flow chart
-    #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, default_missing_value = "text")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "text"
+    )]
     pub(crate) tree: Option<TreeForm>,
     /// Write the answer as a page, too
     #[arg(long, value_name = "FILE")]

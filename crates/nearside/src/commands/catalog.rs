@@ -233,11 +233,17 @@ fn entry(catalog: &Catalog, name: &str) -> Result<Entry, CommandError> {
         }
         return Ok(offer_entry(catalog.offer(name)?));
     }
+    let parts: Vec<_> = catalog.parts().filter(|part| &*part.name == name).collect();
+    if let Some(system) = catalog.systems().find(|system| &*system.name == name) {
+        return Ok(system_entry(system));
+    }
     match (catalog.device(name), catalog.model(name)) {
+        // A card has the name of its device, which says more.
+        (Err(_), Err(_)) if !parts.is_empty() => Ok(part_entry(&parts)),
         (Ok(device), _) => Ok(device_entry(device)),
         (_, Ok(model)) => Ok(model_entry(model)),
         (Err(error), Err(_)) => Err(CommandError::new(Fault::Input, error.to_string())
-            .hint("`nearside catalog list devices` (or models, offers, regions) lists the names")),
+            .hint("`nearside catalog list devices` (or models, parts, systems, offers, regions) lists the names")),
     }
 }
 
@@ -285,6 +291,34 @@ fn device_entry(device: &nearside_catalog::Device) -> Entry {
     fields.known("power", device.power().map(|power| power.value));
     fields.known("list price", device.list_price().map(|price| price.value));
     fields.origin("device", &device.origin)
+}
+
+/// A part, new and used.
+fn part_entry(parts: &[&nearside_catalog::Part]) -> Entry {
+    let mut fields = Fields(Vec::new());
+    let Some(first) = parts.first() else {
+        return Entry { kind: "part".to_owned(), fields: fields.0 };
+    };
+    fields.put("part", &first.name);
+    fields.put("title", &first.title);
+    fields.put("kind", first.kind.name());
+    for part in parts {
+        fields.known(&format!("price, {}", part.condition), part.price().map(|price| price.value));
+    }
+    fields.origin("part", &first.origin)
+}
+
+fn system_entry(system: &nearside_catalog::System) -> Entry {
+    let mut fields = Fields(Vec::new());
+    fields.put("system", &system.name);
+    fields.put("title", &system.title);
+    fields.put("accelerators", format!("{}x {}", system.devices, system.device));
+    fields.put("cores", system.cores);
+    fields.put("memory", system.memory);
+    fields.put("disk", system.disk.map_or("not stated".to_owned(), |disk| disk.si()));
+    fields.put("condition", system.condition);
+    fields.known("price", system.price().map(|price| price.value));
+    fields.origin("system", &system.origin)
 }
 
 fn offer_entry(offer: &nearside_catalog::Offer) -> Entry {

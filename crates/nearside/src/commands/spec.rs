@@ -27,6 +27,9 @@ use crate::wire;
 use crate::wire::project::{Loaded, load};
 use crate::wire::requirements::{self, Kind, Needed, Terms, Wanted};
 
+/// A price is old after so many days.
+const OLD_DAYS: i64 = 365;
+
 pub(super) fn run(arguments: &Spec, output: &Output) -> Result<Outcome, CommandError> {
     let terms = terms(arguments)?;
     let catalog = wire::catalog(output)?;
@@ -34,7 +37,7 @@ pub(super) fn run(arguments: &Spec, output: &Output) -> Result<Outcome, CommandE
         return classes::run(arguments, &terms, &catalog, output);
     }
     let projects = projects(arguments)?;
-    let wanted = match kind(arguments) {
+    let mut wanted = match kind(arguments) {
         Some(kind) => requirements::of_kind(kind, &terms, &catalog)?,
         None => requirements::of_projects(&projects, &terms, &catalog)?,
     };
@@ -48,6 +51,7 @@ pub(super) fn run(arguments: &Spec, output: &Output) -> Result<Outcome, CommandE
         }
         false => None,
     };
+    wanted.notes.extend(old_prices(&found[0].1));
     let answer = SpecAnswer::of(
         &wanted,
         terms.accepted,
@@ -62,6 +66,23 @@ pub(super) fn run(arguments: &Spec, output: &Output) -> Result<Outcome, CommandE
     }
     print(arguments, &answer, &wanted.notes, output);
     Ok(if found[0].1.cheapest().is_some() { Outcome::Done } else { Outcome::Negative })
+}
+
+/// A sum of prices of different years is told.
+fn old_prices(found: &Found) -> Option<String> {
+    let parts = &found.cheapest()?.parts;
+    let age = |part: &nearside_economics::requirements::Bought| {
+        let date = part.price.as_ref().value()?.basis.as_of?;
+        Some((date.days_until(environment::today()), date))
+    };
+    let old: Vec<_> = parts.iter().filter_map(age).filter(|(days, _)| *days > OLD_DAYS).collect();
+    let (days, date) = old.iter().max_by_key(|(days, _)| *days)?;
+    Some(format!(
+        "{} of {} prices are older than a year, the oldest of {date} ({days} days): lay a parts.csv \
+         of your own over them before you buy",
+        old.len(),
+        parts.len()
+    ))
 }
 
 /// What there is to buy, and what work needs with it.
@@ -140,6 +161,13 @@ fn projects(arguments: &Spec) -> Result<Vec<Loaded>, CommandError> {
     }
     let here = [std::path::PathBuf::from(".")];
     let paths = if arguments.paths.is_empty() { &here[..] } else { &arguments.paths };
+    let mut files: Vec<_> = paths.iter().map(|path| wire::project::file(path)).collect();
+    files.iter_mut().for_each(|file| *file = file.canonicalize().unwrap_or_else(|_| file.clone()));
+    files.sort();
+    if let Some(twice) = files.windows(2).find(|pair| pair[0] == pair[1]) {
+        let message = format!("{} is named twice", twice[0].display());
+        return Err(CommandError::new(Fault::Usage, message));
+    }
     paths.iter().map(|path| load(path, &[])).collect::<Result<_, _>>().map_err(|error| {
         let nothing = arguments.paths.is_empty();
         match nothing {

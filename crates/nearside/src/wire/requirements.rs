@@ -30,6 +30,8 @@ pub(crate) struct Wanted {
     pub(crate) question: Question,
     pub(crate) rates: ExchangeRates,
     pub(crate) notes: Vec<String>,
+    /// The work that is assumed, in words, where no project states it.
+    pub(crate) assumed: Option<String>,
     /// How many people it is for.
     pub(crate) people: u64,
 }

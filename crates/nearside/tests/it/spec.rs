@@ -143,7 +143,7 @@ fn what_decides_is_a_tree_in_three_forms() {
     let folder = Folder::cleared("spec-tree");
     let page = folder.path().join("machine.html");
     let page = page.to_str().unwrap();
-    let mermaid = nearside(&["spec", PROJECT, "--tree", "mermaid", "--html", page]).exits(0);
+    let mermaid = nearside(&["spec", PROJECT, "--tree=mermaid", "--html", page]).exits(0);
     assert!(mermaid.stdout.starts_with("flowchart LR\n"), "{}", mermaid.stdout);
     assert!(mermaid.stdout.contains("-->|"), "{}", mermaid.stdout);
     let html = std::fs::read_to_string(page).unwrap();

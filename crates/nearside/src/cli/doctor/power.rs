@@ -11,7 +11,7 @@ use nearside_units::{CubicMeters, Joules, Kelvins, PerKwh, Watts};
 #[command(next_help_heading = "Power and heat")]
 pub(crate) struct Power {
     /// What the machine asks of supply, circuit, room and battery, and what a year of it costs
-    #[arg(long, conflicts_with_all = ["measure", "plan"])]
+    #[arg(long, conflicts_with_all = ["measure", "plan", "root", "report"])]
     pub(crate) power: bool,
     /// A machine with this device of the catalog instead of this machine
     #[arg(long, value_name = "DEVICE", requires = "power", conflicts_with = "site")]

@@ -119,11 +119,19 @@ impl MachineView {
                 features.iter().map(ToString::to_string).collect()
             }),
             memory_bytes: bytes(&detected.memory.usable()),
-            available_memory_bytes: bytes(&detected.memory.available),
+            available_memory_bytes: bytes(&available(&detected.memory)),
             folder: folder.display().to_string(),
             free_disk_bytes: bytes(&disk(folder).free),
             accelerators: detected.accelerators.iter().map(AcceleratorView::of).collect(),
         }
+    }
+}
+
+/// What a new program could get now: a control group may leave less than the machine has.
+fn available(memory: &nearside_probe::Memory) -> Known<Bytes> {
+    match (&memory.available, memory.usable()) {
+        (Known::Value(available), Known::Value(usable)) => Known::Value((*available).min(usable)),
+        _ => memory.available.clone(),
     }
 }
 

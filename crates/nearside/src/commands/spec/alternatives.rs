@@ -14,6 +14,9 @@ use crate::wire::placement::{Caution, Posed, pose};
 use crate::wire::project::Loaded;
 use crate::wire::requirements::Wanted;
 
+/// Months that a machine may last: ten years.
+const MACHINE_MONTHS: f64 = 120.0;
+
 /// One of them.
 pub(super) struct Alternative {
     pub(super) name: String,
@@ -206,6 +209,10 @@ fn sentence(saved: Option<f64>, rent: Option<(String, Money)>, currency: &str) -
     };
     match (rent, saved) {
         (None, _) => format!("{saves}, but no rented site of the project may or can run it"),
+        (Some((site, cost)), Some(saved)) if cost.as_f64() * MACHINE_MONTHS < saved => format!(
+            "{saves} and costs {cost} a month at {site}, without moving its data: less than that for as \
+             long as a machine lasts"
+        ),
         (Some((site, cost)), Some(saved)) if cost.as_f64() > 0.0 => {
             let months = nearside_units::significant(saved / cost.as_f64());
             format!(

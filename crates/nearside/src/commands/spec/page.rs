@@ -20,6 +20,11 @@ pub(super) fn of(answer: &SpecAnswer, notes: &[String], today: Date) -> String {
         answer.accepted,
         answer.hours_per_month
     )));
+    if let Some(deadline) = answer.deadline_seconds {
+        let deadline = crate::view::seconds(deadline);
+        sections.push(Section::Text(format!("The deadline of one pass is {deadline}.")));
+    }
+    sections.extend(answer.assumed.iter().map(|it| Section::Text(format!("Assumed: {it}."))));
     sections.push(Section::Heading("Machines".to_owned()));
     sections.push(machines(answer));
     if let Some(machine) = answer.least() {

@@ -11,8 +11,13 @@ use crate::view::seconds;
 pub(super) fn of(answer: &SpecAnswer, tree: Option<&str>, detail: Detail) -> String {
     let mut text = headline(answer);
     let _ = write!(text, "\n\n{}", levels(&answer.machines));
+    let mut before = None;
     for level in &answer.machines {
-        text.push_str(&without_price(level));
+        // What makes the minimum impossible does so for more.
+        if before != Some(&level.nothing) {
+            text.push_str(&without_price(level));
+        }
+        before = Some(&level.nothing).filter(|nothing| !nothing.is_empty());
     }
     if let Some(machine) = answer.least() {
         let _ = write!(text, "\n\nthe minimum, part by part\n{}", parts(machine));
@@ -53,7 +58,10 @@ fn headline(answer: &SpecAnswer) -> String {
         answer.hours_per_month
     );
     if let Some(deadline) = answer.deadline_seconds {
-        let _ = write!(text, ", one pass in {}", seconds(deadline));
+        let _ = write!(text, ", deadline of one pass {}", seconds(deadline));
+    }
+    if let Some(assumed) = &answer.assumed {
+        let _ = write!(text, "\nassumed: {assumed}");
     }
     text
 }

@@ -22,6 +22,8 @@ pub(crate) struct SpecAnswer {
     pub(super) people: u64,
     /// Which savings may be used.
     pub(super) accepted: String,
+    /// The work that is assumed, where nobody stated any.
+    pub(super) assumed: Option<String>,
     /// Time in a month that one machine may work.
     pub(super) hours_per_month: f64,
     /// In which time one pass has to be done, in seconds.
@@ -209,6 +211,7 @@ impl SpecAnswer {
             name: wanted.name.clone(),
             people: wanted.people,
             accepted: accepted.to_string(),
+            assumed: wanted.assumed.clone(),
             hours_per_month: wanted.question.hours.as_hours(),
             deadline_seconds: wanted.question.deadline.map(|time| time.as_seconds()),
             kept_bytes: wanted.question.disk.get(),
@@ -312,7 +315,7 @@ impl Cost {
         match (self.missing.is_empty(), self.amount == "0") {
             (true, _) => amount,
             (false, true) => "unknown".to_owned(),
-            (false, false) => format!("at least {amount}"),
+            (false, false) => format!("at least {amount}: {}", self.missing.join("; ")),
         }
     }
 }

@@ -128,8 +128,27 @@ pub(crate) fn of_kind(
         question: question(vec![work], kept, None, terms.hours),
         rates: ExchangeRates::new(Currency::USD, std::collections::BTreeMap::new()),
         notes: Vec::new(),
+        assumed: Some(assumed(kind)),
         people: terms.team.unwrap_or(1),
     })
+}
+
+/// The work in words.
+fn assumed(kind: Kind) -> String {
+    let enough = kind.enough();
+    let what = match (kind.class, kind.task) {
+        (ModelClass::Cnn, FitTask::Inference) => format!("{IMAGES} images at once"),
+        (ModelClass::Cnn, _) => format!("{STEPS} steps of {IMAGES} images"),
+        (ModelClass::Transformer, FitTask::Inference) => {
+            format!("one request of {} tokens, answered with {}", SEQUENCE / 2, SEQUENCE / 2)
+        }
+        (ModelClass::Transformer, _) => {
+            format!("{STEPS} steps of {BATCH} sequences of {SEQUENCE} tokens")
+        }
+        (ModelClass::Diffusion, FitTask::Inference) => "one picture at a time".to_owned(),
+        (ModelClass::Diffusion, _) => format!("{STEPS} steps of {BATCH} pictures"),
+    };
+    format!("{what}, at least {enough}")
 }
 
 /// The work, and how long it may take.

@@ -51,6 +51,7 @@ pub(crate) fn of_projects(
         question: question(works, kept, deadline, terms.hours),
         rates: first.project.money.exchange.clone(),
         notes,
+        assumed: None,
         people: terms.team.unwrap_or(people),
     })
 }
