@@ -183,7 +183,26 @@ impl Parts {
             let all = list.filter_map(|part| part.all().value());
             all.fold(Draw::NOTHING, |sum, all| sum + all).full
         };
-        self.direct().map(|_all_known| Loads { cards: sum(true), others: sum(false) })
+        let loads = self.direct().map(|_all_known| Loads { cards: sum(true), others: sum(false) });
+        loads.map(|loads| self.with_unseen(loads))
+    }
+
+    /// A machine that is known to draw more at the wall than its parts explain has parts that nobody named:
+    /// they hang on the supply as well.
+    fn with_unseen(&self, loads: Loads) -> Loads {
+        let Some(stated) = &self.wall.full else { return loads };
+        let direct = stated.value.combine(efficiency().value, |power, share| power * share);
+        let rest = |direct: Watts, cards: Watts, others: Watts| {
+            let unexplained = direct.as_watts() - cards.as_watts();
+            others.as_watts().max(unexplained)
+        };
+        let Loads { cards, others } = loads;
+        let low = rest(direct.low(), cards.low(), others.low());
+        let likely = rest(direct.likely(), cards.likely(), others.likely()).max(low);
+        let high = rest(direct.high(), cards.high(), others.high()).max(likely);
+        let others = Span::new(low, likely, high)
+            .map_or(others, |span| span.map(|watts| Watts::constant(1.0) * watts));
+        Loads { cards, others }
     }
 
     /// What every part draws at the most, and what is known at the wall, with its basis.
@@ -340,6 +359,29 @@ fn least(one: Watts, other: Watts) -> Watts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_wall_shows_hangs_on_the_supply() {
+        let stated = Sourced::new(Span::exact(Watts::constant(450.0)), Basis::assumed("a meter"));
+        let part = Part {
+            name: PartName::Rest,
+            count: 1,
+            one: Known::Value(Sourced::new(
+                Draw { full: Span::exact(Watts::constant(60.0)), ..Draw::NOTHING },
+                Basis::assumed("a test"),
+            )),
+        };
+        let loads = |full| {
+            let wall = Wall { idle: None, working: None, full };
+            Parts { list: vec![part.clone()], wall }.loads().value().unwrap()
+        };
+        assert_eq!(loads(None).others.likely(), Watts::constant(60.0));
+        let seen = loads(Some(stated));
+        assert_eq!(seen.cards.high(), Watts::ZERO);
+        // 450 W at the wall are 0.85 to 0.94 of that on the other side of the supply.
+        assert_eq!(seen.others.map(Watts::as_watts).likely().round() as u32, 405);
+        assert!(seen.others.low().as_watts() > 380.0 && seen.others.high().as_watts() < 424.0);
+    }
     use nearside_catalog::Catalog;
     use nearside_estimate::Calibration;
     use nearside_units::Bytes;

@@ -66,7 +66,7 @@ pub(crate) struct Spec {
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
     /// The table of --classes as Markdown
-    #[arg(long, requires = "classes")]
+    #[arg(long)]
     pub(crate) markdown: bool,
 }
 

@@ -33,6 +33,12 @@ const OLD_DAYS: i64 = 365;
 pub(super) fn run(arguments: &Spec, output: &Output) -> Result<Outcome, CommandError> {
     let terms = terms(arguments)?;
     let catalog = wire::catalog(output)?;
+    if arguments.markdown && !arguments.classes {
+        let message = "--markdown is how --classes is written";
+        return Err(
+            CommandError::new(Fault::Usage, message).hint("nearside spec --classes --markdown")
+        );
+    }
     if arguments.classes {
         return classes::run(arguments, &terms, &catalog, output);
     }

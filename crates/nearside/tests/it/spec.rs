@@ -171,6 +171,8 @@ fn wrong_questions_are_refused() {
     refused(&[PROJECT, "--accept", "everything"], 2, "way of saving");
     refused(&[PROJECT, "--hours", "900 h"], 2, "730 hours");
     refused(&[PROJECT, "--hours", "8"], 2, "--hours");
+    refused(&[PROJECT, PROJECT], 2, "named twice");
+    refused(&[PROJECT, "--markdown"], 2, "--classes");
     refused(&["no/such/folder"], 3, "no project file");
     let folder = Folder::cleared("spec-nowhere");
     let mut run = command(&["spec"]);
