@@ -79,13 +79,12 @@ fn savings_that_are_accepted_make_a_machine_cheaper_or_possible() {
         let kind = ["--class", "transformer", "--scale", "small", "--task", "fine-tune"];
         spec(&[&kind[..], &["--accept", accepted]].concat())
     };
-    let levels = ["as-written", "same-result", "little-loss", "another-method"].map(of);
+    let levels = ["as-written", "same-result"].map(of);
     let prices = levels.each_ref().map(price);
-    assert!(prices.is_sorted_by(|one, two| one >= two), "{prices:?}");
-    assert!(prices[0] > prices[3], "{prices:?}");
+    assert!(prices[0] > prices[1], "{prices:?}");
     let how = |answer: &Value| list(&answer["machines"][0]["machine"]["work"][0]["changes"]).len();
     assert_eq!(how(&levels[0]), 0);
-    assert!(how(&levels[3]) > 0);
+    assert!(how(&levels[1]) > 0);
 }
 
 #[test]
@@ -98,9 +97,8 @@ fn the_peak_may_be_rented_and_used_parts_bought() {
     assert!(text(&peak["sentence"]).contains("a month at"), "{peak}");
     let stages = list(&peak["machine"]["work"]);
     assert!(stages.iter().all(|work| text(&work["stage"]) != "train"));
-    let used = spec(&["examples/defect-detector"]);
-    let names: Vec<&str> = list(&used["alternatives"]).iter().map(|it| text(&it["name"])).collect();
-    assert!(names.contains(&"two smaller cards"), "{names:?}");
+    // What is stated for one card cannot be shared by two, so two smaller ones are no alternative.
+    assert!(alternatives.iter().all(|it| text(&it["name"]) != "two smaller cards"), "{answer}");
 }
 
 #[test]
