@@ -17,6 +17,8 @@ pub enum Origin {
     Address(String),
     /// conda, whose packages no index of Python holds.
     Conda,
+    /// The system's own packages, which its distribution changes and no index holds.
+    System,
     /// A file or folder of the machine that it was found on.
     Local,
 }
@@ -66,6 +68,7 @@ impl Origin {
         match text {
             "index" => Ok(Self::Index),
             "conda" => Ok(Self::Conda),
+            "system" => Ok(Self::System),
             "local" => Ok(Self::Local),
             text => match Self::of_address(text) {
                 Self::Address(clean) if clean != text => Err(Secret),
@@ -81,6 +84,7 @@ impl fmt::Display for Origin {
             Self::Index => "index",
             Self::Address(address) => address,
             Self::Conda => "conda",
+            Self::System => "system",
             Self::Local => "local",
         })
     }

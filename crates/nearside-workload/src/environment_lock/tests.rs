@@ -215,6 +215,7 @@ prop_compose! {
             Just(Origin::Index),
             Just(Origin::Local),
             Just(Origin::Conda),
+            Just(Origin::System),
             "https://[a-z]{1,5}(/[a-z@.]{0,5}){0,2}".prop_map(|text| Origin::of_address(&text)),
         ],
         hash in option::of(text()),

@@ -98,7 +98,7 @@ fn an_environment_is_written_down_and_then_the_same() {
         assert!(lock.lines().any(|found| found == line), "{line}\n{lock}");
     }
     let docker = machine.read("Dockerfile");
-    assert!(docker.contains("uv sync $locked --no-install-project --python 3.12.3\n"), "{docker}");
+    assert!(docker.contains("uv sync $locked --no-install-project --python 3.12\n"), "{docker}");
     assert!(docker.contains("ARG BASE_IMAGE=docker.io/nvidia/cuda:12.6.3-base-"), "{docker}");
     let image: Value = serde_json::from_str(&machine.read(FILES[0])).unwrap();
     assert!(image.as_object().unwrap().keys().all(|key| DEVCONTAINER.contains(&key.as_str())));
@@ -192,6 +192,21 @@ fn secrets_stay_where_they_are() {
     assert!(machine.read("Dockerfile").contains("\n    CUBLAS_WORKSPACE_CONFIG=:4096:8\n"));
     let pin = "mine @ https://example.org/mine.whl#sha256=00";
     assert!(machine.read("pyproject.toml").contains(pin));
+}
+
+#[test]
+fn packages_of_the_system_are_named_and_left_out() {
+    let machine = Machine::new("system", &[("numpy", "2.1.0"), ("requests", "2.28.1")], None);
+    let folder = ".venv/lib/python3.12/site-packages/requests-2.28.1.dist-info";
+    machine.0.write(&format!("{folder}/INSTALLER"), "debian\n");
+    let run = machine.nearside(&["doctor", "--emit"]).exits(0);
+    let line = "requests = { version = \"2.28.1\", from = \"system\" }";
+    assert!(machine.read("nearside.lock").lines().any(|found| found == line));
+    let project = machine.read("pyproject.toml");
+    assert!(project.contains("numpy==2.1.0") && !project.contains("requests"), "{project}");
+    let note =
+        "requests cannot be installed elsewhere by its version: it is a package of the system";
+    assert!(run.stderr.contains(note), "{}", run.stderr);
 }
 
 #[test]

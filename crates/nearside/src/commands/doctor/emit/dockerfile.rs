@@ -68,10 +68,9 @@ WORKDIR /project
     )
 }
 
-/// The same Python, down to its last number where that is known.
+/// The Python that was found, as exactly as it can be had.
 fn python(emission: &Emission) -> String {
-    let python = emission.lock.python.as_ref().value();
-    let version = python.and_then(|python| python.version.as_ref().value());
+    let version = emission.base.python.as_ref();
     version.map_or_else(String::new, |version| format!(" --python {}", quoted(version)))
 }
 
