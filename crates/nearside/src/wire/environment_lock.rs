@@ -55,10 +55,12 @@ pub(crate) fn found(detected: &Detected, project: &Path) -> (EnvironmentLock, Ve
                 }),
             },
             accelerators: detected.accelerators.iter().map(accelerator).collect(),
-            variables: variables()
-                .iter()
-                .filter_map(|one| Some((one.name.to_owned(), all.get(one.name)?.clone())))
-                .collect(),
+            variables: Known::Value(
+                variables()
+                    .iter()
+                    .filter_map(|one| Some((one.name.to_owned(), one.kept(all.get(one.name)?)?)))
+                    .collect(),
+            ),
             python: match python {
                 Some(python) => Known::Value(installed(python, &mut notes)),
                 None => Known::unknown("no Python was found"),

@@ -181,6 +181,7 @@ fn secrets_stay_where_they_are() {
     command.current_dir(machine.0.path()).env_remove("VIRTUAL_ENV");
     command.env("HF_TOKEN", "hf_t0ken").env("UV_INDEX_URL", "https://me:pa55word@example.org");
     command.env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+    command.env("XLA_FLAGS", "--xla_dump_to=d --xla_gpu_autotune_level=0 --xla_x=/home/pa55word");
     let run = Run::of(command, &arguments).exits(0);
     for secret in ["pa55word", "t0ken", "HF_TOKEN"] {
         assert!(!run.stdout.contains(secret), "{secret}");
@@ -189,7 +190,8 @@ fn secrets_stay_where_they_are() {
     let lock = machine.read("nearside.lock");
     let package = "from = \"https://example.org/mine.whl\", hash = \"sha256:00\"";
     assert!(lock.contains(package), "{lock}");
-    assert!(machine.read("Dockerfile").contains("\n    CUBLAS_WORKSPACE_CONFIG=:4096:8\n"));
+    assert!(machine.read("Dockerfile").contains("\n    CUBLAS_WORKSPACE_CONFIG=:4096:8 \\\n"));
+    assert!(lock.contains("\nXLA_FLAGS = \"--xla_gpu_autotune_level=0\"\n"), "{lock}");
     let pin = "mine @ https://example.org/mine.whl#sha256=00";
     assert!(machine.read("pyproject.toml").contains(pin));
 }
@@ -228,7 +230,11 @@ fn another_machine_is_told_apart_by_what_it_changes() {
     }
     let data: Value = serde_json::from_str(&compare("doctor.json").exits(1).stdout).unwrap();
     assert_eq!(data["data"]["verdict"], "cannot-tell");
-    assert_eq!(data["data"]["not_compared"][0]["part"], "Python");
+    let open: Vec<_> =
+        list(&data["data"]["not_compared"]).iter().map(|one| text(&one["part"])).collect();
+    for part in ["Python", "variables", "CUDA toolkit, major version"] {
+        assert!(open.contains(&part), "{part}: {open:?}");
+    }
     let other = |line: &str| match line.starts_with("kernel = ") {
         true => "kernel = \"0.1\"\n".to_owned(),
         false => format!("{line}\n"),

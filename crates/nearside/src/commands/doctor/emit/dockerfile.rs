@@ -84,7 +84,8 @@ fn variables(emission: &Emission) -> String {
         }
         Reach::Processor | Reach::Rocm => Vec::new(),
     };
-    all.extend(emission.lock.variables.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let set = emission.lock.variables.as_ref().value().into_iter().flatten();
+    all.extend(set.map(|(name, value)| (name.clone(), value.clone())));
     let line = |(name, value): &(String, String)| format!(" \\\n    {name}={}", quoted(value));
     all.iter().map(line).collect()
 }

@@ -1,7 +1,6 @@
 //! What is written for a project, and what becomes of the file that one has already.
 
 use nearside_workload::EnvironmentLock;
-use nearside_workload::environment_lock::TorchBuild;
 
 use super::*;
 use crate::commands::doctor::emit::choice::{Base, Reach};
