@@ -13,7 +13,7 @@ mod driver;
 mod environments;
 mod limit;
 mod machine;
-mod mounts;
+pub(crate) mod mounts;
 mod network;
 mod nodes;
 mod nvidia;

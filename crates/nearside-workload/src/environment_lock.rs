@@ -41,7 +41,7 @@ pub struct EnvironmentLock {
     /// Its accelerators, in the driver's order; none is none.
     pub accelerators: Vec<Accelerator>,
     /// Variables that change results or speed, by their name; others are not kept.
-    pub variables: BTreeMap<String, String>,
+    pub variables: Known<BTreeMap<String, String>>,
     /// The Python that stages run with, and what is installed for it.
     pub python: Known<Python>,
 }

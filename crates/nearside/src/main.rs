@@ -5,6 +5,7 @@ mod commands;
 mod environment;
 mod error;
 mod output;
+mod redact;
 mod view;
 mod wire;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use nearside_units::Known;
 
+use crate::doctor::mounts::{mount_of, mounts};
 use crate::root::Root;
 
 /// Share of the threads that others may keep busy before the machine counts as busy.
@@ -22,11 +23,13 @@ pub struct Conditions {
     pub governor: Known<String>,
     /// Clock of the first processor before measuring, in MHz as the system says it.
     pub clock: Known<String>,
+    /// The disk that was measured, as mounts name it: `/dev/nvme0n1p2`, `server:/export`.
+    pub disk: Known<String>,
 }
 
 impl Conditions {
-    /// How the machine below a root is now.
-    pub(crate) fn now(root: &Path) -> Self {
+    /// How the machine below a root is now, and what a folder of it lies on.
+    pub(crate) fn now(root: &Path, folder: &Path) -> Self {
         let root = Root(root);
         let load = root.text("proc/loadavg").and_then(|text| {
             let first = text.split_whitespace().next().and_then(|first| first.parse().ok());
@@ -42,6 +45,7 @@ impl Conditions {
             load,
             governor: root.value("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             clock,
+            disk: disk(root, folder),
         }
     }
 
@@ -51,6 +55,15 @@ impl Conditions {
         let load = self.load.as_ref().value();
         load.is_some_and(|load| *load > QUIET_SHARE * self.threads as f64)
     }
+}
+
+fn disk(root: Root<'_>, folder: &Path) -> Known<String> {
+    let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    mounts(root).and_then(|mounts| {
+        let mount = mount_of(&mounts, &absolute.to_string_lossy());
+        let source = mount.map(|mount| mount.source.clone());
+        Known::from_option(source, "no mount holds the folder")
+    })
 }
 
 #[cfg(test)]
@@ -64,6 +77,7 @@ mod tests {
             load,
             governor: Known::unknown("-"),
             clock: Known::unknown("-"),
+            disk: Known::unknown("-"),
         };
         assert!(with(Known::Value(1.5)).is_busy());
         assert!(!with(Known::Value(0.3)).is_busy());
@@ -72,8 +86,22 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_unknown() {
-        let nowhere = Conditions::now(Path::new("/nonexistent"));
+        let nowhere = Conditions::now(Path::new("/nonexistent"), Path::new("/"));
+        assert!(nowhere.disk.why().is_some());
         assert_eq!(nowhere.load.why(), Some("/proc/loadavg: entity not found"));
         assert!(nowhere.threads > 0);
+    }
+
+    #[test]
+    fn a_folder_is_on_the_disk_of_its_mount() {
+        let root = std::env::temp_dir().join(format!("nearside-disk-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("proc/self")).unwrap();
+        let mounts =
+            "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:17 / /nowhere rw - xfs /dev/sdb1 rw\n";
+        std::fs::write(root.join("proc/self/mountinfo"), mounts).unwrap();
+        let disk = |folder: &str| Conditions::now(&root, Path::new(folder)).disk.value();
+        let found = (disk("/nowhere/data"), disk("/elsewhere"));
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!(found, (Some("/dev/sdb1".to_owned()), Some("/dev/sda1".to_owned())));
     }
 }

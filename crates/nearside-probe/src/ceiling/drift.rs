@@ -30,6 +30,8 @@ pub struct Kept {
     pub beside: Option<f64>,
     /// How the clock was governed, where that was known.
     pub governor: Option<String>,
+    /// The disk that it was measured on, where it is a ceiling of a disk and that was known.
+    pub disk: Option<String>,
 }
 
 /// What became of a ceiling.
@@ -75,7 +77,7 @@ pub struct Cause {
 /// let read = |gigabytes: f64| {
 ///     let span = Span::new(gigabytes * 0.98, gigabytes, gigabytes * 1.02).unwrap();
 ///     let reached = Reached::Bandwidth(span.map(|rate| BytesPerSecond::constant(rate * 1e9)));
-///     Kept { reached, runs: 9, beside: None, governor: None }
+///     Kept { reached, runs: 9, beside: None, governor: None, disk: None }
 /// };
 /// let found = drift(&read(18.0), &[read(20.0), read(20.2)]);
 /// assert_eq!(found.change, Change::Slower);
@@ -83,16 +85,16 @@ pub struct Cause {
 /// ```
 #[must_use]
 pub fn drift(newest: &Kept, earlier: &[Kept]) -> Drift {
-    let quiet: Vec<&Kept> = earlier.iter().filter(|kept| kept.beside.is_none()).collect();
-    let alike: Vec<&Kept> =
-        quiet.into_iter().filter(|kept| same_kind(kept.reached, newest.reached)).collect();
+    let earlier: Vec<&Kept> = earlier.iter().filter(|kept| kept.disk == newest.disk).collect();
+    let quiet = earlier.iter().copied().filter(|kept| kept.beside.is_none());
+    let alike: Vec<&Kept> = quiet.filter(|kept| same_kind(kept.reached, newest.reached)).collect();
     let speeds: Vec<f64> = alike.iter().map(|kept| kept.reached.speed()).collect();
     let widths: Vec<f64> = alike.iter().map(|kept| kept.reached.half_width()).collect();
     let before = median(speeds.clone());
     let times = before.map(|before| newest.reached.speed() / before);
     let width = newest.reached.half_width().hypot(median(widths).unwrap_or(0.0));
     let noise = width.max(before.map_or(0.0, |before| scatter(&speeds, before))).max(LEAST_NOISE);
-    let change = match (times, unfit(newest, earlier, &alike)) {
+    let change = match (times, unfit(newest, &earlier, &alike)) {
         (_, Some(why)) => Change::CannotTell(why),
         (Some(times), None) if times < 1.0 - noise => Change::Slower,
         (Some(times), None) if times > 1.0 + noise => Change::Faster,
@@ -102,10 +104,13 @@ pub fn drift(newest: &Kept, earlier: &[Kept]) -> Drift {
 }
 
 /// Why nobody can tell.
-fn unfit(newest: &Kept, earlier: &[Kept], alike: &[&Kept]) -> Option<String> {
+fn unfit(newest: &Kept, earlier: &[&Kept], alike: &[&Kept]) -> Option<String> {
     let few = |kept: &Kept| kept.runs < LEAST_RUNS;
     if earlier.is_empty() {
-        Some("it was measured once".to_owned())
+        Some(match &newest.disk {
+            Some(disk) => format!("{disk} was measured once"),
+            None => "it was measured once".to_owned(),
+        })
     } else if let Some(load) = newest.beside {
         Some(format!("other programs kept the machine busy (load {load:.2})"))
     } else if alike.is_empty() {
@@ -211,10 +216,9 @@ pub fn causes(name: CeilingName, newest: &Kept, before: &Kept) -> Vec<Cause> {
                 "sensors, while it computes; clean filters and fans",
             ),
         ],
-        CeilingName::DiskWrite | CeilingName::DiskRead => &[
-            ("another disk than before", "measure the same --folder"),
-            ("a disk that is nearly full, or worn", "df -h; smartctl -a (as root)"),
-        ],
+        CeilingName::DiskWrite | CeilingName::DiskRead => {
+            &[("a disk that is nearly full, or worn", "df -h; smartctl -a (as root)")]
+        }
         CeilingName::LoopbackRate | CeilingName::LoopbackLatency => {
             &[("a newer kernel, or its mitigations", "uname -r; lscpu | grep -i vulnerab")]
         }
@@ -234,7 +238,7 @@ mod tests {
         let ends = [1.0 - width, 1.0, 1.0 + width].map(|part| part * gigabytes * 1e9);
         let span = Span::new(ends[0], ends[1], ends[2]).unwrap();
         let reached = Reached::Bandwidth(span.map(BytesPerSecond::constant));
-        Kept { reached, runs: 9, beside: None, governor: None }
+        Kept { reached, runs: 9, beside: None, governor: None, disk: None }
     }
 
     fn trip(microseconds: f64) -> Kept {
@@ -296,6 +300,17 @@ mod tests {
         let few = Kept { runs: 2, ..read(10.0, 0.02) };
         assert!(cannot_tell(&drift(&few, &[read(20.0, 0.02)])).contains("runs"));
         assert!(cannot_tell(&drift(&read(20.0, 0.02), &[few])).contains("runs"));
+    }
+
+    #[test]
+    fn another_disk_tells_nothing_of_this_one() {
+        let on =
+            |disk: &str, gigabytes| Kept { disk: Some(disk.to_owned()), ..read(gigabytes, 0.02) };
+        let other = drift(&on("/dev/sdb1", 0.2), &[on("/dev/sda1", 3.0), read(3.0, 0.02)]);
+        assert_eq!((cannot_tell(&other), other.earlier), ("/dev/sdb1 was measured once", 0));
+        let all = [on("/dev/sdb1", 0.3), on("/dev/sda1", 3.0)];
+        let found = drift(&on("/dev/sdb1", 0.2), &all);
+        assert_eq!((found.change, found.earlier), (Change::Slower, 1));
     }
 
     #[test]

@@ -109,7 +109,7 @@ const NO_ACCELERATORS: &str = "this build has no CUDA measurement; for accelerat
 
 /// Measures this machine; `progress` is told before each step.
 pub fn measure(measurement: &Measurement<'_>, progress: &mut dyn FnMut(Progress)) -> Ceilings {
-    let conditions = Conditions::now(Path::new("/"));
+    let conditions = Conditions::now(Path::new("/"), measurement.folder);
     let mut ceilings = Ceilings { measured: Vec::new(), missing: Vec::new(), conditions };
     for (at, (what, step)) in STEPS.into_iter().enumerate() {
         progress(Progress { what, step: at + 1, steps: STEPS.len() });

@@ -45,6 +45,12 @@ impl CeilingName {
     pub fn title(self) -> &'static str {
         NAMES.iter().find(|row| row.0 == self).map_or("", |row| row.2)
     }
+
+    /// Whether it is a ceiling of one disk of several that a machine may have.
+    #[must_use]
+    pub const fn is_of_disk(self) -> bool {
+        matches!(self, Self::DiskWrite | Self::DiskRead)
+    }
 }
 
 impl fmt::Display for CeilingName {

@@ -18,13 +18,13 @@ const MAX_DEPTH: usize = 6;
 
 /// A mounted file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mount {
+pub(crate) struct Mount {
     /// Where.
     pub(super) point: String,
     /// `ext4`, `nfs4`.
     pub(super) kind: String,
     /// `/dev/nvme0n1p2`, `server:/export`.
-    pub(super) source: String,
+    pub(crate) source: String,
     /// Options of the mount and of the file system.
     pub(super) options: String,
     /// Number of the device, `259:2`.
@@ -58,7 +58,7 @@ impl Mount {
 }
 
 /// Every mount, in the kernel's order.
-pub(super) fn mounts(root: Root<'_>) -> Known<Vec<Mount>> {
+pub(crate) fn mounts(root: Root<'_>) -> Known<Vec<Mount>> {
     root.text("proc/self/mountinfo")
         .map(|text| text.lines().take(MAX_MOUNTS).filter_map(mount).collect())
 }
@@ -80,7 +80,7 @@ fn mount(line: &str) -> Option<Mount> {
 }
 
 /// The mount that holds a path: the last one at the longest folder above it.
-pub(super) fn mount_of<'a>(mounts: &'a [Mount], path: &str) -> Option<&'a Mount> {
+pub(crate) fn mount_of<'a>(mounts: &'a [Mount], path: &str) -> Option<&'a Mount> {
     let above = |point: &str| {
         let point = point.trim_end_matches('/');
         path.strip_prefix(point).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

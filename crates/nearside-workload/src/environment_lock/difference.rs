@@ -53,10 +53,12 @@ pub fn compare(
 ) -> (Vec<Difference>, Vec<NotCompared>) {
     let (mut differences, mut not_compared) = (Vec::new(), Vec::new());
     let no_python = [&here.python, &there.python].into_iter().any(|python| python.why().is_some());
+    let all = [&here.variables, &there.variables];
+    let no_variables = all.into_iter().any(|variables| variables.why().is_some());
     for Pair { name, here: left, there: right } in pairs(here, there) {
         let Some(either) = left.as_ref().or(right.as_ref()) else { continue };
-        // Of a Python that is not known no package is told to be missing.
-        if no_python && is_of_python(&name) {
+        // Of a Python that is not known no package is told to be missing, and so with variables.
+        if no_python && is_of_python(&name) || no_variables && name.starts_with("variable ") {
             continue;
         }
         let value = |fact: &Option<Fact>| {

@@ -1,6 +1,8 @@
 //! What each part of an environment can change. This is the one place that decides it: keys of results
 //! and comparisons of machines follow.
 
+use std::collections::BTreeMap;
+
 use nearside_units::Known;
 
 use super::{Accelerator, EnvironmentLock, Origin, Package, Processor, Python, System, variable};
@@ -44,20 +46,12 @@ impl EnvironmentLock {
         facts.extend(processor(&self.processor));
         facts.push(threads(self));
         facts.extend(accelerators(&self.accelerators));
-        facts.extend(self.variables.iter().map(|(name, value)| {
-            let found = variable::named(name);
-            Fact {
-                name: format!("variable {name}"),
-                value: Known::Value(value.clone()),
-                effect: found.map_or(Effect::Nothing, |found| found.effect),
-                why: found.map_or("it changes nothing", |found| found.why),
-            }
-        }));
+        facts.extend(set(&self.variables));
         facts
     }
 
     /// The parts that can change a result, and no others: what a key of a result has to hold. Main
-    /// memory, drivers and the names of devices and systems are not among them; versions are.
+    /// memory, drivers and the names of systems are not among them; versions are.
     #[must_use]
     pub fn decisive(&self) -> Vec<Fact> {
         let mut facts = self.facts();
@@ -96,7 +90,22 @@ fn python(python: &Known<Python>) -> Vec<Fact> {
         why: VERSION,
     };
     facts.extend(python.packages.iter().map(package));
+    facts.extend(python.packages.iter().filter_map(code));
     facts
+}
+
+/// What the version of a package does not tell that did not come from an index: which code it is. A commit
+/// stands in the address itself; conda and systems build a version once.
+fn code((name, package): (&String, &Package)) -> Option<Fact> {
+    let open = match &package.origin {
+        Origin::Local => true,
+        Origin::Address(address) => !address.starts_with("git+"),
+        Origin::Index | Origin::Conda | Origin::System => false,
+    };
+    let value = Known::from_option(package.hash.clone(), "its code is not recorded");
+    let why = "a version that is no index's may be any code";
+    let name = format!("package {name}, its code");
+    open.then_some(Fact { name, value, effect: Effect::Result, why })
 }
 
 /// A version of an index is the same everywhere; of elsewhere, where it came from counts as well. What a
@@ -156,11 +165,32 @@ fn processor(processor: &Processor) -> Vec<Fact> {
     ]
 }
 
+/// Variables, or one fact for all of them where none is known.
+fn set(variables: &Known<BTreeMap<String, String>>) -> Vec<Fact> {
+    let variable = |(name, value): (&String, &String)| {
+        let found = variable::named(name);
+        Fact {
+            name: format!("variable {name}"),
+            value: Known::Value(value.clone()),
+            effect: found.map_or(Effect::Nothing, |found| found.effect),
+            why: found.map_or("it changes nothing", |found| found.why),
+        }
+    };
+    match variables {
+        Known::Value(variables) => variables.iter().map(variable).collect(),
+        Known::Unknown(why) => {
+            let value = Known::Unknown(why.clone());
+            vec![fact("variables", &value, Effect::Result, "some of them change results")]
+        }
+    }
+}
+
 /// As many as there are, unless a variable holds them fixed.
 fn threads(lock: &EnvironmentLock) -> Fact {
-    let fixed = lock.variables.get("OMP_NUM_THREADS").cloned();
-    let value = fixed
-        .map_or_else(|| lock.processor.threads.as_ref().map(ToString::to_string), Known::Value);
+    let there = || lock.processor.threads.as_ref().map(ToString::to_string);
+    let value = lock.variables.as_ref().and_then(|variables| {
+        variables.get("OMP_NUM_THREADS").cloned().map_or_else(there, Known::Value)
+    });
     let why = "bit-level: sums are split among that many threads; \
                OMP_NUM_THREADS makes them the same";
     fact("threads", &value, Effect::Result, why)
@@ -189,7 +219,9 @@ fn accelerators(all: &[Accelerator]) -> Vec<Fact> {
     let capability = distinct(&|one| one.capability.clone());
     facts.push(fact("compute capability", &capability, Effect::Result, LAST_BITS));
     let device = distinct(&|one| one.name.clone());
-    facts.push(fact("accelerator", &device, Effect::Speed, "how fast, not what"));
+    // cuBLAS promises the same bits only for one architecture and one number of multiprocessors, and
+    // devices of one compute capability differ in the latter (cuBLAS, "Results reproducibility").
+    facts.push(fact("accelerator", &device, Effect::Result, LAST_BITS));
     let memory = distinct(&|one| one.memory.as_ref().map(ToString::to_string));
     facts.push(fact("accelerator memory", &memory, Effect::Speed, "whether there is room"));
     let driver = distinct(&|one| one.driver.clone());

@@ -123,7 +123,15 @@ fn accelerator(reader: &mut Reader, table: &AcceleratorTable) -> Accelerator {
 }
 
 /// Only variables that matter may stand there.
-fn read_variables(reader: &mut Reader, table: &Named<Located<String>>) -> BTreeMap<String, String> {
+fn read_variables(
+    reader: &mut Reader,
+    table: &Named<Located<String>>,
+) -> Known<BTreeMap<String, String>> {
+    if let (1, Some((name, why))) = (table.len(), table.first_key_value())
+        && name.value == "unknown"
+    {
+        return Known::unknown(why.value.as_str());
+    }
     let known = || variable::variables().iter().map(|variable| variable.name);
     for (name, _) in in_file_order(table) {
         if variable::named(&name.value).is_none() {
@@ -136,7 +144,10 @@ fn read_variables(reader: &mut Reader, table: &Named<Located<String>>) -> BTreeM
             reader.report(&name.span, message, Some(hint));
         }
     }
-    table.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect()
+    let value = |(name, value): (&Located<String>, &Located<String>)| {
+        (name.value.clone(), value.value.clone())
+    };
+    Known::Value(table.iter().map(value).collect())
 }
 
 fn python(reader: &mut Reader, file: &LockFile) -> Known<Python> {

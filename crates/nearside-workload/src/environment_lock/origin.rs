@@ -17,13 +17,15 @@ pub enum Origin {
     Address(String),
     /// conda, whose packages no index of Python holds.
     Conda,
+    /// The system's own packages, which its distribution changes and no index holds.
+    System,
     /// A file or folder of the machine that it was found on.
     Local,
 }
 
 /// An address with something in it that nobody else may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the address holds a password or a token, which a lock must not")]
+#[error("the address holds a name, a password or a token, which a lock must not")]
 pub struct Secret;
 
 impl Origin {
@@ -51,8 +53,8 @@ impl Origin {
         };
         let (user, host) =
             host.rsplit_once('@').map_or((None, host), |(user, host)| (Some(user), host));
-        // The name that one logs in with by a key is the same for everybody.
-        let user = user.filter(|user| scheme.ends_with("ssh") && !user.contains(':'));
+        // The name that everybody logs in with by a key of their own; others are names of people.
+        let user = user.filter(|user| scheme.ends_with("ssh") && *user == "git");
         let user = user.map_or_else(String::new, |user| format!("{user}@"));
         let path = path.map_or_else(String::new, |path| format!("/{path}"));
         Self::Address(format!("{scheme}://{user}{host}{path}"))
@@ -66,6 +68,7 @@ impl Origin {
         match text {
             "index" => Ok(Self::Index),
             "conda" => Ok(Self::Conda),
+            "system" => Ok(Self::System),
             "local" => Ok(Self::Local),
             text => match Self::of_address(text) {
                 Self::Address(clean) if clean != text => Err(Secret),
@@ -81,6 +84,7 @@ impl fmt::Display for Origin {
             Self::Index => "index",
             Self::Address(address) => address,
             Self::Conda => "conda",
+            Self::System => "system",
             Self::Local => "local",
         })
     }
@@ -103,6 +107,8 @@ mod tests {
         check("https://example.org/a.whl?X-Signature=1", "https://example.org/a.whl");
         check("git+https://x:y@example.org/a@012", "git+https://example.org/a@012");
         check("ssh://me:word@example.org/a", "ssh://example.org/a");
+        check("git+ssh://ada@example.org/a@012", "git+ssh://example.org/a@012");
+        check("git+ssh://git@example.org/a@012", "git+ssh://git@example.org/a@012");
         check("https://example.org", "https://example.org");
         check("/home/me/a", "local");
         check("git+file:///home/me/a", "local");

@@ -36,7 +36,7 @@ implementation = \"cpython\"
 torch = \"cuda 12.6\"
 
 [packages]
-mine = { version = \"0.1\", from = \"local\" }
+mine = { version = \"0.1\", from = \"local\", hash = \"sha256:01\" }
 numpy = \"2.1.0\"
 tool = { version = \"1.0\", from = \"https://example.org/tool.whl\", hash = \"sha256:00\" }
 torch = \"2.9.1+cu126\"
@@ -84,7 +84,7 @@ fn what_is_wrong_is_named_with_its_place() {
     let fact = "packages.a: unknown key \"form\"";
     let text = "[python]\n[packages]\na = { version = \"1\", form = \"local\" }";
     check(text, fact, (4, 5), "did you mean \"from\"?");
-    let fact = "packages.a: the address holds a password or a token, which a lock must not";
+    let fact = "packages.a: the address holds a name, a password or a token, which a lock must not";
     let text =
         "[python]\n[packages]\na = { version = \"1\", from = \"https://t:x@example.org/a\" }";
     check(text, fact, (4, 5), "remove it, and give it to the installer in another way");
@@ -115,7 +115,9 @@ fn differences_are_told_by_what_they_change() {
     let (result, speed) = (Effect::Result, Effect::Speed);
     check("numpy = \"2.1.0\"", "numpy = \"2.1.1\"", &[("package numpy", result)]);
     check("numpy = \"2.1.0\"\n", "", &[("package numpy", result)]);
-    check("from = \"local\"", "from = \"index\"", &[("package mine", result)]);
+    let mine = [("package mine", result), ("package mine, its code", result)];
+    check("hash = \"sha256:01\"", "hash = \"sha256:02\"", &mine[1..]);
+    check("from = \"local\", hash = \"sha256:01\"", "from = \"index\"", &mine);
     check("torch = \"cuda 12.6\"\n", "", &[("PyTorch build", result), ("package torch", result)]);
     check("2.9.1+cu126", "2.9.1", &[]);
     check("2.9.1+cu126", "2.9.1+cpu", &[("package torch", result)]);
@@ -135,7 +137,8 @@ fn differences_are_told_by_what_they_change() {
     check("24564 MiB", "48 GiB", &[("accelerator memory", speed)]);
     check("64208 MiB", "32 GiB", &[("main memory", speed)]);
     check("threads = 32", "threads = 16", &[]);
-    check("RTX 4090", "RTX 4080", &[("accelerator", speed)]);
+    // Of one compute capability, with other multiprocessors.
+    check("RTX 4090", "RTX 4080", &[("accelerator", result)]);
     check("6.1.0-28", "6.8.0-31", &[("kernel", speed)]);
     check("Debian GNU/Linux 12 (bookworm)", "Ubuntu", &[("system", Effect::Nothing)]);
 }
@@ -152,6 +155,46 @@ fn what_is_not_known_is_not_the_same() {
     let (differences, not_compared) = compare(&lock(), &bare);
     assert_eq!((differences.len(), not_compared[0].name.as_str()), (0, "Python"));
     assert_eq!(not_compared.len(), 1);
+}
+
+#[test]
+fn variables_that_are_not_known_are_one_thing_and_not_absent() {
+    let untold = EnvironmentLock { variables: Known::unknown("not told"), ..lock() };
+    let (differences, not_compared) = compare(&lock(), &untold);
+    assert_eq!(differences, []);
+    let told: Vec<_> = not_compared.iter().map(|one| (one.name.as_str(), one.effect)).collect();
+    // OMP_NUM_THREADS may be among them.
+    assert_eq!(told, [("threads", Effect::Result), ("variables", Effect::Result)]);
+    assert!(untold.to_string().contains("\n[variables]\nunknown = \"not told\"\n"));
+    assert_eq!(EnvironmentLock::parse(&untold.to_string()), Ok(untold));
+}
+
+#[test]
+fn a_version_of_no_index_is_not_its_code() {
+    let of = |line: &str| {
+        let text = format!("version = 1\n[python]\nversion = \"3.12.3\"\n[packages]\n{line}\n");
+        EnvironmentLock::parse(&text).unwrap()
+    };
+    let told = |here: &str, there: &str| {
+        let (differences, not_compared) = compare(&of(here), &of(there));
+        let differences = differences.into_iter().map(|one| one.name);
+        let open = not_compared.into_iter().filter(|one| one.name.starts_with("package "));
+        (differences.collect::<Vec<_>>(), open.map(|one| one.name).collect::<Vec<_>>())
+    };
+    let wheel = |digits: &str| {
+        format!("a = {{ version = \"1\", from = \"local\", hash = \"sha256:{digits}\" }}")
+    };
+    let code = || vec!["package a, its code".to_owned()];
+    assert_eq!(told(&wheel("00"), &wheel("00")), (vec![], vec![]));
+    assert_eq!(told(&wheel("00"), &wheel("01")), (code(), vec![]));
+    // A folder that is edited: not even against itself.
+    let folder = "a = { version = \"1\", from = \"local\" }";
+    assert_eq!(told(folder, folder), (vec![], code()));
+    assert_eq!(told(folder, &wheel("00")), (vec![], code()));
+    let other = "a = { version = \"2\", from = \"local\" }";
+    assert_eq!(told(folder, other), (vec!["package a".to_owned()], code()));
+    let commit = "a = { version = \"1\", from = \"git+https://example.org/a@012\" }";
+    assert_eq!(told(commit, commit), (vec![], vec![]));
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -215,6 +258,7 @@ prop_compose! {
             Just(Origin::Index),
             Just(Origin::Local),
             Just(Origin::Conda),
+            Just(Origin::System),
             "https://[a-z]{1,5}(/[a-z@.]{0,5}){0,2}".prop_map(|text| Origin::of_address(&text)),
         ],
         hash in option::of(text()),
@@ -238,11 +282,12 @@ prop_compose! {
         system in system(),
         processor in processor(),
         accelerators in vec(accelerator(), 0..3),
-        values in btree_map(0..variables().len(), text(), 0..4),
+        values in known(btree_map(0..variables().len(), text(), 0..4)),
         python in known(python()),
     ) -> EnvironmentLock {
         let name = |at: usize| variables()[at].name.to_owned();
-        let variables = values.into_iter().map(|(at, value)| (name(at), value)).collect();
+        let variables = values
+            .map(|values| values.into_iter().map(|(at, value)| (name(at), value)).collect());
         EnvironmentLock { system, processor, accelerators, variables, python }
     }
 }

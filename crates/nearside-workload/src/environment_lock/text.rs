@@ -14,10 +14,16 @@ impl fmt::Display for EnvironmentLock {
         self.system.write(formatter)?;
         self.processor.write(formatter)?;
         self.accelerators.iter().try_for_each(|one| one.write(formatter))?;
-        if !self.variables.is_empty() {
-            writeln!(formatter, "\n[variables]")?;
-            for (name, value) in &self.variables {
-                writeln!(formatter, "{} = {}", key(name), quoted(value))?;
+        match &self.variables {
+            Known::Value(variables) if variables.is_empty() => {}
+            Known::Value(variables) => {
+                writeln!(formatter, "\n[variables]")?;
+                for (name, value) in variables {
+                    writeln!(formatter, "{} = {}", key(name), quoted(value))?;
+                }
+            }
+            Known::Unknown(why) => {
+                writeln!(formatter, "\n[variables]\nunknown = {}", quoted(why))?;
             }
         }
         match &self.python {

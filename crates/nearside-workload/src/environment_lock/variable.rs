@@ -14,6 +14,30 @@ pub struct Variable {
     pub why: &'static str,
 }
 
+impl Variable {
+    /// What of a value is kept: none of it is a path of the machine, and nothing that writes files there.
+    ///
+    /// ```
+    /// use nearside_workload::environment_lock::variables;
+    /// let flags = variables().iter().find(|variable| variable.name == "XLA_FLAGS").unwrap();
+    /// let value = "--xla_gpu_deterministic_ops=true --xla_dump_to=out --xla_cuda_dir=/home/me/cuda";
+    /// assert_eq!(flags.kept(value).as_deref(), Some("--xla_gpu_deterministic_ops=true"));
+    /// assert_eq!(flags.kept("/home/me/flags.txt"), None);
+    /// ```
+    #[must_use]
+    pub fn kept(&self, value: &str) -> Option<String> {
+        if self.name != XLA_FLAGS {
+            return Some(value.to_owned());
+        }
+        let plain = |word: &&str| !word.contains('/') && !word.starts_with("--xla_dump");
+        let words: Vec<_> = value.split_whitespace().filter(plain).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+}
+
+/// Holds paths besides what decides results.
+const XLA_FLAGS: &str = "XLA_FLAGS";
+
 const fn result(name: &'static str, why: &'static str) -> Variable {
     Variable { name, effect: Effect::Result, why }
 }
@@ -56,7 +80,7 @@ const VARIABLES: [Variable; 27] = [
     result("TF_DETERMINISTIC_OPS", REPEATABLE),
     result("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", TENSOR_FLOAT),
     result("VECLIB_MAXIMUM_THREADS", SUMS),
-    result("XLA_FLAGS", "what the compiler makes of a model"),
+    result(XLA_FLAGS, "what the compiler makes of a model"),
 ];
 
 /// Every variable that matters, sorted by name.

@@ -23,6 +23,8 @@ pub(crate) struct Conditions {
     pub(crate) governor: Option<String>,
     /// Clock of the first processor before measuring, in MHz, where it could be read.
     pub(crate) clock_mhz: Option<String>,
+    /// The disk that was measured, for a ceiling of a disk, where it could be read.
+    pub(crate) disk: Option<String>,
     /// Instructions of the processor that matter.
     pub(crate) features: Vec<String>,
     /// How many runs the figures are made of.
@@ -87,6 +89,7 @@ pub(crate) fn rows(
             load: conditions.load.clone().value(),
             governor: known(&conditions.governor),
             clock_mhz: known(&conditions.clock),
+            disk: known(&conditions.disk).filter(|_| ceiling.name.is_of_disk()),
             features: features.clone(),
             runs: ceiling.runs,
             how: ceiling.how.clone(),

@@ -55,10 +55,12 @@ pub(crate) fn found(detected: &Detected, project: &Path) -> (EnvironmentLock, Ve
                 }),
             },
             accelerators: detected.accelerators.iter().map(accelerator).collect(),
-            variables: variables()
-                .iter()
-                .filter_map(|one| Some((one.name.to_owned(), all.get(one.name)?.clone())))
-                .collect(),
+            variables: Known::Value(
+                variables()
+                    .iter()
+                    .filter_map(|one| Some((one.name.to_owned(), one.kept(all.get(one.name)?)?)))
+                    .collect(),
+            ),
             python: match python {
                 Some(python) => Known::Value(installed(python, &mut notes)),
                 None => Known::unknown("no Python was found"),
@@ -146,6 +148,7 @@ fn locked(package: &python::Package, version: &str) -> Package {
     let url = package.direct_url.as_ref();
     let origin = match url {
         None if package.folder.ends_with("/conda-meta") => Origin::Conda,
+        None if of_system(package) => Origin::System,
         None => Origin::Index,
         Some(url) if url.editable => Origin::Local,
         Some(url) => match (&url.commit, Origin::of_address(&url.url)) {
@@ -157,6 +160,13 @@ fn locked(package: &python::Package, version: &str) -> Package {
     };
     let hash = url.and_then(|url| url.digest.as_ref()).map(|digest| digest.replacen('=', ":", 1));
     Package { version: version.to_owned(), origin, hash }
+}
+
+/// Whether the distribution brought a package: its installer says so, or it lies where only the
+/// distribution puts packages (Debian's policy for Python: what pip installs is below `/usr/local`).
+fn of_system(package: &python::Package) -> bool {
+    matches!(package.installer.as_deref(), Some("debian" | "rpm"))
+        || package.folder == "/usr/lib/python3/dist-packages"
 }
 
 /// The digest of what can change a result, and of nothing else.
@@ -199,4 +209,28 @@ fn read(file: &Path) -> Result<EnvironmentLock, CommandError> {
 /// The lock that a text is.
 pub(crate) fn parse(file: &Path, text: &str) -> Result<EnvironmentLock, CommandError> {
     EnvironmentLock::parse(text).map_err(|errors| in_file(file.display().to_string(), text, errors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distribution_is_told_from_installers() {
+        let check = |folder: &str, installer: Option<&str>, expect: Origin| {
+            let package = python::Package {
+                name: "six".to_owned(),
+                version: Known::Value("1.16.0".to_owned()),
+                installer: installer.map(str::to_owned),
+                direct_url: None,
+                folder: folder.to_owned(),
+            };
+            assert_eq!(locked(&package, "1.16.0").origin, expect, "{folder}");
+        };
+        check("/usr/lib/python3/dist-packages", None, Origin::System);
+        check("/usr/lib/python3.12/site-packages", Some("rpm"), Origin::System);
+        check("/usr/local/lib/python3.11/dist-packages", Some("pip"), Origin::Index);
+        check("/project/.venv/lib/python3.12/site-packages", Some("uv"), Origin::Index);
+        check("/opt/conda/conda-meta", Some("conda"), Origin::Conda);
+    }
 }

@@ -26,6 +26,7 @@ use super::spend::{Costs, Execution};
 use super::stages::{StageEstimate, models_of, on_sites, workloads};
 use crate::error::{CommandError, Fault};
 use crate::output::Output;
+use crate::redact;
 
 /// The ledger below the folder of a record.
 pub(crate) fn file(record: &Path) -> PathBuf {
@@ -350,12 +351,13 @@ impl<'a> Journal<'a> {
 const MOST_OF_A_FAILURE: usize = 200;
 
 /// Why a stage failed, in one line. What a command said last may hold what it read: it is kept only where
-/// that is about nobody.
+/// that is about nobody, and without what opens a door.
 fn failure(ran: &Ran, reads: Option<Class>) -> Option<String> {
     let Ran::Failed { why, tail, .. } = ran else { return None };
     let told = reads.is_some_and(|class| class <= Class::Internal);
     let last = tail.iter().rev().find(|line| !line.trim().is_empty()).filter(|_| told);
-    let text = last.map_or_else(|| why.clone(), |last| format!("{why}: {}", last.trim()));
+    let said = |last: &String| format!("{why}: {}", redact::line(last.trim()));
+    let text = last.map_or_else(|| why.clone(), said);
     let visible = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
     Some(visible.take(MOST_OF_A_FAILURE).collect())
 }
@@ -432,5 +434,25 @@ impl Predictor {
             workloads.iter_mut().for_each(|(workload, _)| reads(workload, bytes));
         }
         on_sites(&workloads, &self.site, &self.calibrations).pop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_opens_a_door_is_not_kept() {
+        let check = |last: &str, reads: Class, expect: &str| {
+            let tail = vec!["before".to_owned(), last.to_owned(), String::new()];
+            let failed = Ran::Failed { why: "exit code 1".to_owned(), code: Some(1), tail };
+            assert_eq!(failure(&failed, Some(reads)).as_deref(), Some(expect));
+        };
+        let address = "no answer of https://me:pa55word@example.org/a";
+        check(address, Class::Public, "exit code 1: no answer of https://HOST");
+        let token = "denied: hf_abcdefghijklmnop";
+        check(token, Class::Internal, "exit code 1: denied: REMOVED");
+        check("ValueError: batch 8", Class::Public, "exit code 1: ValueError: batch 8");
+        check("ValueError: batch 8", Class::Personal, "exit code 1");
     }
 }

@@ -98,7 +98,7 @@ fn an_environment_is_written_down_and_then_the_same() {
         assert!(lock.lines().any(|found| found == line), "{line}\n{lock}");
     }
     let docker = machine.read("Dockerfile");
-    assert!(docker.contains("uv sync $locked --no-install-project --python 3.12.3\n"), "{docker}");
+    assert!(docker.contains("uv sync $locked --no-install-project --python 3.12\n"), "{docker}");
     assert!(docker.contains("ARG BASE_IMAGE=docker.io/nvidia/cuda:12.6.3-base-"), "{docker}");
     let image: Value = serde_json::from_str(&machine.read(FILES[0])).unwrap();
     assert!(image.as_object().unwrap().keys().all(|key| DEVCONTAINER.contains(&key.as_str())));
@@ -181,6 +181,7 @@ fn secrets_stay_where_they_are() {
     command.current_dir(machine.0.path()).env_remove("VIRTUAL_ENV");
     command.env("HF_TOKEN", "hf_t0ken").env("UV_INDEX_URL", "https://me:pa55word@example.org");
     command.env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+    command.env("XLA_FLAGS", "--xla_dump_to=d --xla_gpu_autotune_level=0 --xla_x=/home/pa55word");
     let run = Run::of(command, &arguments).exits(0);
     for secret in ["pa55word", "t0ken", "HF_TOKEN"] {
         assert!(!run.stdout.contains(secret), "{secret}");
@@ -189,9 +190,25 @@ fn secrets_stay_where_they_are() {
     let lock = machine.read("nearside.lock");
     let package = "from = \"https://example.org/mine.whl\", hash = \"sha256:00\"";
     assert!(lock.contains(package), "{lock}");
-    assert!(machine.read("Dockerfile").contains("\n    CUBLAS_WORKSPACE_CONFIG=:4096:8\n"));
+    assert!(machine.read("Dockerfile").contains("\n    CUBLAS_WORKSPACE_CONFIG=:4096:8 \\\n"));
+    assert!(lock.contains("\nXLA_FLAGS = \"--xla_gpu_autotune_level=0\"\n"), "{lock}");
     let pin = "mine @ https://example.org/mine.whl#sha256=00";
     assert!(machine.read("pyproject.toml").contains(pin));
+}
+
+#[test]
+fn packages_of_the_system_are_named_and_left_out() {
+    let machine = Machine::new("system", &[("numpy", "2.1.0"), ("requests", "2.28.1")], None);
+    let folder = ".venv/lib/python3.12/site-packages/requests-2.28.1.dist-info";
+    machine.0.write(&format!("{folder}/INSTALLER"), "debian\n");
+    let run = machine.nearside(&["doctor", "--emit"]).exits(0);
+    let line = "requests = { version = \"2.28.1\", from = \"system\" }";
+    assert!(machine.read("nearside.lock").lines().any(|found| found == line));
+    let project = machine.read("pyproject.toml");
+    assert!(project.contains("numpy==2.1.0") && !project.contains("requests"), "{project}");
+    let note =
+        "requests cannot be installed elsewhere by its version: it is a package of the system";
+    assert!(run.stderr.contains(note), "{}", run.stderr);
 }
 
 #[test]
@@ -213,7 +230,11 @@ fn another_machine_is_told_apart_by_what_it_changes() {
     }
     let data: Value = serde_json::from_str(&compare("doctor.json").exits(1).stdout).unwrap();
     assert_eq!(data["data"]["verdict"], "cannot-tell");
-    assert_eq!(data["data"]["not_compared"][0]["part"], "Python");
+    let open: Vec<_> =
+        list(&data["data"]["not_compared"]).iter().map(|one| text(&one["part"])).collect();
+    for part in ["Python", "variables", "CUDA toolkit, major version"] {
+        assert!(open.contains(&part), "{part}: {open:?}");
+    }
     let other = |line: &str| match line.starts_with("kernel = ") {
         true => "kernel = \"0.1\"\n".to_owned(),
         false => format!("{line}\n"),

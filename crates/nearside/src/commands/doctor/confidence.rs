@@ -100,8 +100,8 @@ impl Measured<'_> {
 fn kept(row: &CeilingRow) -> Option<Kept> {
     let conditions = Conditions::of(row);
     let beside = conditions.load.filter(|_| conditions.is_busy());
-    let Conditions { runs, governor, .. } = conditions;
-    Some(Kept { reached: reached(row)?, runs, beside, governor })
+    let Conditions { runs, governor, disk, .. } = conditions;
+    Some(Kept { reached: reached(row)?, runs, beside, governor, disk })
 }
 
 impl DriftView {

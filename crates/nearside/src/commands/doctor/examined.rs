@@ -1,6 +1,5 @@
 //! The machine held against every rule: what `nearside doctor` looks at, and the answer as data.
 
-mod redact;
 pub(super) mod report;
 pub(super) mod text;
 

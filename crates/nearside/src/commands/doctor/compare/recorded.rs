@@ -1,6 +1,5 @@
 //! Another machine, as a file tells it: its lock, or what `doctor` printed there as JSON.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use nearside_units::{Bytes, Known};
@@ -57,8 +56,8 @@ fn of_machine(machine: &Value) -> EnvironmentLock {
             kernel: text(&machine["kernel"]),
             architecture: Known::unknown(UNTOLD),
             libc: Known::unknown(UNTOLD),
-            cuda_toolkit: None,
-            image: None,
+            cuda_toolkit: Some(Known::unknown(UNTOLD)),
+            image: Some(Known::unknown(UNTOLD)),
         },
         processor: Processor {
             name: text(&machine["processor"]),
@@ -70,7 +69,7 @@ fn of_machine(machine: &Value) -> EnvironmentLock {
             }),
         },
         accelerators: accelerators.into_iter().flatten().map(accelerator).collect(),
-        variables: BTreeMap::new(),
+        variables: Known::unknown(UNTOLD),
         python: Known::unknown(UNTOLD),
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Base {
     pub(super) image: String,
     /// What its accelerators are reached with.
     pub(super) reach: Reach,
+    /// The version of Python that is asked for in it, as exactly as it can be had.
+    pub(super) python: Option<String>,
 }
 
 /// Which accelerators a container is to reach.
@@ -184,7 +186,7 @@ fn base(
     if let Some(image) = image {
         let needs = catalog.driver_of_image(image);
         doubts.extend(needs.as_ref().and_then(|needs| old_driver(image, needs, far)));
-        doubts.extend(libc.filter(|libc| *libc != image.libc).map(|libc| {
+        doubts.extend(libc.as_ref().filter(|libc| **libc != image.libc).map(|libc| {
             format!(
                 "the image has glibc {}, this machine {libc}: the last bits of exp, sin and their like \
                  may differ",
@@ -192,8 +194,11 @@ fn base(
             )
         }));
     }
-    let name = image.map_or_else(String::new, |image| named(image, lock));
-    (Base { image: name, reach }, doubts)
+    let python = image.and_then(|image| python(image, libc.as_ref(), lock));
+    doubts.extend(python.as_deref().and_then(|taken| other_patch(taken, lock)));
+    let version = python.as_deref().unwrap_or("3");
+    let name = image.map_or_else(String::new, |image| image.image.replace("{python}", version));
+    (Base { image: name, reach, python }, doubts)
 }
 
 fn old_driver(image: &BaseImage, needs: &Version, far: &Far<'_>) -> Option<String> {
@@ -224,11 +229,29 @@ fn glibc(lock: &EnvironmentLock) -> Option<Version> {
     lock.system.libc.as_ref().value()?.strip_prefix("glibc ")?.parse().ok()
 }
 
-/// The image's name with the version of Python that was found.
-fn named(image: &BaseImage, lock: &EnvironmentLock) -> String {
-    let python = lock.python.as_ref().value();
-    let version = python.and_then(|python| python.version.as_ref().value());
-    image.image.replace("{python}", version.map_or("3", String::as_str))
+/// The version of Python to ask for: exactly the one that was found where the image was made for it. An
+/// image of another release of Debian may be younger than that version, and uv, which brings Python
+/// where the image has none, does not have every last number either.
+fn python(image: &BaseImage, libc: Option<&Version>, lock: &EnvironmentLock) -> Option<String> {
+    let found = python_version(lock)?;
+    let made_for_it = image.image.contains("{python}") && libc == Some(&image.libc);
+    if made_for_it { Some(found.clone()) } else { series(found) }
+}
+
+fn other_patch(taken: &str, lock: &EnvironmentLock) -> Option<String> {
+    let found = python_version(lock).filter(|found| *found != taken)?;
+    Some(format!("the image gets a Python {taken} whose last number may not be that of {found}"))
+}
+
+fn python_version(lock: &EnvironmentLock) -> Option<&String> {
+    lock.python.as_ref().value()?.version.as_ref().value()
+}
+
+/// `3.12` of `3.12.3`.
+pub(super) fn series(version: &str) -> Option<String> {
+    let mut parts = version.split('.');
+    let (major, minor) = (parts.next()?.parse::<u32>().ok()?, parts.next()?.parse::<u32>().ok()?);
+    Some(format!("{major}.{minor}"))
 }
 
 #[cfg(test)]
@@ -268,16 +291,17 @@ mod tests {
     const CUDA_12_4: &str = "docker.io/nvidia/cuda:12.4.1-base-ubuntu22.04";
     const CUDA_12_1: &str = "docker.io/nvidia/cuda:12.1.1-base-ubuntu22.04";
     const PYTHON: &str = "docker.io/library/python:3.12.3-slim-bookworm";
+    const PATCH: &str = "a Python 3.12 whose last number may not be that of 3.12.3";
     const LIBC: &str = "glibc 2.35, this machine 2.39";
 
     #[test]
     fn the_driver_decides_which_image_starts() {
         let ada = lock(Some("cuda 12.8"), Some(("8.9", "580.95.05")), "glibc 2.39");
-        check(&ada, None, (CUDA_12_8, "pytorch-cu128"), &[]);
-        check(&ada, Some("550.90.07"), (CUDA_12_4, "pytorch-cu128"), &[LIBC]);
+        check(&ada, None, (CUDA_12_8, "pytorch-cu128"), &[PATCH]);
+        check(&ada, Some("550.90.07"), (CUDA_12_4, "pytorch-cu128"), &[LIBC, PATCH]);
         let old = lock(Some("cuda 12.8"), Some(("8.9", "528.1")), "glibc 2.35");
         let driver = "starts with driver 530.30.02 and newer, the one here is 528.1";
-        check(&old, None, (CUDA_12_1, "pytorch-cu128"), &[driver]);
+        check(&old, None, (CUDA_12_1, "pytorch-cu128"), &[driver, PATCH]);
     }
 
     #[test]
@@ -285,11 +309,28 @@ mod tests {
         let volta = lock(Some("cuda 12.8"), Some(("7.0", "570.124.06")), "glibc 2.39");
         let code =
             "found holds no code for compute capability 7.0: the files take the one for cuda 12.6";
-        check(&volta, None, (CUDA_12_6, "pytorch-cu126"), &[code]);
+        check(&volta, None, (CUDA_12_6, "pytorch-cu126"), &[code, PATCH]);
         let new = lock(Some("cuda 13.0"), Some(("8.9", "580.95.05")), "glibc 2.39");
         let driver =
             "needs driver 580 or newer, 570.211.01 is loaded: the files take the one for cuda 12.8";
-        check(&new, Some("570.211.01"), (CUDA_12_8, "pytorch-cu128"), &[driver]);
+        check(&new, Some("570.211.01"), (CUDA_12_8, "pytorch-cu128"), &[driver, PATCH]);
+    }
+
+    #[test]
+    fn a_python_is_asked_for_that_can_be_had() {
+        let asked = |lock: &EnvironmentLock| {
+            let base = choose(&Catalog::builtin().unwrap(), lock, None).base;
+            (base.image, base.python.unwrap_or_default())
+        };
+        let same = asked(&lock(None, None, "glibc 2.36"));
+        assert_eq!(same, (PYTHON.to_owned(), "3.12.3".to_owned()));
+        // No image of Python has this glibc, and the newest Debian's begin with later versions.
+        let other = asked(&lock(None, None, "glibc 2.17"));
+        let series = "docker.io/library/python:3.12-slim-trixie";
+        assert_eq!(other, (series.to_owned(), "3.12".to_owned()));
+        // The image has no Python: uv brings one, of which there is not every last number.
+        let cuda = asked(&lock(Some("cuda 12.8"), Some(("8.9", "580.95.05")), "glibc 2.39"));
+        assert_eq!(cuda, (CUDA_12_8.to_owned(), "3.12".to_owned()));
     }
 
     #[test]

@@ -68,10 +68,9 @@ WORKDIR /project
     )
 }
 
-/// The same Python, down to its last number where that is known.
+/// The Python that was found, as exactly as it can be had.
 fn python(emission: &Emission) -> String {
-    let python = emission.lock.python.as_ref().value();
-    let version = python.and_then(|python| python.version.as_ref().value());
+    let version = emission.base.python.as_ref();
     version.map_or_else(String::new, |version| format!(" --python {}", quoted(version)))
 }
 
@@ -85,7 +84,8 @@ fn variables(emission: &Emission) -> String {
         }
         Reach::Processor | Reach::Rocm => Vec::new(),
     };
-    all.extend(emission.lock.variables.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let set = emission.lock.variables.as_ref().value().into_iter().flatten();
+    all.extend(set.map(|(name, value)| (name.clone(), value.clone())));
     let line = |(name, value): &(String, String)| format!(" \\\n    {name}={}", quoted(value));
     all.iter().map(line).collect()
 }

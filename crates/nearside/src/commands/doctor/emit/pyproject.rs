@@ -6,16 +6,38 @@
 
 use std::fmt::Write as _;
 
-use nearside_workload::environment_lock::{Origin, Package};
+use nearside_workload::environment_lock::{Origin, Package, TorchBuild};
 use toml::{Table, Value};
 
 use super::Emission;
-use super::choice::{OF_TORCH, TorchIndex};
+use super::choice::{OF_TORCH, TorchIndex, series};
 
 /// The first line of a file that nobody but this program wrote.
 const MARK: &str = "# Written by `nearside doctor --emit`: what was installed here, exactly.";
 /// The systems that PyTorch's own indexes are for; others take it from the usual one.
 const MARKER: &str = "sys_platform == 'linux'";
+/// What PyTorch's builds for CUDA ask for, without the `-cu12` of some; each build asks for versions of
+/// its own. Source: `Requires-Dist` of torch 2.4 to 2.11.
+const WITH_CUDA: [&str; 18] = [
+    "cuda-bindings",
+    "cuda-toolkit",
+    "nvidia-cublas",
+    "nvidia-cuda-cupti",
+    "nvidia-cuda-nvrtc",
+    "nvidia-cuda-runtime",
+    "nvidia-cudnn",
+    "nvidia-cufft",
+    "nvidia-cufile",
+    "nvidia-curand",
+    "nvidia-cusolver",
+    "nvidia-cusparse",
+    "nvidia-cusparselt",
+    "nvidia-nccl",
+    "nvidia-nvjitlink",
+    "nvidia-nvshmem",
+    "nvidia-nvtx",
+    "triton",
+];
 
 /// What becomes of a file that is there already.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,12 +194,9 @@ fn of_torch(emission: &Emission) -> Vec<&'static str> {
     OF_TORCH.into_iter().filter(|name| *name == "torch" || installed(name)).collect()
 }
 
-/// `3.12` of `3.12.3`.
+/// The series that the versions were found with.
 fn python_series(emission: &Emission) -> Option<String> {
-    let version = emission.lock.python.as_ref().value()?.version.as_ref().value()?.clone();
-    let mut parts = version.split('.');
-    let (major, minor) = (parts.next()?.parse::<u32>().ok()?, parts.next()?.parse::<u32>().ok()?);
-    Some(format!("{major}.{minor}"))
+    series(emission.lock.python.as_ref().value()?.version.as_ref().value()?)
 }
 
 /// Every package that an index or an address gives again.
@@ -202,20 +221,36 @@ fn pin(emission: &Emission, name: &str, package: &Package) -> Result<String, &'s
     match &package.origin {
         Origin::Local => Err("it came from a folder of this machine"),
         Origin::Conda => Err("it is a package of conda"),
+        Origin::System => Err("it is a package of the system"),
         Origin::Address(address) => {
             let hash = package.hash.as_ref().and_then(|hash| hash.split_once(':'));
             let hash = hash.map(|(kind, digits)| format!("#{kind}={digits}"));
             Ok(format!("{name} @ {address}{}", hash.unwrap_or_default()))
         }
         Origin::Index if !is_version(&package.version) => Err("its version is none of an index"),
-        Origin::Index => {
-            let label = emission.torch.as_ref().map(|index| format!("+{}", index.label));
-            let label = label.filter(|_| OF_TORCH.contains(&name)).unwrap_or_default();
-            // Which build it is follows from the index.
-            let version = package.version.strip_suffix(label.as_str());
-            Ok(format!("{name}=={}", version.unwrap_or(&package.version)))
+        Origin::Index if of_another_build(emission, name) => Err(
+            "it belongs to the build of PyTorch that was found, and another one takes its place",
+        ),
+        // Which build it is follows from the index.
+        Origin::Index if emission.torch.is_some() && OF_TORCH.contains(&name) => {
+            let public = package.version.split('+').next();
+            Ok(format!("{name}=={}", public.unwrap_or(&package.version)))
         }
+        Origin::Index => Ok(format!("{name}=={}", package.version)),
     }
+}
+
+/// Whether a package came with the build of PyTorch that was found, where the files take another one:
+/// that one brings the version that it was built for.
+fn of_another_build(emission: &Emission, name: &str) -> bool {
+    let found = super::torch(&emission.lock).map(TorchBuild::label);
+    let taken = emission.torch.as_ref().map(|index| &index.label);
+    let number = |suffix: &str| suffix.chars().all(|sign| sign.is_ascii_digit());
+    let library = match name.rsplit_once("-cu") {
+        Some((library, suffix)) if number(suffix) => library,
+        _ => name,
+    };
+    found.zip(taken).is_some_and(|(found, taken)| found != *taken) && WITH_CUDA.contains(&library)
 }
 
 /// Whether a text may be a version of PEP 440, as far as its signs tell.

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use nearside_units::{Bytes, Date};
 
-use super::redact::Redaction;
 use super::{Examined, StatusView};
 use crate::commands::doctor::view::MachineView;
+use crate::redact::Redaction;
 use crate::view::Figure;
 
 pub(in super::super) fn of(examined: &Examined, machine: &MachineView, today: Date) -> String {

@@ -1,7 +1,6 @@
 //! What is written for a project, and what becomes of the file that one has already.
 
 use nearside_workload::EnvironmentLock;
-use nearside_workload::environment_lock::TorchBuild;
 
 use super::*;
 use crate::commands::doctor::emit::choice::{Base, Reach};
@@ -16,6 +15,7 @@ torch = \"cuda 12.6\"
 mine = { version = \"0.1\", from = \"local\" }
 numpy = \"2.1.0\"
 odd = \"unknown\"
+requests = { version = \"2.28.1\", from = \"system\" }
 tool = { version = \"1.0\", from = \"https://example.org/tool.whl\", hash = \"sha256:00\" }
 torch = \"2.9.1+cu126\"
 torchvision = \"0.24.1\"
@@ -24,7 +24,7 @@ torchvision = \"0.24.1\"
 fn emission(lock: &str) -> Emission {
     let lock = EnvironmentLock::parse(lock).unwrap();
     let torch = TorchBuild::of_label("cu126").as_ref().map(TorchIndex::of);
-    let base = Base { image: "base".to_owned(), reach: Reach::Cuda };
+    let base = Base { image: "base".to_owned(), reach: Reach::Cuda, python: None };
     Emission { name: "demo".to_owned(), lock, base, torch }
 }
 
@@ -45,11 +45,40 @@ fn a_new_file_holds_exact_versions_and_one_index_for_pytorch() {
     let url = "https://download.pytorch.org/whl/cu126";
     assert_eq!(uv["index"][0]["url"].as_str(), Some(url));
     let left: Vec<_> = left_out(&emission(LOCK)).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(left, ["mine", "odd"]);
+    assert_eq!(left, ["mine", "odd", "requests"]);
     // Written again it is the same, and after a change another one.
     assert_eq!(merged(&text, &emission(LOCK)), Ok(Merged::Same));
     let changed = emission(&LOCK.replace("2.1.0", "2.2.0"));
     assert!(matches!(merged(&text, &changed), Ok(Merged::Anew(_))));
+}
+
+#[test]
+fn another_build_brings_its_own_libraries() {
+    let pinned = |lock: &str| pins(&emission(lock)).join(" ");
+    let libraries = "nvidia-cublas-cu12 = \"12.8.4.1\"\nnvidia-ml-py = \"13.580.82\"\n\
+                     nvidia-nccl-cu12 = \"2.28.9\"\ntorch = \"2.9.1+cu128\"\n\
+                     triton = \"3.5.1\"\n";
+    let lock = LOCK.replace("torch = \"2.9.1+cu126\"\n", libraries);
+    let lock = lock.replace("\"0.24.1\"", "\"0.24.1+cu128\"");
+    // cu128 was found and cu126 is taken: its index knows no +cu128.
+    let other = lock.replace("cuda 12.6", "cuda 12.8");
+    let pins = pinned(&other);
+    assert!(
+        pins.ends_with(
+            "nvidia-ml-py==13.580.82 tool @ https://example.org/tool.whl#sha256=00 \
+                            torch==2.9.1 torchvision==0.24.1"
+        ),
+        "{pins}"
+    );
+    let left = left_out(&emission(&other));
+    let left: Vec<_> = left.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        left,
+        ["mine", "nvidia-cublas-cu12", "nvidia-nccl-cu12", "odd", "requests", "triton"]
+    );
+    // Where the build stays, they do.
+    let pins = pinned(&lock);
+    assert!(pins.contains("nvidia-nccl-cu12==2.28.9") && pins.contains("triton==3.5.1"), "{pins}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a report leaves out: who and where somebody is, and whatever opens a door.
+//! What reports and the ledger leave out: who and where somebody is, and whatever opens a door.
 
 use nearside_probe::doctor::Identity;
 
@@ -11,13 +11,13 @@ const TOKENS: [&str; 9] =
     ["hf_", "sk-", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "AKIA", "wandb_"];
 
 /// What is put in place of what.
-pub(super) struct Redaction {
+pub(crate) struct Redaction {
     home: Option<String>,
     names: Vec<(String, &'static str)>,
 }
 
 impl Redaction {
-    pub(super) fn of(identity: &Identity) -> Self {
+    pub(crate) fn of(identity: &Identity) -> Self {
         let home = identity.home.clone().filter(|home| home.len() > 1);
         let own = home.as_deref().and_then(|home| home.rsplit('/').next()).map(str::to_owned);
         let users = [identity.user.clone(), own].into_iter().flatten();
@@ -30,7 +30,7 @@ impl Redaction {
     }
 
     /// The text without them.
-    pub(super) fn applied(&self, text: &str) -> String {
+    pub(crate) fn applied(&self, text: &str) -> String {
         let mut text = text.to_owned();
         if let Some(home) = &self.home {
             text = text.replace(home.as_str(), "~");
@@ -56,8 +56,8 @@ fn without_word(text: &str, word: &str, instead: &str) -> String {
     found + rest
 }
 
-/// A line without addresses of hosts, serial numbers and tokens.
-fn line(line: &str) -> String {
+/// A line without addresses of hosts, serial numbers, passwords and tokens.
+pub(crate) fn line(line: &str) -> String {
     let is_part = |sign: char| sign.is_ascii_alphanumeric() || "-_:/.@*".contains(sign);
     let mut found = String::new();
     let mut word = String::new();
@@ -66,7 +66,12 @@ fn line(line: &str) -> String {
             Some(sign) => word.push(sign),
             None => {
                 let proxy = is_proxy(&found) && !word.is_empty() && !word.contains("://");
-                found.push_str(&if proxy { "HOST".to_owned() } else { masked(&word) });
+                let secret = is_secret(&found) && !word.is_empty();
+                found.push_str(&match (proxy, secret) {
+                    (true, _) => "HOST".to_owned(),
+                    (_, true) => "REMOVED".to_owned(),
+                    _ => masked(&word),
+                });
                 word.clear();
                 found.extend(sign);
             }
@@ -81,6 +86,14 @@ fn is_proxy(before: &str) -> bool {
     before.ends_with("_proxy=") && !before.ends_with("no_proxy=")
 }
 
+/// Whether what follows is a secret by its name: `password=`, `API_KEY=`.
+fn is_secret(before: &str) -> bool {
+    let before = before.to_lowercase();
+    ["password=", "passwd=", "secret=", "token=", "api_key=", "apikey="]
+        .iter()
+        .any(|name| before.ends_with(name))
+}
+
 fn masked(word: &str) -> String {
     if let Some((scheme, rest)) = word.split_once("://") {
         return match public(rest) {
@@ -89,7 +102,9 @@ fn masked(word: &str) -> String {
         };
     }
     let runs = word.split(|sign: char| !sign.is_ascii_alphanumeric());
-    let secret = TOKENS.iter().any(|token| word.starts_with(token) && word.len() > token.len() + 8)
+    let named = word.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
+    let secret = named
+        || TOKENS.iter().any(|token| word.starts_with(token) && word.len() > token.len() + 8)
         || runs.clone().any(|run| run.len() > LONGEST_WORD)
         || is_uuid(word)
         || is_address(word);
@@ -154,6 +169,7 @@ mod tests {
             "sk-proj-0123456789",
             "GPU-11111111-2222-3333-4444-555555555555",
             "0123456789abcdef0123456789abcdef",
+            "me:word@proxy.corp",
             "10.1.2.3",
             "10.1.2.3:8080",
             "0a:1b:2c:3d:4e:5f",
@@ -162,6 +178,10 @@ mod tests {
         }
         assert_eq!(redacted("https_proxy=http://proxy.corp:3128/x"), "https_proxy=http://HOST");
         assert_eq!(redacted("http_proxy=http://***@proxy.corp:80"), "http_proxy=http://HOST");
+        assert_eq!(
+            redacted("no token=abc, no DB_PASSWORD=x"),
+            "no token=REMOVED, no DB_PASSWORD=REMOVED"
+        );
         assert_eq!(redacted("HTTPS_PROXY=proxy.corp:3128"), "HTTPS_PROXY=HOST");
     }
 
@@ -172,6 +192,7 @@ mod tests {
             "pip install 'torch==2.14.*' --index-url https://download.pytorch.org/whl/cu126",
             "/sys/bus/pci/devices/0000:01:00.0/driver: nouveau",
             "export NO_PROXY=localhost,127.0.0.1,::1",
+            "git@example.org:a/b.git and tokens=5",
             "6.8.0-52-generic, driver 525.60.13",
         ] {
             assert_eq!(redacted(text), text);
