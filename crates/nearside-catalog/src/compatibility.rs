@@ -198,6 +198,28 @@ pub struct DriverBranch {
     pub origin: Origin,
 }
 
+impl DriverBranch {
+    /// Whether it gets no repairs any more on a day.
+    #[must_use]
+    pub fn has_ended(&self, today: Date) -> bool {
+        self.ends.days_until(today) > 0
+    }
+}
+
+/// Whether a driver still gets repairs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Repairs {
+    /// Its branch gets them until the day that it names.
+    Maintained(DriverBranch),
+    /// Its branch gets none since the day that it names.
+    Ended(DriverBranch),
+    /// The table has not got its branch, and every branch that gets repairs is newer.
+    Older {
+        /// The oldest of those.
+        oldest: DriverBranch,
+    },
+}
+
 /// A generation of NVIDIA devices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generation {
@@ -270,27 +292,108 @@ impl Catalog {
         Known::from_option(version, format!("driver {driver} is older than the table"))
     }
 
-    /// The branch that a driver is of.
-    pub fn driver_branch(&self, driver: &Version) -> Known<DriverBranch> {
-        let branches = self.facts(FactKind::Branch);
-        let found = branches.filter_map(|fact| {
+    fn branches(&self) -> impl Iterator<Item = DriverBranch> {
+        self.facts(FactKind::Branch).filter_map(|fact| {
             Some(DriverBranch {
                 number: fact.version()?.major(),
                 cuda_major: fact.last_toolkit.as_ref().map(Version::major),
                 ends: fact.ends?,
                 origin: fact.origin.clone(),
             })
-        });
-        let found = found.into_iter().find(|branch| branch.number == driver.major());
+        })
+    }
+
+    /// The branch that a driver is of.
+    pub fn driver_branch(&self, driver: &Version) -> Known<DriverBranch> {
+        let found = self.branches().find(|branch| branch.number == driver.major());
         Known::from_option(found, format!("the table has no branch R{}", driver.major()))
     }
 
-    /// The oldest branch that is still maintained on a day.
-    pub fn oldest_maintained_branch(&self, today: Date) -> Option<u32> {
-        let alive = self
-            .facts(FactKind::Branch)
-            .filter(|fact| fact.ends.is_some_and(|ends| ends.days_until(today) <= 0));
-        alive.filter_map(|fact| Some(fact.version()?.major())).min()
+    /// Whether a driver still gets repairs on a day; unknown where the table has not got its branch
+    /// and maintained ones are older.
+    ///
+    /// ```
+    /// # use nearside_catalog::{Catalog, Repairs};
+    /// let catalog = Catalog::builtin()?;
+    /// let today = "2026-11-23".parse().unwrap();
+    /// let of = |driver: &str| catalog.repairs(&driver.parse().unwrap(), today);
+    /// assert!(matches!(of("580.95.05").value(), Some(Repairs::Maintained(_))));
+    /// assert!(matches!(of("535.230.02").value(), Some(Repairs::Ended(_))));
+    /// assert!(matches!(of("470.256.02").value(), Some(Repairs::Older { oldest }) if oldest.number == 580));
+    /// assert!(of("999.1").why().is_some());
+    /// # Ok::<(), nearside_catalog::CatalogError>(())
+    /// ```
+    pub fn repairs(&self, driver: &Version, today: Date) -> Known<Repairs> {
+        match self.driver_branch(driver) {
+            Known::Value(branch) if branch.has_ended(today) => Known::Value(Repairs::Ended(branch)),
+            Known::Value(branch) => Known::Value(Repairs::Maintained(branch)),
+            Known::Unknown(why) => match self.maintained_branch(0, &[], today) {
+                Known::Value(oldest) if driver.major() < oldest.number => {
+                    Known::Value(Repairs::Older { oldest })
+                }
+                _ => Known::Unknown(why),
+            },
+        }
+    }
+
+    /// The oldest branch, from a number on, that gets repairs on a day and drives every device: what
+    /// changes least. Unknown, with the generation that stands against it, where there is none.
+    ///
+    /// ```
+    /// # use nearside_catalog::Catalog;
+    /// let catalog = Catalog::builtin()?;
+    /// let today = "2026-11-23".parse().unwrap();
+    /// let branch = |least, device: &str| {
+    ///     catalog.maintained_branch(least, &[device.parse().unwrap()], today)
+    /// };
+    /// assert_eq!(branch(536, "8.9").value().unwrap().number, 580);
+    /// assert_eq!(branch(611, "8.9").value().unwrap().number, 620);
+    /// let why = "no maintained branch drives Kepler (3.5, 3.7): R470 is its last";
+    /// assert_eq!(branch(471, "3.7").why(), Some(why));
+    /// # Ok::<(), nearside_catalog::CatalogError>(())
+    /// ```
+    pub fn maintained_branch(
+        &self,
+        least: u32,
+        devices: &[ComputeCapability],
+        today: Date,
+    ) -> Known<DriverBranch> {
+        let last = self.last_driver(devices);
+        last.and_then(|last| {
+            let most = last.as_ref().map_or(u32::MAX, |(_, number)| *number);
+            let fits = |branch: &DriverBranch| {
+                (least..=most).contains(&branch.number) && !branch.has_ended(today)
+            };
+            let oldest = self.branches().filter(fits).min_by_key(|branch| branch.number);
+            Known::from_option(
+                oldest,
+                match last {
+                    Some((name, number)) => {
+                        format!("no maintained branch drives {name}: R{number} is its last")
+                    }
+                    None => format!("the table has no maintained branch from R{least} on"),
+                },
+            )
+        })
+    }
+
+    /// The last branch that drives every device, and the generation that it is the last for; nothing
+    /// where all of them are current.
+    pub fn last_driver(&self, devices: &[ComputeCapability]) -> Known<Option<(Arc<str>, u32)>> {
+        let mut least: Option<(Arc<str>, u32)> = None;
+        for device in devices {
+            let generation = match self.generation(*device) {
+                Known::Value(generation) => generation,
+                Known::Unknown(why) => return Known::Unknown(why),
+            };
+            let Some(number) = generation.last_driver.as_ref().map(Version::major) else {
+                continue;
+            };
+            if least.as_ref().is_none_or(|(_, least)| number < *least) {
+                least = Some((generation.name, number));
+            }
+        }
+        Known::Value(least)
     }
 
     /// The generation of a compute capability.
@@ -345,7 +448,23 @@ mod tests {
         assert!(ends("570.211.01").days_until(today) > 0);
         assert!(ends("580.126.09").days_until(today) < 0);
         assert!(branch("550.163.01").why().is_some());
-        assert_eq!(catalog.oldest_maintained_branch(today), Some(580));
+        let oldest = |least| catalog.maintained_branch(least, &[], today).value();
+        assert_eq!(oldest(0).unwrap().number, 580);
+        assert!(oldest(621).is_none());
+    }
+
+    #[test]
+    fn the_oldest_device_decides_how_far_a_driver_can_go() {
+        let catalog = Catalog::builtin().unwrap();
+        let of = |devices: &[&str], today: &str| {
+            let devices: Vec<_> = devices.iter().map(|one| one.parse().unwrap()).collect();
+            catalog.maintained_branch(0, &devices, today.parse().unwrap())
+        };
+        assert_eq!(of(&["8.9", "6.1"], "2026-11-23").value().unwrap().number, 580);
+        let late = of(&["8.9", "6.1"], "2028-07-01");
+        assert_eq!(late.why(), Some("no maintained branch drives Pascal: R580 is its last"));
+        assert_eq!(of(&["8.9"], "2028-07-01").value().unwrap().number, 620);
+        assert!(of(&["14.0"], "2026-11-23").why().is_some());
     }
 
     #[test]

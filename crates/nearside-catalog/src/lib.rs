@@ -35,8 +35,8 @@ mod version;
 pub use base_image::BaseImage;
 pub use check::{Finding, Problem};
 pub use compatibility::{
-    DriverBranch, Floor, Generation, Platform, Refusal, TorchChoice, TorchMachine, TorchWheel,
-    cubin_runs, ptx_runs,
+    DriverBranch, Floor, Generation, Platform, Refusal, Repairs, TorchChoice, TorchMachine,
+    TorchWheel, cubin_runs, ptx_runs,
 };
 pub use device::{ComputeCapability, Device, DeviceKind, Precision};
 pub use embodied::Embodied;

@@ -5,13 +5,16 @@
 //! [`Section`] holds its facts and its rules. No network is touched and nothing needs root.
 
 mod accelerators;
+mod branch;
 mod check;
+mod command;
 mod containers;
 mod cuda_start;
 mod disk;
 mod driver;
 mod environments;
-mod limit;
+mod kernel_log;
+pub(crate) mod limit;
 mod machine;
 pub(crate) mod mounts;
 mod network;
@@ -193,7 +196,9 @@ struct Asked {
 impl Asked {
     fn of(look: &Arc<Look>) -> Self {
         Self {
-            machine: ask(look, FILES, "machine", |look| MachineFacts::read(look.root())),
+            machine: ask(look, FILES, "machine", |look| {
+                MachineFacts::read(look.root(), &look.mounts)
+            }),
             accelerators: ask(look, FILES, "accelerators", |look| {
                 AcceleratorFacts::read(look.root(), &look.process)
             }),

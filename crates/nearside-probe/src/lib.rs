@@ -13,6 +13,7 @@ mod binary;
 mod c_library;
 pub mod ceiling;
 mod cgroup;
+mod child;
 mod container_image;
 mod cuda_toolkit;
 mod detect;

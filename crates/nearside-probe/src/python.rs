@@ -45,6 +45,16 @@ pub struct PythonEnvironment {
     pub notes: Vec<String>,
 }
 
+impl PythonEnvironment {
+    /// Packages of which something that an installer writes cannot be read.
+    pub(crate) fn damaged(&self) -> Vec<&Package> {
+        let unread = |(name, package): &(&String, &Package)| {
+            package.version.why().is_some() || *name == "torch" && self.torch.is_none()
+        };
+        self.packages.iter().filter(unread).map(|(_, package)| package).collect()
+    }
+}
+
 /// What led to an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FoundBy {

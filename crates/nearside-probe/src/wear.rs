@@ -6,13 +6,15 @@
 //! specification 2.0, SMART log, "percentage used"; `smartctl(8)` of smartmontools 7.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use nearside_units::Known;
 use serde_json::Value;
 
-use crate::root::Root;
+use crate::child::{Silence, printed};
+use crate::doctor::limit::within;
+use crate::root::OwnedRoot;
 
 /// Disks that are looked at, at most.
 const MOST_DISKS: usize = 64;
@@ -32,54 +34,59 @@ pub struct DiskWear {
     pub used: Known<f64>,
 }
 
-/// The disks below a root; `ask` gives what `smartctl` says of one, as JSON.
-pub fn disks(root: &Path, ask: &dyn Fn(&str) -> Known<String>) -> Vec<DiskWear> {
-    let files = Root(root);
+/// The disks below a root, all asked at the same time; `ask` gives what `smartctl` says of one, as
+/// JSON.
+pub fn disks(root: &Path, ask: fn(&str) -> Known<String>) -> Vec<DiskWear> {
     let entries = root.join("sys/block").read_dir().into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<String> =
         names.filter(|name| !NO_DISKS.iter().any(|no| name.starts_with(no))).collect();
     names.sort();
     names.truncate(MOST_DISKS);
-    let disk = |name: String| {
-        let model = files.value(&format!("sys/block/{name}/device/model"));
-        let used = match files.text(&format!("sys/block/{name}/device/life_time")) {
-            Known::Value(text) => life_time(&text),
-            Known::Unknown(_) => ask(&name).and_then(|json| used(&json)),
-        };
-        DiskWear { name, model, used }
+    let root = OwnedRoot::new(root);
+    let asked = names.into_iter().map(|name| {
+        let (root, disk) = (root.clone(), name.clone());
+        let found = within(2 * PATIENCE, "wear of a disk", move || wear(&root, &disk, ask));
+        (name, found)
+    });
+    let asked: Vec<_> = asked.collect();
+    let found = asked.into_iter().map(|(name, found)| match found.wait() {
+        Known::Value((model, used)) => DiskWear { name, model, used },
+        Known::Unknown(why) => {
+            DiskWear { name, model: Known::Unknown(why.clone()), used: Known::Unknown(why) }
+        }
+    });
+    found.collect()
+}
+
+/// The model of a disk, and how much of its life is used.
+fn wear(
+    root: &OwnedRoot,
+    name: &str,
+    ask: fn(&str) -> Known<String>,
+) -> (Known<String>, Known<f64>) {
+    let files = root.borrowed();
+    let model = files.value(&format!("sys/block/{name}/device/model"));
+    let used = match files.text(&format!("sys/block/{name}/device/life_time")) {
+        Known::Value(text) => life_time(&text),
+        Known::Unknown(_) => ask(name).and_then(|json| used(&json)),
     };
-    names.into_iter().map(disk).collect()
+    (model, used)
 }
 
 /// Asks `smartctl` of this machine about a disk.
 #[must_use]
 pub fn ask_smartctl(disk: &str) -> Known<String> {
     let device = format!("/dev/{disk}");
-    let started = Command::new("smartctl")
-        .args(["--json", "--attributes", "--", &device])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut child = match started {
-        Ok(child) => child,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Known::unknown("smartctl is not there (package smartmontools)");
+    let mut command = Command::new("smartctl");
+    command.args(["--json", "--attributes", "--", &device]);
+    match printed(&mut command, PATIENCE) {
+        Ok(text) => Known::Value(text),
+        Err(Silence::NotStarted(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            Known::unknown("smartctl is not there (package smartmontools)")
         }
-        Err(error) => return Known::unknown(format!("smartctl: {error}")),
-    };
-    let begin = Instant::now();
-    while matches!(child.try_wait(), Ok(None)) {
-        if begin.elapsed() > PATIENCE {
-            let _gone = child.kill().and_then(|()| child.wait().map(drop));
-            return Known::unknown(format!("smartctl does not answer about {device}"));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    match child.wait_with_output() {
-        Ok(output) => Known::Value(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Err(error) => Known::unknown(format!("smartctl: {error}")),
+        Err(Silence::NotStarted(error)) => Known::unknown(format!("smartctl: {error}")),
+        Err(Silence::TooLong) => Known::unknown(format!("smartctl does not answer about {device}")),
     }
 }
 
@@ -149,7 +156,7 @@ mod tests {
             "sda" => Known::Value(r#"{"rotation_rate":5980}"#.to_owned()),
             _ => Known::unknown("not asked"),
         };
-        let found = disks(&root, &ask);
+        let found = disks(&root, ask);
         let names: Vec<_> = found.iter().map(|disk| &*disk.name).collect();
         assert_eq!(names, ["mmcblk0", "nvme0n1", "sda"]);
         assert_eq!(found[0].used, Known::Value(0.3));
@@ -160,12 +167,30 @@ mod tests {
     }
 
     #[test]
+    fn disks_that_answer_late_are_waited_for_side_by_side() {
+        let names: Vec<String> =
+            (0..8).map(|disk| format!("sys/block/sd{disk}/device/model")).collect();
+        let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "a disk")).collect();
+        let root = tree("late", &files);
+        let started = std::time::Instant::now();
+        let found = disks(&root, |_| {
+            std::thread::sleep(Duration::from_millis(700));
+            Known::unknown("late")
+        });
+        // One after another they would take 5.6 s.
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+        assert_eq!(found.len(), 8);
+        assert!(found.iter().all(|disk| disk.used.why() == Some("late")), "{found:?}");
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
     fn what_smartctl_refuses_is_told() {
         let refused = r#"{"smartctl":{"messages":[{"string":"/dev/nvme0: Permission denied"}]}}"#;
         assert!(used(refused).why().is_some_and(|why| why.contains("Permission denied; sudo")));
         assert!(used("not JSON").why().is_some_and(|why| why.contains("7.0")));
         assert_eq!(used(r#"{"endurance_used":{"current_percent":112}}"#), Known::Value(1.12));
         assert_eq!(life_time("0x00 0x00").value(), None);
-        assert!(disks(Path::new("/nonexistent"), &|_| Known::unknown("-")).is_empty());
+        assert!(disks(Path::new("/nonexistent"), |_| Known::unknown("-")).is_empty());
     }
 }

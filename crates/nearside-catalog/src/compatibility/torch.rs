@@ -90,13 +90,30 @@ impl TorchWheel {
     /// The command that installs it with pip.
     #[must_use]
     pub fn pip(&self) -> String {
-        format!("pip install 'torch=={}.*' --index-url {INDEX}/{}", self.release, self.build)
+        format!("pip install {}", self.requirements(&[]))
     }
 
     /// The command that installs it with uv.
     #[must_use]
     pub fn uv(&self) -> String {
-        format!("uv pip install 'torch=={}.*' --index-url {INDEX}/{}", self.release, self.build)
+        format!("uv pip install {}", self.requirements(&[]))
+    }
+
+    /// What pip and uv are told to install: it, packages that are built for it, and where all are.
+    ///
+    /// ```
+    /// # use nearside_catalog::{Catalog, Platform};
+    /// let catalog = Catalog::builtin()?;
+    /// let release = "2.14".parse().unwrap();
+    /// let wheel = catalog.torch_wheel(&release, "cu126", Platform::X86_64).value().unwrap();
+    /// let expected = "'torch==2.14.*' torchvision --index-url https://download.pytorch.org/whl/cu126";
+    /// assert_eq!(wheel.requirements(&["torchvision"]), expected);
+    /// # Ok::<(), nearside_catalog::CatalogError>(())
+    /// ```
+    #[must_use]
+    pub fn requirements(&self, beside: &[&str]) -> String {
+        let beside: String = beside.iter().map(|name| format!(" {name}")).collect();
+        format!("'torch=={}.*'{beside} --index-url {INDEX}/{}", self.release, self.build)
     }
 }
 

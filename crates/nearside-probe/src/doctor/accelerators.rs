@@ -262,11 +262,11 @@ fn visible(facts: &Facts, nvidia: &Nvidia) -> Check {
     let seen = format!("CUDA_VISIBLE_DEVICES={value:?}");
     let names: Vec<&str> = value.split(',').map(str::trim).collect();
     let unset = "unset CUDA_VISIBLE_DEVICES";
-    if value.trim().is_empty() || names.first() == Some(&"-1") {
-        return VISIBLE.warning("CUDA_VISIBLE_DEVICES hides every device").seen(seen).fix(unset);
-    }
     if nvidia.devices.is_empty() {
         return VISIBLE.not_applicable("no NVIDIA device").seen(seen);
+    }
+    if value.trim().is_empty() || names.first() == Some(&"-1") {
+        return VISIBLE.warning("CUDA_VISIBLE_DEVICES hides every device").seen(seen).fix(unset);
     }
     let count = nvidia.devices.len();
     let wrong = |name: &&&str| match name.parse::<usize>() {
@@ -358,6 +358,10 @@ fn link(device: &NvidiaDevice) -> Check {
             let seen = format!("NVML: {now} of {most} lanes");
             match now < most {
                 false => LINK.ok(format!("{now} lanes")).seen(seen),
+                // A device at rest may let lanes sleep.
+                true if device.throttle.as_ref().value().is_some_and(|why| why.at_rest()) => LINK
+                    .ok(format!("{now} of {most} lanes at rest; under load all should be there"))
+                    .seen(seen),
                 true => LINK
                     .warning(format!("its link has {now} lanes, it could have {most}"))
                     .seen(seen)

@@ -153,6 +153,12 @@ impl Check {
         self
     }
 
+    /// Adds commands that repair it, in their order.
+    pub(super) fn fixes(mut self, commands: impl IntoIterator<Item = String>) -> Self {
+        self.fix.extend(commands);
+        self
+    }
+
     /// Says which of several things it is about.
     pub(super) fn about(mut self, what: impl Into<String>) -> Self {
         self.about = Some(what.into());

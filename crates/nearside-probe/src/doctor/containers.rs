@@ -233,6 +233,7 @@ fn snap(facts: &Facts, containers: &ContainerFacts) -> Check {
         Some("snap") => SNAP
             .fault("Docker is a snap: its containers get no NVIDIA device")
             .seen("/snap/bin/docker")
+            .fix("# first save what is needed: images (docker save) and /var/snap/docker/common/var-lib-docker/volumes go with the snap")
             .fix("sudo snap remove docker")
             .fix("sudo apt install docker.io nvidia-container-toolkit")
             .fix("sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"),

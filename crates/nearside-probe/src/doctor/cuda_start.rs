@@ -8,15 +8,15 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use nearside_units::Known;
 
+use crate::child::{Silence, printed};
+
 /// Eight devices without persistence take seconds.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
-/// How often it is looked whether the process has ended.
-const BEAT: Duration = Duration::from_millis(10);
 /// Prints what `cuInit` returns, -1 when there is no such library.
 const QUESTION: &str = "\
 import ctypes
@@ -31,34 +31,23 @@ else:
 pub(super) fn ask(python: &OsStr, library_path: Option<&Path>, limit: Duration) -> Known<i32> {
     let mut command = Command::new(python);
     command.args(["-I", "-S", "-c", QUESTION]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     if let Some(path) = library_path {
         command.env("LD_LIBRARY_PATH", path);
     }
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => {
+    match printed(&mut command, limit) {
+        Ok(text) => Known::from_option(
+            text.trim().parse().ok(),
+            "cuInit was not asked: Python printed no number",
+        ),
+        Err(Silence::NotStarted(error)) => {
             let python = python.to_string_lossy();
-            return Known::unknown(format!("cuInit was not asked: {python}: {}", error.kind()));
+            Known::unknown(format!("cuInit was not asked: {python}: {}", error.kind()))
         }
-    };
-    let until = Instant::now() + limit;
-    loop {
-        match child.try_wait() {
-            Ok(Some(_)) => break,
-            Ok(None) if Instant::now() < until => std::thread::sleep(BEAT),
-            Ok(None) | Err(_) => {
-                // One that the kernel holds cannot be ended; it is not waited for.
-                let _ = child.kill();
-                let _ = child.try_wait();
-                let seconds = limit.as_secs_f64();
-                return Known::unknown(format!("cuInit did not return within {seconds} s"));
-            }
+        Err(Silence::TooLong) => {
+            let seconds = limit.as_secs_f64();
+            Known::unknown(format!("cuInit did not return within {seconds} s"))
         }
     }
-    let printed = child.wait_with_output().map(|output| output.stdout).unwrap_or_default();
-    let number = String::from_utf8_lossy(&printed).trim().parse().ok();
-    Known::from_option(number, "cuInit was not asked: Python printed no number")
 }
 
 /// What the numbers mean that people meet.
@@ -81,6 +70,8 @@ pub(super) const fn meaning(number: i32) -> &'static str {
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     /// A library of that name whose `cuInit` does what is written.

@@ -3,6 +3,7 @@
 use nearside_units::{Bytes, Known};
 
 use super::check::{Check, Rule, Section};
+use super::command::quoted;
 use super::limit::{FILES, Pending, within};
 use super::mounts::{Mount, Room, devices_below, mount_of, room, rotates};
 use super::process::Process;
@@ -154,7 +155,7 @@ fn space(place: &Place) -> Check {
     };
     let seen = format!("{}: {} free of {}", place.path, room.free, room.total);
     let tenth = Bytes::new(room.total.get() / 10);
-    let look = format!("du -xh --max-depth=2 {} 2>/dev/null | sort -h | tail", place.path);
+    let look = format!("du -xh --max-depth=2 {} 2>/dev/null | sort -h | tail", quoted(&place.path));
     if room.free < FULL {
         return SPACE
             .fault(format!("the disk is full: {} free", room.free))

@@ -1,10 +1,12 @@
-//! The NVIDIA driver: its module, its library, its branch, and whether CUDA starts.
+//! The NVIDIA driver: its module, its library, and whether CUDA starts.
 
-use nearside_catalog::{Catalog, Version};
-use nearside_units::{Date, Known};
+use nearside_catalog::Version;
+use nearside_units::Known;
 
+use super::branch::{BRANCH, GENERATION, branch, elsewhere, generations, there};
 use super::check::{Check, Rule, Section};
 use super::cuda_start::meaning;
+use super::kernel_log::{self, HMM, XID, hmm, xid};
 use super::nvidia::Nvidia;
 use super::pci::Vendor;
 use super::surroundings::System;
@@ -35,18 +37,6 @@ const HEADERS: Rule = Rule {
     says: "headers of the running kernel are installed where DKMS builds the module",
     source: "dkms(8)",
 };
-const BRANCH: Rule = Rule {
-    id: "driver-branch",
-    section: Section::Driver,
-    says: "the driver's branch still gets repairs",
-    source: "docs.nvidia.com/datacenter/tesla/drivers, supported drivers",
-};
-const GENERATION: Rule = Rule {
-    id: "card-generation",
-    section: Section::Driver,
-    says: "the loaded branch still drives the device's generation",
-    source: "docs.nvidia.com/datacenter/tesla/drivers, CUDA toolkit, driver, and architecture matrix",
-};
 const SUSPEND: Rule = Rule {
     id: "suspend",
     section: Section::Driver,
@@ -58,18 +48,6 @@ const STARTS: Rule = Rule {
     section: Section::Driver,
     says: "cuInit returns 0",
     source: "CUDA Driver API, cuInit",
-};
-const HMM: Rule = Rule {
-    id: "hmm-kaslr",
-    section: Section::Driver,
-    says: "nvidia-uvm finds room for the device's memory pages: KASLR of certain kernels takes it",
-    source: "CUDA 13.2 release notes, known issues: request_free_mem_region() err -34",
-};
-const XID: Rule = Rule {
-    id: "xid-errors",
-    section: Section::Driver,
-    says: "the driver has reported no error of a device",
-    source: "NVIDIA, XID errors",
 };
 const PERSISTENCE: Rule = Rule {
     id: "persistence",
@@ -92,10 +70,6 @@ pub(super) const RULES: &[&Rule] = &[
     &PERSISTENCE,
 ];
 
-/// Bytes of the kernel's log that are read, from its end.
-const LOG_BYTES: u64 = 512 << 10;
-/// Files that keep the kernel's log.
-const LOGS: [&str; 3] = ["var/log/kern.log", "var/log/messages", "var/log/dmesg"];
 /// Where distributions put libraries.
 const LIBRARY_FOLDERS: [&str; 6] = [
     "usr/lib/x86_64-linux-gnu",
@@ -126,22 +100,13 @@ pub(super) struct DriverFacts {
     preserves: Known<bool>,
     suspend_service: bool,
     hmm_off: bool,
+    /// The kernel's log since the machine was started.
     log: Known<String>,
     screen: bool,
 }
 
 impl DriverFacts {
     pub(super) fn read(root: Root<'_>, kernel: &Known<String>) -> Self {
-        let log = LOGS.iter().map(|file| root.tail(file, LOG_BYTES));
-        let log = log.fold(Known::unknown("no log of the kernel can be read"), |found, next| {
-            if found.why().is_none() { found } else { next }
-        });
-        let log = match log {
-            Known::Unknown(_) => {
-                Known::unknown(format!("no log of the kernel can be read (/{})", LOGS.join(", /")))
-            }
-            log => log,
-        };
         Self {
             loaded: loaded(root),
             library: library(root),
@@ -167,7 +132,7 @@ impl DriverFacts {
                 .value::<String>("sys/module/nvidia_uvm/parameters/uvm_disable_hmm")
                 .value()
                 .is_some_and(|value| matches!(value.as_str(), "Y" | "1")),
-            log,
+            log: kernel_log::log(root),
             screen: screen(root),
         }
     }
@@ -248,7 +213,6 @@ pub(super) fn checks(
     nvidia: &Nvidia,
     reference: &Reference<'_>,
 ) -> Vec<Check> {
-    let Reference { catalog, today, .. } = *reference;
     if !facts.has_nvidia() {
         return RULES.iter().map(|rule| rule.not_applicable("no NVIDIA device")).collect();
     }
@@ -257,14 +221,14 @@ pub(super) fn checks(
         module_check(facts, driver),
         secure_boot(facts, driver),
         headers(facts, driver),
-        branch(facts, driver, catalog, today),
+        branch(facts, driver, reference),
         suspend(facts, driver),
         starts(facts),
-        hmm(driver),
-        xid(driver),
+        if driver.hmm_off { HMM.ok("HMM is off: uvm_disable_hmm") } else { hmm(&driver.log) },
+        xid(&driver.log),
         persistence(facts, driver, nvidia),
     ];
-    all.extend(generations(driver, nvidia, catalog));
+    all.extend(generations(facts, driver, nvidia, reference.catalog));
     all
 }
 
@@ -279,22 +243,19 @@ fn library_match(facts: &Facts, driver: &DriverFacts) -> Check {
                 true => LIBRARY.ok(format!("driver {loaded} and its library agree")),
                 false => LIBRARY
                     .fault(format!("driver {loaded} is loaded, its library is {library}"))
-                    .fix("sudo reboot  # loads the module that was installed with the library")
-                    .fix("# against the next surprise: sudo apt-mark hold 'nvidia-*'"),
+                    .fix(there(
+                        facts,
+                        "sudo reboot  # loads the module that was installed with the library",
+                    ))
+                    .fix(match facts.surroundings.container {
+                        Some(_) => {
+                            "# then start this container anew: it is given the library from outside"
+                        }
+                        None => "# against the next surprise: sudo apt-mark hold 'nvidia-*'",
+                    }),
             };
             check.seen(format!("/proc/driver/nvidia/version: {loaded}")).seen(path)
         }
-    }
-}
-
-/// Whether the machine itself can be repaired from here, else why not.
-fn elsewhere(facts: &Facts) -> Option<&'static str> {
-    match (&facts.surroundings.system, &facts.surroundings.container) {
-        (_, Some(_)) => Some("in a container the machine outside loads the module"),
-        (System::Wsl, None) => Some("in WSL the driver is that of Windows"),
-        (System::MacOs(_), None) => Some("no such driver on macOS"),
-        (System::Unknown, None) => Some("no running kernel is recorded"),
-        (System::Linux, None) => None,
     }
 }
 
@@ -329,36 +290,53 @@ fn secure_boot(facts: &Facts, driver: &DriverFacts) -> Check {
     if let Some(why) = elsewhere(facts) {
         return SECURE_BOOT.not_applicable(why);
     }
-    let refused = driver.log.as_ref().value().and_then(|log| {
-        let says = [
-            "Key was rejected by service",
-            "module verification failed",
-            "unsigned module is rejected",
-        ];
-        log.lines()
-            .rev()
-            .find(|line| line.contains("nvidia") && says.iter().any(|words| line.contains(words)))
-    });
-    match (&driver.secure_boot, driver.loaded.why()) {
-        (Known::Value(true), Some(_))
-            if driver.module.as_ref().value().is_some_and(|it| it.is_some()) =>
-        {
-            let check = SECURE_BOOT
-                .fault("Secure Boot is on and keeps the module from being loaded")
-                .seen("SecureBoot of the firmware: 1")
-                .seen("the module is installed and not loaded");
-            let check = match refused {
-                Some(line) => check.seen(line.trim().to_owned()),
-                None => check,
-            };
-            check
-                .fix("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der  # then reboot and enroll it")
-                .fix("sudo reboot")
+    match &driver.secure_boot {
+        Known::Value(true) => {}
+        Known::Value(false) => return SECURE_BOOT.ok("Secure Boot is off"),
+        Known::Unknown(_) => {
+            return SECURE_BOOT.not_applicable("the firmware shows no Secure Boot");
         }
-        (Known::Value(true), _) => SECURE_BOOT.ok("Secure Boot is on and lets the module be"),
-        (Known::Value(false), _) => SECURE_BOOT.ok("Secure Boot is off"),
-        (Known::Unknown(_), _) => SECURE_BOOT.not_applicable("the firmware shows no Secure Boot"),
     }
+    let installed = matches!(driver.module, Known::Value(Some(_)));
+    if driver.loaded.why().is_none() || !installed {
+        return SECURE_BOOT.ok("Secure Boot is on and lets the module be");
+    }
+    let log = match &driver.log {
+        Known::Value(log) => log,
+        Known::Unknown(why) => return SECURE_BOOT.unknown(format!("{MAYBE}: {why}")),
+    };
+    match (log.lines().rev().find(|line| is_refusal(line)), other_driver(facts)) {
+        (Some(line), _) => SECURE_BOOT
+            .fault("Secure Boot is on and keeps the module from being loaded")
+            .seen("SecureBoot of the firmware: 1")
+            .seen("the module is installed and not loaded")
+            .seen(line.trim().to_owned())
+            .fix("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der  # then reboot and enroll it")
+            .fix("sudo reboot"),
+        (None, Some(other)) => {
+            SECURE_BOOT.ok(format!("Secure Boot is on, and it is {other} that holds the device"))
+        }
+        (None, None) => {
+            SECURE_BOOT.unknown(format!("{MAYBE}: the kernel's log tells of no refusal"))
+        }
+    }
+}
+
+const MAYBE: &str = "Secure Boot is on and may keep the module from being loaded";
+
+/// What the kernel says when it loads no module that is not signed with an enrolled key.
+///
+/// Source: Linux `kernel/module/signing.c` (`EKEYREJECTED`) and `module_sig_check`.
+fn is_refusal(line: &str) -> bool {
+    let says = ["Key was rejected by service", "unsigned module is rejected"];
+    line.contains("nvidia") && says.iter().any(|words| line.contains(words))
+}
+
+/// The driver of another maker that has an NVIDIA device.
+fn other_driver(facts: &Facts) -> Option<&str> {
+    let found = facts.accelerators.as_ref().value()?;
+    let own = found.bus.iter().filter(|device| device.vendor == Vendor::Nvidia);
+    own.filter_map(|device| device.driver.as_deref()).find(|driver| *driver != "nvidia")
 }
 
 fn headers(facts: &Facts, driver: &DriverFacts) -> Check {
@@ -376,63 +354,6 @@ fn headers(facts: &Facts, driver: &DriverFacts) -> Check {
             .seen("/lib/modules/$(uname -r)/build is not there")
             .fix("sudo apt install \"linux-headers-$(uname -r)\""),
     }
-}
-
-fn branch(facts: &Facts, driver: &DriverFacts, catalog: &Catalog, today: Date) -> Check {
-    if facts.surroundings.system == System::Wsl {
-        return BRANCH.not_applicable("in WSL the driver is that of Windows");
-    }
-    let Known::Value(loaded) = &driver.loaded else {
-        return BRANCH.unknown("no driver is loaded");
-    };
-    let number = loaded.major();
-    let upgrade = "sudo apt install nvidia-driver-580  # R580, long term, until 2028-06";
-    match catalog.driver_branch(loaded) {
-        Known::Value(branch) if branch.ends.days_until(today) > 0 => BRANCH
-            .warning(format!("the branch R{number} has got no repairs since {}", branch.ends))
-            .seen(format!("/proc/driver/nvidia/version: {loaded}"))
-            .seen(format!("says: {} ({})", branch.origin.source, branch.origin.as_of))
-            .fix(upgrade),
-        Known::Value(branch) => {
-            BRANCH.ok(format!("the branch R{number} gets repairs until {}", branch.ends))
-        }
-        Known::Unknown(why) => match catalog.oldest_maintained_branch(today) {
-            Some(oldest) if number < oldest => BRANCH
-                .warning(format!(
-                    "R{number} is older than every branch that still gets repairs (R{oldest})"
-                ))
-                .seen(format!("/proc/driver/nvidia/version: {loaded}"))
-                .fix(upgrade),
-            _ => BRANCH.unknown(&*why),
-        },
-    }
-}
-
-fn generations(driver: &DriverFacts, nvidia: &Nvidia, catalog: &Catalog) -> Vec<Check> {
-    let check = |device: &super::nvidia::NvidiaDevice| {
-        let generation = device.compute_capability(catalog).and_then(|it| catalog.generation(it));
-        let check = match (generation, &driver.loaded) {
-            (Known::Unknown(why), _) => GENERATION.unknown(&*why),
-            (Known::Value(generation), loaded) => match (&generation.last_driver, loaded) {
-                (None, _) => GENERATION.ok(format!("{} is current", generation.name)),
-                (Some(last), Known::Value(loaded)) if loaded.major() > last.major() => GENERATION
-                    .fault(format!(
-                        "R{} does not drive {} any more",
-                        loaded.major(),
-                        generation.name
-                    ))
-                    .seen(format!("says: {}", generation.origin.source))
-                    .fix(format!("sudo apt install nvidia-driver-{}", last.major())),
-                (Some(last), _) => GENERATION.ok(format!(
-                    "R{} is the last branch that drives {}",
-                    last.major(),
-                    generation.name
-                )),
-            },
-        };
-        check.about(device.label())
-    };
-    nvidia.devices.iter().map(check).collect()
 }
 
 fn suspend(facts: &Facts, driver: &DriverFacts) -> Check {
@@ -476,61 +397,17 @@ fn starts(facts: &Facts) -> Check {
                 ))
                 .seen("cuInit(0) in a process of its own");
             match number {
-                999 => check
-                    .fix("sudo modprobe nvidia-uvm")
-                    .fix("sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm  # after a suspend"),
-                802 => check.fix("sudo systemctl start nvidia-fabricmanager"),
-                803 => check.fix("sudo reboot"),
+                999 => check.fix(there(facts, "sudo modprobe nvidia-uvm")).fix(there(
+                    facts,
+                    "sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm  # after a suspend",
+                )),
+                802 => check.fix(there(facts, "sudo systemctl start nvidia-fabricmanager")),
+                803 => check.fix(there(facts, "sudo reboot")),
                 -1 => check
                     .fix("sudo ldconfig -p | grep libcuda  # is the driver's library installed?"),
-                _ => check.fix("sudo dmesg | grep -iE 'nvrm|nvidia' | tail"),
+                _ => check.fix(there(facts, "sudo dmesg | grep -iE 'nvrm|nvidia' | tail")),
             }
         }
-    }
-}
-
-fn hmm(driver: &DriverFacts) -> Check {
-    if driver.hmm_off {
-        return HMM.ok("HMM is off: uvm_disable_hmm");
-    }
-    let Known::Value(log) = &driver.log else {
-        return HMM.unknown(driver.log.why().unwrap_or_default());
-    };
-    let line = log.lines().rev().find(|line| line.contains("request_free_mem_region() err -34"));
-    match line {
-        None => HMM.ok("the kernel's log tells of no such failure"),
-        Some(line) => HMM
-            .fault("the kernel has no room left for the device's memory pages: CUDA does not start")
-            .seen(line.trim().to_owned())
-            .fix("echo 'options nvidia_uvm uvm_disable_hmm=1' | sudo tee /etc/modprobe.d/uvm.conf")
-            .fix("sudo modprobe -r nvidia_uvm && sudo modprobe nvidia_uvm"),
-    }
-}
-
-/// Source of the codes: 79 is a device that fell off the bus, 48, 63, 64 and 94, 95 are memory.
-fn xid(driver: &DriverFacts) -> Check {
-    let Known::Value(log) = &driver.log else {
-        return XID.unknown(driver.log.why().unwrap_or_default());
-    };
-    let code = |line: &str| {
-        let (_, rest) = line.split_once("NVRM: Xid (")?;
-        rest.split_once("): ")?.1.split([',', ' ']).next()?.parse::<u32>().ok()
-    };
-    let last = log.lines().rev().find_map(|line| Some((code(line)?, line)));
-    let Some((number, line)) = last else {
-        return XID.ok("the kernel's log tells of no errors of a device");
-    };
-    let seen = line.trim().to_owned();
-    match number {
-        48 | 63 | 64 | 74 | 79 | 94 | 95 | 119 | 120 => XID
-            .fault(format!("the driver has reported Xid {number}, an error of the hardware"))
-            .seen(seen)
-            .fix("nvidia-smi -q -d ECC,ROW_REMAPPER,PERFORMANCE")
-            .fix("sudo nvidia-bug-report.sh  # what support wants to see"),
-        _ => XID
-            .warning(format!("the driver has reported Xid {number}"))
-            .seen(seen)
-            .fix(format!("# docs.nvidia.com/deploy/xid-errors says what {number} means")),
     }
 }
 

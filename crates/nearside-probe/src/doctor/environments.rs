@@ -6,12 +6,15 @@ use nearside_catalog::{
 };
 use nearside_units::Known;
 
+use super::branch::upgrade;
 use super::check::{Check, Rule, Section};
+use super::command::quoted;
 use super::nvidia::capabilities;
 use super::surroundings::System;
 use super::{Facts, Reference};
 use crate::binary::InstructionSet;
-use crate::python::{PythonEnvironment, TorchBackend, TorchBuild};
+use crate::cuda_toolkit::{Toolkit, toolkit};
+use crate::python::{EnvironmentKind, Package, PythonEnvironment, TorchBackend, TorchBuild};
 use crate::root::Root;
 
 const KERNELS: Rule = Rule {
@@ -69,16 +72,14 @@ pub(super) const RULES: &[&Rule] =
 /// What is read beside the environments.
 #[derive(Clone, Debug)]
 pub(super) struct ToolkitFacts {
-    /// The installed CUDA toolkit, and what says so.
-    toolkit: Option<(Version, String)>,
+    /// The installed CUDA toolkit.
+    toolkit: Option<Toolkit>,
     /// Folders of `LD_LIBRARY_PATH` that hold CUDA libraries.
     shadowing: Vec<String>,
 }
 
 impl ToolkitFacts {
     pub(super) fn read(root: Root<'_>, variables: &super::Variables) -> Self {
-        let stated = ["CUDA_HOME", "CUDA_PATH"].iter().find_map(|name| variables.get(*name));
-        let places = stated.map(String::as_str).into_iter().chain(["/usr/local/cuda"]);
         let path = variables.get("LD_LIBRARY_PATH").map_or("", String::as_str);
         let holds = |folder: &&str| {
             let names = root.entries(folder).value().unwrap_or_default();
@@ -87,7 +88,7 @@ impl ToolkitFacts {
             names.iter().any(|name| libraries.iter().any(|library| name.starts_with(library)))
         };
         Self {
-            toolkit: places.filter_map(|folder| toolkit(root, folder)).next(),
+            toolkit: toolkit(root, variables),
             shadowing: path
                 .split(':')
                 .filter(|folder| folder.starts_with('/'))
@@ -96,21 +97,6 @@ impl ToolkitFacts {
                 .collect(),
         }
     }
-}
-
-/// The version of the toolkit in a folder: its `version.json`, or the folder's own name.
-fn toolkit(root: Root<'_>, folder: &str) -> Option<(Version, String)> {
-    let file = format!("{folder}/version.json");
-    let stated = root.text(&file).value().and_then(|text| {
-        let data: serde_json::Value = serde_json::from_str(&text).ok()?;
-        data["cuda"]["version"].as_str()?.parse::<Version>().ok()
-    });
-    if let Some(version) = stated {
-        return Some((version, file));
-    }
-    let followed = root.followed(folder).value().filter(|_| root.has(folder))?;
-    let (_, version) = followed.rsplit_once("cuda-")?;
-    Some((version.parse().ok()?, format!("/{followed}")))
 }
 
 pub(super) fn checks(
@@ -128,15 +114,30 @@ pub(super) fn checks(
         let about = environment.folder.display().to_string();
         let mut own = vec![damaged(environment), architecture(facts, environment)];
         if let Some(torch) = &environment.torch {
-            own.push(processor_only(facts, torch, &fits));
-            own.push(kernels(facts, torch, &fits, reference.catalog));
-            own.push(floor(facts, torch, &fits, reference.catalog));
-            own.push(rocm(facts, torch, reference.catalog));
+            let installed = Installed { environment, torch, fits: &fits };
+            own.push(processor_only(facts, &installed));
+            own.push(kernels(facts, &installed, reference.catalog));
+            own.push(floor(facts, &installed, reference));
+            own.push(rocm(facts, &installed, reference.catalog));
             own.push(versions(facts, torch, toolkit, reference.catalog));
         }
         all.extend(own.into_iter().map(|check| check.about(about.clone())));
     }
     all
+}
+
+/// A PyTorch, where it is installed, and what would fit in its place.
+struct Installed<'a> {
+    environment: &'a PythonEnvironment,
+    torch: &'a TorchBuild,
+    fits: &'a Fits,
+}
+
+impl Installed<'_> {
+    /// The commands that put the right build in its place.
+    fn replace(&self, check: Check) -> Check {
+        self.fits.install(check, self.environment)
+    }
 }
 
 /// Which build of PyTorch would run here.
@@ -173,8 +174,9 @@ impl Fits {
         Self { capabilities, driver, choice, rocm, has_amd: !gfx.is_empty() }
     }
 
-    /// The commands that put the right build in place of another.
-    fn install(&self, check: Check) -> Check {
+    /// The commands that put the right build in place of an environment's own, and with it what was
+    /// built for that one.
+    fn install(&self, check: Check, environment: &PythonEnvironment) -> Check {
         let wheel = match (&self.choice, &self.rocm) {
             (Known::Value(choice), _) => &choice.wheel,
             (_, Known::Value(wheel)) => wheel,
@@ -183,15 +185,27 @@ impl Fits {
                 return check.fix(format!("# no published build is known to fit: {why}"));
             }
         };
+        let beside: Vec<&str> = ["torchvision", "torchaudio"]
+            .into_iter()
+            .filter(|name| environment.packages.contains_key(*name))
+            .collect();
+        let wanted = wheel.requirements(&beside);
+        let again = beside.iter().map(|name| format!(" --reinstall-package {name}"));
+        let again: String = again.collect();
+        let python = python(environment);
         check
-            .fix("pip uninstall -y torch torchvision torchaudio")
-            .fix(wheel.pip())
-            .fix(format!("# or with uv: {}", wheel.uv()))
+            .fix(format!("{python} -m pip install --force-reinstall {wanted}"))
+            .fix(format!("# or with uv: uv pip install --python {python} --reinstall-package torch{again} {wanted}"))
     }
 }
 
+/// The interpreter of an environment, as a shell reads it: the one whose packages are meant.
+fn python(environment: &PythonEnvironment) -> String {
+    quoted(&environment.folder.join("bin/python3").to_string_lossy())
+}
+
 fn damaged(environment: &PythonEnvironment) -> Check {
-    let virtual_one = environment.kind != crate::python::EnvironmentKind::System;
+    let virtual_one = environment.kind != EnvironmentKind::System;
     let mut notes = environment.notes.clone();
     if virtual_one && let Some(why) = environment.interpreter.why() {
         notes.push(why.to_owned());
@@ -205,12 +219,43 @@ fn damaged(environment: &PythonEnvironment) -> Check {
         )),
         false => {
             let check = DAMAGED.warning("the environment is damaged");
-            let check = notes.into_iter().fold(check, Check::seen);
-            check
-                .fix(format!("python3 -m venv --clear {}", environment.folder.display()))
-                .fix("# then install what it held again")
+            notes.into_iter().fold(check, Check::seen).fixes(mended(environment))
         }
     }
+}
+
+/// How a damaged environment is mended: anew only where its interpreter is gone, else package by
+/// package; the system's own Python is left to what installed it.
+fn mended(environment: &PythonEnvironment) -> Vec<String> {
+    let folder = quoted(&environment.folder.to_string_lossy());
+    match (environment.kind, environment.interpreter.why()) {
+        (EnvironmentKind::Virtual, Some(_)) => {
+            return vec![
+                format!("python3 -m venv --clear {folder}  # empties it"),
+                "# then install what it held again".to_owned(),
+            ];
+        }
+        (EnvironmentKind::Conda, Some(_)) => {
+            return vec![format!("conda install --prefix {folder} --force-reinstall python")];
+        }
+        _ => {}
+    }
+    let damaged = environment.damaged();
+    if damaged.is_empty() {
+        return vec![format!("ls -la {folder}  # who may read what is named above?")];
+    }
+    let again = |package: &Package| match environment.kind {
+        EnvironmentKind::System => {
+            let by = package.installer.as_deref().unwrap_or("what installed it");
+            format!("# install {} of the system's Python again with {by}", package.name)
+        }
+        EnvironmentKind::Virtual | EnvironmentKind::Conda => format!(
+            "{} -m pip install --force-reinstall {}",
+            python(environment),
+            quoted(&package.name)
+        ),
+    };
+    damaged.into_iter().map(again).collect()
 }
 
 fn architecture(facts: &Facts, environment: &PythonEnvironment) -> Check {
@@ -241,7 +286,8 @@ fn architecture(facts: &Facts, environment: &PythonEnvironment) -> Check {
     }
 }
 
-fn processor_only(facts: &Facts, torch: &TorchBuild, fits: &Fits) -> Check {
+fn processor_only(facts: &Facts, installed: &Installed<'_>) -> Check {
+    let torch = installed.torch;
     let seen = format!("{}: {}, {}", torch.file, torch.version, torch.backend());
     let device = match (facts.has_nvidia(), facts.has_rocm()) {
         (true, _) => "an NVIDIA device",
@@ -257,7 +303,7 @@ fn processor_only(facts: &Facts, torch: &TorchBuild, fits: &Fits) -> Check {
         true => PROCESSOR_ONLY
             .ok(format!("PyTorch {} is built for {}", torch.version, torch.backend()))
             .seen(seen),
-        false => fits.install(
+        false => installed.replace(
             PROCESSOR_ONLY
                 .fault(format!(
                     "PyTorch {} is built for {}, beside {device}",
@@ -289,7 +335,8 @@ fn wheel_of(facts: &Facts, torch: &TorchBuild, catalog: &Catalog) -> Known<Torch
         .and_then(|(release, platform)| catalog.torch_wheel(&release, &build, platform))
 }
 
-fn kernels(facts: &Facts, torch: &TorchBuild, fits: &Fits, catalog: &Catalog) -> Check {
+fn kernels(facts: &Facts, installed: &Installed<'_>, catalog: &Catalog) -> Check {
+    let (torch, fits) = (installed.torch, installed.fits);
     let nvidia = match &facts.nvidia {
         Known::Value(nvidia) if !nvidia.devices.is_empty() => nvidia,
         Known::Unknown(why) => return KERNELS.unknown(&**why),
@@ -318,10 +365,12 @@ fn kernels(facts: &Facts, torch: &TorchBuild, fits: &Fits, catalog: &Catalog) ->
         ))
         .seen(format!("{}: {}", torch.file, torch.version))
         .seen(seen);
-    fits.install(check.seen(format!("says: {}", wheel.origin.source)))
+    installed.replace(check.seen(format!("says: {}", wheel.origin.source)))
 }
 
-fn floor(facts: &Facts, torch: &TorchBuild, fits: &Fits, catalog: &Catalog) -> Check {
+fn floor(facts: &Facts, installed: &Installed<'_>, reference: &Reference<'_>) -> Check {
+    let (torch, fits) = (installed.torch, installed.fits);
+    let Reference { catalog, today, .. } = *reference;
     let TorchBackend::Cuda(cuda) = torch.backend() else {
         return FLOOR.not_applicable("no build for NVIDIA devices");
     };
@@ -347,9 +396,11 @@ fn floor(facts: &Facts, torch: &TorchBuild, fits: &Fits, catalog: &Catalog) -> C
                 .seen(format!("/proc/driver/nvidia/version: {driver}"))
                 .seen(format!("{}: CUDA {cuda}", torch.file))
                 .seen(format!("says: {}", floor.origin.source));
-            fits.install(check).fix(format!(
-                "# or a newer driver: sudo apt install nvidia-driver-{}",
-                floor.version.major().max(580)
+            installed.replace(check).fix("# or a newer driver:").fix(upgrade(
+                facts,
+                catalog,
+                floor.version.major(),
+                today,
             ))
         }
         Known::Value(floor) => {
@@ -358,7 +409,8 @@ fn floor(facts: &Facts, torch: &TorchBuild, fits: &Fits, catalog: &Catalog) -> C
     }
 }
 
-fn rocm(facts: &Facts, torch: &TorchBuild, catalog: &Catalog) -> Check {
+fn rocm(facts: &Facts, installed: &Installed<'_>, catalog: &Catalog) -> Check {
+    let torch = installed.torch;
     if !matches!(torch.backend(), TorchBackend::Rocm(_)) {
         return ROCM.not_applicable("no build for AMD devices");
     }
@@ -379,7 +431,7 @@ fn rocm(facts: &Facts, torch: &TorchBuild, catalog: &Catalog) -> Check {
                         .fault(format!("PyTorch {} holds no code for {gfx}", torch.version))
                         .seen(seen)
                         .seen("/sys/class/kfd/kfd/topology/nodes/*/properties: gfx_target_version");
-                    Fits::of(facts, catalog).install(check)
+                    installed.replace(check)
                 }
             }
         }
@@ -401,14 +453,22 @@ fn versions(facts: &Facts, torch: &TorchBuild, toolkit: &ToolkitFacts, catalog: 
         let check =
             check.seen(format!("the driver supports up to CUDA {newest}: what nvidia-smi prints"));
         let check = match &toolkit.toolkit {
-            Some((version, place)) => check.seen(format!("the toolkit is {version} ({place})")),
+            Some(Toolkit { version: Known::Value(version), place }) => {
+                check.seen(format!("the toolkit is {version} ({place})"))
+            }
+            Some(Toolkit { version: Known::Unknown(why), .. }) => {
+                check.seen(format!("which toolkit is installed is unknown ({why})"))
+            }
             None => check.seen("no toolkit is installed: none is needed to run"),
         };
         check.seen(format!("the wheel brings CUDA {wheel} along ({})", torch.file))
     };
     let major = wheel.parse::<Version>().ok().map(|version| version.major());
-    match (&toolkit.toolkit, major) {
-        (Some((version, _)), Some(major)) if version.major() != major => seen(VERSIONS.warning(
+    let built = toolkit.toolkit.as_ref().and_then(|toolkit| {
+        toolkit.version.as_ref().value().and_then(|version| version.parse::<Version>().ok())
+    });
+    match (built, major) {
+        (Some(version), Some(major)) if version.major() != major => seen(VERSIONS.warning(
             format!("extensions cannot be built: toolkit {version}, PyTorch with CUDA {wheel}"),
         ))
         .fix(format!("sudo apt install cuda-toolkit-{major}  # beside the other one"))

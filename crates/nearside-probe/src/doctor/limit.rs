@@ -12,7 +12,7 @@ pub(super) const FILES: Duration = Duration::from_millis(1500);
 pub(super) const DRIVER: Duration = Duration::from_secs(5);
 
 /// An answer that is being found.
-pub(super) struct Pending<T> {
+pub(crate) struct Pending<T> {
     what: &'static str,
     until: Instant,
     limit: Duration,
@@ -20,7 +20,7 @@ pub(super) struct Pending<T> {
 }
 
 /// Asks a question whose answer is waited for no longer than the limit, from now on.
-pub(super) fn within<T: Send + 'static>(
+pub(crate) fn within<T: Send + 'static>(
     limit: Duration,
     what: &'static str,
     question: impl FnOnce() -> T + Send + 'static,
@@ -36,7 +36,7 @@ pub(super) fn within<T: Send + 'static>(
 
 impl<T> Pending<T> {
     /// The answer, or why there is none.
-    pub(super) fn wait(self) -> Known<T> {
+    pub(crate) fn wait(self) -> Known<T> {
         let Some(answer) = self.answer else {
             return Known::unknown(format!("{}: no thread could be started", self.what));
         };

@@ -4,6 +4,7 @@ use nearside_units::{Bytes, Known};
 
 use super::Facts;
 use super::check::{Check, Rule, Section};
+use super::mounts::{Mount, Room, mount_of, room};
 use super::process::Limit;
 use super::surroundings::System;
 use crate::memory::memory;
@@ -64,6 +65,7 @@ pub(super) const RULES: &[&Rule] =
 const FEWEST_FILES: u64 = 1024;
 const FEWEST_WATCHES: u64 = 65_536;
 const ENOUGH_WITHOUT_SWAP: Bytes = Bytes::gib(32);
+const MOST_SWAP_GIB: u64 = 16;
 
 /// What is read of a machine.
 #[derive(Clone, Debug)]
@@ -71,6 +73,9 @@ pub(super) struct MachineFacts {
     total: Known<Bytes>,
     available: Known<Bytes>,
     swap: Known<Bytes>,
+    /// File system and room of `/`, where a swap file would be.
+    base_kind: Known<String>,
+    base_room: Known<Room>,
     watches: Known<u64>,
     /// A service that keeps the clock, and where it shows.
     clock: Option<&'static str>,
@@ -82,7 +87,7 @@ pub(super) struct MachineFacts {
 }
 
 impl MachineFacts {
-    pub(super) fn read(root: Root<'_>) -> Self {
+    pub(super) fn read(root: Root<'_>, mounts: &Known<Vec<Mount>>) -> Self {
         let memory = memory(root);
         let clock =
             |name| root.value::<String>(&format!("sys/devices/system/cpu/cpu0/cpufreq/{name}"));
@@ -100,6 +105,11 @@ impl MachineFacts {
             total: memory.usable(),
             available: memory.available,
             swap: swap(root),
+            base_kind: mounts.as_ref().and_then(|mounts| {
+                let kind = mount_of(mounts, "/").map(|mount| mount.kind.clone());
+                Known::from_option(kind, "/proc/self/mountinfo: nothing at /")
+            }),
+            base_room: room(root, "/"),
             watches: root.value("proc/sys/fs/inotify/max_user_watches"),
             clock: CLOCK_SERVICES.iter().find(|(file, _)| root.has(file)).map(|(_, name)| *name),
             governor: clock("scaling_driver").zip(clock("scaling_governor")).value(),
@@ -225,10 +235,34 @@ fn swap_check(facts: &Facts, machine: &MachineFacts) -> Check {
         Known::Value((_, total)) => SWAP
             .warning(format!("no swap beside {total} of memory"))
             .seen("/proc/meminfo: SwapTotal 0 kB")
-            .fix("sudo fallocate -l 16G /swapfile && sudo chmod 600 /swapfile")
-            .fix("sudo mkswap /swapfile && sudo swapon /swapfile")
-            .fix("echo '/swapfile none swap sw 0 0' | sudo tee -a /etc/fstab"),
+            .fixes(swap_file(machine)),
     }
+}
+
+/// The commands that make a swap file: of a quarter of the room on `/`, of 16 GiB at most.
+///
+/// Source: `swapon(8)` (files with holes or copies on write), `btrfs-filesystem(8)` (`mkswapfile`).
+fn swap_file(machine: &MachineFacts) -> Vec<String> {
+    let (kind, free) = match machine.base_kind.as_ref().zip(machine.base_room.as_ref()) {
+        Known::Value((kind, room)) => (kind.as_str(), room.free),
+        Known::Unknown(why) => return vec![format!("# room for a swap file is not known: {why}")],
+    };
+    let gibibytes = (free.get() / 4 / Bytes::gib(1).get()).min(MOST_SWAP_GIB);
+    if gibibytes == 0 {
+        return vec![format!("# / has only {free} free: make room for a swap file first")];
+    }
+    let mut all = match kind {
+        "ext4" | "xfs" => vec![
+            format!("sudo fallocate -l {gibibytes}G /swapfile && sudo chmod 600 /swapfile"),
+            "sudo mkswap /swapfile && sudo swapon /swapfile".to_owned(),
+        ],
+        "btrfs" => vec![format!(
+            "sudo btrfs filesystem mkswapfile --size {gibibytes}g /swapfile && sudo swapon /swapfile"
+        )],
+        other => return vec![format!("# {other} may hold no swap file: use a partition for swap")],
+    };
+    all.push("echo '/swapfile none swap sw 0 0' | sudo tee -a /etc/fstab".to_owned());
+    all
 }
 
 fn clock(facts: &Facts, machine: &MachineFacts) -> Check {

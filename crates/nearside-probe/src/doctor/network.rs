@@ -39,6 +39,8 @@ pub(super) const RULES: &[&Rule] = &[&PROXY, &NAMES, &INDEX, &OFFLINE];
 #[derive(Clone, Debug)]
 pub(super) struct NetworkFacts {
     name_servers: Known<usize>,
+    /// Whether systemd-resolved is there to be asked.
+    resolved: bool,
     /// Files of pip and the lines in them that are not safe.
     unsafe_lines: Vec<(String, String)>,
 }
@@ -60,6 +62,7 @@ impl NetworkFacts {
             name_servers: root.text("etc/resolv.conf").map(|text| {
                 text.lines().filter(|line| line.trim_start().starts_with("nameserver")).count()
             }),
+            resolved: root.has("run/systemd/resolve/stub-resolv.conf"),
             unsafe_lines: lines.collect(),
         }
     }
@@ -84,11 +87,19 @@ fn shown(line: &str) -> String {
     }
 }
 
-/// Names and passwords in addresses are not repeated.
+/// Names and passwords in addresses are not repeated: all before the last `@` of the host's part,
+/// with or without a scheme. Several addresses are several words.
 pub(super) fn masked(text: &str) -> String {
-    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
-        Some((scheme, (_secret, host))) => format!("{scheme}://***@{host}"),
-        None => text.to_owned(),
+    text.split(' ').map(masked_word).collect::<Vec<_>>().join(" ")
+}
+
+fn masked_word(word: &str) -> String {
+    let at = word.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = word.split_at(at);
+    let authority = rest.find('/').map_or(rest, |end| &rest[..end]);
+    match authority.rfind('@') {
+        Some(end) => format!("{scheme}***{}", &rest[end..]),
+        None => word.to_owned(),
     }
 }
 
@@ -147,7 +158,10 @@ fn names(facts: &Facts, network: &NetworkFacts) -> Check {
         Known::Value(0) => NAMES
             .warning("no name server is configured: no host is found")
             .seen("/etc/resolv.conf: no nameserver")
-            .fix("sudo ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf"),
+            .fix(match network.resolved {
+                true => "sudo ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf",
+                false => "echo 'nameserver ADDRESS' | sudo tee /etc/resolv.conf  # the address that this network gives",
+            }),
         Known::Value(1) => NAMES.ok("a name server is configured"),
         Known::Value(count) => NAMES.ok(format!("{count} name servers are configured")),
     }
@@ -187,6 +201,11 @@ mod tests {
     fn passwords_of_proxies_are_not_repeated() {
         assert_eq!(masked("http://me:secret@proxy:3128"), "http://***@proxy:3128");
         assert_eq!(masked("http://proxy:3128"), "http://proxy:3128");
+        assert_eq!(masked("me:secret@proxy:3128"), "***@proxy:3128");
+        assert_eq!(masked("http://me:s@cr@t@proxy/a@b"), "http://***@proxy/a@b");
+        assert_eq!(masked("proxy:3128/a@b"), "proxy:3128/a@b");
+        let two = "extra-index-url = http://me:one@a http://me:two@b";
+        assert_eq!(masked(two), "extra-index-url = http://***@a http://***@b");
     }
 
     #[test]

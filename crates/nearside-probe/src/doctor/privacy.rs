@@ -4,6 +4,7 @@
 use nearside_units::Known;
 
 use super::check::{Check, Rule, Section};
+use super::command::quoted;
 use super::disk::model_cache;
 use super::mounts::{Mount, devices_below, mount_of};
 use super::nodes::node;
@@ -58,8 +59,8 @@ const SECRETS: [&str; 4] = [".env", ".env.local", ".netrc", "credentials.json"];
 pub(super) struct PrivacyFacts {
     /// Whether the disk of the project is encrypted, and the devices that say so.
     encrypted: Known<(bool, String)>,
-    /// Swap that is not encrypted.
-    plain_swap: Known<Vec<String>>,
+    /// Swap in use.
+    swap: Known<Vec<SwapPart>>,
     /// Files with secrets that others may read.
     open_files: Vec<String>,
     /// The model cache, if everybody may write to it.
@@ -102,7 +103,7 @@ impl PrivacyFacts {
         secrets.dedup();
         Self {
             encrypted: mount.and_then(|mount| encrypted(root, &mount)),
-            plain_swap: plain_swap(root),
+            swap: swap_parts(root, mounts),
             open_files: secrets.into_iter().filter(|path| readable_by_others(root, path)).collect(),
             open_cache: model_cache(process).filter(|path| {
                 node(root, path).is_some_and(|node| node.others_write() && node.mode & 0o1000 == 0)
@@ -136,24 +137,42 @@ fn is_crypt(root: Root<'_>, device: &str) -> bool {
     uuid.value().is_some_and(|uuid| uuid.starts_with("CRYPT-"))
 }
 
-/// Swap in use that no device below it encrypts; swap in compressed memory is none.
-fn plain_swap(root: Root<'_>) -> Known<Vec<String>> {
+/// A part of swap.
+#[derive(Clone, Debug)]
+struct SwapPart {
+    /// Its device or file.
+    name: String,
+    encrypted: Known<bool>,
+}
+
+/// Swap in use; what is in compressed memory is on no disk, and a file is as safe as its own disk.
+fn swap_parts(root: Root<'_>, mounts: &Known<Vec<Mount>>) -> Known<Vec<SwapPart>> {
+    let part = |name: &str| {
+        let encrypted = match name.strip_prefix("/dev/") {
+            Some(device) => Known::Value(device.starts_with("zram") || is_crypt_below(root, name)),
+            None => mounts.as_ref().and_then(|mounts| {
+                let mount = Known::from_option(mount_of(mounts, name), "no mount above it");
+                mount.and_then(|mount| encrypted(root, mount)).map(|(encrypted, _)| encrypted)
+            }),
+        };
+        SwapPart { name: name.to_owned(), encrypted }
+    };
     root.text("proc/swaps").map(|text| {
         let names = text.lines().skip(1).filter_map(|line| line.split_whitespace().next());
-        let plain = |name: &&str| {
-            let Some(device) = name.strip_prefix("/dev/") else { return true };
-            let mount = Mount {
-                point: String::new(),
-                kind: String::new(),
-                source: (*name).to_owned(),
-                options: String::new(),
-                device: "none".to_owned(),
-            };
-            !device.starts_with("zram")
-                && !devices_below(root, &mount).iter().any(|it| is_crypt(root, it))
-        };
-        names.filter(plain).map(str::to_owned).collect()
+        names.map(part).collect()
     })
+}
+
+/// Whether a device of swap, or one below it, encrypts.
+fn is_crypt_below(root: Root<'_>, name: &str) -> bool {
+    let mount = Mount {
+        point: String::new(),
+        kind: String::new(),
+        source: name.to_owned(),
+        options: String::new(),
+        device: "none".to_owned(),
+    };
+    devices_below(root, &mount).iter().any(|device| is_crypt(root, device))
 }
 
 /// Whether everybody may read a file: it and all folders above it let them.
@@ -200,19 +219,26 @@ fn encryption(privacy: &PrivacyFacts, data: DataKind) -> Check {
 }
 
 fn swap(privacy: &PrivacyFacts, data: DataKind) -> Check {
-    match &privacy.plain_swap {
-        Known::Unknown(why) => SWAP.unknown(&**why),
-        Known::Value(plain) => match plain.first() {
-            None => SWAP.ok("no swap, or only encrypted"),
-            // A file is as safe as its disk.
-            Some(name) if !name.starts_with("/dev/") && matches!(privacy.encrypted, Known::Value((true, _))) => {
-                SWAP.ok("swap is a file on an encrypted disk").seen(format!("/proc/swaps: {name}"))
-            }
-            Some(name) => matters(&SWAP, data, "swap is not encrypted")
-                .seen(format!("/proc/swaps: {name}"))
-                .fix(format!("sudo swapoff {name}"))
-                .fix("# for good: a line `swap /dev/DEVICE /dev/urandom swap,cipher=aes-xts-plain64` in /etc/crypttab"),
-        },
+    let parts = match &privacy.swap {
+        Known::Value(parts) => parts,
+        Known::Unknown(why) => return SWAP.unknown(&**why),
+    };
+    let plain: Vec<&str> = parts
+        .iter()
+        .filter(|part| part.encrypted == Known::Value(false))
+        .map(|part| part.name.as_str())
+        .collect();
+    if !plain.is_empty() {
+        let check = matters(&SWAP, data, "swap is not encrypted");
+        let check =
+            plain.iter().fold(check, |check, name| check.seen(format!("/proc/swaps: {name}")));
+        return check
+            .fixes(plain.iter().map(|name| format!("sudo swapoff {}", quoted(name))))
+            .fix("# for good: a line `swap /dev/DEVICE /dev/urandom swap,cipher=aes-xts-plain64` in /etc/crypttab");
+    }
+    match parts.iter().find_map(|part| Some((&part.name, part.encrypted.why()?))) {
+        Some((name, why)) => SWAP.unknown(format!("whether swap {name} is encrypted: {why}")),
+        None => SWAP.ok("no swap, or only encrypted"),
     }
 }
 
@@ -223,7 +249,10 @@ fn tokens(privacy: &PrivacyFacts) -> Check {
     let count = privacy.open_files.len();
     let check = TOKENS.warning(format!("{count} files with secrets can be read by everybody here"));
     let check = privacy.open_files.iter().fold(check, |check, file| check.seen(file.clone()));
-    privacy.open_files.iter().fold(check, |check, file| check.fix(format!("chmod 600 {file}")))
+    privacy
+        .open_files
+        .iter()
+        .fold(check, |check, file| check.fix(format!("chmod 600 {}", quoted(file))))
 }
 
 fn cache(privacy: &PrivacyFacts) -> Check {
@@ -232,7 +261,7 @@ fn cache(privacy: &PrivacyFacts) -> Check {
         Some(path) => CACHES
             .warning("everybody here may write to the model cache")
             .seen(path.clone())
-            .fix(format!("chmod -R o-w {path}")),
+            .fix(format!("chmod -R o-w {}", quoted(path))),
     }
 }
 

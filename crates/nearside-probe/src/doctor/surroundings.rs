@@ -5,6 +5,7 @@ use nearside_units::Known;
 
 use super::process::Process;
 use crate::binary::{HEAD_BYTES, InstructionSet, instruction_sets};
+use crate::container_image::container;
 use crate::root::Root;
 
 const MACOS: &str = "System/Library/CoreServices/SystemVersion.plist";
@@ -47,7 +48,7 @@ impl Surroundings {
         Self {
             system: system(root, &kernel),
             host: root.value("proc/sys/kernel/hostname").value(),
-            container: container(root, process),
+            container: container(root, &process.variables),
             platform: platform(root),
             rosetta: root.has(ROSETTA),
             kernel,
@@ -71,17 +72,6 @@ fn system(root: Root<'_>, kernel: &Known<String>) -> System {
         Known::Value(_) => System::Linux,
         Known::Unknown(_) => System::Unknown,
     }
-}
-
-/// Source: Docker and Podman leave a file, systemd and LXC a variable, Kubernetes its service.
-fn container(root: Root<'_>, process: &Process) -> Option<String> {
-    let files = [".dockerenv", "run/.containerenv"];
-    if let Some(file) = files.iter().find(|file| root.has(file)) {
-        return Some(format!("/{file} is there"));
-    }
-    let variables = ["container", "KUBERNETES_SERVICE_HOST"];
-    let variable = variables.iter().find(|name| process.variable(name).is_some());
-    variable.map(|name| format!("the variable {name} is set"))
 }
 
 /// Wheels of PyTorch know two platforms of Linux.

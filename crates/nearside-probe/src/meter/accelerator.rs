@@ -83,6 +83,12 @@ pub struct AcceleratorProcess {
 pub struct ThrottleReasons(pub u64);
 
 impl ThrottleReasons {
+    /// Nothing runs on it (`nvmlClocksThrottleReasonGpuIdle`).
+    #[must_use]
+    pub const fn at_rest(self) -> bool {
+        self.0 & 0x1 != 0
+    }
+
     /// The power limit in force. Normal for a device at full load.
     #[must_use]
     pub const fn power_limit(self) -> bool {

@@ -43,8 +43,8 @@ pub(crate) fn found(detected: &Detected, project: &Path) -> (EnvironmentLock, Ve
                 kernel: detected.operating_system.kernel.clone(),
                 architecture: Known::Value(architecture(python)),
                 libc: nearside_probe::c_library(root),
-                cuda_toolkit: nearside_probe::cuda_toolkit(root),
-                image: nearside_probe::container_image(root),
+                cuda_toolkit: nearside_probe::cuda_toolkit(root, &all),
+                image: nearside_probe::container_image(root, &all),
             },
             processor: Processor {
                 name: detected.processor.model.clone(),

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use nearside_catalog::{Catalog, DriverBranch, Site, Version};
+use nearside_catalog::{Catalog, ComputeCapability, Repairs, Site, Version};
 use nearside_probe::wear::{DiskWear, ask_smartctl, disks};
-use nearside_probe::{AcceleratorVendor, Detected};
+use nearside_probe::{AcceleratorVendor, Detected, DetectedAccelerator};
 use nearside_units::{Bytes, Date, Known, significant};
 
 use super::World;
@@ -40,7 +40,7 @@ pub(super) fn of(
     let (machine, more) = wire::machine::of_detected(world.catalog, &detected);
     notes.extend(more);
     let mut all = drivers(world.catalog, &detected, world.today);
-    all.extend(disks(Path::new("/"), &ask_smartctl).iter().map(disk));
+    all.extend(disks(Path::new("/"), ask_smartctl).iter().map(disk));
     let rows = history(&fingerprint(&machine))?;
     all.extend(ceilings(&by_name(&rows), world.today));
     all.extend(prices(world));
@@ -74,43 +74,77 @@ fn unknown(what: &str, why: &str, action: &str) -> MaintenanceView {
 /// Every NVIDIA driver that is in use, by its branch.
 fn drivers(catalog: &Catalog, detected: &Detected, today: Date) -> Vec<MaintenanceView> {
     let nvidia = detected.accelerators.iter();
-    let nvidia = nvidia.filter(|found| found.vendor == AcceleratorVendor::Nvidia);
-    let mut versions: Vec<&Known<String>> = nvidia.map(|found| &found.driver_version).collect();
+    let nvidia: Vec<_> = nvidia.filter(|found| found.vendor == AcceleratorVendor::Nvidia).collect();
+    let mut versions: Vec<&Known<String>> =
+        nvidia.iter().map(|found| &found.driver_version).collect();
     versions.dedup();
+    let devices = capabilities(&nvidia);
     let view = |version: &Known<String>| match version {
-        Known::Value(version) => branch(catalog, version, today),
+        Known::Value(version) => branch(catalog, version, &devices, today),
         Known::Unknown(why) => unknown("driver", why, "`nvidia-smi`"),
     };
     versions.into_iter().map(view).collect()
 }
 
-/// The branch of a driver, and when it gets no repairs any more.
-fn branch(catalog: &Catalog, driver: &str, today: Date) -> MaintenanceView {
+/// The compute capabilities of devices; unknown when one is.
+fn capabilities(devices: &[&DetectedAccelerator]) -> Known<Vec<ComputeCapability>> {
+    let mut all = Vec::new();
+    for device in devices {
+        let found = device.compute_capability.as_ref().and_then(|found| {
+            let found = found.to_string().parse::<ComputeCapability>();
+            found.map_or_else(|error| Known::unknown(error.to_string()), Known::Value)
+        });
+        match found {
+            Known::Value(found) => all.push(found),
+            Known::Unknown(why) => return Known::Unknown(why),
+        }
+    }
+    Known::Value(all)
+}
+
+/// The branch of a driver, and when it gets no repairs any more: as `doctor` judges it.
+fn branch(
+    catalog: &Catalog,
+    driver: &str,
+    devices: &Known<Vec<ComputeCapability>>,
+    today: Date,
+) -> MaintenanceView {
     let what = format!("driver {driver}");
     let version = driver.parse::<Version>();
-    let found = version.map_or_else(
-        |error| Known::unknown(error.to_string()),
-        |version| catalog.driver_branch(&version),
-    );
-    let DriverBranch { number, ends, .. } = match found {
+    let version = version.map_or_else(|error| Known::unknown(error.to_string()), Known::Value);
+    let found = version.and_then(|version| {
+        let number = version.major();
+        catalog.repairs(&version, today).map(|repairs| (number, repairs))
+    });
+    let (number, repairs) = match found {
         Known::Value(found) => found,
         Known::Unknown(why) => {
             return unknown(&what, &why, "look up how long its branch is maintained");
         }
     };
-    let newer = catalog.oldest_maintained_branch(today);
     let newer =
-        newer.map_or_else(|| "a newer one".to_owned(), |number| format!("R{number} or newer"));
-    let left = today.days_until(ends);
-    match left {
-        ..0 => {
-            let state = format!("branch R{number} has had no repairs since {ends}");
-            known(&what, state, Status::Due, &format!("install {newer}"))
+        devices.as_ref().and_then(|devices| catalog.maintained_branch(number + 1, devices, today));
+    let install = match newer {
+        Known::Value(newer) => format!("install R{}", newer.number),
+        Known::Unknown(why) => format!("no newer one can be named: {why}"),
+    };
+    match repairs {
+        Repairs::Ended(branch) => {
+            let state = format!("branch R{number} has had no repairs since {}", branch.ends);
+            known(&what, state, Status::Due, &install)
         }
-        left => {
+        Repairs::Older { oldest } => {
+            let state = format!(
+                "branch R{number} is older than every one that is maintained (R{})",
+                oldest.number
+            );
+            known(&what, state, Status::Due, &install)
+        }
+        Repairs::Maintained(branch) => {
+            let (ends, left) = (branch.ends, today.days_until(branch.ends));
             let state = format!("branch R{number} is maintained until {ends} ({left} days)");
             let status = if left < NEAR_END { Status::Due } else { Status::Fine };
-            known(&what, state, status, &format!("plan to install {newer} by then"))
+            known(&what, state, status, &format!("by then: {install}"))
         }
     }
 }
@@ -220,7 +254,11 @@ mod tests {
     #[test]
     fn a_branch_that_ended_is_due_and_one_that_nobody_lists_is_unknown() {
         let catalog = Catalog::builtin().unwrap();
-        let on = |driver: &str, today: &str| branch(&catalog, driver, today.parse().unwrap());
+        let on_device = |driver: &str, device: &str, today: &str| {
+            let devices = Known::Value(vec![device.parse().unwrap()]);
+            branch(&catalog, driver, &devices, today.parse().unwrap())
+        };
+        let on = |driver: &str, today: &str| on_device(driver, "8.9", today);
         let old = on("535.183.01", "2026-11-27");
         assert_eq!((&*old.status, &*old.what), ("due", "driver 535.183.01"));
         assert!(old.action.contains("R580"), "{old:?}");
@@ -228,6 +266,10 @@ mod tests {
         assert_eq!(on("580.95.05", "2028-07-01").status, "due");
         assert_eq!(on("9999.1", "2026-11-27").status, "unknown");
         assert_eq!(on("soon", "2026-11-27").status, "unknown");
+        assert_eq!(on("610.43.02", "2026-11-27").action, "install R620");
+        let kepler = on_device("470.256.02", "3.7", "2026-11-27");
+        assert_eq!(kepler.status, "due");
+        assert!(kepler.action.contains("no maintained branch drives Kepler"), "{kepler:?}");
     }
 
     #[test]
