@@ -152,10 +152,15 @@ pub(super) fn devices_below(root: Root<'_>, mount: &Mount) -> Vec<String> {
     found
 }
 
+/// Whether a block device is one that a host gives a virtual machine: what is below it only the host knows.
+pub(super) fn is_virtual(device: &str) -> bool {
+    ["vd", "xvd"].iter().any(|prefix| device.starts_with(prefix))
+}
+
 /// Whether a block device turns, as its disk or it itself says. Virtual disks say that they do and
 /// know nothing of it.
 pub(super) fn rotates(root: Root<'_>, device: &str) -> Known<bool> {
-    if ["vd", "xvd"].iter().any(|prefix| device.starts_with(prefix)) {
+    if is_virtual(device) {
         return Known::unknown(format!("{device} is a virtual disk, which does not tell"));
     }
     let folder = root.followed(&format!("sys/class/block/{device}"));

@@ -6,7 +6,7 @@ use nearside_units::Known;
 use super::check::{Check, Rule, Section};
 use super::command::quoted;
 use super::disk::model_cache;
-use super::mounts::{Mount, devices_below, mount_of};
+use super::mounts::{Mount, devices_below, is_virtual, mount_of};
 use super::nodes::node;
 use super::process::{Limit, Process};
 use super::{DataKind, Facts, Reference};
@@ -126,6 +126,12 @@ fn encrypted(root: Root<'_>, mount: &Mount) -> Known<(bool, String)> {
         return Known::unknown(format!("{}: no block device is known", mount.source));
     }
     let crypts = devices.iter().find(|device| is_crypt(root, device));
+    let host = devices.iter().find(|device| is_virtual(device));
+    if let (None, Some(device)) = (crypts, host) {
+        let why =
+            format!("{device} is a virtual disk: only who runs the host knows what is below it");
+        return Known::unknown(why);
+    }
     Known::Value(match crypts {
         Some(device) => (true, format!("/sys/class/block/{device}/dm/uuid: CRYPT-")),
         None => (false, format!("/sys/class/block: {} (no CRYPT- among them)", devices.join(", "))),
@@ -214,7 +220,7 @@ fn encryption(privacy: &PrivacyFacts, data: DataKind) -> Check {
         Known::Value((true, seen)) => ENCRYPTION.ok("the disk is encrypted").seen(seen.clone()),
         Known::Value((false, seen)) => matters(&ENCRYPTION, data, "the disk is not encrypted")
             .seen(seen.clone())
-            .fix("sudo cryptsetup luksFormat /dev/DEVICE  # empties it: move the data away first"),
+            .fix("# keep the data in an encrypted folder (fscrypt, gocryptfs) or on an encrypted second disk"),
     }
 }
 
