@@ -111,6 +111,26 @@ impl FromStr for DeviceKind {
     }
 }
 
+/// How a part is put into a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// Into a slot of a board.
+    Slot,
+    /// Onto a carrier of its maker (SXM, OAM), which is sold in whole machines only.
+    Module,
+}
+
+impl FromStr for Form {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "slot" => Ok(Self::Slot),
+            "module" => Ok(Self::Module),
+            _ => Err(ParseError::Malformed { text: text.to_owned(), expected: "slot or module" }),
+        }
+    }
+}
+
 /// NVIDIA's compute capability, such as 8.9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComputeCapability {
@@ -160,6 +180,8 @@ pub struct Device {
     pub compute_capability: Option<ComputeCapability>,
     /// How it is attached.
     pub bus: Option<Arc<str>>,
+    /// How it is put into a machine; a slot where the table does not say.
+    pub form: Form,
     /// Where the figures came from.
     pub origin: Origin,
     figures: Figures,
@@ -266,6 +288,7 @@ impl Row for Device {
         "power",
         "compute_capability",
         "bus",
+        "form",
         "list_price",
         "price_source",
     ];
@@ -281,6 +304,7 @@ impl Row for Device {
             released: cells.optional("released")?,
             compute_capability: cells.optional("compute_capability")?,
             bus: cells.text("bus"),
+            form: cells.optional("form")?.unwrap_or(Form::Slot),
             figures: Figures::read(cells)?,
             origin: cells.origin()?,
         })

@@ -29,6 +29,7 @@ mod region;
 mod reliability;
 mod site;
 mod skypilot;
+mod system;
 mod table;
 mod version;
 
@@ -38,7 +39,7 @@ pub use compatibility::{
     DriverBranch, Floor, Generation, Platform, Refusal, Repairs, TorchChoice, TorchMachine,
     TorchWheel, cubin_runs, ptx_runs,
 };
-pub use device::{ComputeCapability, Device, DeviceKind, Precision};
+pub use device::{ComputeCapability, Device, DeviceKind, Form, Precision};
 pub use embodied::Embodied;
 pub use error::CatalogError;
 pub use grid::{Grid, Intensity, Rung};
@@ -46,13 +47,14 @@ pub use model::{Model, ModelsError, parse_models};
 pub use offer::{Offer, OfferKey, Terms, offers_table};
 pub use origin::{Origin, RowPlace};
 pub use overlay::Overlay;
-pub use part::{Board, Condition, Part, PartKind, System};
+pub use part::{Board, Condition, Part, PartKind};
 pub use price::{PriceRow, Tier, TieredPrice, Transfer, tiered_cost};
 pub use price_list::{ListFile, PriceList};
 pub use region::{Pue, Region, Zone};
 pub use reliability::{HourlyRate, InterruptionBand, Metric, Reliability};
 pub use site::{Accelerators, Economics, Machine, Ownership, Place, Reach, Site};
 pub use skypilot::{SkyPilotFile, SkyPilotImport};
+pub use system::System;
 pub use version::Version;
 
 use compatibility::Fact;

@@ -8,6 +8,7 @@
 //! is measured ([`ceiling`]), and so is what a piece of work uses of it ([`meter`]).
 
 mod accelerator;
+mod address;
 mod amd;
 mod binary;
 mod c_library;

@@ -17,7 +17,7 @@ use crate::binary::{HEAD_BYTES, InstructionSet, instruction_sets};
 use crate::root::Root;
 
 pub use package::{DirectUrl, Package, normalized};
-pub use torch::{TorchBackend, TorchBuild};
+pub use torch::{InstalledTorch, TorchBackend};
 
 /// Folders of packages of one environment that are read.
 const MAX_PACKAGE_FOLDERS: usize = 16;
@@ -40,7 +40,7 @@ pub struct PythonEnvironment {
     /// What is installed, by normalized name; the one that Python finds first, where there are two.
     pub packages: BTreeMap<String, Package>,
     /// How the installed PyTorch was built.
-    pub torch: Option<TorchBuild>,
+    pub torch: Option<InstalledTorch>,
     /// What could not be read.
     pub notes: Vec<String>,
 }

@@ -17,7 +17,9 @@ use super::machine::{Bought, Done, Found, Machine, Role};
 use super::need::Need;
 use super::shelf::{Compute, Seller, Shelf};
 use super::{Margin, Question};
-use crate::installation::{PartName, Parts, Standard, Waits, by_design, supply_needed};
+use crate::installation::{
+    PartName, Parts, Standard, SupplyNeeded, Waits, by_design, supply_needed,
+};
 
 /// Main memory that is taken before any work begins.
 pub(super) const TAKEN: Bytes = Bytes::gib(4);
@@ -269,18 +271,28 @@ impl Search<'_> {
 
     /// The cheapest supply that is likely large enough by a rule that has its reserve, what it gives, and what
     /// it must. None where nobody knows what the parts draw.
-    fn supply(&self, needed: &Needed) -> Option<((Watts, Watts), Bought)> {
+    fn supply(&self, needed: &Known<SupplyNeeded>) -> Option<((Watts, Watts), Bought)> {
+        let needed = needed.as_ref().value()?;
+        let must = |atx: f64| needed.by(standard(atx)).likely();
         let large = |kind: &PartKind| match kind {
-            PartKind::Supply { power, atx } => *power >= needed.by(standard(*atx)),
+            PartKind::Supply { power, atx } => *power >= must(*atx),
             _ => false,
         };
         let (part, price) = least(self.of_kind(large))?;
         let PartKind::Supply { power, atx } = part.kind else { return None };
         let supply = bought(Role::Supply, (part, price), 1);
-        Some(((power, needed.by(standard(atx))), supply))
+        Some(((power, must(atx)), supply))
     }
 
-    fn supply_needed(&self, compute: &Compute, platform: Platform, processor: &Part) -> Needed {
+    fn supply_needed(
+        &self,
+        compute: &Compute,
+        platform: Platform,
+        processor: &Part,
+    ) -> Known<SupplyNeeded> {
+        let PartKind::Processor { power: watts, .. } = processor.kind else {
+            return Known::unknown(format!("{} is no processor", processor.title));
+        };
         let asked = || Basis::assumed("what is tried");
         let machine = nearside_catalog::Machine {
             processor: Known::Value(Arc::clone(&processor.title)),
@@ -290,17 +302,13 @@ impl Search<'_> {
             accelerators: compute.accelerators.clone(),
             embodied: Known::unknown("not asked about"),
         };
-        let watts = match processor.kind {
-            PartKind::Processor { power, .. } => power,
-            _ => Watts::ZERO,
-        };
         let waits = match compute.accelerators {
             Some(_) => Waits::ForAccelerators,
             None => Waits::ForNothing,
         };
         let draw = by_design(Span::exact(watts), waits, self.power);
         let draw = Sourced::new(draw, processor.origin.basis());
-        Needed(supply_needed(&Parts::of(&machine, self.power).with(PartName::Processor, &draw)))
+        supply_needed(&Parts::of(&machine, self.power).with(PartName::Processor, &draw))
     }
 
     fn least(&self, role: Role, kind: impl Fn(&PartKind) -> bool) -> Option<Bought> {
@@ -405,17 +413,6 @@ impl Search<'_> {
 fn machines(time: Duration, hours: Duration) -> f64 {
     // A rounding error buys no second machine.
     (time.as_seconds() / hours.as_seconds() - 1e-9).ceil().max(1.0)
-}
-
-/// The rating of a supply, by either standard.
-struct Needed(Known<crate::installation::SupplyNeeded>);
-
-impl Needed {
-    /// More than any supply gives where nobody knows what the parts draw.
-    fn by(&self, standard: Standard) -> Watts {
-        let most = Watts::constant(f64::MAX);
-        self.0.as_ref().value().map_or(most, |needed| needed.by(standard).likely())
-    }
 }
 
 const fn standard(atx: f64) -> Standard {

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use nearside_catalog::{Accelerators, Catalog, Condition, DeviceKind, Part, PartKind, System};
+use nearside_catalog::{
+    Accelerators, Catalog, Condition, DeviceKind, Form, Part, PartKind, System,
+};
 use nearside_units::{ExchangeRates, Known, Money, Sourced};
 
 use super::need::Needs;
@@ -126,8 +128,7 @@ fn cards<'a>(
     let card = |device: &nearside_catalog::Device| {
         device.kind == DeviceKind::Gpu
             && device.bus.as_deref().is_some_and(|bus| bus.starts_with("PCIe"))
-            && !device.name.contains("-sxm")
-            && !["b200", "mi300x"].contains(&&*device.name)
+            && device.form == Form::Slot
     };
     catalog.devices().filter(move |device| card(device)).flat_map(move |device| {
         let accelerators = Arc::new(device.clone());

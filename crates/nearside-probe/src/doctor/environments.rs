@@ -14,7 +14,7 @@ use super::surroundings::System;
 use super::{Facts, Reference};
 use crate::binary::InstructionSet;
 use crate::cuda_toolkit::{Toolkit, toolkit};
-use crate::python::{EnvironmentKind, Package, PythonEnvironment, TorchBackend, TorchBuild};
+use crate::python::{EnvironmentKind, InstalledTorch, Package, PythonEnvironment, TorchBackend};
 use crate::root::Root;
 
 const KERNELS: Rule = Rule {
@@ -129,7 +129,7 @@ pub(super) fn checks(
 /// A PyTorch, where it is installed, and what would fit in its place.
 struct Installed<'a> {
     environment: &'a PythonEnvironment,
-    torch: &'a TorchBuild,
+    torch: &'a InstalledTorch,
     fits: &'a Fits,
 }
 
@@ -316,7 +316,7 @@ fn processor_only(facts: &Facts, installed: &Installed<'_>) -> Check {
 }
 
 /// The table's row of an installed build.
-fn wheel_of(facts: &Facts, torch: &TorchBuild, catalog: &Catalog) -> Known<TorchWheel> {
+fn wheel_of(facts: &Facts, torch: &InstalledTorch, catalog: &Catalog) -> Known<TorchWheel> {
     let build = match (torch.backend(), torch.label()) {
         (_, Some(label)) if label.starts_with("cu") || label.starts_with("rocm") => {
             label.to_owned()
@@ -438,7 +438,12 @@ fn rocm(facts: &Facts, installed: &Installed<'_>, catalog: &Catalog) -> Check {
     }
 }
 
-fn versions(facts: &Facts, torch: &TorchBuild, toolkit: &ToolkitFacts, catalog: &Catalog) -> Check {
+fn versions(
+    facts: &Facts,
+    torch: &InstalledTorch,
+    toolkit: &ToolkitFacts,
+    catalog: &Catalog,
+) -> Check {
     let TorchBackend::Cuda(wheel) = torch.backend() else {
         return VERSIONS.not_applicable("no build for NVIDIA devices");
     };

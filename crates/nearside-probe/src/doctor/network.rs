@@ -6,6 +6,7 @@ use super::Facts;
 use super::check::{Check, Rule, Section};
 use super::process::Process;
 use super::surroundings::System;
+use crate::address;
 use crate::root::Root;
 
 const PROXY: Rule = Rule {
@@ -94,12 +95,9 @@ pub(super) fn masked(text: &str) -> String {
 }
 
 fn masked_word(word: &str) -> String {
-    let at = word.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = word.split_at(at);
-    let authority = rest.find('/').map_or(rest, |end| &rest[..end]);
-    match authority.rfind('@') {
-        Some(end) => format!("{scheme}***{}", &rest[end..]),
-        None => word.to_owned(),
+    match address::parts(word) {
+        (scheme, Some(_secret), rest) => format!("{scheme}***@{rest}"),
+        (_, None, _) => word.to_owned(),
     }
 }
 

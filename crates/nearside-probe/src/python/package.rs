@@ -3,6 +3,7 @@
 use nearside_units::Known;
 use serde_json::Value;
 
+use crate::address;
 use crate::root::Root;
 
 /// Bytes of `METADATA` that are read: name and version stand at its beginning.
@@ -143,10 +144,10 @@ fn direct_url(text: &str) -> Option<DirectUrl> {
 
 /// An address without `name:password@`.
 fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
+    match address::parts(url) {
+        ("", ..) => url.to_owned(),
+        (scheme, _secret, rest) => format!("{scheme}{rest}"),
+    }
 }
 
 /// What conda installed: `conda-meta/NAME-VERSION-BUILD.json`.

@@ -12,7 +12,7 @@ use crate::root::Root;
 
 /// How a PyTorch was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TorchBuild {
+pub struct InstalledTorch {
     /// `2.11.0+cu128`.
     pub version: String,
     /// The CUDA it was built with, `12.8`.
@@ -49,7 +49,7 @@ impl fmt::Display for TorchBackend<'_> {
     }
 }
 
-impl TorchBuild {
+impl InstalledTorch {
     /// On what it computes.
     #[must_use]
     pub fn backend(&self) -> TorchBackend<'_> {
@@ -80,7 +80,7 @@ pub(super) fn installed(
     folders: &[String],
     packages: &BTreeMap<String, Package>,
     notes: &mut Vec<String>,
-) -> Option<TorchBuild> {
+) -> Option<InstalledTorch> {
     for folder in folders.iter().filter(|folder| root.has(&format!("{folder}/torch"))) {
         let file = format!("{folder}/torch/version.py");
         match root.text(&file).and_then(|text| build(&text, &file)) {
@@ -97,7 +97,7 @@ pub(super) fn installed(
 }
 
 /// What `version.py` says.
-fn build(text: &str, file: &str) -> Known<TorchBuild> {
+fn build(text: &str, file: &str) -> Known<InstalledTorch> {
     let version = assigned(text, "__version__").flatten();
     let Some(version) = version else {
         return Known::unknown(format!("{file}: no __version__"));
@@ -106,7 +106,7 @@ fn build(text: &str, file: &str) -> Known<TorchBuild> {
         return Known::unknown(format!("{file}: no line for cuda"));
     };
     let other = |name| assigned(text, name).flatten();
-    Known::Value(TorchBuild {
+    Known::Value(InstalledTorch {
         version,
         cuda,
         hip: other("hip"),
@@ -138,7 +138,7 @@ fn assigned(text: &str, name: &str) -> Option<Option<String>> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Known<TorchBuild> {
+    fn read(text: &str) -> Known<InstalledTorch> {
         build(text, "/v/torch/version.py")
     }
 

@@ -4,6 +4,7 @@ mod class;
 mod project;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use nearside_catalog::{Accelerators, Catalog, Condition, Site};
@@ -107,14 +108,9 @@ impl Needed {
     ) -> Vec<Compute> {
         let mut asked: Vec<Option<Accelerators>> = Vec::new();
         for (accelerators, _) in sellers.clone() {
-            let key = key(accelerators.as_ref());
-            let known = self.by_accelerators.insert(key.clone(), Vec::new());
-            match known {
-                Some(known) if !known.is_empty() => {
-                    self.by_accelerators.insert(key, known);
-                }
-                Some(_) => {}
-                None => asked.push(accelerators.clone()),
+            if let Entry::Vacant(new) = self.by_accelerators.entry(key(accelerators.as_ref())) {
+                new.insert(Vec::new());
+                asked.push(accelerators.clone());
             }
         }
         let calibration = Calibration::default();

@@ -4,7 +4,9 @@ use nearside_report::{Page, Section};
 use nearside_units::Date;
 
 use super::text;
-use super::view::{MachineView, SpecAnswer, price};
+use super::view::{
+    AlternativeView, Level, MachineView, PartView, ShareView, SpecAnswer, WorkView, price,
+};
 
 pub(super) fn of(answer: &SpecAnswer, notes: &[String], today: Date) -> String {
     let foot = format!("nearside {}, {today}", env!("CARGO_PKG_VERSION"));
@@ -32,7 +34,7 @@ pub(super) fn of(answer: &SpecAnswer, notes: &[String], today: Date) -> String {
     }
     if !answer.alternatives.is_empty() {
         sections.push(Section::Heading("Instead".to_owned()));
-        let line = |it: &super::view::AlternativeView| {
+        let line = |it: &AlternativeView| {
             let machine = it.machine.as_ref();
             let machine = machine.map(|it| format!("{}: {}, ", it.short(), it.total.text()));
             format!("{}: {}{}", it.name, machine.unwrap_or_default(), it.sentence)
@@ -57,7 +59,7 @@ fn heads<const N: usize>(heads: [&str; N]) -> Vec<String> {
 }
 
 fn machines(answer: &SpecAnswer) -> Section {
-    let row = |level: &super::view::Level| {
+    let row = |level: &Level| {
         let mut row = vec![level.comfort.clone()];
         match &level.machine {
             Some(machine) => row.extend(text::cells(machine)),
@@ -72,11 +74,8 @@ fn machines(answer: &SpecAnswer) -> Section {
 }
 
 fn least(machine: &MachineView) -> Vec<Section> {
-    let part = |part: &super::view::PartView| {
-        let source = match (&part.source, &part.as_of) {
-            (Some(source), Some(date)) => format!("{source} ({date})"),
-            _ => String::new(),
-        };
+    let part = |part: &PartView| {
+        let source = part.origin().unwrap_or_default();
         vec![
             part.role.clone(),
             format!("{}x {} ({})", part.count, part.title, part.condition),
@@ -84,15 +83,7 @@ fn least(machine: &MachineView) -> Vec<Section> {
             source,
         ]
     };
-    let share = |share: &super::view::ShareView| {
-        vec![
-            share.part.clone(),
-            share.stage.clone().unwrap_or_else(|| "all".to_owned()),
-            share.words.clone(),
-            format!("{:.0} %", ((1.0 - share.used) * 100.0).max(0.0)),
-        ]
-    };
-    let work = |work: &super::view::WorkView| {
+    let work = |work: &WorkView| {
         let model = work.model.clone().unwrap_or_default();
         vec![
             work.stage.clone(),
@@ -111,7 +102,7 @@ fn least(machine: &MachineView) -> Vec<Section> {
         Section::Heading("What demands it, and what is left unused".to_owned()),
         Section::Table(
             heads(["part", "demanded by", "needed", "unused"]),
-            machine.shares.iter().map(share).collect(),
+            machine.shares.iter().map(ShareView::row).collect(),
         ),
         Section::Heading("How the work is done".to_owned()),
         Section::Table(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use nearside_units::Bytes;
 
-use super::view::{Level, MachineView, SpecAnswer, WorkView, price};
+use super::view::{Level, MachineView, PartView, ShareView, SpecAnswer, WorkView, price};
 use crate::output::{Align, Detail, table};
 use crate::view::seconds;
 
@@ -138,7 +138,7 @@ fn parts(machine: &MachineView) -> String {
         ("price", Align::Right),
         ("as of", Align::Left),
     ];
-    let row = |part: &super::view::PartView| {
+    let row = |part: &PartView| {
         let count = if part.count > 1 { format!("{}x ", part.count) } else { String::new() };
         let used = if part.condition == "used" { " (used)" } else { "" };
         vec![
@@ -158,15 +158,7 @@ fn shares(machine: &MachineView) -> String {
         ("needed", Align::Left),
         ("unused", Align::Right),
     ];
-    let row = |share: &super::view::ShareView| {
-        vec![
-            share.part.clone(),
-            share.stage.clone().unwrap_or_else(|| "all".to_owned()),
-            share.words.clone(),
-            format!("{:.0} %", ((1.0 - share.used) * 100.0).max(0.0)),
-        ]
-    };
-    table(&heads, machine.shares.iter().map(row).collect())
+    table(&heads, machine.shares.iter().map(ShareView::row).collect())
 }
 
 fn work(machine: &MachineView) -> String {
@@ -216,11 +208,8 @@ pub(super) fn how(work: &WorkView) -> String {
 fn sources(answer: &SpecAnswer) -> String {
     let heads = [("part", Align::Left), ("price", Align::Right), ("source", Align::Left)];
     let Some(machine) = answer.least() else { return "no machine has a price".to_owned() };
-    let row = |part: &super::view::PartView| {
-        let source = match (&part.source, &part.as_of) {
-            (Some(source), Some(date)) => format!("{source} ({date})"),
-            _ => "-".to_owned(),
-        };
+    let row = |part: &PartView| {
+        let source = part.origin().unwrap_or_else(|| "-".to_owned());
         vec![part.title.clone(), price(&part.price, &machine.each.currency), source]
     };
     table(&heads, machine.parts.iter().map(row).collect())

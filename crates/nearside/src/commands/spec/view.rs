@@ -232,12 +232,7 @@ impl SpecAnswer {
         let machines = levels.flat_map(|level| level.machine.iter().chain(&level.unpriced));
         let mut found: Vec<String> = Vec::new();
         for part in machines.flat_map(|machine| &machine.parts) {
-            if let (Some(source), Some(date)) = (&part.source, &part.as_of) {
-                let line = format!("{source} ({date})");
-                if !found.contains(&line) {
-                    found.push(line);
-                }
-            }
+            found.extend(part.origin().filter(|line| !found.contains(line)));
         }
         found
     }
@@ -350,7 +345,25 @@ impl PartView {
     }
 }
 
+impl PartView {
+    /// Who states its price, and of when that is.
+    pub(super) fn origin(&self) -> Option<String> {
+        let (source, date) = self.source.as_ref().zip(self.as_of.as_ref())?;
+        Some(format!("{source} ({date})"))
+    }
+}
+
 impl ShareView {
+    /// The cells of its row in a table: the part, who demands it, how much, what is left unused.
+    pub(super) fn row(&self) -> Vec<String> {
+        vec![
+            self.part.clone(),
+            self.stage.clone().unwrap_or_else(|| "all".to_owned()),
+            self.words.clone(),
+            format!("{:.0} %", ((1.0 - self.used) * 100.0).max(0.0)),
+        ]
+    }
+
     fn of(wanted: &Wanted, share: &Share) -> Self {
         let (needed, unit) = number(share.needed);
         let (has, _) = number(share.has);

@@ -113,8 +113,12 @@ pub(crate) fn of_kind(
     let model = resolve(kind.model(), Path::new("."), catalog)?;
     let (workload, slowest) = workload(kind, &model);
     let trains = workload.task.training().is_some();
-    let kept = weights(&model).unwrap_or(Bytes::ZERO);
-    let kept = if trains { kept.scaled(2.0).checked_add(DATA).unwrap_or(kept) } else { kept };
+    let mut notes = Vec::new();
+    let stored = weights(&model).unwrap_or_else(|| {
+        notes.push(format!("not counted in the disk: how large {} is", model.name));
+        Bytes::ZERO
+    });
+    let kept = if trains { stored.scaled(2.0).checked_add(DATA).unwrap_or(stored) } else { stored };
     let work = Work {
         stage: kind.task.name().into(),
         rungs: ladder(&workload, terms.accepted),
@@ -127,7 +131,7 @@ pub(crate) fn of_kind(
         name: format!("{} of {}", kind.task.name(), model.name),
         question: question(vec![work], kept, None, terms.hours),
         rates: ExchangeRates::new(Currency::USD, std::collections::BTreeMap::new()),
-        notes: Vec::new(),
+        notes,
         assumed: Some(assumed(kind)),
         people: terms.team.unwrap_or(1),
     })

@@ -6,9 +6,9 @@ use super::view::{EmitAnswer, FileResult, FileView};
 
 /// What was found, and what became of each file.
 pub(super) fn of(answer: &EmitAnswer) -> String {
-    let python = answer.python.as_ref().map_or_else(
+    let python = answer.python.as_ref().zip(answer.packages).map_or_else(
         || "no Python".to_owned(),
-        |version| format!("Python {version}, {} packages", answer.packages),
+        |(version, packages)| format!("Python {version}, {packages} packages"),
     );
     let torch = answer.torch.as_ref().map(|torch| format!(", PyTorch for {torch}"));
     let mut text = format!(

@@ -18,8 +18,8 @@ pub(crate) struct EmitAnswer {
     pub(super) digest: String,
     /// The version of Python, if one was found.
     pub(super) python: Option<String>,
-    /// How many packages were found for it.
-    pub(super) packages: usize,
+    /// How many packages were found for it; none where no Python is known.
+    pub(super) packages: Option<usize>,
     /// What its PyTorch was built for.
     pub(super) torch: Option<String>,
     /// The image that the Dockerfile builds on.
@@ -109,7 +109,7 @@ impl EmitAnswer {
             folder: folder.display().to_string(),
             digest: digest(&emission.lock).to_string(),
             python: python.and_then(|python| python.version.clone().value()),
-            packages: python.map_or(0, |python| python.packages.len()),
+            packages: python.map(|python| python.packages.len()),
             torch: torch(&emission.lock).map(ToString::to_string),
             base_image: emission.base.image.clone(),
             lock: emission.lock.to_string(),

@@ -237,7 +237,7 @@ fn ledger(world: &World<'_>) -> Result<MaintenanceView, CommandError> {
     let action = "copy .nearside/ledger.db while nothing runs; `nearside ledger verify` prints its head, to be noted elsewhere";
     Ok(match (world.runs.last(), wire::size_on_disk(&file)) {
         (Some(newest), size) => {
-            let size = size.unwrap_or(Bytes::ZERO).si();
+            let size = size.map_or_else(|| "of a size not known".to_owned(), Bytes::si);
             let (count, last) = (world.runs.len(), day(newest.row.began));
             let state =
                 format!("{count} executions, the last of {last}, {size}; a copy is not known of");
