@@ -1,0 +1,5 @@
+//! Personal data and secrets: where they are, and what may be done with them.
+//!
+//! [`source`] opens what a path holds, archives and databases too, as streams of text.
+
+pub mod source;
