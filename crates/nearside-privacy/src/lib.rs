@@ -2,4 +2,5 @@
 //!
 //! [`source`] opens what a path holds, archives and databases too, as streams of text.
 
+pub mod scan;
 pub mod source;

@@ -1,0 +1,260 @@
+//! Words that say what stands beside them: "passport no.", a column `dob`, a key `client_secret`.
+//!
+//! The vocabulary is `data/cues.tsv`. Words are compared whole and folded (lower case, without
+//! diacritics), never as parts of other words: "lic" in "public" says nothing.
+
+use std::sync::OnceLock;
+
+use super::folded::{Folded, Table};
+
+macro_rules! cues {
+    ($($cue:ident)+) => {
+        /// What a word announces.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "named as what they announce")]
+        pub enum Cue { $($cue,)+ }
+
+        impl Cue {
+            const ALL: &'static [(&'static str, Self)] = &[$((stringify!($cue), Self::$cue),)+];
+        }
+    };
+}
+
+cues! {
+    Name Given Family Person Title Address Postcode Birth Geo User Email Phone
+    NationalId Tax Ssn Itin Sin Nino Nhs Utr Tfn Medicare Aadhaar Pan SteuerId GermanPension Nir
+    Nif FiscalCode Bsn Pesel Nip Cpf Ahv BelgianNumber Personnummer Hetu
+    Passport DriverLicence Mrn Npi Dea Card Iban Account Routing Crypto Ip Mac Imei Vin Plate
+    Password Token Version Metric Thing
+}
+
+/// A set of cues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cues(u64);
+
+impl Cues {
+    /// No cue.
+    pub const NONE: Self = Self(0);
+
+    /// The set of some.
+    #[must_use]
+    pub const fn of(cues: &[Cue]) -> Self {
+        let mut bits = 0;
+        let mut index = 0;
+        while index < cues.len() {
+            bits |= 1 << cues[index] as u64;
+            index += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether one is among them.
+    #[must_use]
+    pub const fn has(self, cue: Cue) -> bool {
+        self.0 >> cue as u64 & 1 == 1
+    }
+
+    /// Whether they share one.
+    #[must_use]
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// All of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The names of its cues, for reasons.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Cue::ALL.iter().filter(move |(_, cue)| self.has(*cue)).map(|(name, _)| *name)
+    }
+}
+
+/// The most words of a phrase.
+const MAX_WORDS: usize = 3;
+
+fn vocabulary() -> &'static Table<u64> {
+    static VOCABULARY: OnceLock<Table<u64>> = OnceLock::new();
+    VOCABULARY.get_or_init(|| {
+        let rows =
+            include_str!("../../data/cues.tsv").lines().filter(|line| !line.starts_with('#'));
+        let rows = rows.filter_map(|line| line.split_once('\t'));
+        let cue = |name: &str| Cue::ALL.iter().find(|(known, _)| *known == name);
+        Table::from_rows(rows.filter_map(|(phrase, name)| {
+            // Words of a phrase stand without what separates them: `date of birth`, `DateOfBirth`.
+            let glued: String = phrase.chars().filter(char::is_ascii_alphanumeric).collect();
+            cue(name).map(|(_, cue)| (Folded::of(glued.as_bytes()), 1 << *cue as u64))
+        }))
+    })
+}
+
+/// What a run of words announces, each without what separates it.
+fn phrase(words: &[&[u8]]) -> Cues {
+    let mut folded = Folded::EMPTY;
+    for word in words {
+        folded.push(word);
+    }
+    Cues(vocabulary().get(folded).unwrap_or(0))
+}
+
+/// What the last words before a value announce: the longest phrase of the nearest word that says
+/// anything. Words come nearest first.
+#[must_use]
+pub fn nearest(words: &[&[u8]]) -> Cues {
+    for start in 0..words.len() {
+        for length in (1..=MAX_WORDS).rev() {
+            let Some(run) = words.get(start..start + length) else { continue };
+            let mut ordered = [&[][..]; MAX_WORDS];
+            for (place, word) in ordered.iter_mut().zip(run.iter().rev()) {
+                *place = word;
+            }
+            let found = phrase(ordered.get(..length).unwrap_or(&[]));
+            if !found.is_empty() {
+                return found;
+            }
+        }
+    }
+    Cues::NONE
+}
+
+/// What the name of a column, key or file announces: all phrases in it, longest first.
+///
+/// ```
+/// use nearside_privacy::scan::cue::{Cue, of_name};
+/// assert!(of_name(b"Date of birth").has(Cue::Birth));
+/// assert!(of_name(b"patientDateOfBirth").has(Cue::Birth));
+/// assert!(of_name(b"PHONE_NUMBER").has(Cue::Phone));
+/// assert!(!of_name(b"public").has(Cue::DriverLicence));
+/// ```
+#[must_use]
+pub fn of_name(name: &[u8]) -> Cues {
+    let whole = phrase(&[name]);
+    if !whole.is_empty() {
+        return whole;
+    }
+    let words = words_of_name(name);
+    let mut found = Cues::NONE;
+    let mut start = 0;
+    while start < words.len() {
+        let longest = (1..=MAX_WORDS.min(words.len() - start)).rev().find_map(|length| {
+            let cues = phrase(words.get(start..start + length).unwrap_or(&[]));
+            (!cues.is_empty()).then_some((length, cues))
+        });
+        match longest {
+            Some((length, cues)) => {
+                found = found.and(cues);
+                start += length;
+            }
+            None => start += 1,
+        }
+    }
+    found
+}
+
+/// What the end of a key announces: `customer_phone`, `apiKey`, `"date of birth"`. Words before the
+/// phrase only say whose it is.
+///
+/// ```
+/// use nearside_privacy::scan::cue::{Cue, of_key};
+/// assert!(of_key(b"customer_phone").has(Cue::Phone));
+/// assert!(of_key(b"phone_model").is_empty());
+/// ```
+#[must_use]
+pub fn of_key(key: &[u8]) -> Cues {
+    let mut parts: [&[u8]; MAX_WORDS] = [&[]; MAX_WORDS];
+    let mut rest = key.get(key.len().saturating_sub(MAX_NAME)..).unwrap_or(key);
+    let mut count = 0;
+    while count < MAX_WORDS {
+        let Some((before, word)) = last_word(rest) else { break };
+        if let Some(place) = parts.get_mut(MAX_WORDS - 1 - count) {
+            *place = word;
+        }
+        count += 1;
+        rest = before;
+    }
+    let longest_first = MAX_WORDS - count..MAX_WORDS;
+    longest_first
+        .map(|start| phrase(parts.get(start..).unwrap_or(&[])))
+        .find(|cues| !cues.is_empty())
+        .unwrap_or(Cues::NONE)
+}
+
+/// The last word of a name, and what stands before it.
+fn last_word(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
+    let end = name.iter().rposition(part)? + 1;
+    let mut start = end;
+    while let Some(byte) =
+        start.checked_sub(1).and_then(|before| name.get(before)).filter(|byte| part(byte))
+    {
+        let hump = byte.is_ascii_lowercase() && name.get(start).is_some_and(u8::is_ascii_uppercase);
+        if hump && start < end {
+            break;
+        }
+        start -= 1;
+    }
+    name.split_at_checked(start).and_then(|(before, rest)| Some((before, rest.get(..end - start)?)))
+}
+
+/// The most bytes of a name that are looked at.
+const MAX_NAME: usize = 96;
+
+/// Words of a name: split at what is no letter or digit, and where a small letter meets a capital.
+fn words_of_name(name: &[u8]) -> Vec<&[u8]> {
+    let name = name.get(..name.len().min(MAX_NAME)).unwrap_or(name);
+    let mut words = Vec::new();
+    let mut start = 0;
+    for (index, byte) in name.iter().enumerate() {
+        let letter = byte.is_ascii_alphanumeric() || *byte >= 0x80;
+        let before = index.checked_sub(1).and_then(|before| name.get(before));
+        let hump = byte.is_ascii_uppercase() && before.is_some_and(u8::is_ascii_lowercase);
+        if !letter || hump {
+            words.extend(name.get(start..index).filter(|word| !word.is_empty()));
+            start = if letter { index } else { index + 1 };
+        }
+    }
+    words.extend(name.get(start..).filter(|word| !word.is_empty()));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_vocabulary_names_a_cue() {
+        for line in
+            include_str!("../../data/cues.tsv").lines().filter(|line| !line.starts_with('#'))
+        {
+            let (phrase, name) = line.split_once('\t').unwrap();
+            assert!(Cue::ALL.iter().any(|(known, _)| *known == name), "{line}");
+            assert!(phrase.split(' ').count() <= MAX_WORDS, "{line}");
+            assert!(!of_name(phrase.as_bytes()).is_empty(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_word_and_the_longest_phrase_win() {
+        assert_eq!(nearest(&[b"number", b"identity", b"national"]), Cues::of(&[Cue::NationalId]));
+        assert_eq!(nearest(&[b"DEA", b"NPI"]), Cues::of(&[Cue::Dea]));
+        assert_eq!(nearest(&[b"number", b"file", b"tax"]), Cues::of(&[Cue::Tfn]));
+        assert_eq!(nearest(&[b"the", b"of"]), Cues::NONE);
+    }
+
+    #[test]
+    fn names_of_columns_are_split() {
+        assert!(of_name(b"db_password").has(Cue::Password));
+        assert!(of_name(b"apiKey").has(Cue::Token));
+        assert!(of_name(b"customer.e-mail").has(Cue::Email));
+        assert!(of_name("Prénom".as_bytes()).has(Cue::Given));
+        assert!(of_name(b"throughput").is_empty());
+    }
+}

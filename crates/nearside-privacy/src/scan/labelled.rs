@@ -1,0 +1,517 @@
+//! Values without a form of their own, which a word announces: `passport no. C78727052`,
+//! `user kare_stone16`, `password = "..."`, a column `surname`.
+
+use super::cue::{self, Cue, Cues};
+use super::date;
+use super::entity::Entity;
+use super::finding::{Hit, Proof};
+use super::number::{Run, is_word};
+use super::person;
+use super::place;
+use super::secret::is_random;
+use super::view::View;
+
+/// Words that may stand between a label and its value.
+const FILLERS: [&[u8]; 22] = [
+    b"no",
+    b"number",
+    b"nr",
+    b"num",
+    b"id",
+    b"is",
+    b"was",
+    b"of",
+    b"code",
+    b"the",
+    b"nummer",
+    b"numero",
+    b"n",
+    b"ref",
+    b"reference",
+    b"called",
+    b"named",
+    b"no.",
+    b"nr.",
+    b"es",
+    b"ist",
+    b"est",
+];
+/// The most bytes of a value.
+const MAX_VALUE: usize = 256;
+
+/// Cues whose values are read to the right of the word itself.
+const FORWARD: Cues = Cues::of(&[
+    Cue::Passport,
+    Cue::Mrn,
+    Cue::DriverLicence,
+    Cue::Plate,
+    Cue::User,
+    Cue::Password,
+    Cue::Account,
+]);
+
+/// A value after a word that announces one, in running text. Answers where to go on.
+pub(super) fn after_word(
+    view: &View<'_>,
+    start: usize,
+    word_end: usize,
+    hits: &mut Vec<Hit>,
+) -> usize {
+    if !may_announce(view, start, word_end) {
+        return word_end;
+    }
+    let mut cues =
+        cue::of_key(view.slice(start.saturating_sub(24).max(line_start(view, start)), word_end));
+    if cues.is_empty() {
+        return word_end;
+    }
+    let mut at = word_end;
+    for _ in 0..4 {
+        let gap = view
+            .slice(at, at + 3)
+            .iter()
+            .take_while(|byte| b" .:#\xc2\xb0\xba".contains(byte))
+            .count();
+        let next = at + gap;
+        let end = end_of_token(view, next);
+        let word = view.slice(next, end);
+        if gap == 0 || word.is_empty() {
+            return word_end;
+        }
+        if FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(word)) {
+            at = end;
+            continue;
+        }
+        let more = cue::nearest(&[word]);
+        if more.meets(FORWARD) {
+            cues = more;
+            at = end;
+            continue;
+        }
+        if cues.meets(FORWARD) {
+            value(view, next, end, cues, Certainty::Prose, hits);
+        }
+        return word_end;
+    }
+    word_end
+}
+
+fn line_start(view: &View<'_>, at: usize) -> usize {
+    let floor = at.saturating_sub(24);
+    let before = view.slice(floor, at).iter().rposition(|byte| !is_word(*byte) && *byte != b' ');
+    before.map_or(floor, |back| floor + back + 1)
+}
+
+/// A cheap look before the table: words that announce values forward are of 3 to 22 letters and a
+/// value with a digit or a mark stands close.
+fn may_announce(view: &View<'_>, start: usize, word_end: usize) -> bool {
+    let length = word_end - start;
+    if !(3..=22).contains(&length) || !matches!(view.at(word_end), Some(b' ' | b'.' | b'#')) {
+        return false;
+    }
+    let first = view.at(start).unwrap_or(0) | 0x20;
+    b"pmulcdarbhwjfvknigst".contains(&first)
+        && view
+            .slice(word_end, word_end + 32)
+            .iter()
+            .any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'!' | b'%' | b'&' | b'$'))
+}
+
+fn end_of_token(view: &View<'_>, start: usize) -> usize {
+    let inside = |byte: &u8| {
+        is_word(*byte)
+            || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'&' | b'$' | b'@' | b'*' | b'+')
+    };
+    let rest = view.slice(start, start + MAX_VALUE);
+    let mut end = start + rest.iter().take_while(|byte| inside(byte)).count();
+    while end > start && view.before(end).is_some_and(|byte| matches!(byte, b'.' | b'-')) {
+        end -= 1;
+    }
+    end
+}
+
+/// How the value is bounded, and so how much is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Certainty {
+    /// A word of running text.
+    Prose,
+    /// What follows `key=` without quotes.
+    Assigned,
+    /// A whole cell, or a string between quotes.
+    Whole,
+}
+
+/// A value after `key:` or `key=`, from the sign on; keys may be quoted. Answers where to go on.
+pub(super) fn after_sign(view: &View<'_>, sign: usize, hits: &mut Vec<Hit>) -> usize {
+    let on = sign + 1;
+    let blanks = view.slice(on, on + 2).iter().take_while(|byte| **byte == b' ').count();
+    let mut at = on + blanks;
+    let Some(opening) = view.at(at) else { return on };
+    let quote = matches!(opening, b'"' | b'\'').then_some(opening);
+    let key_end = match view.before(sign) {
+        Some(b'"' | b'\'') => sign - 1,
+        Some(b' ') => sign - 1,
+        Some(byte) if is_word(byte) || byte == b']' => sign,
+        _ => return on,
+    };
+    if !(quote.is_some() || is_word(opening) || b"+-*!$%&(".contains(&opening)) {
+        return on;
+    }
+    let cues = cue::of_key(key(view, key_end));
+    if cues.is_empty() {
+        return on;
+    }
+    let (end, certainty) = match quote {
+        Some(quote) => {
+            at += 1;
+            (closing(view, at, quote), Certainty::Whole)
+        }
+        None if cues.meets(WORDS) => (end_of_line(view, at), Certainty::Assigned),
+        None => (end_of_value(view, at), Certainty::Assigned),
+    };
+    if let Some(end) = Some(end).filter(|end| *end > at) {
+        value(view, at, end, cues, certainty, hits);
+    }
+    on
+}
+
+/// Cues whose values are words with blanks between.
+const WORDS: Cues = Cues::of(&[Cue::Name, Cue::Given, Cue::Family, Cue::Address]);
+
+/// The key that ends at a place: a word with what joins its parts, or words between quotes.
+fn key<'a>(view: &View<'a>, end: usize) -> &'a [u8] {
+    let floor = end.saturating_sub(64);
+    let before = view.slice(floor, end);
+    let quoted = matches!(view.at(end), Some(b'"' | b'\''));
+    let inside = |byte: &&u8| is_word(**byte) || matches!(byte, b'-' | b'.') || (**byte == b' ');
+    let length = before.iter().rev().take_while(|byte| match quoted {
+        true => !matches!(byte, b'"' | b'\''),
+        false => inside(byte),
+    });
+    view.slice(end - length.count(), end)
+}
+
+fn closing(view: &View<'_>, start: usize, quote: u8) -> usize {
+    let rest = view.slice(start, start + MAX_VALUE + 1);
+    let mut escaped = false;
+    for (index, byte) in rest.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'\n' => return start,
+            byte if *byte == quote => return start + index,
+            _ => {}
+        }
+    }
+    start
+}
+
+fn end_of_line(view: &View<'_>, start: usize) -> usize {
+    let rest = view.slice(start, start + 96);
+    let stop = |byte: &u8| matches!(byte, b'\n' | b'\r' | b';' | b'|' | b'<' | b'{' | b'(' | b'"');
+    let mut end = start + rest.iter().position(stop).unwrap_or(rest.len());
+    while end > start && view.before(end) == Some(b' ') {
+        end -= 1;
+    }
+    end
+}
+
+fn end_of_value(view: &View<'_>, start: usize) -> usize {
+    let rest = view.slice(start, start + MAX_VALUE);
+    let stop = |byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b'"' | b'\'' | b';' | b',' | b'<' | b'>' | b')' | b']' | b'}')
+    };
+    let end = start + rest.iter().position(stop).unwrap_or(rest.len());
+    match view.before(end) {
+        Some(b'.') if end > start + 1 => end - 1,
+        _ => end,
+    }
+}
+
+/// A whole value whose label is known.
+pub(super) fn value(
+    view: &View<'_>,
+    start: usize,
+    end: usize,
+    cues: Cues,
+    certainty: Certainty,
+    hits: &mut Vec<Hit>,
+) {
+    let text = view.slice(start, end);
+    if text.is_empty() || text.len() > MAX_VALUE || is_placeholder(text) {
+        return;
+    }
+    let whole = certainty == Certainty::Whole;
+    let mut add = |entity, score, rule| {
+        hits.push(Hit { entity, start, end, score, rule, proof: Proof::Labelled, cues });
+    };
+    if cues.meets(Cues::of(&[Cue::Name, Cue::Given, Cue::Family]))
+        && person::is_whole(view, start, end, cues)
+    {
+        add(Entity::Person, if whole { 97 } else { 88 }, "name.labelled");
+    }
+    if cues.has(Cue::Address) && address(text, whole) {
+        add(Entity::Address, 80, "address.labelled");
+    }
+    if cues.has(Cue::Postcode) && place::postcode(view, start) == Some(end) {
+        add(Entity::Postcode, 88, "postcode.labelled");
+    }
+    if cues.has(Cue::Mrn) && numbered(text, 5, 12) {
+        add(Entity::Mrn, 85, "mrn.labelled");
+    }
+    if cues.has(Cue::Passport) && numbered(text, 5, 10) && text.len() >= 6 {
+        add(Entity::Passport, 85, "passport.labelled");
+    }
+    if cues.has(Cue::DriverLicence) && licence(text) {
+        add(Entity::DriverLicence, 80, "driver-licence.labelled");
+    }
+    if cues.has(Cue::Plate) && plate(text) {
+        add(Entity::LicencePlate, 75, "licence-plate.labelled");
+    }
+    if cues.has(Cue::Account)
+        && certainty != Certainty::Prose
+        && text.iter().all(u8::is_ascii_digit)
+        && (6..=18).contains(&text.len())
+    {
+        add(Entity::BankAccount, 60, "bank-account.labelled");
+    }
+    if cues.has(Cue::User) && username(text, certainty) {
+        add(Entity::Username, 70, "username.labelled");
+    }
+    if cues.meets(Cues::of(&[Cue::Password, Cue::Token])) {
+        if let Some((entity, rule)) = opener(text, cues, certainty) {
+            add(entity, 75, rule);
+        }
+    }
+    if cues.has(Cue::Birth) {
+        birth(view, start, hits);
+    }
+    if whole && cues.has(Cue::Phone) {
+        whole_phone(view, start, end, cues, hits);
+    }
+}
+
+/// A number under a column of telephone numbers, however it is written.
+fn whole_phone(view: &View<'_>, start: usize, end: usize, cues: Cues, hits: &mut Vec<Hit>) {
+    let text = view.slice(start, end);
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let sound = text.iter().all(|byte| byte.is_ascii_digit() || b" +-./()x".contains(byte));
+    if sound && (7..=15).contains(&digits) {
+        let entity = Entity::Phone;
+        hits.push(Hit {
+            entity,
+            start,
+            end,
+            score: 80,
+            rule: "phone.labelled",
+            proof: Proof::Labelled,
+            cues,
+        });
+    }
+}
+
+/// A date at the start of a value.
+fn birth(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
+    let end = match view.at(start) {
+        Some(byte) if byte.is_ascii_digit() => {
+            date::from_number(view, &Run::read(view.text, start), 0)
+        }
+        _ => date::from_month(view, start, person::end_of_word(view, start)),
+    };
+    if let Some(end) = end {
+        let (entity, cues) = (Entity::DateOfBirth, Cues::of(&[Cue::Birth]));
+        hits.push(Hit {
+            entity,
+            start,
+            end,
+            score: 90,
+            rule: "birth.labelled",
+            proof: Proof::Labelled,
+            cues,
+        });
+    }
+}
+
+fn address(text: &[u8], whole: bool) -> bool {
+    let digits = text.iter().any(u8::is_ascii_digit);
+    let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
+    whole
+        && digits
+        && letters >= 4
+        && text.contains(&b' ')
+        && !text.contains(&b'@')
+        && !text.contains(&b'=')
+}
+
+/// Letters, then digits: as many as said, with at most four letters before.
+fn numbered(text: &[u8], least: usize, most: usize) -> bool {
+    let sound = text
+        .iter()
+        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-'));
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = text.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    sound && (least..=most).contains(&digits) && letters <= digits.max(5) && text.len() <= most + 6
+}
+
+/// As numbers of driving licences are: capitals and at least four digits.
+fn licence(text: &[u8]) -> bool {
+    let sound = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'-';
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    text.iter().all(sound) && digits >= 4 && (6..=20).contains(&text.len())
+}
+
+fn plate(text: &[u8]) -> bool {
+    let sound = text.iter().all(|byte| {
+        byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b' ')
+    });
+    let digits = text.iter().any(u8::is_ascii_digit);
+    let letters = text.iter().any(u8::is_ascii_uppercase);
+    sound && digits && letters && (4..=11).contains(&text.len())
+}
+
+/// A name of an account: in running text only what no other word looks like.
+fn username(text: &[u8], certainty: Certainty) -> bool {
+    const ENDINGS: [&[u8]; 10] =
+        [b"py", b"rs", b"js", b"txt", b"json", b"csv", b"md", b"html", b"toml", b"com"];
+    let sound = text.iter().all(|byte| is_word(*byte) || matches!(byte, b'.' | b'-'));
+    let letter = text.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
+    let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let marked =
+        text.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-'));
+    let ending = text.rsplit(|byte| *byte == b'.').next().unwrap_or(&[]);
+    let file = ending.len() < text.len() && ENDINGS.contains(&ending);
+    let digit = text.iter().any(u8::is_ascii_digit);
+    let enough = match certainty {
+        Certainty::Prose => marked && (digit || text.contains(&b'_')),
+        Certainty::Assigned => marked || letters == text.len(),
+        Certainty::Whole => true,
+    };
+    sound
+        && letter
+        && letters >= 3
+        && (3..=40).contains(&text.len())
+        && !file
+        && enough
+        && !is_hexadecimal(text)
+}
+
+fn is_hexadecimal(text: &[u8]) -> bool {
+    text.len() >= 12 && text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
+}
+
+/// A password or key, where its label says so: what no word or name of code looks like.
+fn opener(text: &[u8], cues: Cues, certainty: Certainty) -> Option<(Entity, &'static str)> {
+    let kinds = [
+        text.iter().any(u8::is_ascii_lowercase),
+        text.iter().any(u8::is_ascii_uppercase),
+        text.iter().any(u8::is_ascii_digit),
+        text.iter().any(|byte| byte.is_ascii_punctuation() && !matches!(byte, b'_' | b'-' | b'.')),
+    ];
+    let count = kinds.iter().filter(|kind| **kind).count();
+    let code =
+        text.windows(2).any(|two| matches!(two, b"()" | b"::" | b"->" | b"${" | b"{{" | b"[\""))
+            || text.contains(&b'(')
+            || text.iter().any(u8::is_ascii_whitespace);
+    let body = text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+/=".contains(byte));
+    let key = body && text.len() >= 20 && kinds[2] && is_random(text) && !text.contains(&b'.');
+    if code
+        || text.starts_with(b"<")
+        || text.starts_with(b"[")
+        || text.starts_with(b"$")
+        || text.starts_with(b"/")
+    {
+        return None;
+    }
+    let password = match certainty {
+        Certainty::Whole if cues.has(Cue::Password) => text.len() >= 6 && count >= 2,
+        Certainty::Whole => text.len() >= 8 && count >= 3,
+        Certainty::Assigned if cues.has(Cue::Password) => {
+            text.len() >= 6 && count >= 2 && (kinds[2] || kinds[3])
+        }
+        _ => text.len() >= 8 && count >= 3 && (kinds[2] || kinds[3]),
+    };
+    match (key, password) {
+        (true, _) if cues.has(Cue::Token) || text.len() >= 32 => {
+            Some((Entity::ApiKey, "key.labelled"))
+        }
+        (_, true) => Some((Entity::Password, "password.labelled")),
+        _ => None,
+    }
+}
+
+/// Values that stand for another one.
+fn is_placeholder(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 20] = [
+        b"none",
+        b"null",
+        b"nil",
+        b"true",
+        b"false",
+        b"todo",
+        b"n/a",
+        b"na",
+        b"unknown",
+        b"undefined",
+        b"example",
+        b"password",
+        b"secret",
+        b"token",
+        b"changeme",
+        b"redacted",
+        b"string",
+        b"test",
+        b"your",
+        b"str",
+    ];
+    let first = text.first().copied().unwrap_or(0);
+    text.iter().all(|byte| byte.eq_ignore_ascii_case(&first))
+        || text
+            .iter()
+            .all(|byte| matches!(byte, b'x' | b'X' | b'*' | b'-' | b'.' | b'#' | b' ' | b'0'))
+        || text.starts_with(b"<") && text.ends_with(b">")
+        || text.starts_with(b"${")
+        || text.starts_with(b"{{")
+        || text.to_ascii_lowercase().starts_with(b"your")
+        || WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{found, nothing};
+
+    #[test]
+    fn values_are_known_by_their_label() {
+        found("Passport no. C78727052 was", "PASSPORT", "C78727052");
+        found("passport number: 130412859.", "PASSPORT", "130412859");
+        found("on the ward; MRN MRN-40814958.", "MRN", "MRN-40814958");
+        found("medical record number H45065649,", "MRN", "H45065649");
+        found("user kare_stone16 opened", "USERNAME", "kare_stone16");
+        found("{\"username\": \"bob\"}", "USERNAME", "bob");
+        found("password: hunter2!x\n", "PASSWORD", "hunter2!x");
+        found("export TOKEN=fcjCEe%8eEqZ\n", "PASSWORD", "fcjCEe%8eEqZ");
+        found("db_password = \"Tr0ub4dor&3\"", "PASSWORD", "Tr0ub4dor&3");
+        found("{\"surname\": \"Quxley\"}", "PERSON", "Quxley");
+        found("Driving licence MORGA657054SM9IJ of", "DRIVER_LICENCE", "MORGA657054SM9IJ");
+    }
+
+    #[test]
+    fn code_that_speaks_of_passwords_holds_none() {
+        for text in [
+            "password = getpass.getpass()",
+            "let token = tokenizer.next_token();",
+            "token: Option<String>,",
+            "eos_token = \"</s>\"",
+            "password=$PASSWORD",
+            "PASSWORD=<your-token-here>",
+            "user interface",
+            "the user data.csv file",
+            "pass the 3 arguments",
+            "max_new_tokens: 4096",
+            "\"name\": \"support-assistant\"",
+            "public key 1234567",
+        ] {
+            nothing(text);
+        }
+    }
+}

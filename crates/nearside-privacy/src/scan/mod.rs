@@ -1,0 +1,37 @@
+//! What in a text is personal or secret: where it stands, what it is, and why.
+//!
+//! A stream is cut into segments ([`segment`]); each is passed over once ([`scanner`]), and every
+//! word, run of digits and sign is handed to the rules that may know it. Rules push hits; of
+//! overlapping ones the surest stays ([`finding`]). Words around a value, heads of columns and keys
+//! ([`cue`]) speak for and against it.
+
+pub mod checksum;
+pub mod cue;
+pub mod entity;
+pub mod finding;
+pub mod folded;
+
+mod code;
+mod date;
+mod gazetteer;
+mod labelled;
+mod network;
+mod number;
+mod number_kind;
+mod person;
+mod phone;
+mod place;
+mod scanner;
+mod secret;
+mod segment;
+mod stream;
+mod table;
+mod view;
+
+#[cfg(test)]
+mod check;
+
+pub use entity::{Entity, Group};
+pub use finding::{Finding, Proof};
+pub use stream::{Options, Scanned, scan};
+pub use table::Column;

@@ -1,0 +1,240 @@
+//! Addresses of networks: e-mail, IP, hardware, and credentials within URLs.
+
+use std::net::Ipv6Addr;
+
+use super::cue::{Cue, Cues};
+use super::entity::Entity;
+use super::finding::{Hit, Proof};
+use super::number::{Run, is_word};
+use super::view::{View, weigh};
+
+/// The longest local part and host of an address (RFC 5321).
+const MAX_LOCAL: usize = 64;
+const MAX_HOST: usize = 253;
+
+fn hit(entity: Entity, start: usize, end: usize, score: u8, rule: &'static str) -> Hit {
+    Hit { entity, start, end, score, rule, proof: Proof::Form, cues: Cues::NONE }
+}
+
+/// An e-mail address around an `@`, or a password before the host of a URL. Answers where to go on.
+pub(super) fn at_sign(view: &View<'_>, at: usize, hits: &mut Vec<Hit>) -> usize {
+    let local = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || b"._%+-'!#$&*/=?^`{|}~".contains(byte) || *byte >= 0x80
+    };
+    let host =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') || *byte >= 0x80;
+    let before = view.slice(at.saturating_sub(MAX_LOCAL), at);
+    let length = before.iter().rev().take_while(|byte| local(byte)).count();
+    let mut start = at - length;
+    // What may stand in an address but rather belongs to what is around it: `mailto=`, `'`, `/`.
+    let name = view.slice(start, at);
+    if let Some(cut) = name.iter().rposition(|byte| b"='/`|{}?&!#$^*".contains(byte)) {
+        start += cut + 1;
+    }
+    while view.at(start).is_some_and(|byte| matches!(byte, b'.' | b'-' | b'%' | b'+')) && start < at
+    {
+        start += 1;
+    }
+    let after = view.slice(at + 1, at + 1 + MAX_HOST);
+    let mut end = at + 1 + after.iter().take_while(|byte| host(byte)).count();
+    while end > at + 1 && view.before(end).is_some_and(|byte| matches!(byte, b'.' | b'-')) {
+        end -= 1;
+    }
+    url_credentials(view, at, end, hits);
+    if start == at || view.at(end) == Some(b'@') || !is_host(view.slice(at + 1, end)) {
+        return at + 1;
+    }
+    let scoped = matches!(view.slice(start, at), b"git" | b"svn" | b"hg");
+    if view.before(at).is_some_and(|byte| byte == b'.') || (scoped && view.at(end) == Some(b':')) {
+        return at + 1;
+    }
+    hits.push(hit(Entity::Email, start, end, 95, "email"));
+    end
+}
+
+/// Whether a host has labels and a top-level domain of letters.
+fn is_host(host: &[u8]) -> bool {
+    let mut labels = host.rsplit(|byte| *byte == b'.');
+    let top = labels.next().unwrap_or(&[]);
+    let letters = top.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
+    let punycode = top.starts_with(b"xn--");
+    let mut rest = 0;
+    let sound = labels.all(|label| {
+        rest += 1;
+        !label.is_empty() && label.len() <= 63 && label.first() != Some(&b'-')
+    });
+    top.len() >= 2 && (letters || punycode) && sound && rest > 0
+}
+
+/// `https://user:password@host`: the password.
+fn url_credentials(view: &View<'_>, at: usize, host_end: usize, hits: &mut Vec<Hit>) {
+    let floor = at.saturating_sub(256);
+    let before = view.slice(floor, at);
+    let Some(scheme) = before.windows(3).rposition(|three| three == b"://") else { return };
+    let start = floor + scheme + 3;
+    let credentials = view.slice(start, at);
+    let clean =
+        !credentials.iter().any(|byte| byte.is_ascii_whitespace() || b"/\"'<>@".contains(byte));
+    let Some(colon) = credentials.iter().position(|byte| *byte == b':') else { return };
+    let password = credentials.get(colon + 1..).unwrap_or(&[]);
+    let filled = !password.is_empty() && !b"${<*".iter().any(|mark| password.starts_with(&[*mark]));
+    if clean && filled && host_end > at + 1 && password != b"password" {
+        hits.push(hit(Entity::Password, start + colon + 1, at, 90, "password.url"));
+    }
+}
+
+/// Four numbers up to 255 with points between.
+pub(super) fn version_4(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
+    let Some(groups) = run.take(0, 4) else { return };
+    let dotted = groups.iter().skip(1).all(|group| group.before == b'.');
+    let small = groups.iter().all(|group| (1..=3).contains(&group.length));
+    let (Some(first), Some(last)) = (groups.first(), groups.last()) else { return };
+    let end = last.start + last.length;
+    let port =
+        view.at(end) == Some(b':') && view.at(end + 1).is_some_and(|byte| byte.is_ascii_digit());
+    let net = view.at(end) == Some(b'/');
+    let free = run.opens(0) && (run.closes(3) || port || net);
+    if !dotted || !small || !free || run.groups().get(4).is_some_and(|group| group.before == b'.') {
+        return;
+    }
+    let Some(octets) = std::str::from_utf8(view.slice(first.start, end))
+        .ok()
+        .and_then(|text| text.parse::<std::net::Ipv4Addr>().ok())
+    else {
+        return;
+    };
+    // Nobody's address: this host, everyone, masks of nets.
+    let nobody = octets.is_loopback() || octets.is_unspecified() || octets.octets()[0] >= 240;
+    if nobody {
+        return;
+    }
+    let cues = view.cues(first.start);
+    let score = weigh(70, cues, Cues::of(&[Cue::Ip]), Cues::NONE);
+    let score = if cues.has(Cue::Version) { score.min(30) } else { score };
+    let entity = Entity::Ip;
+    hits.push(Hit { cues, ..hit(entity, first.start, end, score, "ip.v4") });
+}
+
+/// Six pairs of hexadecimal digits (hardware), or groups of up to four (IPv6), from a hexadecimal
+/// word on. Answers where to go on.
+pub(super) fn hexadecimal(
+    view: &View<'_>,
+    start: usize,
+    word_end: usize,
+    hits: &mut Vec<Hit>,
+) -> usize {
+    if view.before(start).is_some_and(|byte| is_word(byte) || byte == b'.') {
+        return word_end;
+    }
+    let separator = view.at(word_end).unwrap_or(0);
+    if word_end - start == 2 && matches!(separator, b':' | b'-') && !chained(view, start, separator)
+    {
+        let text = view.slice(start, start + 17);
+        let pairs = text.len() == 17
+            && text.iter().enumerate().all(|(index, byte)| match index % 3 {
+                2 => *byte == separator,
+                _ => byte.is_ascii_hexdigit(),
+            });
+        let next = view.at(start + 17);
+        let goes_on = next.is_some_and(|byte| is_word(byte) || byte == separator);
+        let told = text.iter().any(|byte| !matches!(byte, b'0' | b'f' | b'F' | b':' | b'-'));
+        if pairs && !goes_on && told {
+            hits.push(hit(Entity::Mac, start, start + 17, 90, "mac"));
+            return start + 17;
+        }
+    }
+    match separator {
+        b':' => version_6(view, start, hits).unwrap_or(word_end),
+        _ => word_end,
+    }
+}
+
+/// Whether the same kind of pairs goes on to the left, as in fingerprints of keys.
+fn chained(view: &View<'_>, start: usize, separator: u8) -> bool {
+    view.before(start) == Some(separator)
+        && start
+            .checked_sub(2)
+            .and_then(|at| view.at(at))
+            .is_some_and(|byte| byte.is_ascii_hexdigit())
+}
+
+/// An IPv6 address from its first group on: eight groups, or fewer with digits and a gap.
+fn version_6(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usize> {
+    let text = view.slice(start, start + 45);
+    let length = text
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
+        .count();
+    let mut end = start + length;
+    while view
+        .before(end)
+        .is_some_and(|byte| byte == b'.' || (byte == b':' && view.slice(end - 2, end) != b"::"))
+    {
+        end -= 1;
+    }
+    let text = view.slice(start, end);
+    let groups = text.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
+    let digits = text.iter().any(u8::is_ascii_digit);
+    if groups < 2 || !digits || (groups < 8 && !text.windows(2).any(|two| two == b"::")) {
+        return None;
+    }
+    if view.at(end).is_some_and(is_word) || view.before(start) == Some(b':') {
+        return None;
+    }
+    let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    // Eight pairs are an address of hardware or part of a fingerprint.
+    if groups == 8 && text.len() == 23 && text.iter().skip(2).step_by(3).all(|byte| *byte == b':') {
+        return None;
+    }
+    // `12::5` is more often a scope or a time than an address.
+    if address.is_loopback() || (groups < 3 && address.segments()[0] < 0x100) {
+        return None;
+    }
+    hits.push(hit(Entity::Ip, start, end, 85, "ip.v6"));
+    Some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{found, nothing};
+
+    #[test]
+    fn addresses_are_found_whole() {
+        found(
+            "mail john.o-neil+x@mail.acme-corp.co.uk, or",
+            "EMAIL",
+            "john.o-neil+x@mail.acme-corp.co.uk",
+        );
+        found("<mailto=ann@acme.org>", "EMAIL", "ann@acme.org");
+        found("grüße@bücher.de", "EMAIL", "grüße@bücher.de");
+        found("from 10.53.56.153:8080 on", "IP", "10.53.56.153");
+        found("at 2a02:ce80:1:2:3:4:5:6.", "IP", "2a02:ce80:1:2:3:4:5:6");
+        found("at fe80::1ff:fe23:4567:890a ", "IP", "fe80::1ff:fe23:4567:890a");
+        found("MAC e8:04:7f:38:2f:97.", "MAC", "e8:04:7f:38:2f:97");
+        found("MAC 86-14-96-7b-4e-9f", "MAC", "86-14-96-7b-4e-9f");
+        found("https://bob:hunter22@host/x", "PASSWORD", "hunter22");
+    }
+
+    #[test]
+    fn what_looks_like_one_is_none() {
+        for text in [
+            "@types/node@4.7.1",
+            "@pytest.mark.slow",
+            "user@<host>",
+            "git@github.com:a/b.git",
+            "version 12.36.7.9",
+            "v1.2.3.4",
+            "1.2.3.4.5",
+            "127.0.0.1",
+            "255.255.255.0",
+            "a::b::c",
+            "std::vec",
+            "12:34:56",
+            "fe::add::be",
+            "aa:bb:cc:dd:ee:ff:00:11",
+            "ff:ff:ff:ff:ff:ff",
+        ] {
+            nothing(text);
+        }
+    }
+}

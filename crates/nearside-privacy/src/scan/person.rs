@@ -1,0 +1,373 @@
+//! Names of people: listed names that stand together, and what a title or label announces.
+
+use super::cue::{self, Cue, Cues};
+use super::entity::{Entity, Votes};
+use super::finding::{Hit, Proof, SURE};
+use super::gazetteer::{self, Names};
+use super::number::is_word;
+use super::view::View;
+
+/// The most words of a name.
+const MAX_PARTS: usize = 6;
+/// Words within a name that are written small.
+const PARTICLES: [&[u8]; 24] = [
+    b"de", b"del", b"della", b"di", b"da", b"das", b"do", b"dos", b"van", b"von", b"der", b"den",
+    b"ten", b"ter", b"zu", b"zur", b"la", b"le", b"el", b"al", b"bin", b"y", b"e", b"du",
+];
+/// Words after a name that make it an organisation or a place.
+const ORGANISATIONS: [&[u8]; 34] = [
+    b"inc",
+    b"ltd",
+    b"llc",
+    b"gmbh",
+    b"ag",
+    b"corp",
+    b"university",
+    b"college",
+    b"institute",
+    b"center",
+    b"centre",
+    b"hospital",
+    b"clinic",
+    b"bank",
+    b"group",
+    b"foundation",
+    b"library",
+    b"museum",
+    b"airport",
+    b"station",
+    b"park",
+    b"bridge",
+    b"prize",
+    b"award",
+    b"act",
+    b"law",
+    b"theorem",
+    b"transform",
+    b"test",
+    b"method",
+    b"algorithm",
+    b"distribution",
+    b"county",
+    b"company",
+];
+const ANNOUNCED: Cues = Cues::of(&[Cue::Name, Cue::Person, Cue::Given, Cue::Family]);
+
+/// One word of what may be a name.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    start: usize,
+    end: usize,
+    names: Names,
+    initial: bool,
+    capitals: bool,
+}
+
+/// Words that begin with capitals, one blank apart, as they may make a name.
+struct Parts {
+    parts: [Part; MAX_PARTS],
+    count: usize,
+    /// The part after which a comma stands: a family name that comes first.
+    comma: Option<usize>,
+    /// A particle stands within.
+    particle: bool,
+}
+
+/// A name that begins with a capitalised word; answers where to go on.
+pub(super) fn find(
+    view: &View<'_>,
+    at: usize,
+    word_end: usize,
+    hits: &mut Vec<Hit>,
+    votes: &mut Votes,
+) -> usize {
+    let parts = read(view, at, word_end);
+    let cues = || view.cues(at);
+    let Some((first, titled, announced)) = opening(view, &parts, cues) else { return word_end };
+    let names = parts.get(first);
+    let inverted = parts.comma == Some(first);
+    if parts.comma.is_some() && !inverted {
+        return word_end;
+    }
+    let judged = judge(view, names, Form { inverted, particle: parts.particle, titled, announced });
+    let Some((score, proof)) = judged.filter(|(score, _)| *score >= SURE) else { return word_end };
+    for part in names {
+        if let Some(country) = part.names.country() {
+            votes.add(country, 1);
+        }
+    }
+    let (Some(start), Some(last)) = (names.first(), names.last()) else { return word_end };
+    let cues = if announced || titled { cues() } else { Cues::NONE };
+    let start = if inverted { with_particles(view, start.start) } else { start.start };
+    hits.push(Hit {
+        entity: Entity::Person,
+        start,
+        end: last.end,
+        score,
+        rule: if titled || announced { "name.announced" } else { "name.listed" },
+        proof,
+        cues,
+    });
+    last.end
+}
+
+impl Parts {
+    fn get(&self, from: usize) -> &[Part] {
+        self.parts.get(from..self.count).unwrap_or(&[])
+    }
+}
+
+fn read(view: &View<'_>, at: usize, word_end: usize) -> Parts {
+    let mut parts =
+        Parts { parts: [Part::default(); MAX_PARTS], count: 0, comma: None, particle: false };
+    let (mut start, mut end) = (at, word_end);
+    while let Some(place) = parts.parts.get_mut(parts.count) {
+        let word = view.slice(start, end);
+        // `De Santis`: one word of two.
+        let joined = end_of_word(view, end + 1);
+        if is_particle(word) && view.at(end) == Some(b' ') && begins_name(view, end + 1, joined) {
+            let names = gazetteer::look_up(view.slice(end + 1, joined));
+            parts.particle = parts.count > 0;
+            *place = Part { start, end: joined, names, initial: false, capitals: false };
+            parts.count += 1;
+            if view.at(joined) != Some(b' ')
+                && !(view.at(joined) == Some(b',') && view.at(joined + 1) == Some(b' '))
+            {
+                break;
+            }
+            let comma = view.at(joined) == Some(b',');
+            if comma {
+                if parts.comma.is_some() {
+                    break;
+                }
+                parts.comma = Some(parts.count - 1);
+            }
+            let next = joined + 1 + usize::from(comma);
+            let word_end = end_of_word(view, next);
+            if !begins_name(view, next, word_end) {
+                break;
+            }
+            (start, end) = (next, word_end);
+            continue;
+        }
+        let initial = end - start == 1;
+        let point = usize::from(view.at(end) == Some(b'.') && (initial || is_title(word)));
+        let capitals = !initial && !word.iter().any(u8::is_ascii_lowercase);
+        let names = if initial { Names::default() } else { gazetteer::look_up(word) };
+        *place = Part { start, end: end + point, names, initial, capitals };
+        parts.count += 1;
+        let mut next = end + point;
+        let comma = point == 0 && !initial && view.at(next) == Some(b',');
+        if comma && parts.comma.is_none() && view.at(next + 1) == Some(b' ') {
+            parts.comma = Some(parts.count - 1);
+            next += 1;
+        }
+        if view.at(next) != Some(b' ') {
+            break;
+        }
+        next += 1;
+        // Particles, written small, lead to one more word.
+        let mut word_end = end_of_word(view, next);
+        while PARTICLES.contains(&view.slice(next, word_end)) && view.at(word_end) == Some(b' ') {
+            parts.particle = true;
+            next = word_end + 1;
+            word_end = end_of_word(view, next);
+        }
+        if word_end == next || !begins_name(view, next, word_end) {
+            break;
+        }
+        (start, end) = (next, word_end);
+    }
+    drop_after_comma(view, &mut parts);
+    parts
+}
+
+/// Where a family name begins whose small words stand before it: `van den Berg, Sander`.
+fn with_particles(view: &View<'_>, start: usize) -> usize {
+    let mut start = start;
+    for _ in 0..2 {
+        let Some(end) = start.checked_sub(1).filter(|end| view.at(*end) == Some(b' ')) else {
+            break;
+        };
+        let length = view.slice(end.saturating_sub(6), end).iter().rev();
+        let length = length.take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let word = view.slice(end - length, end);
+        let free = !view.before(end - length).is_some_and(is_word);
+        if !free || !is_particle(word) {
+            break;
+        }
+        start = end - length;
+    }
+    start
+}
+
+fn is_particle(word: &[u8]) -> bool {
+    PARTICLES.iter().any(|particle| particle.eq_ignore_ascii_case(word))
+}
+
+/// A comma belongs to a name only before a given name; else the name ends with it.
+fn drop_after_comma(view: &View<'_>, parts: &mut Parts) {
+    let Some(comma) = parts.comma else { return };
+    let next = parts.parts.get(comma + 1).filter(|_| comma + 1 < parts.count);
+    let known = next.is_some_and(|part| part.names.is_given() || !part.names.is_name());
+    let gap = next.zip(parts.parts.get(comma)).map(|(next, part)| view.slice(part.end, next.start));
+    if !known || gap != Some(b", ") {
+        parts.count = comma + 1;
+        parts.comma = None;
+    }
+}
+
+fn is_title(word: &[u8]) -> bool {
+    word.len() <= 5 && cue::of_key(word).has(Cue::Title)
+}
+
+/// The end of a word of letters, with what may stand within a name.
+pub(super) fn end_of_word(view: &View<'_>, start: usize) -> usize {
+    let mut end = start;
+    while let Some(byte) = view.at(end) {
+        let joint = matches!(byte, b'\'' | b'-')
+            && view.at(end + 1).is_some_and(|next| next.is_ascii_alphabetic() || next >= 0x80);
+        if !(byte.is_ascii_alphabetic() || byte >= 0x80 || (joint && end > start)) {
+            break;
+        }
+        end += 1;
+    }
+    end
+}
+
+/// Whether a word begins with a capital and has no digit at its end.
+fn begins_name(view: &View<'_>, start: usize, end: usize) -> bool {
+    let capital = match view.at(start) {
+        Some(byte) if byte.is_ascii_uppercase() => true,
+        // The capitals with diacritics: U+00C0 to U+00DE, and every even one of U+0100 to U+017F.
+        Some(0xc3) => view.at(start + 1).is_some_and(|byte| byte < 0x9f),
+        Some(0xc4 | 0xc5) => true,
+        _ => false,
+    };
+    capital && !view.at(end).is_some_and(|byte| is_word(byte) || byte == b'(')
+}
+
+/// From which part on it may be a name, whether a title precedes it, and whether a word says that a
+/// name follows.
+fn opening(view: &View<'_>, parts: &Parts, cues: impl Fn() -> Cues) -> Option<(usize, bool, bool)> {
+    let mut first = 0;
+    let (mut titled, mut announced) = (false, false);
+    while let Some(part) = parts.get(first).first() {
+        let word = view.slice(part.start, part.end);
+        let said = cue::of_key(word);
+        if said.has(Cue::Title) && !part.names.is_given() {
+            titled = true;
+        } else if said.meets(ANNOUNCED) && !part.names.is_given() {
+            announced = true;
+        } else if !(part.names.is_ordinary() && !part.names.is_given() && !part.names.is_family()) {
+            break;
+        }
+        first += 1;
+    }
+    let names = parts.get(first);
+    if names.is_empty() || (names.len() == 1 && !titled && !names.first()?.names.is_name()) {
+        return None;
+    }
+    if first == 0 {
+        let before = cues();
+        titled = before.has(Cue::Title);
+        announced = before.meets(ANNOUNCED);
+    }
+    Some((first, titled, announced))
+}
+
+/// How a name is written and announced.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    inverted: bool,
+    particle: bool,
+    titled: bool,
+    announced: bool,
+}
+
+/// How sure it is that the words are a name.
+fn judge(view: &View<'_>, names: &[Part], form: Form) -> Option<(u8, Proof)> {
+    let Form { inverted, particle, titled, announced } = form;
+    let (first, last) = (names.first()?, names.last()?);
+    if first.initial || is_organisation(view, first, last) {
+        return None;
+    }
+    let (given, family) = if inverted { (last, first) } else { (first, last) };
+    let ordinary = names
+        .iter()
+        .filter(|part| !part.initial)
+        .all(|part| part.names.is_ordinary() || part.names.is_place());
+    let odd = names.iter().any(|part| part.capitals) || (first.names.is_place() && !announced);
+    let alone = names.len() == 1;
+    let base: u8 = match (given.names.is_given(), family.names.is_family()) {
+        _ if alone => 10,
+        (true, true) if ordinary => 35,
+        (true, true) => 72,
+        (true, false) | (false, true) if ordinary => 20,
+        (true, false) if particle => 60,
+        // A given name, and a word that is none of the language.
+        (true, false)
+            if names.len() > 1 && !family.names.is_ordinary() && !given.names.is_ordinary() =>
+        {
+            44
+        }
+        (true, false) => 30,
+        (false, true) => 30,
+        (false, false) if names.iter().any(|part| part.names.is_ordinary()) => 5,
+        (false, false) => 18,
+    };
+    let proof = if base >= 60 { Proof::Listed } else { Proof::Labelled };
+    let more: u8 = match (titled, announced) {
+        (true, _) => 50,
+        (_, true) if alone => 20,
+        (_, true) => 35,
+        _ => 0,
+    };
+    let less = if odd { 15 } else { 0 };
+    Some(((base + more).saturating_sub(less).min(95), proof))
+}
+
+fn is_organisation(view: &View<'_>, first: &Part, last: &Part) -> bool {
+    let lower = |start: usize, end: usize, known: &[&[u8]]| {
+        let word = view.slice(start, end);
+        known.iter().any(|name| name.eq_ignore_ascii_case(word))
+    };
+    let next = last.end + 1;
+    let follows =
+        view.at(last.end) == Some(b' ') && lower(next, end_of_word(view, next), &ORGANISATIONS);
+    follows
+        || lower(last.start, last.end, &ORGANISATIONS)
+        || gazetteer::is_organisation(
+            view.slice(first.start, first.end),
+            view.slice(last.start, last.end),
+        )
+}
+
+/// Whether a whole value may be a name where its column or key says so: words of letters, at least
+/// one of them listed unless the label leaves no doubt.
+pub(super) fn is_whole(view: &View<'_>, start: usize, end: usize, cues: Cues) -> bool {
+    let value = view.slice(start, end);
+    let letters = value.iter().all(|byte| {
+        byte.is_ascii_alphabetic()
+            || *byte >= 0x80
+            || matches!(byte, b' ' | b',' | b'.' | b'\'' | b'-')
+    });
+    let words =
+        || value.split(|byte| matches!(byte, b' ' | b',' | b'.')).filter(|word| !word.is_empty());
+    let count = words().count();
+    if !letters || value.len() < 2 || count == 0 || count > 6 {
+        return false;
+    }
+    let listed = words().any(|word| word.len() > 2 && gazetteer::look_up(word).is_name());
+    let capital = words()
+        .any(|word| word.first().is_some_and(|byte| byte.is_ascii_uppercase() || *byte >= 0x80));
+    match cues.has(Cue::Given) || cues.has(Cue::Family) {
+        true => listed || (capital && count <= 3),
+        // A word that nobody knows is rather a name than one of the language.
+        false => {
+            let word = |word: &[u8]| word.len() > 2 && gazetteer::look_up(word).is_ordinary();
+            let strange = !words().any(word) && count <= 4;
+            capital && count > 1 && (listed || strange)
+        }
+    }
+}

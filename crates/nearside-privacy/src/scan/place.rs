@@ -1,0 +1,422 @@
+//! Where people are: streets with numbers, postal codes, geographic positions.
+
+use std::sync::OnceLock;
+
+use super::cue::{Cue, Cues};
+use super::entity::Entity;
+use super::finding::{Hit, Proof, SURE};
+use super::folded::{Folded, Table};
+use super::number::{Run, is_free_after, is_free_before};
+use super::person::end_of_word;
+use super::view::{View, weigh};
+
+const LAST: u8 = 1;
+const FIRST: u8 = 2;
+const END: u8 = 4;
+/// The same kinds, where the word is of other use too.
+const WEAK: u8 = 8;
+
+/// How sure a street is by its words alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Strength {
+    Strong,
+    Weak,
+}
+/// The most words of a street.
+const MAX_WORDS: usize = 5;
+/// The shortest and longest end of a word that makes it a street.
+const ENDS: std::ops::RangeInclusive<usize> = 3..=10;
+
+fn street(word: &[u8]) -> u8 {
+    static STREETS: OnceLock<Table<u8>> = OnceLock::new();
+    let streets = STREETS.get_or_init(|| {
+        let lines = include_str!("../../data/streets.tsv").lines();
+        Table::from_rows(lines.filter(|line| !line.starts_with('#')).filter_map(|line| {
+            let mut fields = line.split('\t');
+            let word = Folded::of(fields.next()?.as_bytes());
+            let kind = fields.next()?;
+            let bit = match kind.split(' ').next()? {
+                "last" => LAST,
+                "first" => FIRST,
+                _ => END,
+            };
+            Some((word, if kind.ends_with("weak") { bit * WEAK } else { bit }))
+        }))
+    });
+    streets.get(Folded::of(word)).unwrap_or(0)
+}
+
+/// How sure a kind is among the bits of a word.
+const fn strength(bits: u8, kind: u8) -> Option<Strength> {
+    match (bits & kind, bits & kind * WEAK) {
+        (0, 0) => None,
+        (0, _) => Some(Strength::Weak),
+        _ => Some(Strength::Strong),
+    }
+}
+
+/// Whether a word ends as streets do: `Ahornstraße`.
+fn ends_as_street(word: &[u8]) -> Option<Strength> {
+    let longest = word.len().saturating_sub(2).min(*ENDS.end());
+    let ends = (*ENDS.start()..=longest).filter_map(|length| {
+        word.get(word.len() - length..).and_then(|end| strength(street(end), END))
+    });
+    ends.max_by_key(|strength| *strength == Strength::Strong)
+}
+
+/// Where the words of a street that begins here end.
+fn words(view: &View<'_>, start: usize) -> Option<(usize, Strength)> {
+    let (mut at, mut end) = (start, None);
+    for count in 0..MAX_WORDS {
+        let word_end = end_of_word(view, at);
+        if word_end == at {
+            break;
+        }
+        let word = view.slice(at, word_end);
+        let kind = street(word);
+        // The type ends the street; `Road 5` alone is none.
+        if count > 0 && word.first().is_some_and(u8::is_ascii_uppercase) {
+            end = strength(kind, LAST).map(|strength| (word_end, strength)).or(end);
+        }
+        if !is_capital(word) || view.at(word_end) != Some(b' ') {
+            break;
+        }
+        at = word_end + 1;
+    }
+    end
+}
+
+/// `125 Oak Avenue`, `146 boulevard Voltaire`: a number, then a street. Answers its end.
+pub(super) fn after_number(
+    view: &View<'_>,
+    start: usize,
+    number_end: usize,
+    hits: &mut Vec<Hit>,
+) -> Option<usize> {
+    let mut at = match (view.at(number_end), view.at(number_end + 1)) {
+        (Some(b' '), _) => number_end + 1,
+        (Some(b','), Some(b' ')) => number_end + 2,
+        // `12b Oak Avenue`.
+        (Some(letter), Some(b' ')) if letter.is_ascii_alphabetic() => number_end + 2,
+        _ => return None,
+    };
+    if !is_free_before(view.text, start) {
+        return None;
+    }
+    for more in [&b"bis "[..], b"ter "] {
+        if view.slice(at, at + more.len()) == more {
+            at += more.len();
+        }
+    }
+    let (end, strength) = words(view, at).or_else(|| {
+        // French: the type stands between number and name.
+        let type_end = end_of_word(view, at);
+        let strength = strength(street(view.slice(at, type_end)), FIRST)?;
+        let name_end = (type_end - at > 2).then(|| name_after(view, type_end)).flatten()?;
+        Some((name_end, strength))
+    })?;
+    push(view, (start, end), strength, hits)
+}
+
+/// `Calle del Olivo 195`, `Via dei Mille 172`, `Ahornstraße 3`, `Am Mühlbach 179`: a street, then
+/// its number. Answers its end.
+pub(super) fn before_number(
+    view: &View<'_>,
+    start: usize,
+    word_end: usize,
+    hits: &mut Vec<Hit>,
+) -> Option<usize> {
+    let word = view.slice(start, word_end);
+    let point = usize::from(view.at(word_end) == Some(b'.'));
+    let capital = is_capital(word);
+    if let Some(strength) = ends_as_street(word).filter(|_| capital) {
+        return numbered(view, (start, word_end + point), strength, hits);
+    }
+    if let Some(strength) = strength(street(word), FIRST) {
+        let name_end = name_after(view, word_end + point)?;
+        return numbered(view, (start, name_end), strength, hits);
+    }
+    if capital { compound(view, start, word_end, hits) } else { None }
+}
+
+/// `Van der Helststraat 3`, `Neue Gasse 3`: the type ends a later word.
+fn compound(view: &View<'_>, start: usize, word_end: usize, hits: &mut Vec<Hit>) -> Option<usize> {
+    let mut end = word_end;
+    for _ in 0..2 {
+        if view.at(end) != Some(b' ') {
+            return None;
+        }
+        let next = end_of_word(view, end + 1);
+        let word = view.slice(end + 1, next);
+        if !is_capital(word) && word.len() > 3 {
+            return None;
+        }
+        let strength = strength(street(word), END).or_else(|| ends_as_street(word));
+        if let Some(strength) = strength.filter(|_| is_capital(word)) {
+            let point = usize::from(view.at(next) == Some(b'.'));
+            return numbered(view, (start, next + point), strength, hits);
+        }
+        end = next;
+    }
+    None
+}
+
+fn is_capital(word: &[u8]) -> bool {
+    word.first().is_some_and(|byte| byte.is_ascii_uppercase() || *byte >= 0x80)
+}
+
+/// The end of the name that follows the type of a street, with its small words.
+fn name_after(view: &View<'_>, type_end: usize) -> Option<usize> {
+    let mut end = type_end;
+    let mut named = false;
+    for _ in 0..MAX_WORDS {
+        if view.at(end) != Some(b' ') {
+            break;
+        }
+        let next = end_of_word(view, end + 1);
+        let word = view.slice(end + 1, next);
+        let capital = is_capital(word);
+        let small = word.len() <= 5 && !named;
+        if word.is_empty()
+            || !(capital
+                || small
+                || matches!(
+                    word,
+                    b"de"
+                        | b"du"
+                        | b"des"
+                        | b"la"
+                        | b"del"
+                        | b"da"
+                        | b"do"
+                        | b"dos"
+                        | b"di"
+                        | b"e"
+                        | b"y"
+                ))
+        {
+            break;
+        }
+        named |= capital;
+        end = next;
+    }
+    named.then_some(end)
+}
+
+/// The number after the name of a street.
+fn numbered(
+    view: &View<'_>,
+    (start, name_end): (usize, usize),
+    strength: Strength,
+    hits: &mut Vec<Hit>,
+) -> Option<usize> {
+    let mut at = name_end + usize::from(view.at(name_end) == Some(b','));
+    if view.at(at) != Some(b' ') {
+        return None;
+    }
+    at += 1;
+    for more in [&b"n. "[..], b"nr ", b"nr. ", b"no. ", "nº ".as_bytes(), "n° ".as_bytes()] {
+        if view.slice(at, at + more.len()) == more {
+            at += more.len();
+        }
+    }
+    let digits = view.slice(at, at + 6).iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(1..=5).contains(&digits) {
+        return None;
+    }
+    let mut end = at + digits;
+    // `3a`, `3/5`, `3-5`.
+    let letter = view.at(end).is_some_and(|byte| byte.is_ascii_alphabetic());
+    if letter && !view.at(end + 1).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+        end += 1;
+    }
+    if !is_free_after(view.text, end) || !is_free_before(view.text, start) {
+        return None;
+    }
+    push(view, (start, end), strength, hits)
+}
+
+/// An address, and the postal code after it. Answers its end.
+fn push(
+    view: &View<'_>,
+    (start, end): (usize, usize),
+    strength: Strength,
+    hits: &mut Vec<Hit>,
+) -> Option<usize> {
+    let gap = match (view.at(end), view.at(end + 1)) {
+        (Some(b','), Some(b' ')) => 2,
+        (Some(b' ' | b','), _) => 1,
+        _ => 0,
+    };
+    let code = (gap > 0).then(|| postcode(view, end + gap)).flatten();
+    let base = match (strength, code) {
+        (Strength::Strong, _) => 65,
+        (Strength::Weak, Some(_)) => 55,
+        (Strength::Weak, None) => 38,
+    };
+    let cues = view.cues(start);
+    let score = weigh(base, cues, Cues::of(&[Cue::Address]), Cues::NONE);
+    if score < SURE {
+        return None;
+    }
+    hits.push(Hit {
+        entity: Entity::Address,
+        start,
+        end,
+        score,
+        rule: "address.street",
+        proof: Proof::Form,
+        cues,
+    });
+    if let Some(code_end) = code {
+        hits.push(Hit {
+            entity: Entity::Postcode,
+            start: end + gap,
+            end: code_end,
+            score: 75,
+            rule: "postcode.after-street",
+            proof: Proof::Form,
+            cues,
+        });
+    }
+    Some(end)
+}
+
+/// The end of a postal code of one of the twelve countries, if one begins here.
+pub(super) fn postcode(view: &View<'_>, start: usize) -> Option<usize> {
+    /// `9` a digit, `A` a capital, anything else itself; longer forms first.
+    const FORMS: [&[u8]; 16] = [
+        b"99999-9999",
+        b"99999-999",
+        b"99-999",
+        b"999 999",
+        b"999999",
+        b"99999",
+        b"9999 AA",
+        b"9999AA",
+        b"9999",
+        b"AA99 9AA",
+        b"AA9A 9AA",
+        b"AA9 9AA",
+        b"A9A 9A9",
+        b"A9A 9AA",
+        b"A99 9AA",
+        b"A9 9AA",
+    ];
+    let fits = |form: &&&[u8]| {
+        let text = view.slice(start, start + form.len());
+        text.len() == form.len()
+            && text.iter().zip(form.iter()).all(|(byte, kind)| match kind {
+                b'9' => byte.is_ascii_digit(),
+                b'A' => byte.is_ascii_uppercase(),
+                other => byte == other,
+            })
+            && is_free_after(view.text, start + form.len())
+    };
+    FORMS.iter().find(fits).map(|form| start + form.len())
+}
+
+/// British and Canadian postal codes, whose form little else has.
+pub(super) fn lettered_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
+    let Some(end) = postcode(view, start) else { return };
+    let text = view.slice(start, end);
+    let first = text.first().is_some_and(u8::is_ascii_uppercase);
+    if !first || !text.contains(&b' ') || !is_free_before(view.text, start) {
+        return;
+    }
+    let cues = view.cues(start);
+    // Without a word that says so, the inward part must have letters that are given out.
+    let inward = text.iter().rev().take(2).all(|byte| !b"CIKMOV".contains(byte));
+    let base = if inward { 52 } else { 30 };
+    let own = Cues::of(&[Cue::Postcode, Cue::Address]);
+    let score = weigh(base, cues, own, Cues::NONE);
+    let (entity, proof) = (Entity::Postcode, Proof::Form);
+    hits.push(Hit { entity, start, end, score, rule: "postcode.lettered", proof, cues });
+}
+
+/// `52.52001, 13.40495`: latitude and longitude of four decimals and more.
+pub(super) fn position(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
+    let number = |first: usize| -> Option<(usize, usize, f64, usize)> {
+        let group = run.take(first, 2)?;
+        let [whole, decimals] = group else { return None };
+        if decimals.before != b'.' || whole.length > 3 || !(4..=9).contains(&decimals.length) {
+            return None;
+        }
+        let end = decimals.start + decimals.length;
+        let sign = usize::from(view.before(whole.start) == Some(b'-'));
+        let text = std::str::from_utf8(view.slice(whole.start - sign, end)).ok()?;
+        Some((whole.start - sign, end, text.parse().ok()?, decimals.length))
+    };
+    let Some((start, first_end, latitude, _)) = number(0) else { return };
+    let gap = match (view.at(first_end), view.at(first_end + 1)) {
+        (Some(b','), Some(b' ')) => 2,
+        (Some(b',' | b' ' | b';'), _) => 1,
+        _ => return,
+    };
+    let sign = usize::from(view.at(first_end + gap) == Some(b'-'));
+    let at = first_end + gap + sign;
+    if !view.at(at).is_some_and(|byte| byte.is_ascii_digit()) {
+        return;
+    }
+    let second = Run::read(view.text, at);
+    let Some([whole, decimals]) = second.take(0, 2) else { return };
+    let end = decimals.start + decimals.length;
+    let Some(longitude) = std::str::from_utf8(view.slice(whole.start, end))
+        .ok()
+        .and_then(|text| text.parse::<f64>().ok())
+    else {
+        return;
+    };
+    let fine = decimals.before == b'.' && (4..=9).contains(&decimals.length) && whole.length <= 3;
+    if !fine || latitude.abs() > 90.0 || longitude > 180.0 || !is_free_after(view.text, end) {
+        return;
+    }
+    let cues = view.cues(start);
+    // Two shares of one are more often losses than a place in the Gulf of Guinea.
+    let base = if latitude.abs() < 1.0 && longitude < 1.0 { 15 } else { 60 };
+    let score = weigh(base, cues, Cues::of(&[Cue::Geo]), Cues::NONE);
+    let (entity, proof) = (Entity::Geo, Proof::Form);
+    hits.push(Hit { entity, start, end, score, rule: "position.decimal", proof, cues });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{found, nothing};
+
+    #[test]
+    fn streets_are_found_with_their_number_and_code() {
+        for (text, address, code) in [
+            ("She lives at 125 Oak Avenue, 6024, and", "125 Oak Avenue", "6024"),
+            ("wohnt Am Mühlbach 179, 96121 Bamberg", "Am Mühlbach 179", "96121"),
+            ("in der Ahornstr. 3a, 10115", "Ahornstr. 3a", "10115"),
+            ("Corso Garibaldi 97, 54679", "Corso Garibaldi 97", "54679"),
+            ("146 boulevard Voltaire, 95142", "146 boulevard Voltaire", "95142"),
+            ("12 rue des Lilas, 75011", "12 rue des Lilas", "75011"),
+            ("Avenida de la Paz 15, 73519", "Avenida de la Paz 15", "73519"),
+            ("Rua das Flores, 156, 21212-250", "Rua das Flores, 156", "21212-250"),
+            ("lives at Dorpsstraat 233, 5222 EE", "Dorpsstraat 233", "5222 EE"),
+            ("ul. Długa 12, 00-238", "ul. Długa 12", "00-238"),
+            ("182 Station Drive, M1 9JD", "182 Station Drive", "M1 9JD"),
+            ("220 MG Road, 626775", "220 MG Road", "626775"),
+        ] {
+            found(text, "ADDRESS", address);
+            found(text, "POSTCODE", code);
+        }
+    }
+
+    #[test]
+    fn other_numbers_and_words_are_none() {
+        for text in [
+            "Im Juli 2020 began",
+            "Spring 5 and String 12",
+            "Please ring 12 times",
+            "figure 3 View of the field",
+            "Am Ende 5 Punkte",
+            "the M2 chip and D3 charts",
+            "loss 0.09143, 0.08239",
+        ] {
+            nothing(text);
+        }
+        found("parked at 18.35922, -151.26597.", "GEO", "18.35922, -151.26597");
+    }
+}

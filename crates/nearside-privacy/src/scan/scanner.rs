@@ -1,0 +1,342 @@
+//! One pass over a segment: every word, number and sign is looked at once and handed to the rules
+//! that may know it.
+
+use std::sync::OnceLock;
+
+use super::code;
+use super::cue::{Cue, Cues};
+use super::date;
+use super::entity::{Entity, Group, Votes};
+use super::finding::{Hit, Proof};
+use super::labelled;
+use super::network;
+use super::number::{Run, is_word};
+use super::number_kind::{KINDS, NumberKind};
+use super::person;
+use super::phone;
+use super::place;
+use super::secret;
+use super::view::{View, weigh};
+
+const LOWER: u8 = 1;
+const UPPER: u8 = 2;
+const DIGIT: u8 = 4;
+const UNDER: u8 = 8;
+const HIGH: u8 = 16;
+const WORD: u8 = LOWER | UPPER | DIGIT | UNDER | HIGH;
+const SIGN: u8 = 32;
+
+/// What each byte is.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' => LOWER,
+            b'A'..=b'Z' => UPPER,
+            b'0'..=b'9' => DIGIT,
+            b'_' => UNDER,
+            0x80.. => HIGH,
+            b'@' | b':' | b'=' | b'-' => SIGN,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+/// The longest word that anything is looked for in.
+const MAX_WORD: usize = 512;
+
+/// Looks at a segment. Hits may overlap.
+pub(super) fn scan(view: &View<'_>, hits: &mut Vec<Hit>, votes: &mut Votes) {
+    for cell in view.cells.iter().filter(|cell| !cell.cues.is_empty() && cell.start < cell.end) {
+        let whole = labelled::Certainty::Whole;
+        labelled::value(view, cell.start, cell.end, cell.cues, whole, hits);
+    }
+    let mut at = view.start;
+    // A word that began before the segment belongs to what is before it.
+    if view.before(at).is_some_and(is_word) {
+        at = word_at(view, at).0;
+    }
+    while let Some(byte) = view.at(at) {
+        at = match class(byte) {
+            0 => at + 1,
+            SIGN => sign(view, at, byte, hits),
+            _ => {
+                let (end, kinds) = word_at(view, at);
+                word(view, at, end, kinds, hits, votes).max(at + 1)
+            }
+        };
+    }
+}
+
+/// The end of the word that begins here, and the kinds of its bytes.
+fn word_at(view: &View<'_>, start: usize) -> (usize, u8) {
+    let mut kinds = 0;
+    let mut end = start;
+    for byte in view.text.get(start..).unwrap_or(&[]) {
+        let class = class(*byte);
+        if class & WORD == 0 {
+            break;
+        }
+        kinds |= class;
+        end += 1;
+    }
+    (end, kinds)
+}
+
+fn sign(view: &View<'_>, at: usize, byte: u8, hits: &mut Vec<Hit>) -> usize {
+    match byte {
+        b'@' => network::at_sign(view, at, hits),
+        b'-' => match view.at(at + 1) {
+            Some(b'-') => secret::private_key(view, at, hits).unwrap_or(at + 1),
+            _ => at + 1,
+        },
+        _ => labelled::after_sign(view, at, hits),
+    }
+}
+
+fn word(
+    view: &View<'_>,
+    start: usize,
+    end: usize,
+    kinds: u8,
+    hits: &mut Vec<Hit>,
+    votes: &mut Votes,
+) -> usize {
+    if let (Some(first), Some(second)) = (view.at(start), view.at(start + 1)) {
+        if secret::may_open(first, second) {
+            if let Some(token_end) = secret::token(view, start, hits) {
+                return token_end.max(end);
+            }
+        }
+    }
+    if end - start > MAX_WORD {
+        return end;
+    }
+    match kinds {
+        DIGIT => number(view, start, end, hits, votes),
+        _ if kinds & DIGIT != 0 => mixed(view, start, end, kinds, hits),
+        _ if kinds & UNDER != 0 => end,
+        _ => letters(view, start, end, kinds, hits, votes),
+    }
+}
+
+/// A word of letters only.
+fn letters(
+    view: &View<'_>,
+    start: usize,
+    end: usize,
+    kinds: u8,
+    hits: &mut Vec<Hit>,
+    votes: &mut Votes,
+) -> usize {
+    let next = view.at(end);
+    if matches!(next, Some(b':' | b'-')) && end - start <= 4 && is_hexadecimal(view, start, end) {
+        let on = network::hexadecimal(view, start, end, hits);
+        if on > end {
+            return on;
+        }
+    }
+    let capital = view.at(start).is_some_and(|byte| byte.is_ascii_uppercase() || byte >= 0x80);
+    if capital {
+        if end - start == 2 && kinds == UPPER && next == Some(b' ') {
+            if let Some(on) = code::spaced_nino(view, start, hits) {
+                return on;
+            }
+        }
+        if next == Some(b' ') && view.at(end + 1).is_some_and(|byte| byte.is_ascii_digit()) {
+            month(view, start, end, hits);
+        }
+        let whole = person::end_of_word(view, start).max(end);
+        if let Some(on) = place::before_number(view, start, whole, hits) {
+            return on;
+        }
+        if view.before(start).is_none_or(|byte| !matches!(byte, b'@' | b'/' | b'\\' | b'$' | b'.'))
+        {
+            let on = person::find(view, start, whole, hits, votes);
+            if on > whole {
+                return on;
+            }
+        }
+    } else if let Some(on) = small_street(view, start, end, hits) {
+        return on;
+    }
+    labelled::after_word(view, start, end, hits)
+}
+
+/// A type of street that is written small: `ul. Długa 3`, `calle del Olivo 5`.
+fn small_street(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) -> Option<usize> {
+    let point = usize::from(view.at(end) == Some(b'.'));
+    let next = view.at(end + point + 1)?;
+    let likely = next.is_ascii_uppercase() || next == b'd' || next >= 0x80;
+    if view.at(end + point) != Some(b' ') || !likely || end - start > 9 {
+        return None;
+    }
+    place::before_number(view, start, end, hits)
+}
+
+/// A date of birth that begins with a month in words.
+fn month(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
+    if let Some(date_end) = date::from_month(view, start, end) {
+        born(view, start, date_end, hits);
+    }
+}
+
+fn born(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
+    let cues = view.cues(start);
+    if cues.has(Cue::Birth) {
+        let (entity, proof) = (Entity::DateOfBirth, Proof::Labelled);
+        hits.push(Hit { entity, start, end, score: 90, rule: "birth.announced", proof, cues });
+    }
+}
+
+fn is_hexadecimal(view: &View<'_>, start: usize, end: usize) -> bool {
+    view.slice(start, end).iter().all(u8::is_ascii_hexdigit)
+}
+
+/// A word of letters and digits.
+fn mixed(view: &View<'_>, start: usize, end: usize, kinds: u8, hits: &mut Vec<Hit>) -> usize {
+    let length = end - start;
+    if length <= 4 && matches!(view.at(end), Some(b':' | b'-')) && is_hexadecimal(view, start, end)
+    {
+        let on = network::hexadecimal(view, start, end, hits);
+        if on > end {
+            return on;
+        }
+    }
+    let digits = view.slice(start, end).iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if (1..=2).contains(&digits) && digits + 2 == length {
+        // `13th November 1974`.
+        if let Some(date_end) = date::from_number(view, &Run::read(view.text, start), 0) {
+            born(view, start, date_end, hits);
+        }
+    }
+    if digits > 0 && digits + 1 == length && length <= 6 {
+        // `12b Oak Avenue`.
+        if let Some(on) = place::after_number(view, start, start + digits, hits) {
+            return on;
+        }
+    }
+    if kinds & UPPER != 0 && (2..=4).contains(&length) && view.at(end) == Some(b' ') {
+        place::lettered_postcode(view, start, hits);
+    }
+    let known = length >= 9 || (length == 4 && kinds == UPPER | DIGIT);
+    if known && length <= 80 && kinds & UNDER == 0 {
+        return code::find(view, start, end, hits);
+    }
+    end
+}
+
+/// A run of digits.
+fn number(
+    view: &View<'_>,
+    start: usize,
+    end: usize,
+    hits: &mut Vec<Hit>,
+    votes: &mut Votes,
+) -> usize {
+    let run = Run::read(view.text, start);
+    let groups = run.groups();
+    let second = groups.get(1).map_or(0, |group| group.before);
+    if end - start <= 4 && matches!(view.at(end), Some(b':' | b'-')) {
+        let on = network::hexadecimal(view, start, end, hits);
+        if on > end {
+            return on;
+        }
+    }
+    if second == b'.' {
+        network::version_4(view, &run, hits);
+        place::position(view, &run, hits);
+    }
+    phone::find(view, &run, hits, votes);
+    for (first, group) in groups.iter().enumerate() {
+        if !run.opens(first) {
+            continue;
+        }
+        for kind in kinds_of(group.length) {
+            known(view, &run, first, kind, hits, votes);
+        }
+        if group.length <= 8 {
+            if let Some(date_end) = date::from_number(view, &run, first) {
+                born(view, group.start, date_end, hits);
+            }
+        }
+        if group.length == 5 && first == 0 {
+            announced_postcode(view, group.start, hits);
+        }
+    }
+    if let Some(last) = groups.last().filter(|last| last.length <= 5) {
+        if let Some(on) = place::after_number(view, last.start, last.start + last.length, hits) {
+            return on;
+        }
+    }
+    run.end_of_all()
+}
+
+/// Five digits that a word calls a postal code.
+fn announced_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
+    let Some(end) = place::postcode(view, start) else { return };
+    let cues = view.cues(start);
+    if cues.has(Cue::Postcode) {
+        let (entity, proof) = (Entity::Postcode, Proof::Labelled);
+        hits.push(Hit { entity, start, end, score: 85, rule: "postcode.announced", proof, cues });
+    }
+}
+
+/// The kinds of number whose first group has so many digits.
+fn kinds_of(length: usize) -> &'static [&'static NumberKind] {
+    const MAX: usize = 20;
+    static BY_LENGTH: OnceLock<Vec<Vec<&'static NumberKind>>> = OnceLock::new();
+    let kinds = BY_LENGTH.get_or_init(|| {
+        let of = |length| KINDS.iter().filter(move |kind| kind.opening() == length);
+        (0..MAX).map(|length| of(length).collect()).collect()
+    });
+    kinds.get(length).map_or(&[], Vec::as_slice)
+}
+
+/// A number of a kind, if the groups from one on are written and checked as it is.
+fn known(
+    view: &View<'_>,
+    run: &Run<'_>,
+    first: usize,
+    kind: &NumberKind,
+    hits: &mut Vec<Hit>,
+    votes: &mut Votes,
+) {
+    const GENERAL: Cues = Cues::of(&[Cue::NationalId, Cue::Tax, Cue::Ssn]);
+    let Some(groups) = run.take(first, kind.count()).filter(|groups| kind.fits(groups)) else {
+        return;
+    };
+    let last = first + kind.count() - 1;
+    let mut digits = [0; 24];
+    if !run.closes(last) || !(kind.valid)(run.digits(groups, &mut digits)) {
+        return;
+    }
+    let Some(start) = groups.first().map(|group| group.start) else { return };
+    if run.follows(first, b'+') {
+        return;
+    }
+    let cues = view.cues(start);
+    let national = kind.entity.group() == Group::National
+        || matches!(kind.entity, Entity::UkNhs | Entity::AuMedicare);
+    let general = if national { GENERAL } else { Cues::NONE };
+    let mut score = weigh(kind.score, cues, kind.cues, general);
+    // A word that announces something else speaks against a number that is not sure by itself.
+    if score == kind.score && !cues.is_empty() && score < 80 {
+        score = score.saturating_sub(20);
+    }
+    if view.is_home(kind.locale) {
+        score = (score + 8).min(99);
+    }
+    if let Some(locale) = kind.locale.filter(|_| score >= 80 && kind.score >= 50) {
+        votes.add(locale, 1);
+    }
+    let (entity, end) = (kind.entity, run.end(last));
+    hits.push(Hit { entity, start, end, score, rule: "number", proof: Proof::Checked, cues });
+}

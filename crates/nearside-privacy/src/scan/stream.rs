@@ -1,0 +1,372 @@
+//! A stream of any length, scanned in bounded memory on several threads.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::num::NonZero;
+use std::sync::{Mutex, mpsc};
+use std::thread;
+
+use super::cue::{self, Cues};
+use super::entity::{Locale, Votes};
+use super::finding::{Finding, Hit, resolve};
+use super::scanner;
+use super::segment::{self, Segment};
+use super::table::{Cell, Column, Dialect};
+use super::view::View;
+use crate::source::Form;
+
+/// The bytes at the start of a stream that say how it is laid out and which country it speaks of.
+const HEAD: usize = 64 * 1024;
+/// The bytes before a segment that may announce what is in it.
+const CONTEXT: usize = 512;
+/// The bytes that one thread scans at a time, unless stated.
+const BLOCK: usize = 1 << 20;
+
+/// How a stream is scanned.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Threads that scan.
+    pub threads: NonZero<usize>,
+    /// Bytes that one thread scans at a time: at least 1, at most a gigabyte. What is found does not
+    /// depend on it.
+    pub block: NonZero<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let threads = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        Self { threads, block: NonZero::new(BLOCK).unwrap_or(NonZero::<usize>::MIN) }
+    }
+}
+
+/// What a stream was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// Bytes read.
+    pub bytes: u64,
+    /// Lines.
+    pub lines: u64,
+    /// Its columns, where it is a table with heads.
+    pub columns: Vec<Column>,
+}
+
+/// What the start of a stream says of the whole.
+#[derive(Clone, Debug)]
+struct Layout {
+    form: Form,
+    dialect: Option<Dialect>,
+    home: Option<Locale>,
+    file: Cues,
+}
+
+/// Text to be scanned, with what stands before and after it.
+struct Block {
+    number: u64,
+    text: Vec<u8>,
+    segments: Vec<Segment>,
+    /// Where the text begins in the stream.
+    offset: u64,
+    /// The line that its first segment begins in.
+    line: u64,
+}
+
+/// Scans a stream and hands every finding on, in order of place.
+///
+/// # Errors
+/// What reading the stream gave; findings before it were handed on.
+pub fn scan(
+    name: &str,
+    form: Option<Form>,
+    text: &mut dyn Read,
+    options: Options,
+    each: &mut dyn FnMut(Finding),
+) -> io::Result<Scanned> {
+    let mut source = Source::new(text, options.block.get());
+    source.fill(HEAD)?;
+    let head = source.buffer.get(..source.buffer.len().min(HEAD)).unwrap_or(&[]);
+    let complete = source.complete && source.buffer.len() <= HEAD;
+    let layout = Layout::of(name, form, head, complete);
+    let mut order = Order { next: 0, waiting: BTreeMap::new(), end: 0 };
+    let small = source.complete && source.buffer.len() <= options.block.get();
+    let result = match options.threads.get() {
+        1 => alone(&mut source, &layout, &mut order, each),
+        _ if small => alone(&mut source, &layout, &mut order, each),
+        threads => together(&mut source, &layout, threads, &mut order, each),
+    };
+    result?;
+    let columns = layout.dialect.map(|dialect| dialect.columns).unwrap_or_default();
+    Ok(Scanned { bytes: source.offset, lines: source.line, columns })
+}
+
+fn alone(
+    source: &mut Source<'_>,
+    layout: &Layout,
+    order: &mut Order,
+    each: &mut dyn FnMut(Finding),
+) -> io::Result<()> {
+    while let Some(block) = source.block(layout.form)? {
+        order.add(block.number, look(&block, layout), each);
+    }
+    Ok(())
+}
+
+fn together(
+    source: &mut Source<'_>,
+    layout: &Layout,
+    threads: usize,
+    order: &mut Order,
+    each: &mut dyn FnMut(Finding),
+) -> io::Result<()> {
+    let most = threads + 2;
+    let (to_workers, blocks) = mpsc::sync_channel::<Block>(most);
+    let (to_us, findings) = mpsc::channel();
+    let blocks = Mutex::new(blocks);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let (to_us, blocks) = (to_us.clone(), &blocks);
+            scope.spawn(move || {
+                loop {
+                    let block = blocks.lock().map(|blocks| blocks.recv());
+                    let Ok(Ok(block)) = block else { break };
+                    if to_us.send((block.number, look(&block, layout))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(to_us);
+        let mut flying = 0;
+        let mut read = Ok(());
+        loop {
+            match source.block(layout.form) {
+                Ok(Some(block)) => {
+                    flying += 1;
+                    if to_workers.send(block).is_err() {
+                        break;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    read = Err(error);
+                    break;
+                }
+            }
+            while flying >= most {
+                let Ok((number, found)) = findings.recv() else { break };
+                order.add(number, found, each);
+                flying -= 1;
+            }
+        }
+        drop(to_workers);
+        for (number, found) in findings {
+            order.add(number, found, each);
+        }
+        read
+    })
+}
+
+/// Findings of blocks, put into the order of the stream.
+struct Order {
+    next: u64,
+    waiting: BTreeMap<u64, Vec<Finding>>,
+    /// Where the last finding ends: what begins before it is part of it.
+    end: u64,
+}
+
+impl Order {
+    fn add(&mut self, number: u64, found: Vec<Finding>, each: &mut dyn FnMut(Finding)) {
+        self.waiting.insert(number, found);
+        while let Some(found) = self.waiting.remove(&self.next) {
+            for finding in found {
+                if finding.start >= self.end {
+                    self.end = finding.end;
+                    each(finding);
+                }
+            }
+            self.next += 1;
+        }
+    }
+}
+
+/// The stream, read in blocks of whole segments.
+struct Source<'r> {
+    reader: &'r mut dyn Read,
+    /// What is read and not yet given out, with what stands before it.
+    buffer: Vec<u8>,
+    /// Where in the buffer the next segment begins.
+    start: usize,
+    /// Where that is in the stream.
+    offset: u64,
+    line: u64,
+    number: u64,
+    complete: bool,
+    block: usize,
+}
+
+impl<'r> Source<'r> {
+    fn new(reader: &'r mut dyn Read, block: usize) -> Self {
+        let (buffer, start, offset, line, number, complete) = (Vec::new(), 0, 0, 1, 0, false);
+        Self { reader, buffer, start, offset, line, number, complete, block }
+    }
+
+    /// Reads until so many bytes from the next segment on are there, or no more come.
+    fn fill(&mut self, wanted: usize) -> io::Result<()> {
+        while !self.complete && self.buffer.len() - self.start < wanted {
+            let filled = self.buffer.len();
+            let more = (self.start + wanted - filled).min(1 << 20);
+            self.buffer.resize(filled + more, 0);
+            let read = loop {
+                match self.reader.read(self.buffer.get_mut(filled..).unwrap_or(&mut [])) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    other => break other,
+                }
+            };
+            let read = match read {
+                Ok(read) => read,
+                Err(error) => {
+                    self.buffer.truncate(filled);
+                    return Err(error);
+                }
+            };
+            self.buffer.truncate(filled + read);
+            self.complete = read == 0;
+        }
+        Ok(())
+    }
+
+    /// The next block of whole segments.
+    fn block(&mut self, form: Form) -> io::Result<Option<Block>> {
+        self.fill(self.block.max(1) + segment::MAX + segment::RIGHT)?;
+        let mut segments = Vec::new();
+        let mut at = self.start;
+        while at - self.start < self.block {
+            let Some(segment) = segment::next(&self.buffer, at, form, self.complete) else { break };
+            segments.push(segment);
+            at = segment.end;
+        }
+        let Some(last) = segments.last().copied() else { return Ok(None) };
+        let begin = self.start.saturating_sub(CONTEXT);
+        let end = (last.end + segment::RIGHT).min(self.buffer.len());
+        let text = self.buffer.get(begin..end).unwrap_or(&[]).to_vec();
+        for segment in &mut segments {
+            segment.start -= begin;
+            segment.end -= begin;
+        }
+        let offset = self.offset - (self.start - begin) as u64;
+        let block = Block { number: self.number, text, segments, offset, line: self.line };
+        let given = self.buffer.get(self.start..at).unwrap_or(&[]);
+        self.line += memchr::memchr_iter(b'\n', given).count() as u64;
+        self.offset += given.len() as u64;
+        self.number += 1;
+        self.buffer.drain(..at.saturating_sub(CONTEXT));
+        self.start = at.min(CONTEXT);
+        Ok(Some(block))
+    }
+}
+
+impl Layout {
+    fn of(name: &str, form: Option<Form>, head: &[u8], complete: bool) -> Self {
+        let file = cue::of_name(name.rsplit(['/', '\\', '!']).next().unwrap_or(name).as_bytes());
+        let stated = form == Some(Form::Delimited);
+        let dialect = match form {
+            Some(Form::Json) => None,
+            Some(Form::Text | Form::Delimited) | None => Dialect::of(head, complete, stated),
+        };
+        let form = match (&dialect, form) {
+            (Some(_), _) => Form::Delimited,
+            (None, Some(Form::Json)) => Form::Json,
+            (None, None) if begins_json(head) => Form::Json,
+            _ => Form::Text,
+        };
+        let mut layout = Self { form, dialect, home: None, file };
+        layout.home = layout.country(head, complete);
+        layout
+    }
+
+    /// The country that the start of a stream speaks of.
+    fn country(&self, head: &[u8], complete: bool) -> Option<Locale> {
+        let mut votes = Votes::default();
+        let mut start = 0;
+        while let Some(segment) = segment::next(head, start, self.form, complete) {
+            start = segment.end;
+            let mut hits = Vec::new();
+            self.hits(head, segment, None, &mut hits, &mut votes);
+        }
+        votes.leading()
+    }
+
+    /// Everything in a segment that the rules know, without what does not hold.
+    fn hits(
+        &self,
+        text: &[u8],
+        segment: Segment,
+        home: Option<Locale>,
+        hits: &mut Vec<Hit>,
+        votes: &mut Votes,
+    ) {
+        let seen = if segment.within { segment.end + segment::RIGHT } else { segment.end };
+        let seen = text.get(..seen.min(text.len())).unwrap_or(text);
+        let cells: Vec<Cell> = match &self.dialect {
+            Some(dialect) => dialect.cells(seen, segment.start),
+            None => Vec::new(),
+        };
+        let view = View {
+            text: seen,
+            start: segment.start,
+            form: self.form,
+            cells: &cells,
+            home,
+            file: self.file,
+        };
+        scanner::scan(&view, hits, votes);
+        hits.retain(|hit| hit.start < segment.end);
+        resolve(hits);
+    }
+}
+
+fn begins_json(head: &[u8]) -> bool {
+    let mut bytes = head.iter().filter(|byte| !byte.is_ascii_whitespace());
+    match bytes.next() {
+        Some(b'{') => matches!(bytes.next(), Some(b'"' | b'}')),
+        Some(b'[') => matches!(bytes.next(), Some(b'{' | b'"' | b'[' | b']')),
+        _ => false,
+    }
+}
+
+/// The findings of a block, in order of place.
+fn look(block: &Block, layout: &Layout) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut hits = Vec::new();
+    let mut line = block.line;
+    for segment in &block.segments {
+        hits.clear();
+        // What a row says of its country goes before what the file says.
+        let mut votes = Votes::default();
+        layout.hits(&block.text, *segment, layout.home, &mut hits, &mut votes);
+        if let Some(here) = votes.leading().filter(|here| layout.home != Some(*here)) {
+            hits.clear();
+            layout.hits(&block.text, *segment, Some(here), &mut hits, &mut Votes::default());
+        }
+        for hit in &hits {
+            let before = block.text.get(segment.start..hit.start).unwrap_or(&[]);
+            let column = layout.dialect.as_ref().and_then(|dialect| {
+                let cells = dialect.cells(block.text.get(..segment.end)?, segment.start);
+                cells.iter().rev().find(|cell| cell.start <= hit.start).map(|cell| cell.column)
+            });
+            found.push(Finding {
+                entity: hit.entity,
+                start: block.offset + hit.start as u64,
+                end: block.offset + hit.end as u64,
+                line: line + memchr::memchr_iter(b'\n', before).count() as u64,
+                column,
+                score: hit.score,
+                rule: hit.rule,
+                proof: hit.proof,
+                cues: hit.cues,
+            });
+        }
+        let text = block.text.get(segment.start..segment.end).unwrap_or(&[]);
+        line += memchr::memchr_iter(b'\n', text).count() as u64;
+    }
+    found
+}

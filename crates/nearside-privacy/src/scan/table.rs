@@ -1,0 +1,178 @@
+//! Rows of cells: which separator, which heads, and where the cells of a row are.
+
+use super::cue::{self, Cues};
+
+/// One cell of a row: its text, without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) column: u32,
+    /// What the head of its column announces.
+    pub(super) cues: Cues,
+}
+
+/// A column, by its head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its head, or nothing where the table has none.
+    pub name: String,
+    /// What the head announces.
+    pub(super) cues: Cues,
+}
+
+/// How a table is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Dialect {
+    separator: u8,
+    pub(super) columns: Vec<Column>,
+}
+
+const SEPARATORS: [u8; 4] = [b';', b'\t', b'|', b','];
+/// The most rows that are looked at to tell how a table is written.
+const SAMPLE_ROWS: usize = 50;
+/// The most bytes of a head that are kept.
+const MAX_HEAD: usize = 256;
+/// The most columns whose heads are kept.
+const MAX_COLUMNS: usize = 16_384;
+
+impl Dialect {
+    /// How the table that a text begins with is written. `stated` says that it is one; else it
+    /// needs rows of equally many cells under heads of which one announces something.
+    pub(super) fn of(head: &[u8], complete: bool, stated: bool) -> Option<Self> {
+        let mut rows = records(head);
+        if !complete && rows.len() > 1 {
+            rows.pop();
+        }
+        rows.retain(|row| !row.is_empty());
+        rows.truncate(SAMPLE_ROWS);
+        let first = rows.first()?;
+        let count = |separator: u8, row: &[u8]| cells(row, 0, separator, &[]).len();
+        let alike = |separator: u8| {
+            let expected = count(separator, first);
+            rows.iter().filter(|row| count(separator, row) == expected).count()
+        };
+        let best = SEPARATORS.into_iter().max_by_key(|separator| {
+            let width = count(*separator, first);
+            (if width > 1 { alike(*separator) } else { 0 }, width.min(64))
+        })?;
+        let width = count(best, first);
+        let columns: Vec<Column> = cells(first, 0, best, &[])
+            .iter()
+            .take(MAX_COLUMNS)
+            .map(|cell| head_of(first.get(cell.start..cell.end).unwrap_or(&[])))
+            .collect();
+        let announced = columns.iter().any(|column| !column.cues.is_empty());
+        // Commas of prose have a blank after them.
+        let prose = best == b',' && first.windows(2).any(|two| two == b", ");
+        let regular = width > 2 && rows.len() > 1 && alike(best) == rows.len() && !prose;
+        if !stated && !(regular && announced && columns.iter().all(|column| is_head(&column.name)))
+        {
+            return None;
+        }
+        let headed = announced || columns.iter().all(|column| is_head(&column.name));
+        let columns = if headed { columns } else { Vec::new() };
+        Some(Self { separator: best, columns })
+    }
+
+    /// The cells of a row that begins at a place of a text and ends with it.
+    pub(super) fn cells(&self, text: &[u8], start: usize) -> Vec<Cell> {
+        cells(text, start, self.separator, &self.columns)
+    }
+}
+
+fn head_of(name: &[u8]) -> Column {
+    let name = name.get(..name.len().min(MAX_HEAD)).unwrap_or(name);
+    Column { cues: cue::of_name(name), name: String::from_utf8_lossy(name).trim().to_owned() }
+}
+
+/// Whether a cell may be a head: short, not empty, no number, no address.
+fn is_head(name: &str) -> bool {
+    let letters = name.chars().filter(|letter| letter.is_alphabetic()).count();
+    let digits = name.chars().filter(char::is_ascii_digit).count();
+    (1..=48).contains(&name.len()) && letters > digits && !name.contains('@')
+}
+
+/// The records of a text: lines, but a line break between quotes ends none.
+fn records(text: &[u8]) -> Vec<&[u8]> {
+    let mut records = Vec::new();
+    let (mut start, mut quoted) = (0, false);
+    for (index, byte) in text.iter().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => {
+                records.push(trimmed(text.get(start..index).unwrap_or(&[])));
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    records.push(trimmed(text.get(start..).unwrap_or(&[])));
+    records
+}
+
+fn trimmed(row: &[u8]) -> &[u8] {
+    row.strip_suffix(b"\r").unwrap_or(row)
+}
+
+fn cells(text: &[u8], start: usize, separator: u8, columns: &[Column]) -> Vec<Cell> {
+    let mut cells = Vec::with_capacity(columns.len().max(4));
+    let (mut open, mut quoted) = (start, false);
+    let mut end_cell = |open: usize, end: usize| {
+        let column = cells.len();
+        let (start, end) = unquoted(text, open, end);
+        let cues = columns.get(column).map_or(Cues::NONE, |column| column.cues);
+        let column = u32::try_from(column).unwrap_or(u32::MAX);
+        cells.push(Cell { start, end, column, cues });
+    };
+    for (index, byte) in text.iter().enumerate().skip(start) {
+        if *byte == b'"' {
+            quoted = !quoted;
+        } else if *byte == separator && !quoted {
+            end_cell(open, index);
+            open = index + 1;
+        }
+    }
+    end_cell(open, text.len());
+    cells
+}
+
+/// A cell without blanks, line break and quotes around it.
+fn unquoted(text: &[u8], start: usize, end: usize) -> (usize, usize) {
+    let inner = text.get(start..end).unwrap_or(&[]);
+    let blank = |byte: &&u8| matches!(byte, b' ' | b'\r' | b'\n');
+    let from = inner.iter().take_while(blank).count();
+    let to = inner.iter().skip(from).rev().take_while(blank).count();
+    let (start, end) = (start + from, end - to);
+    let quotes =
+        text.get(start) == Some(&b'"') && end > start + 1 && text.get(end - 1) == Some(&b'"');
+    if quotes { (start + 1, end - 1) } else { (start, end) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cue::Cue;
+    use super::*;
+
+    #[test]
+    fn separators_and_heads_are_told() {
+        let table = Dialect::of(b"name;phone;dob\nA, B;1;2\nC;3;4\n", true, false).unwrap();
+        assert_eq!(table.separator, b';');
+        assert!(table.columns[1].cues.has(Cue::Phone));
+        assert_eq!(Dialect::of(b"Dear Ann, the name, of\na thing, is, long\n", true, false), None);
+        assert_eq!(Dialect::of(b"fn main() {\n    x, y, z\n", true, false), None);
+        let headless = Dialect::of(b"1,2,3\n4,5,6\n", true, true).unwrap();
+        assert_eq!((headless.separator, headless.columns.len()), (b',', 0));
+        assert_eq!(Dialect::of(b"", true, true).map(|table| table.columns.len()), None);
+    }
+
+    #[test]
+    fn cells_keep_what_stands_between_quotes() {
+        let table = Dialect::of(b"name,note\n", true, true).unwrap();
+        let row = b"\"Doe, \"\"J\"\"\", x \r\n";
+        let cells = table.cells(row, 0);
+        let texts: Vec<_> = cells.iter().map(|cell| &row[cell.start..cell.end]).collect();
+        assert_eq!(texts, [&b"Doe, \"\"J\"\""[..], b"x"]);
+        assert!(cells[0].cues.has(Cue::Name));
+    }
+}

@@ -1,0 +1,179 @@
+//! What a rule sees: one segment of a text, the bytes before it, and what announces a value in it.
+
+use super::cue::{self, Cue, Cues};
+use super::entity::Locale;
+use super::table::Cell;
+use crate::source::Form;
+
+/// The most bytes to the left of a value that may announce it.
+pub(super) const LEFT: usize = 96;
+/// The most words to the left of a value that may announce it.
+const WORDS: usize = 6;
+/// The most bytes of a list before a value in which its key is looked for.
+const LIST: usize = 256;
+
+/// A segment to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'a> {
+    /// The segment, with what stands before it.
+    pub(super) text: &'a [u8],
+    /// Where the segment begins in it; it ends with the text.
+    pub(super) start: usize,
+    /// How it is laid out.
+    pub(super) form: Form,
+    /// The cells of a row, in order; empty where it is none.
+    pub(super) cells: &'a [Cell],
+    /// The country that the text speaks of.
+    pub(super) home: Option<Locale>,
+    /// What the name of the file announces.
+    pub(super) file: Cues,
+}
+
+impl<'a> View<'a> {
+    /// The byte at a place.
+    pub(super) fn at(&self, place: usize) -> Option<u8> {
+        self.text.get(place).copied()
+    }
+
+    /// The byte before a place.
+    pub(super) fn before(&self, place: usize) -> Option<u8> {
+        place.checked_sub(1).and_then(|before| self.at(before))
+    }
+
+    /// Some of the text, as far as there is so much.
+    pub(super) fn slice(&self, start: usize, end: usize) -> &'a [u8] {
+        self.text.get(start..end.min(self.text.len())).unwrap_or(&[])
+    }
+
+    /// What announces the value at a place: the words before it, else its key, else the head of its
+    /// column.
+    pub(super) fn cues(&self, place: usize) -> Cues {
+        if let Some(cell) = self.cell(place) {
+            let words = self.words_before(place, cell.start);
+            return if words.is_empty() { cell.cues } else { words };
+        }
+        let open = match self.form {
+            Form::Json => self.opening_quote(place),
+            Form::Text | Form::Delimited => None,
+        };
+        let words = self.words_before(place, open.map_or(0, |open| open + 1));
+        match open {
+            Some(open) if words.is_empty() => self.key_cues(open),
+            None if words.is_empty() && self.form == Form::Json => self.key_cues(place),
+            _ => words,
+        }
+    }
+
+    /// The cell that a place lies in.
+    fn cell(&self, place: usize) -> Option<&'a Cell> {
+        let after = self.cells.partition_point(|cell| cell.start <= place);
+        after.checked_sub(1).and_then(|index| self.cells.get(index))
+    }
+
+    /// What the words before a place announce, not further left than a limit.
+    fn words_before(&self, place: usize, limit: usize) -> Cues {
+        let mut words: [&[u8]; WORDS] = [&[]; WORDS];
+        let mut count = 0;
+        let floor = limit.max(place.saturating_sub(LEFT));
+        let mut end = place;
+        while count < WORDS {
+            let gap = self.slice(floor, end).iter().rev();
+            let gap = gap.take_while(|byte| !is_letter(**byte)).count();
+            let word_end = end.saturating_sub(gap).max(floor);
+            let between = self.slice(word_end, end);
+            let length = self
+                .slice(floor, word_end)
+                .iter()
+                .rev()
+                .take_while(|byte| is_letter(**byte))
+                .count();
+            if length == 0 || (count > 0 && is_break(between, length)) || ends_line(between, count)
+            {
+                break;
+            }
+            let word = self.slice(word_end - length, word_end);
+            if let Some(place) = words.get_mut(count) {
+                *place = word;
+            }
+            count += 1;
+            end = word_end - length;
+        }
+        let words = words.get(..count).unwrap_or(&[]);
+        let found = cue::nearest(words);
+        match words.first() {
+            Some(first) if found.is_empty() => cue::of_key(first),
+            _ => found,
+        }
+    }
+
+    /// The quote that opens the string a place lies in, if one does.
+    fn opening_quote(&self, place: usize) -> Option<usize> {
+        let floor = place.saturating_sub(LEFT);
+        let back = self.slice(floor, place).iter().rev().position(|byte| *byte == b'"')?;
+        Some(place - 1 - back)
+    }
+
+    /// What the key before a value announces: `"key": value`, `"key": [.., value`.
+    fn key_cues(&self, place: usize) -> Cues {
+        let colon = match self.skip_back(place) {
+            Some(at) if self.at(at) == Some(b':') => Some(at),
+            Some(at) if matches!(self.at(at), Some(b',' | b'[')) => {
+                let floor = place.saturating_sub(LIST);
+                let open = self.slice(floor, place).iter().rposition(|byte| *byte == b'[');
+                open.and_then(|open| self.skip_back(floor + open))
+                    .filter(|at| self.at(*at) == Some(b':'))
+            }
+            _ => None,
+        };
+        let close = colon.and_then(|colon| self.skip_back(colon));
+        let Some(close) = close.filter(|close| self.at(*close) == Some(b'"')) else {
+            return Cues::NONE;
+        };
+        let floor = close.saturating_sub(LEFT);
+        let open = self.slice(floor, close).iter().rposition(|byte| *byte == b'"');
+        open.map_or(Cues::NONE, |open| cue::of_key(self.slice(floor + open + 1, close)))
+    }
+
+    /// The last byte before a place that is no blank.
+    fn skip_back(&self, place: usize) -> Option<usize> {
+        let floor = place.saturating_sub(LEFT);
+        let before = self.slice(floor, place).iter();
+        before.rev().position(|byte| !byte.is_ascii_whitespace()).map(|back| place - 1 - back)
+    }
+
+    /// Whether a country is the one that the text speaks of.
+    pub(super) fn is_home(&self, locale: Option<Locale>) -> bool {
+        locale.is_some() && self.home == locale
+    }
+}
+
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'') || byte >= 0x80
+}
+
+/// Whether a sentence ends between two words; after one of three letters or fewer a point may
+/// shorten it: `no. 5`.
+fn is_break(between: &[u8], length: usize) -> bool {
+    let point = between.iter().position(|byte| matches!(byte, b'.' | b'!' | b'?'));
+    point.is_some_and(|at| length > 3 && between.get(at + 1).is_some_and(u8::is_ascii_whitespace))
+}
+
+/// Whether a line ends between words: a value may stand below its label, no further.
+fn ends_line(between: &[u8], count: usize) -> bool {
+    let lines = between.iter().filter(|byte| **byte == b'\n').count();
+    lines > usize::from(count == 0)
+}
+
+/// How sure a finding is, in hundredths, where words speak for or against it.
+///
+/// `own` are the words of this kind; `general` are words that fit the kind among others.
+pub(super) fn weigh(base: u8, cues: Cues, own: Cues, general: Cues) -> u8 {
+    const AGAINST: Cues = Cues::of(&[Cue::Version, Cue::Metric, Cue::Thing]);
+    match cues {
+        cues if cues.meets(own) => (base + 50).clamp(85, 99),
+        // Among kinds that are all announced, one that little passes by chance goes first.
+        cues if cues.meets(general) => 80 + base / 10,
+        cues if cues.meets(AGAINST) => base.saturating_sub(30),
+        _ => base,
+    }
+}
