@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => None,
         };
         let mut found = Vec::new();
-        scan("document", form, &mut text.as_bytes(), options, &mut |finding| found.push(finding))?;
+        scan(form, &mut text.as_bytes(), options, &mut |finding| found.push(finding))?;
         let place = |value: &serde_json::Value| {
             (value["start"].as_u64().unwrap_or(0), value["end"].as_u64().unwrap_or(0))
         };

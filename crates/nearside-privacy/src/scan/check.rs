@@ -6,8 +6,7 @@ use super::{Finding, Options, scan};
 pub(super) fn findings(text: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut reader = text.as_bytes();
-    scan("text", None, &mut reader, Options::default(), &mut |finding| found.push(finding))
-        .unwrap();
+    scan(None, &mut reader, Options::default(), &mut |finding| found.push(finding)).unwrap();
     found
 }
 

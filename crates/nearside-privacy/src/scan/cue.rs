@@ -81,6 +81,9 @@ impl Cues {
 /// The most words of a phrase.
 const MAX_WORDS: usize = 3;
 
+/// Marks a word that ends a phrase of several; among the bits of [`Cues`].
+const ENDS: u64 = 1 << 63;
+
 fn vocabulary() -> &'static Table<u64> {
     static VOCABULARY: OnceLock<Table<u64>> = OnceLock::new();
     VOCABULARY.get_or_init(|| {
@@ -88,10 +91,14 @@ fn vocabulary() -> &'static Table<u64> {
             include_str!("../../data/cues.tsv").lines().filter(|line| !line.starts_with('#'));
         let rows = rows.filter_map(|line| line.split_once('\t'));
         let cue = |name: &str| Cue::ALL.iter().find(|(known, _)| *known == name);
-        Table::from_rows(rows.filter_map(|(phrase, name)| {
+        Table::from_rows(rows.flat_map(|(phrase, name)| {
             // Words of a phrase stand without what separates them: `date of birth`, `DateOfBirth`.
-            let glued: String = phrase.chars().filter(char::is_ascii_alphanumeric).collect();
-            cue(name).map(|(_, cue)| (Folded::of(glued.as_bytes()), 1 << *cue as u64))
+            let bits = cue(name).map_or(0, |(_, cue)| 1 << *cue as u64);
+            let last = phrase.rsplit(' ').next().filter(|last| last.len() < phrase.len());
+            let whole = (Folded::of(phrase.as_bytes()), bits);
+            [Some(whole), last.map(|last| (Folded::of(last.as_bytes()), ENDS))]
+                .into_iter()
+                .flatten()
         }))
     })
 }
@@ -102,27 +109,44 @@ fn phrase(words: &[&[u8]]) -> Cues {
     for word in words {
         folded.push(word);
     }
-    Cues(vocabulary().get(folded).unwrap_or(0))
+    Cues(vocabulary().get(folded).unwrap_or(0) & !ENDS)
+}
+
+/// What the longest phrase that ends with a word announces; `before` are the words to its left,
+/// nearest first.
+fn ending_with<'w>(word: &'w [u8], before: impl Iterator<Item = &'w [u8]>) -> Cues {
+    let Some(bits) = vocabulary().get(Folded::of(word)) else { return Cues::NONE };
+    if bits & ENDS == 0 {
+        return Cues(bits);
+    }
+    let mut words: [&[u8]; MAX_WORDS] = [&[]; MAX_WORDS];
+    let mut start = MAX_WORDS - 1;
+    words[start] = word;
+    for word in before.take(MAX_WORDS - 1) {
+        start -= 1;
+        words[start] = word;
+    }
+    let longest_first = (start..MAX_WORDS).map(|start| phrase(&words[start..]));
+    longest_first.into_iter().find(|cues| !cues.is_empty()).unwrap_or(Cues::NONE)
 }
 
 /// What the last words before a value announce: the longest phrase of the nearest word that says
 /// anything. Words come nearest first.
 #[must_use]
-pub fn nearest(words: &[&[u8]]) -> Cues {
-    for start in 0..words.len() {
-        for length in (1..=MAX_WORDS).rev() {
-            let Some(run) = words.get(start..start + length) else { continue };
-            let mut ordered = [&[][..]; MAX_WORDS];
-            for (place, word) in ordered.iter_mut().zip(run.iter().rev()) {
-                *place = word;
-            }
-            let found = phrase(ordered.get(..length).unwrap_or(&[]));
-            if !found.is_empty() {
-                return found;
-            }
+pub fn nearest<'w>(words: impl Iterator<Item = &'w [u8]> + Clone) -> Cues {
+    let mut rest = words;
+    while let Some(word) = rest.next() {
+        let found = ending_with(word, rest.clone());
+        if !found.is_empty() {
+            return found;
         }
     }
     Cues::NONE
+}
+
+/// Whether a word may announce what stands to its right.
+pub(super) fn may_announce(word: Folded, cues: Cues) -> bool {
+    vocabulary().get(word).is_some_and(|bits| bits & (cues.0 | ENDS) != 0)
 }
 
 /// What the name of a column, key or file announces: all phrases in it, longest first.
@@ -169,22 +193,22 @@ pub fn of_name(name: &[u8]) -> Cues {
 /// ```
 #[must_use]
 pub fn of_key(key: &[u8]) -> Cues {
-    let mut parts: [&[u8]; MAX_WORDS] = [&[]; MAX_WORDS];
-    let mut rest = key.get(key.len().saturating_sub(MAX_NAME)..).unwrap_or(key);
-    let mut count = 0;
-    while count < MAX_WORDS {
-        let Some((before, word)) = last_word(rest) else { break };
-        if let Some(place) = parts.get_mut(MAX_WORDS - 1 - count) {
-            *place = word;
-        }
-        count += 1;
-        rest = before;
+    let key = key.get(key.len().saturating_sub(MAX_NAME)..).unwrap_or(key);
+    let mut words = WordsBackward(key);
+    words.next().map_or(Cues::NONE, |word| ending_with(word, words))
+}
+
+/// The words of a name, last first.
+#[derive(Clone, Copy)]
+struct WordsBackward<'n>(&'n [u8]);
+
+impl<'n> Iterator for WordsBackward<'n> {
+    type Item = &'n [u8];
+    fn next(&mut self) -> Option<&'n [u8]> {
+        let (before, word) = last_word(self.0)?;
+        self.0 = before;
+        Some(word)
     }
-    let longest_first = MAX_WORDS - count..MAX_WORDS;
-    longest_first
-        .map(|start| phrase(parts.get(start..).unwrap_or(&[])))
-        .find(|cues| !cues.is_empty())
-        .unwrap_or(Cues::NONE)
 }
 
 /// The last word of a name, and what stands before it.
@@ -243,10 +267,11 @@ mod tests {
 
     #[test]
     fn the_nearest_word_and_the_longest_phrase_win() {
-        assert_eq!(nearest(&[b"number", b"identity", b"national"]), Cues::of(&[Cue::NationalId]));
-        assert_eq!(nearest(&[b"DEA", b"NPI"]), Cues::of(&[Cue::Dea]));
-        assert_eq!(nearest(&[b"number", b"file", b"tax"]), Cues::of(&[Cue::Tfn]));
-        assert_eq!(nearest(&[b"the", b"of"]), Cues::NONE);
+        let nearest = |words: &str| super::nearest(words.rsplit(' ').map(str::as_bytes));
+        assert_eq!(nearest("national identity number"), Cues::of(&[Cue::NationalId]));
+        assert_eq!(nearest("NPI DEA"), Cues::of(&[Cue::Dea]));
+        assert_eq!(nearest("tax file number"), Cues::of(&[Cue::Tfn]));
+        assert_eq!(nearest("of the"), Cues::NONE);
     }
 
     #[test]

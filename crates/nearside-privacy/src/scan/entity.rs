@@ -195,12 +195,15 @@ impl Locale {
 
 /// How much speaks for each country: votes of what was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Votes([u16; 12]);
+pub struct Votes {
+    votes: [u16; 12],
+    depends: bool,
+}
 
 impl Votes {
     /// Adds what speaks for a country.
     pub fn add(&mut self, locale: Locale, weight: u16) {
-        if let Some(votes) = self.0.get_mut(locale as usize) {
+        if let Some(votes) = self.votes.get_mut(locale as usize) {
             *votes = votes.saturating_add(weight);
         }
     }
@@ -215,7 +218,18 @@ impl Votes {
     /// What speaks for a country.
     #[must_use]
     pub fn of(&self, locale: Locale) -> u16 {
-        self.0.get(locale as usize).copied().unwrap_or(0)
+        self.votes.get(locale as usize).copied().unwrap_or(0)
+    }
+
+    /// Notes that what was found depends on the country.
+    pub const fn depend(&mut self) {
+        self.depends = true;
+    }
+
+    /// Whether something found depends on the country.
+    #[must_use]
+    pub const fn depends(&self) -> bool {
+        self.depends
     }
 
     /// The country that most speaks for, if one leads.

@@ -5,6 +5,7 @@ use super::cue::{self, Cue, Cues};
 use super::date;
 use super::entity::Entity;
 use super::finding::{Hit, Proof};
+use super::folded::Folded;
 use super::number::{Run, is_word};
 use super::person;
 use super::place;
@@ -50,20 +51,14 @@ const FORWARD: Cues = Cues::of(&[
     Cue::Account,
 ]);
 
-/// A value after a word that announces one, in running text. Answers where to go on.
-pub(super) fn after_word(
-    view: &View<'_>,
-    start: usize,
-    word_end: usize,
-    hits: &mut Vec<Hit>,
-) -> usize {
-    if !may_announce(view, start, word_end) {
-        return word_end;
+/// A value after a word that announces one, in running text.
+pub(super) fn after_word(view: &View<'_>, start: usize, word_end: usize, hits: &mut Vec<Hit>) {
+    if !cue::may_announce(Folded::of(view.slice(start, word_end)), FORWARD) {
+        return;
     }
-    let mut cues =
-        cue::of_key(view.slice(start.saturating_sub(24).max(line_start(view, start)), word_end));
+    let mut cues = cue::of_key(view.slice(line_start(view, start), word_end));
     if cues.is_empty() {
-        return word_end;
+        return;
     }
     let mut at = word_end;
     for _ in 0..4 {
@@ -76,45 +71,28 @@ pub(super) fn after_word(
         let end = end_of_token(view, next);
         let word = view.slice(next, end);
         if gap == 0 || word.is_empty() {
-            return word_end;
+            return;
         }
-        if FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(word)) {
-            at = end;
-            continue;
+        let filler = FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(word));
+        let more = if filler { Cues::NONE } else { cue::of_key(word) };
+        if !filler && !more.meets(FORWARD) {
+            if cues.meets(FORWARD) {
+                value(view, next, end, cues, Certainty::Prose, hits);
+            }
+            return;
         }
-        let more = cue::nearest(&[word]);
-        if more.meets(FORWARD) {
+        if !filler {
             cues = more;
-            at = end;
-            continue;
         }
-        if cues.meets(FORWARD) {
-            value(view, next, end, cues, Certainty::Prose, hits);
-        }
-        return word_end;
+        at = end;
     }
-    word_end
 }
 
+/// Where the words begin that may be part of a label which ends with a word.
 fn line_start(view: &View<'_>, at: usize) -> usize {
     let floor = at.saturating_sub(24);
     let before = view.slice(floor, at).iter().rposition(|byte| !is_word(*byte) && *byte != b' ');
     before.map_or(floor, |back| floor + back + 1)
-}
-
-/// A cheap look before the table: words that announce values forward are of 3 to 22 letters and a
-/// value with a digit or a mark stands close.
-fn may_announce(view: &View<'_>, start: usize, word_end: usize) -> bool {
-    let length = word_end - start;
-    if !(3..=22).contains(&length) || !matches!(view.at(word_end), Some(b' ' | b'.' | b'#')) {
-        return false;
-    }
-    let first = view.at(start).unwrap_or(0) | 0x20;
-    b"pmulcdarbhwjfvknigst".contains(&first)
-        && view
-            .slice(word_end, word_end + 32)
-            .iter()
-            .any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'!' | b'%' | b'&' | b'$'))
 }
 
 fn end_of_token(view: &View<'_>, start: usize) -> usize {

@@ -81,6 +81,9 @@ pub(super) fn find(
     hits: &mut Vec<Hit>,
     votes: &mut Votes,
 ) -> usize {
+    if is_alone(view, at, word_end) {
+        return word_end;
+    }
     let parts = read(view, at, word_end);
     let cues = || view.cues(at);
     let Some((first, titled, announced)) = opening(view, &parts, cues) else { return word_end };
@@ -109,6 +112,27 @@ pub(super) fn find(
         cues,
     });
     last.end
+}
+
+/// Whether no name can come of a word: nothing with a capital follows it, and no title precedes it.
+fn is_alone(view: &View<'_>, start: usize, end: usize) -> bool {
+    let gap = match (view.at(end), view.at(end + 1)) {
+        (Some(b' '), _) => 1,
+        (Some(b',' | b'.'), Some(b' ')) => 2,
+        _ => 0,
+    };
+    let next = view.at(end + gap).unwrap_or(0);
+    let follows =
+        gap > 0 && (next.is_ascii_uppercase() || next >= 0xc3 || b"dvtzlyeb".contains(&next));
+    let titled = view.before(start) == Some(b' ') && {
+        let point = usize::from(start > 1 && view.at(start - 2) == Some(b'.'));
+        let title_end = start - 1 - point;
+        let title = view.slice(title_end.saturating_sub(12), title_end);
+        let length = title.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let title = view.slice(title_end - length, title_end);
+        (2..=12).contains(&length) && cue::of_key(title).has(Cue::Title)
+    };
+    !follows && !titled
 }
 
 impl Parts {

@@ -1,6 +1,8 @@
 //! Telephone numbers: international ones by their country code, national ones as twelve countries
 //! write them.
 
+use std::sync::OnceLock;
+
 use super::cue::{Cue, Cues};
 use super::entity::{Entity, Locale, Votes};
 use super::finding::{Hit, Proof};
@@ -169,12 +171,23 @@ fn international(
     locale
 }
 
+/// The ways to write a number whose first group has so many digits.
+fn ways(opening: usize) -> &'static [&'static National] {
+    const MAX: usize = 13;
+    static BY_LENGTH: OnceLock<Vec<Vec<&'static National>>> = OnceLock::new();
+    let ways = BY_LENGTH.get_or_init(|| {
+        let of = |length| NATIONAL.iter().filter(move |way| way.groups.first() == Some(&length));
+        (0..MAX).map(|length| of(length).collect()).collect()
+    });
+    ways.get(opening).map_or(&[], Vec::as_slice)
+}
+
 fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, votes: &mut Votes) {
     if !run.opens(first) {
         return;
     }
-    let mut cues = None;
-    for way in NATIONAL {
+    let opening = run.groups().get(first).map_or(0, |group| group.length);
+    for way in ways(opening) {
         let Some(groups) = run.take(first, way.groups.len()) else { continue };
         if !groups.iter().map(|group| &group.length).eq(way.groups) {
             continue;
@@ -190,13 +203,14 @@ fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, v
         }
         let Some(start) = groups.first().map(|group| group.start) else { continue };
         let bracket = usize::from(view.before(start) == Some(b'('));
-        let cues = *cues.get_or_insert_with(|| view.cues(start));
+        let cues = view.cues(start);
         let locale = match way.locale {
             Locale::Us => american(digits.strip_prefix(&[1]).unwrap_or(&digits)),
             other => other,
         };
-        if way.score >= 55 {
-            votes.add(locale, 1);
+        match way.score {
+            55.. => votes.add(locale, 1),
+            _ => votes.depend(),
         }
         let home = if view.is_home(Some(way.locale)) { 15 } else { 0 };
         let end = run.end(first + groups.len() - 1);

@@ -119,46 +119,65 @@ pub(super) fn after_number(
 }
 
 /// `Calle del Olivo 195`, `Via dei Mille 172`, `Ahornstraße 3`, `Am Mühlbach 179`: a street, then
-/// its number. Answers its end.
-pub(super) fn before_number(
-    view: &View<'_>,
-    start: usize,
-    word_end: usize,
-    hits: &mut Vec<Hit>,
-) -> Option<usize> {
-    let word = view.slice(start, word_end);
-    let point = usize::from(view.at(word_end) == Some(b'.'));
-    let capital = is_capital(word);
-    if let Some(strength) = ends_as_street(word).filter(|_| capital) {
-        return numbered(view, (start, word_end + point), strength, hits);
+/// the number that begins at a place.
+pub(super) fn before_number(view: &View<'_>, number: usize, hits: &mut Vec<Hit>) {
+    let Some(mut end) = name_end(view, number) else { return };
+    let mut found = None;
+    for count in 0..=MAX_WORDS {
+        let point = usize::from(view.before(end) == Some(b'.'));
+        let start = start_of_word(view, end - point);
+        let word = view.slice(start, end - point);
+        if word.is_empty() || (point == 1 && count > 0 && word.len() > 5) {
+            break;
+        }
+        let capital = is_capital(word);
+        if count == 0 {
+            if let Some(strength) = ends_as_street(word).or_else(|| strength(street(word), END)) {
+                found = capital.then(|| (first_of_compound(view, start, word), strength));
+                break;
+            }
+        } else if let Some(strength) = strength(street(word), FIRST) {
+            found = Some((start, strength));
+            break;
+        }
+        if !(capital || (count > 0 && word.len() <= 5)) || view.before(start) != Some(b' ') {
+            break;
+        }
+        end = start - 1;
     }
-    if let Some(strength) = strength(street(word), FIRST) {
-        let name_end = name_after(view, word_end + point)?;
-        return numbered(view, (start, name_end), strength, hits);
+    if let Some((start, strength)) = found {
+        numbered(view, (start, number), strength, hits);
     }
-    if capital { compound(view, start, word_end, hits) } else { None }
 }
 
-/// `Van der Helststraat 3`, `Neue Gasse 3`: the type ends a later word.
-fn compound(view: &View<'_>, start: usize, word_end: usize, hits: &mut Vec<Hit>) -> Option<usize> {
-    let mut end = word_end;
-    for _ in 0..2 {
-        if view.at(end) != Some(b' ') {
-            return None;
+/// Where the name of a street ends that a number follows: before `, `, ` nº `, ` `.
+fn name_end(view: &View<'_>, number: usize) -> Option<usize> {
+    let mut end = number;
+    for more in [&b"n. "[..], b"nr ", b"nr. ", b"no. ", "nº ".as_bytes(), "n° ".as_bytes()] {
+        if view.slice(end.saturating_sub(more.len()), end) == more {
+            end -= more.len();
+            break;
         }
-        let next = end_of_word(view, end + 1);
-        let word = view.slice(end + 1, next);
-        if !is_capital(word) && word.len() > 3 {
-            return None;
-        }
-        let strength = strength(street(word), END).or_else(|| ends_as_street(word));
-        if let Some(strength) = strength.filter(|_| is_capital(word)) {
-            let point = usize::from(view.at(next) == Some(b'.'));
-            return numbered(view, (start, next + point), strength, hits);
-        }
-        end = next;
     }
-    None
+    end = end.checked_sub(1).filter(|end| view.at(*end) == Some(b' '))?;
+    let comma = usize::from(view.before(end) == Some(b','));
+    Some(end - comma)
+}
+
+fn start_of_word(view: &View<'_>, end: usize) -> usize {
+    let inside =
+        |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80 || matches!(byte, b'\'' | b'-');
+    let before = view.slice(end.saturating_sub(32), end);
+    end - before.iter().rev().take_while(|byte| inside(byte)).count()
+}
+
+/// `Neue Gasse`: the type alone takes the word before it along.
+fn first_of_compound(view: &View<'_>, start: usize, word: &[u8]) -> usize {
+    if street(word) & (END | END * WEAK) == 0 || view.before(start) != Some(b' ') {
+        return start;
+    }
+    let before = start_of_word(view, start - 1);
+    if is_capital(view.slice(before, start - 1)) { before } else { start }
 }
 
 fn is_capital(word: &[u8]) -> bool {
@@ -204,36 +223,20 @@ fn name_after(view: &View<'_>, type_end: usize) -> Option<usize> {
 }
 
 /// The number after the name of a street.
-fn numbered(
-    view: &View<'_>,
-    (start, name_end): (usize, usize),
-    strength: Strength,
-    hits: &mut Vec<Hit>,
-) -> Option<usize> {
-    let mut at = name_end + usize::from(view.at(name_end) == Some(b','));
-    if view.at(at) != Some(b' ') {
-        return None;
-    }
-    at += 1;
-    for more in [&b"n. "[..], b"nr ", b"nr. ", b"no. ", "nº ".as_bytes(), "n° ".as_bytes()] {
-        if view.slice(at, at + more.len()) == more {
-            at += more.len();
-        }
-    }
+fn numbered(view: &View<'_>, (start, at): (usize, usize), strength: Strength, hits: &mut Vec<Hit>) {
     let digits = view.slice(at, at + 6).iter().take_while(|byte| byte.is_ascii_digit()).count();
     if !(1..=5).contains(&digits) {
-        return None;
+        return;
     }
     let mut end = at + digits;
-    // `3a`, `3/5`, `3-5`.
+    // `3a`.
     let letter = view.at(end).is_some_and(|byte| byte.is_ascii_alphabetic());
     if letter && !view.at(end + 1).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
         end += 1;
     }
-    if !is_free_after(view.text, end) || !is_free_before(view.text, start) {
-        return None;
+    if is_free_after(view.text, end) && is_free_before(view.text, start) {
+        push(view, (start, end), strength, hits);
     }
-    push(view, (start, end), strength, hits)
 }
 
 /// An address, and the postal code after it. Answers its end.

@@ -45,8 +45,8 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-fn class(byte: u8) -> u8 {
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
+const fn class(byte: u8) -> u8 {
+    CLASSES[byte as usize]
 }
 
 /// The longest word that anything is looked for in.
@@ -65,7 +65,10 @@ pub(super) fn scan(view: &View<'_>, hits: &mut Vec<Hit>, votes: &mut Votes) {
     }
     while let Some(byte) = view.at(at) {
         at = match class(byte) {
-            0 => at + 1,
+            0 => {
+                let rest = view.text.get(at..).unwrap_or(&[]);
+                at + rest.iter().position(|byte| class(*byte) != 0).unwrap_or(rest.len())
+            }
             SIGN => sign(view, at, byte, hits),
             _ => {
                 let (end, kinds) = word_at(view, at);
@@ -154,9 +157,6 @@ fn letters(
             month(view, start, end, hits);
         }
         let whole = person::end_of_word(view, start).max(end);
-        if let Some(on) = place::before_number(view, start, whole, hits) {
-            return on;
-        }
         if view.before(start).is_none_or(|byte| !matches!(byte, b'@' | b'/' | b'\\' | b'$' | b'.'))
         {
             let on = person::find(view, start, whole, hits, votes);
@@ -164,21 +164,11 @@ fn letters(
                 return on;
             }
         }
-    } else if let Some(on) = small_street(view, start, end, hits) {
-        return on;
     }
-    labelled::after_word(view, start, end, hits)
-}
-
-/// A type of street that is written small: `ul. Długa 3`, `calle del Olivo 5`.
-fn small_street(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) -> Option<usize> {
-    let point = usize::from(view.at(end) == Some(b'.'));
-    let next = view.at(end + point + 1)?;
-    let likely = next.is_ascii_uppercase() || next == b'd' || next >= 0x80;
-    if view.at(end + point) != Some(b' ') || !likely || end - start > 9 {
-        return None;
+    if matches!(next, Some(b' ' | b'.' | b'#')) && (3..=22).contains(&(end - start)) {
+        labelled::after_word(view, start, end, hits);
     }
-    place::before_number(view, start, end, hits)
+    end
 }
 
 /// A date of birth that begins with a month in words.
@@ -218,7 +208,8 @@ fn mixed(view: &View<'_>, start: usize, end: usize, kinds: u8, hits: &mut Vec<Hi
         }
     }
     if digits > 0 && digits + 1 == length && length <= 6 {
-        // `12b Oak Avenue`.
+        // `12b Oak Avenue`, `Ahornstraße 12b`.
+        place::before_number(view, start, hits);
         if let Some(on) = place::after_number(view, start, start + digits, hits) {
             return on;
         }
@@ -270,6 +261,9 @@ fn number(
         if group.length == 5 && first == 0 {
             announced_postcode(view, group.start, hits);
         }
+    }
+    if groups.len() == 1 && end - start <= 5 {
+        place::before_number(view, start, hits);
     }
     if let Some(last) = groups.last().filter(|last| last.length <= 5) {
         if let Some(on) = place::after_number(view, last.start, last.start + last.length, hits) {
@@ -334,8 +328,10 @@ fn known(
     if view.is_home(kind.locale) {
         score = (score + 8).min(99);
     }
-    if let Some(locale) = kind.locale.filter(|_| score >= 80 && kind.score >= 50) {
-        votes.add(locale, 1);
+    match kind.locale {
+        Some(locale) if score >= 80 && kind.score >= 60 => votes.add(locale, 1),
+        Some(_) => votes.depend(),
+        None => {}
     }
     let (entity, end) = (kind.entity, run.end(last));
     hits.push(Hit { entity, start, end, score, rule: "number", proof: Proof::Checked, cues });

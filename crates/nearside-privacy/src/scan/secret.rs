@@ -116,6 +116,17 @@ pub(super) fn may_open(first: u8, second: u8) -> bool {
         .is_some_and(|bits| second < 128 && bits >> (second & 63) & 1 == 1)
 }
 
+/// The first two bytes of every token.
+const fn keys() -> [[u8; 2]; TOKENS.len()] {
+    let mut keys = [[0; 2]; TOKENS.len()];
+    let mut index = 0;
+    while index < TOKENS.len() {
+        keys[index] = [TOKENS[index].0[0], TOKENS[index].0[1]];
+        index += 1;
+    }
+    keys
+}
+
 /// For each first byte the second ones, modulo 64: a filter, not the answer.
 const fn openings() -> [u64; 256] {
     let mut table = [0_u64; 256];
@@ -134,8 +145,11 @@ pub(super) fn token(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Optio
     if view.slice(start, start + 3) == b"eyJ" {
         return jwt(view, start, hits);
     }
+    const KEYS: [[u8; 2]; TOKENS.len()] = keys();
+    let opening = [view.at(start)?, view.at(start + 1)?];
+    let near = TOKENS.iter().zip(KEYS).filter(|(_, key)| *key == opening).map(|(token, _)| token);
     let fits = |token: &&Token| view.slice(start, start + token.0.len()) == token.0;
-    TOKENS.iter().filter(fits).find_map(|Token(prefix, body, lengths, entity, service)| {
+    near.filter(fits).find_map(|Token(prefix, body, lengths, entity, service)| {
         let from = start + prefix.len();
         let rest = view.slice(from, from + lengths.end() + 1);
         let mut length = rest.iter().take_while(|byte| body.has(**byte)).count();

@@ -1,6 +1,10 @@
 //! Where a stream is cut: at ends of lines, of records and of keys in armour, and within very long
 //! lines. A cut depends on the text alone, never on how much of it is in memory.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::source::Form;
 
 /// The most bytes of a segment.
@@ -55,7 +59,8 @@ enum Line {
 fn line(window: &[u8], enough: bool) -> Line {
     let Some(length) = memchr::memchr(b'\n', window).map(|at| at + 1) else { return Line::Open };
     let head = window.get(..length).unwrap_or(window);
-    let Some(open) = memchr::memmem::find(head, b"-----BEGIN ") else { return Line::Ends(length) };
+    static OPEN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"-----BEGIN "));
+    let Some(open) = OPEN.find(head) else { return Line::Ends(length) };
     if memchr::memmem::find(head.get(open..).unwrap_or(&[]), b"PRIVATE KEY").is_none() {
         return Line::Ends(length);
     }

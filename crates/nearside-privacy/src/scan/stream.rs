@@ -1,17 +1,18 @@
 //! A stream of any length, scanned in bounded memory on several threads.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-use super::cue::{self, Cues};
+use super::cue::Cues;
 use super::entity::{Locale, Votes};
 use super::finding::{Finding, Hit, resolve};
 use super::scanner;
 use super::segment::{self, Segment};
-use super::table::{Cell, Column, Dialect};
+use super::table::{Column, Dialect, TableCell};
 use super::view::View;
 use crate::source::Form;
 
@@ -56,7 +57,6 @@ struct Layout {
     form: Form,
     dialect: Option<Dialect>,
     home: Option<Locale>,
-    file: Cues,
 }
 
 /// Text to be scanned, with what stands before and after it.
@@ -75,7 +75,6 @@ struct Block {
 /// # Errors
 /// What reading the stream gave; findings before it were handed on.
 pub fn scan(
-    name: &str,
     form: Option<Form>,
     text: &mut dyn Read,
     options: Options,
@@ -85,7 +84,7 @@ pub fn scan(
     source.fill(HEAD)?;
     let head = source.buffer.get(..source.buffer.len().min(HEAD)).unwrap_or(&[]);
     let complete = source.complete && source.buffer.len() <= HEAD;
-    let layout = Layout::of(name, form, head, complete);
+    let layout = Layout::of(form, head, complete);
     let mut order = Order { next: 0, waiting: BTreeMap::new(), end: 0 };
     let small = source.complete && source.buffer.len() <= options.block.get();
     let result = match options.threads.get() {
@@ -265,8 +264,7 @@ impl<'r> Source<'r> {
 }
 
 impl Layout {
-    fn of(name: &str, form: Option<Form>, head: &[u8], complete: bool) -> Self {
-        let file = cue::of_name(name.rsplit(['/', '\\', '!']).next().unwrap_or(name).as_bytes());
+    fn of(form: Option<Form>, head: &[u8], complete: bool) -> Self {
         let stated = form == Some(Form::Delimited);
         let dialect = match form {
             Some(Form::Json) => None,
@@ -278,7 +276,7 @@ impl Layout {
             (None, None) if begins_json(head) => Form::Json,
             _ => Form::Text,
         };
-        let mut layout = Self { form, dialect, home: None, file };
+        let mut layout = Self { form, dialect, home: None };
         layout.home = layout.country(head, complete);
         layout
     }
@@ -306,18 +304,13 @@ impl Layout {
     ) {
         let seen = if segment.within { segment.end + segment::RIGHT } else { segment.end };
         let seen = text.get(..seen.min(text.len())).unwrap_or(text);
-        let cells: Vec<Cell> = match &self.dialect {
+        let cells: Vec<TableCell> = match &self.dialect {
             Some(dialect) => dialect.cells(seen, segment.start),
             None => Vec::new(),
         };
-        let view = View {
-            text: seen,
-            start: segment.start,
-            form: self.form,
-            cells: &cells,
-            home,
-            file: self.file,
-        };
+        let known = Cell::new((usize::MAX, Cues::NONE));
+        let (start, form, cells) = (segment.start, self.form, cells.as_slice());
+        let view = View { text: seen, start, form, cells, home, known };
         scanner::scan(&view, hits, votes);
         hits.retain(|hit| hit.start < segment.end);
         resolve(hits);
@@ -343,22 +336,24 @@ fn look(block: &Block, layout: &Layout) -> Vec<Finding> {
         // What a row says of its country goes before what the file says.
         let mut votes = Votes::default();
         layout.hits(&block.text, *segment, layout.home, &mut hits, &mut votes);
-        if let Some(here) = votes.leading().filter(|here| layout.home != Some(*here)) {
+        let here = votes.leading().filter(|here| votes.depends() && layout.home != Some(*here));
+        if here.is_some() {
             hits.clear();
-            layout.hits(&block.text, *segment, Some(here), &mut hits, &mut Votes::default());
+            layout.hits(&block.text, *segment, here, &mut hits, &mut Votes::default());
         }
+        let cells = match (&layout.dialect, block.text.get(..segment.end)) {
+            (Some(dialect), Some(text)) if !hits.is_empty() => dialect.cells(text, segment.start),
+            _ => Vec::new(),
+        };
         for hit in &hits {
             let before = block.text.get(segment.start..hit.start).unwrap_or(&[]);
-            let column = layout.dialect.as_ref().and_then(|dialect| {
-                let cells = dialect.cells(block.text.get(..segment.end)?, segment.start);
-                cells.iter().rev().find(|cell| cell.start <= hit.start).map(|cell| cell.column)
-            });
+            let column = cells.iter().rev().find(|cell| cell.start <= hit.start);
             found.push(Finding {
                 entity: hit.entity,
                 start: block.offset + hit.start as u64,
                 end: block.offset + hit.end as u64,
                 line: line + memchr::memchr_iter(b'\n', before).count() as u64,
-                column,
+                column: column.map(|cell| cell.column),
                 score: hit.score,
                 rule: hit.rule,
                 proof: hit.proof,

@@ -4,7 +4,7 @@ use super::cue::{self, Cues};
 
 /// One cell of a row: its text, without quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cell {
+pub(super) struct TableCell {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) column: u32,
@@ -76,7 +76,7 @@ impl Dialect {
     }
 
     /// The cells of a row that begins at a place of a text and ends with it.
-    pub(super) fn cells(&self, text: &[u8], start: usize) -> Vec<Cell> {
+    pub(super) fn cells(&self, text: &[u8], start: usize) -> Vec<TableCell> {
         cells(text, start, self.separator, &self.columns)
     }
 }
@@ -115,7 +115,7 @@ fn trimmed(row: &[u8]) -> &[u8] {
     row.strip_suffix(b"\r").unwrap_or(row)
 }
 
-fn cells(text: &[u8], start: usize, separator: u8, columns: &[Column]) -> Vec<Cell> {
+fn cells(text: &[u8], start: usize, separator: u8, columns: &[Column]) -> Vec<TableCell> {
     let mut cells = Vec::with_capacity(columns.len().max(4));
     let (mut open, mut quoted) = (start, false);
     let mut end_cell = |open: usize, end: usize| {
@@ -123,7 +123,7 @@ fn cells(text: &[u8], start: usize, separator: u8, columns: &[Column]) -> Vec<Ce
         let (start, end) = unquoted(text, open, end);
         let cues = columns.get(column).map_or(Cues::NONE, |column| column.cues);
         let column = u32::try_from(column).unwrap_or(u32::MAX);
-        cells.push(Cell { start, end, column, cues });
+        cells.push(TableCell { start, end, column, cues });
     };
     for (index, byte) in text.iter().enumerate().skip(start) {
         if *byte == b'"' {

@@ -1,8 +1,10 @@
 //! What a rule sees: one segment of a text, the bytes before it, and what announces a value in it.
 
+use std::cell::Cell;
+
 use super::cue::{self, Cue, Cues};
 use super::entity::Locale;
-use super::table::Cell;
+use super::table::TableCell;
 use crate::source::Form;
 
 /// The most bytes to the left of a value that may announce it.
@@ -13,7 +15,7 @@ const WORDS: usize = 6;
 const LIST: usize = 256;
 
 /// A segment to be looked at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct View<'a> {
     /// The segment, with what stands before it.
     pub(super) text: &'a [u8],
@@ -22,11 +24,11 @@ pub(super) struct View<'a> {
     /// How it is laid out.
     pub(super) form: Form,
     /// The cells of a row, in order; empty where it is none.
-    pub(super) cells: &'a [Cell],
+    pub(super) cells: &'a [TableCell],
     /// The country that the text speaks of.
     pub(super) home: Option<Locale>,
-    /// What the name of the file announces.
-    pub(super) file: Cues,
+    /// The last place whose cues were asked for, and they.
+    pub(super) known: Cell<(usize, Cues)>,
 }
 
 impl<'a> View<'a> {
@@ -48,6 +50,16 @@ impl<'a> View<'a> {
     /// What announces the value at a place: the words before it, else its key, else the head of its
     /// column.
     pub(super) fn cues(&self, place: usize) -> Cues {
+        let (known, cues) = self.known.get();
+        if known == place {
+            return cues;
+        }
+        let cues = self.cues_of(place);
+        self.known.set((place, cues));
+        cues
+    }
+
+    fn cues_of(&self, place: usize) -> Cues {
         if let Some(cell) = self.cell(place) {
             let words = self.words_before(place, cell.start);
             return if words.is_empty() { cell.cues } else { words };
@@ -65,42 +77,17 @@ impl<'a> View<'a> {
     }
 
     /// The cell that a place lies in.
-    fn cell(&self, place: usize) -> Option<&'a Cell> {
+    fn cell(&self, place: usize) -> Option<&'a TableCell> {
         let after = self.cells.partition_point(|cell| cell.start <= place);
         after.checked_sub(1).and_then(|index| self.cells.get(index))
     }
 
     /// What the words before a place announce, not further left than a limit.
     fn words_before(&self, place: usize, limit: usize) -> Cues {
-        let mut words: [&[u8]; WORDS] = [&[]; WORDS];
-        let mut count = 0;
         let floor = limit.max(place.saturating_sub(LEFT));
-        let mut end = place;
-        while count < WORDS {
-            let gap = self.slice(floor, end).iter().rev();
-            let gap = gap.take_while(|byte| !is_letter(**byte)).count();
-            let word_end = end.saturating_sub(gap).max(floor);
-            let between = self.slice(word_end, end);
-            let length = self
-                .slice(floor, word_end)
-                .iter()
-                .rev()
-                .take_while(|byte| is_letter(**byte))
-                .count();
-            if length == 0 || (count > 0 && is_break(between, length)) || ends_line(between, count)
-            {
-                break;
-            }
-            let word = self.slice(word_end - length, word_end);
-            if let Some(place) = words.get_mut(count) {
-                *place = word;
-            }
-            count += 1;
-            end = word_end - length;
-        }
-        let words = words.get(..count).unwrap_or(&[]);
+        let words = WordsBefore { text: self.text, floor, end: place, count: 0 };
         let found = cue::nearest(words);
-        match words.first() {
+        match { words }.next() {
             Some(first) if found.is_empty() => cue::of_key(first),
             _ => found,
         }
@@ -147,7 +134,39 @@ impl<'a> View<'a> {
     }
 }
 
-fn is_letter(byte: u8) -> bool {
+/// Words to the left of a place, nearest first, as far as they speak of it.
+#[derive(Clone, Copy)]
+struct WordsBefore<'a> {
+    text: &'a [u8],
+    floor: usize,
+    end: usize,
+    count: usize,
+}
+
+impl<'a> Iterator for WordsBefore<'a> {
+    type Item = &'a [u8];
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.text.get(self.floor..self.end)?;
+        let mut end = text.len();
+        while end > 0 && !is_letter(text[end - 1]) {
+            end -= 1;
+        }
+        let mut start = end;
+        while start > 0 && is_letter(text[start - 1]) {
+            start -= 1;
+        }
+        let between = &text[end..];
+        let over = self.count >= WORDS || start == end || ends_line(between, self.count);
+        if over || (self.count > 0 && is_break(between, end - start)) {
+            return None;
+        }
+        self.count += 1;
+        self.end = self.floor + start;
+        Some(&text[start..end])
+    }
+}
+
+const fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'') || byte >= 0x80
 }
 
