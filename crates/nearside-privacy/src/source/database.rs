@@ -194,7 +194,7 @@ fn open_fixed(path: &Path) -> Result<Connection, SourceError> {
 /// Names of the tables that hold something, the definitions first.
 fn tables(database: &Connection) -> Result<Vec<String>, SourceError> {
     let query = "SELECT name FROM sqlite_schema WHERE type = 'table' \
-        AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name";
+        AND coalesce(sql, '') NOT LIKE 'CREATE VIRTUAL%' ORDER BY name";
     let mut names = vec!["sqlite_schema".to_owned()];
     let mut statement = database.prepare(query)?;
     let mut rows = statement.query([])?;

@@ -56,6 +56,18 @@ const DISK: &str = "an image of a disk, which is not read";
 const OFFICE: &str = "an old office document or an encrypted one: save it in a format of today";
 const TABLE: &str = "a table or array in a format that is not read: export it as CSV or Parquet";
 
+/// Formats that may look like text for as long as the head is.
+#[rustfmt::skip]
+const TEXTUAL: &[Magic] = &[
+    (0, b"%PDF-", Format::Sealed("a PDF, whose text is compressed: extract it (pdftotext)")),
+    (0, b"age-encryption.org/", Format::Sealed(ENCRYPTED)),
+    (0, b"-----BEGIN AGE ENCRYPTED", Format::Sealed(ENCRYPTED)),
+    (0, b"-----BEGIN PGP MESSAGE", Format::Sealed(ENCRYPTED)),
+    (0, b"$ANSIBLE_VAULT", Format::Sealed(ENCRYPTED)),
+    (0, b"!<arch>\n", Format::Sealed(ARCHIVE)),
+];
+
+/// Formats whose head is no text, whatever the signs of their magic: a table may begin with `ORCID`.
 #[rustfmt::skip]
 const MAGICS: &[Magic] = &[
     (0, b"\x1f\x8b\x08", Format::Compressed(Codec::Gzip)),
@@ -75,11 +87,9 @@ const MAGICS: &[Magic] = &[
     (0, b"II\x2a\0", Format::Image(Image::Tiff)),
     (0, b"MM\0\x2a", Format::Image(Image::Tiff)),
     (8, b"WEBP", Format::Image(Image::Webp)),
-    (0, b"%PDF-", Format::Sealed("a PDF, whose text is compressed: extract it (pdftotext)")),
     (0, b"7z\xbc\xaf\x27\x1c", Format::Sealed(ARCHIVE)),
     (0, b"Rar!\x1a\x07", Format::Sealed(ARCHIVE)),
     (0, b"MSCF\0", Format::Sealed(ARCHIVE)),
-    (0, b"!<arch>\n", Format::Sealed(ARCHIVE)),
     (0, b"\xed\xab\xee\xdb", Format::Sealed(ARCHIVE)),
     (0, b"070701", Format::Sealed(ARCHIVE)),
     (0, b"070702", Format::Sealed(ARCHIVE)),
@@ -102,11 +112,7 @@ const MAGICS: &[Magic] = &[
     (0, b"FEA1", Format::Sealed(TABLE)),
     (0, b"ORC", Format::Sealed(TABLE)),
     (0, b"Obj\x01", Format::Sealed(TABLE)),
-    (0, b"age-encryption.org/", Format::Sealed(ENCRYPTED)),
-    (0, b"-----BEGIN AGE ENCRYPTED", Format::Sealed(ENCRYPTED)),
-    (0, b"-----BEGIN PGP MESSAGE", Format::Sealed(ENCRYPTED)),
     (0, b"Salted__", Format::Sealed(ENCRYPTED)),
-    (0, b"$ANSIBLE_VAULT", Format::Sealed(ENCRYPTED)),
     (0, b"\0GITCRYPT\0", Format::Sealed(ENCRYPTED)),
     (0, b"\x03\xd9\xa2\x9a", Format::Sealed(ENCRYPTED)),
     (0, b"LUKS\xba\xbe", Format::Sealed(ENCRYPTED)),
@@ -153,7 +159,9 @@ impl Format {
         let at = |place: usize, bytes: &[u8]| {
             head.get(place..).is_some_and(|rest| rest.starts_with(bytes))
         };
-        if let Some((_, _, format)) = MAGICS.iter().find(|(place, bytes, _)| at(*place, bytes)) {
+        let tables = if is_plain(head) { &[TEXTUAL][..] } else { &[TEXTUAL, MAGICS] };
+        let mut magics = tables.iter().copied().flatten();
+        if let Some((_, _, format)) = magics.find(|(place, bytes, _)| at(*place, bytes)) {
             return *format;
         }
         match head {
@@ -175,6 +183,16 @@ impl Format {
     pub(super) const fn is_container(self) -> bool {
         matches!(self, Self::Compressed(_) | Self::Tar | Self::Zip | Self::Database | Self::Parquet)
     }
+}
+
+/// Whether bytes are text in UTF-8, of which the last sign may be cut.
+fn is_plain(head: &[u8]) -> bool {
+    let is_control = |byte: &u8| matches!(byte, 0..=8 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f);
+    let is_text = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    is_text && !head.iter().any(is_control)
 }
 
 fn is_bzip2_block(rest: &[u8]) -> bool {
@@ -237,6 +255,9 @@ mod tests {
         check(b"RIFF\0\0\0\0WEBPVP8 ", Format::Image(Image::Webp));
         check(b"\x0f\0\0\0\0\0\0\0{\"a\":{}}", Format::Safetensors);
         check(b"\x7fELF\x02\x01\x01", Format::Text);
+        check(b"ORCID,name\n0000-0002-1825-0097,Anna\n", Format::Text);
+        check(b"PAR1 is a format\n", Format::Text);
+        check(b"ORC\x0a\x01\0", Format::Sealed(TABLE));
         check(b"%PDF-1.7", Format::of(b"%PDF-2.0"));
     }
 

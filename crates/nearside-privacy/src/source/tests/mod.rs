@@ -258,7 +258,8 @@ fn an_encrypted_entry_is_reported_and_the_others_are_read() {
 
 #[test]
 fn sealed_formats_are_reported() {
-    for bytes in [&b"%PDF-1.7 x"[..], b"7z\xbc\xaf\x27\x1c", b"age-encryption.org/v1\n", b"PARE"] {
+    for bytes in [&b"%PDF-1.7 x"[..], b"7z\xbc\xaf\x27\x1c", b"age-encryption.org/v1\n", b"PARE\0"]
+    {
         let recorder = visited_file("x.txt", bytes);
         assert!(recorder.texts.is_empty());
         assert_eq!(recorder.unreadable.len(), 1);
@@ -456,7 +457,7 @@ fn images_give_their_metadata_and_no_answer() {
 #[cfg(not(feature = "parquet"))]
 #[test]
 fn parquet_is_reported_without_its_feature() {
-    assert!(visited_file("a.parquet", b"PAR1xxxxPAR1").why("a.parquet").contains("feature"));
+    assert!(visited_file("a.parquet", b"PAR1\0\0\0\0PAR1").why("a.parquet").contains("feature"));
 }
 
 #[cfg(feature = "parquet")]
