@@ -121,6 +121,10 @@ pub(super) fn after_number(
 /// `Calle del Olivo 195`, `Via dei Mille 172`, `Ahornstraße 3`, `Am Mühlbach 179`: a street, then
 /// the number that begins at a place.
 pub(super) fn before_number(view: &View<'_>, number: usize, hits: &mut Vec<Hit>) {
+    // Told before as the postal code after a street.
+    if hits.last().is_some_and(|hit| hit.start <= number && number < hit.end) {
+        return;
+    }
     let Some(mut end) = name_end(view, number) else { return };
     let mut found = None;
     for count in 0..=MAX_WORDS {
