@@ -175,6 +175,54 @@ fn spaced_iban(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usi
     Some(end)
 }
 
+fn push_checked(
+    view: &View<'_>,
+    entity: Entity,
+    (start, end): (usize, usize),
+    rule: &'static str,
+    hits: &mut Vec<Hit>,
+) {
+    if is_free_before(view.text, start) && is_free_after(view.text, end) {
+        let (proof, cues) = (Proof::Checked, view.cues(start));
+        hits.push(Hit { entity, start, end, score: 92, rule, proof, cues });
+    }
+}
+
+/// `96153695-X`, from its eight digits on.
+pub(super) fn hyphenated_nif(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
+    if let [b'-', letter] = *view.slice(end, end + 2) {
+        if spanish_letter(digits_of(view.slice(start, end)), letter) {
+            push_checked(view, Entity::EsNif, (start, end + 2), "es.nif", hits);
+        }
+    }
+}
+
+/// `Z-7914055-J`.
+pub(super) fn hyphenated_nie(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
+    let text = view.slice(start, start + 11);
+    let [first, b'-', digits @ .., b'-', last] = text else { return };
+    let compact: Vec<u8> = [*first].iter().chain(digits).chain([last]).copied().collect();
+    if compact.len() == 9 && es_nie(&compact) {
+        push_checked(view, Entity::EsNie, (start, start + 11), "es.nie", hits);
+    }
+}
+
+/// `TST LVC 50T56 G273L`: a fiscal code in its four parts, from the first on. Answers its end.
+pub(super) fn spaced_fiscal_code(
+    view: &View<'_>,
+    start: usize,
+    hits: &mut Vec<Hit>,
+) -> Option<usize> {
+    let text = view.slice(start, start + 19);
+    let blanks = [3, 7, 13].iter().all(|place| text.get(*place) == Some(&b' '));
+    let compact: Vec<u8> = text.iter().filter(|byte| **byte != b' ').copied().collect();
+    if !blanks || !fiscal_code_form(&compact) {
+        return None;
+    }
+    push_checked(view, Entity::ItFiscalCode, (start, start + 19), "it.fiscal-code", hits);
+    Some(start + 19)
+}
+
 /// `SN 69 91 06 D`: the parts of a British number with blanks between, from its two letters on.
 pub(super) fn spaced_nino(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usize> {
     let text = view.slice(start, start + 13);

@@ -63,7 +63,7 @@ pub(super) fn after_word(view: &View<'_>, start: usize, word_end: usize, hits: &
     let mut at = word_end;
     for _ in 0..4 {
         let gap = view
-            .slice(at, at + 3)
+            .slice(at, at + 6)
             .iter()
             .take_while(|byte| b" .:#\xc2\xb0\xba".contains(byte))
             .count();
@@ -73,6 +73,8 @@ pub(super) fn after_word(view: &View<'_>, start: usize, word_end: usize, hits: &
         if gap == 0 || word.is_empty() {
             return;
         }
+        let end = if cues.has(Cue::Password) { end_of_value(view, next) } else { end };
+        let word = view.slice(next, end);
         let filler = FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(word));
         let more = if filler { Cues::NONE } else { cue::of_key(word) };
         if !filler && !more.meets(FORWARD) {
@@ -151,6 +153,25 @@ pub(super) fn after_sign(view: &View<'_>, sign: usize, hits: &mut Vec<Hit>) -> u
         value(view, at, end, cues, certainty, hits);
     }
     on
+}
+
+/// The text of an element, `<phone>..</phone>`, whose tag announces it. Answers where to go on.
+pub(super) fn after_tag(view: &View<'_>, close: usize, hits: &mut Vec<Hit>) -> usize {
+    let floor = close.saturating_sub(48);
+    let before = view.slice(floor, close);
+    let Some(open) = before.iter().rposition(|byte| *byte == b'<') else { return close + 1 };
+    let name = before.get(open + 1..).unwrap_or(&[]);
+    let name = name.split(|byte| *byte == b' ').next().unwrap_or(&[]);
+    let tag = name.first().is_some_and(u8::is_ascii_alphabetic);
+    let rest = view.slice(close + 1, close + 1 + MAX_VALUE);
+    let length = rest.iter().position(|byte| matches!(byte, b'<' | b'\n')).unwrap_or(0);
+    if tag && length > 0 {
+        let cues = cue::of_key(name);
+        if !cues.is_empty() {
+            value(view, close + 1, close + 1 + length, cues, Certainty::Whole, hits);
+        }
+    }
+    close + 1
 }
 
 /// Cues whose values are words with blanks between.
@@ -238,7 +259,7 @@ pub(super) fn value(
     if cues.has(Cue::Mrn) && numbered(text, 5, 12) {
         add(Entity::Mrn, 85, "mrn.labelled");
     }
-    if cues.has(Cue::Passport) && numbered(text, 5, 10) && text.len() >= 6 {
+    if cues.has(Cue::Passport) && passport(text) {
         add(Entity::Passport, 85, "passport.labelled");
     }
     if cues.has(Cue::DriverLicence) && licence(text) {
@@ -330,6 +351,13 @@ fn numbered(text: &[u8], least: usize, most: usize) -> bool {
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = text.iter().filter(|byte| byte.is_ascii_uppercase()).count();
     sound && (least..=most).contains(&digits) && letters <= digits.max(5) && text.len() <= most + 6
+}
+
+/// As numbers of passports are: six to ten capitals and digits.
+fn passport(text: &[u8]) -> bool {
+    let sound = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    text.iter().all(sound) && digits >= 3 && (6..=10).contains(&text.len())
 }
 
 /// As numbers of driving licences are: capitals and at least four digits.

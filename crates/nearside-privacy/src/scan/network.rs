@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use super::cue::{Cue, Cues};
 use super::entity::Entity;
 use super::finding::{Hit, Proof};
-use super::number::{Run, is_word};
+use super::number::{Run, is_free_after, is_free_before, is_word};
 use super::view::{View, weigh};
 
 /// The longest local part and host of an address (RFC 5321).
@@ -40,12 +40,17 @@ pub(super) fn at_sign(view: &View<'_>, at: usize, hits: &mut Vec<Hit>) -> usize 
     while end > at + 1 && view.before(end).is_some_and(|byte| matches!(byte, b'.' | b'-')) {
         end -= 1;
     }
-    url_credentials(view, at, end, hits);
+    if url_credentials(view, at, end, hits) {
+        return end.max(at + 1);
+    }
     if start == at || view.at(end) == Some(b'@') || !is_host(view.slice(at + 1, end)) {
         return at + 1;
     }
     let scoped = matches!(view.slice(start, at), b"git" | b"svn" | b"hg");
-    if view.before(at).is_some_and(|byte| byte == b'.') || (scoped && view.at(end) == Some(b':')) {
+    let url = view.slice(start.saturating_sub(3), start) == b"://";
+    if view.before(at).is_some_and(|byte| byte == b'.')
+        || (scoped && (url || view.at(end) == Some(b':')))
+    {
         return at + 1;
     }
     hits.push(hit(Entity::Email, start, end, 95, "email"));
@@ -56,6 +61,14 @@ pub(super) fn at_sign(view: &View<'_>, at: usize, hits: &mut Vec<Hit>) -> usize 
 fn is_host(host: &[u8]) -> bool {
     let mut labels = host.rsplit(|byte| *byte == b'.');
     let top = labels.next().unwrap_or(&[]);
+    /// Ends of file names that are no domain: `logo@2x.png`.
+    const FILES: [&[u8]; 14] = [
+        b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js", b"json", b"html", b"txt",
+        b"xml", b"yaml", b"pdf",
+    ];
+    if FILES.contains(&top) {
+        return false;
+    }
     let letters = top.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
     let punycode = top.starts_with(b"xn--");
     let mut rest = 0;
@@ -66,21 +79,22 @@ fn is_host(host: &[u8]) -> bool {
     top.len() >= 2 && (letters || punycode) && sound && rest > 0
 }
 
-/// `https://user:password@host`: the password.
-fn url_credentials(view: &View<'_>, at: usize, host_end: usize, hits: &mut Vec<Hit>) {
+/// `https://user:password@host`: the password. Answers whether it is one.
+fn url_credentials(view: &View<'_>, at: usize, host_end: usize, hits: &mut Vec<Hit>) -> bool {
     let floor = at.saturating_sub(256);
     let before = view.slice(floor, at);
-    let Some(scheme) = before.windows(3).rposition(|three| three == b"://") else { return };
+    let Some(scheme) = before.windows(3).rposition(|three| three == b"://") else { return false };
     let start = floor + scheme + 3;
     let credentials = view.slice(start, at);
     let clean =
         !credentials.iter().any(|byte| byte.is_ascii_whitespace() || b"/\"'<>@".contains(byte));
-    let Some(colon) = credentials.iter().position(|byte| *byte == b':') else { return };
+    let Some(colon) = credentials.iter().position(|byte| *byte == b':') else { return false };
     let password = credentials.get(colon + 1..).unwrap_or(&[]);
     let filled = !password.is_empty() && !b"${<*".iter().any(|mark| password.starts_with(&[*mark]));
     if clean && filled && host_end > at + 1 && password != b"password" {
         hits.push(hit(Entity::Password, start + colon + 1, at, 90, "password.url"));
     }
+    clean
 }
 
 /// Four numbers up to 255 with points between.
@@ -147,6 +161,27 @@ pub(super) fn hexadecimal(
         b':' => version_6(view, start, hits).unwrap_or(word_end),
         _ => word_end,
     }
+}
+
+/// Three groups of four hexadecimal digits with points between, as Cisco writes hardware. Answers
+/// where to go on.
+pub(super) fn dotted_hardware(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> usize {
+    let text = view.slice(start, start + 14);
+    let form = text.len() == 14
+        && text.iter().enumerate().all(|(index, byte)| match index % 5 {
+            4 => *byte == b'.',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    let letters = text.iter().any(u8::is_ascii_alphabetic);
+    if !form
+        || !letters
+        || !is_free_before(view.text, start)
+        || !is_free_after(view.text, start + 14)
+    {
+        return start;
+    }
+    hits.push(hit(Entity::Mac, start, start + 14, 75, "mac.dotted"));
+    start + 14
 }
 
 /// Whether the same kind of pairs goes on to the left, as in fingerprints of keys.

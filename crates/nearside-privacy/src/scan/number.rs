@@ -91,6 +91,15 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether a number of some groups stands apart from its neighbours in the run: they are not
+    /// joined to it as its own groups are.
+    pub(super) fn is_apart(&self, first: usize, count: usize) -> bool {
+        let joint = |index: usize| self.groups().get(index).map(|group| group.before);
+        let Some(own) = (count > 1).then(|| joint(first + 1)).flatten() else { return true };
+        let left = first > 0 && joint(first) == Some(own);
+        !left && joint(first + count) != Some(own)
+    }
+
     /// Where a group ends.
     pub(super) fn end(&self, last: usize) -> usize {
         self.groups().get(last).map_or(0, |group| group.start + group.length)
@@ -123,9 +132,10 @@ pub(super) fn is_free_before(text: &[u8], start: usize) -> bool {
     match at(1) {
         None => true,
         Some(byte) if is_word(byte) => false,
-        Some(b'.' | b'-' | b'/' | b'\\' | b',') => {
-            !at(2).is_some_and(|byte| byte.is_ascii_alphanumeric())
+        Some(b',') => {
+            !(at(2).is_some_and(|byte| byte.is_ascii_digit()) && digits_from(text, start) == 3)
         }
+        Some(b'.' | b'-' | b'/' | b'\\') => !at(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
         Some(b'#' | b'$' | b'%' | b'&') => false,
         Some(_) => true,
     }
@@ -137,7 +147,9 @@ pub(super) fn is_free_after(text: &[u8], end: usize) -> bool {
     match at(0) {
         None => true,
         Some(byte) if is_word(byte) => false,
-        Some(b'.' | b'-' | b'/' | b',' | b':' | b'@') => {
+        // A comma within a number has three digits after it.
+        Some(b',') => digits_from(text, end + 1) != 3,
+        Some(b'.' | b'-' | b'/' | b':' | b'@') => {
             !at(1).is_some_and(|byte| byte.is_ascii_alphanumeric())
         }
         Some(b'%') => false,

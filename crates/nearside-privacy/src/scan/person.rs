@@ -81,7 +81,7 @@ pub(super) fn find(
     hits: &mut Vec<Hit>,
     votes: &mut Votes,
 ) -> usize {
-    if is_alone(view, at, word_end) {
+    if !begins_name(view, at, word_end) || is_alone(view, at, word_end) {
         return word_end;
     }
     let parts = read(view, at, word_end);
@@ -313,8 +313,14 @@ struct Form {
 fn judge(view: &View<'_>, names: &[Part], form: Form) -> Option<(u8, Proof)> {
     let Form { inverted, particle, titled, announced } = form;
     let (first, last) = (names.first()?, names.last()?);
-    if first.initial || is_organisation(view, first, last) {
+    if is_organisation(view, first, last) {
         return None;
+    }
+    if first.initial {
+        // `L. D'Angelo`.
+        let known = last.names.is_family() && !last.names.is_ordinary() && !last.names.is_place();
+        let shortened = first.end - first.start == 2 && names.len() > 1 && !last.initial;
+        return (known && shortened).then_some((52, Proof::Listed));
     }
     let (given, family) = if inverted { (last, first) } else { (first, last) };
     let ordinary = names
@@ -324,6 +330,8 @@ fn judge(view: &View<'_>, names: &[Part], form: Form) -> Option<(u8, Proof)> {
     let odd = names.iter().any(|part| part.capitals) || (first.names.is_place() && !announced);
     let alone = names.len() == 1;
     let base: u8 = match (given.names.is_given(), family.names.is_family()) {
+        // `Dear Angus,`.
+        (true, _) if alone && announced && !ordinary => 32,
         _ if alone => 10,
         (true, true) if ordinary => 35,
         (true, true) => 72,

@@ -323,6 +323,38 @@ pub(super) fn postcode(view: &View<'_>, start: usize) -> Option<usize> {
     FORMS.iter().find(fits).map(|form| start + form.len())
 }
 
+/// A code on the line of a street, after its town or beyond what else belongs to the address.
+pub(super) fn near_street(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
+    const NEAR: usize = 48;
+    let near = hits.last().is_some_and(|hit| {
+        hit.entity == Entity::Address && hit.end < start && start - hit.end < NEAR
+    });
+    let Some(end) = postcode(view, start).filter(|_| near && is_free_before(view.text, start))
+    else {
+        return;
+    };
+    let (entity, proof, cues) = (Entity::Postcode, Proof::Labelled, Cues::NONE);
+    hits.push(Hit { entity, start, end, score: 70, rule: "postcode.near-street", proof, cues });
+}
+
+/// `Fresno, CA 93136`: five digits after a state of the United States, from the state on.
+pub(super) fn after_state(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
+    const STATES: &[u8] =
+        b"AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV \
+NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR";
+    let state = view.slice(start, start + 2);
+    let comma = view.slice(start.saturating_sub(2), start) == b", ";
+    if !comma || !STATES.split(|byte| *byte == b' ').any(|known| known == state) {
+        return;
+    }
+    let Some(end) = postcode(view, start + 3) else { return };
+    if matches!(end - start - 3, 5 | 10) {
+        let (entity, proof, cues) = (Entity::Postcode, Proof::Labelled, Cues::NONE);
+        let start = start + 3;
+        hits.push(Hit { entity, start, end, score: 78, rule: "postcode.after-state", proof, cues });
+    }
+}
+
 /// British and Canadian postal codes, whose form little else has.
 pub(super) fn lettered_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     let Some(end) = postcode(view, start) else { return };

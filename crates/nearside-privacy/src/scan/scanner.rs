@@ -37,7 +37,7 @@ const CLASSES: [u8; 256] = {
             b'0'..=b'9' => DIGIT,
             b'_' => UNDER,
             0x80.. => HIGH,
-            b'@' | b':' | b'=' | b'-' => SIGN,
+            b'@' | b':' | b'=' | b'-' | b'>' => SIGN,
             _ => 0,
         };
         byte += 1;
@@ -100,6 +100,7 @@ fn sign(view: &View<'_>, at: usize, byte: u8, hits: &mut Vec<Hit>) -> usize {
             Some(b'-') => secret::private_key(view, at, hits).unwrap_or(at + 1),
             _ => at + 1,
         },
+        b'>' => labelled::after_tag(view, at, hits),
         _ => labelled::after_sign(view, at, hits),
     }
 }
@@ -148,7 +149,16 @@ fn letters(
     }
     let capital = view.at(start).is_some_and(|byte| byte.is_ascii_uppercase() || byte >= 0x80);
     if capital {
+        if end - start == 3 && kinds == UPPER && next == Some(b' ') {
+            if let Some(on) = code::spaced_fiscal_code(view, start, hits) {
+                return on;
+            }
+        }
+        if end - start == 1 && next == Some(b'-') {
+            code::hyphenated_nie(view, start, hits);
+        }
         if end - start == 2 && kinds == UPPER && next == Some(b' ') {
+            place::after_state(view, start, hits);
             if let Some(on) = code::spaced_nino(view, start, hits) {
                 return on;
             }
@@ -217,6 +227,12 @@ fn mixed(view: &View<'_>, start: usize, end: usize, kinds: u8, hits: &mut Vec<Hi
     if kinds & UPPER != 0 && (2..=4).contains(&length) && view.at(end) == Some(b' ') {
         place::lettered_postcode(view, start, hits);
     }
+    if length == 4 && view.at(end) == Some(b'.') {
+        let on = network::dotted_hardware(view, start, hits);
+        if on > end {
+            return on;
+        }
+    }
     let known = length >= 9 || (length == 4 && kinds == UPPER | DIGIT);
     if known && length <= 80 && kinds & UNDER == 0 {
         return code::find(view, start, end, hits);
@@ -235,6 +251,12 @@ fn number(
     let run = Run::read(view.text, start);
     let groups = run.groups();
     let second = groups.get(1).map_or(0, |group| group.before);
+    if end - start == 4 && view.at(end) == Some(b'.') {
+        let on = network::dotted_hardware(view, start, hits);
+        if on > end {
+            return on;
+        }
+    }
     if end - start <= 4 && matches!(view.at(end), Some(b':' | b'-')) {
         let on = network::hexadecimal(view, start, end, hits);
         if on > end {
@@ -264,6 +286,12 @@ fn number(
     }
     if groups.len() == 1 && end - start <= 5 {
         place::before_number(view, start, hits);
+    }
+    if end - start == 8 {
+        code::hyphenated_nif(view, start, end, hits);
+    }
+    if (4..=6).contains(&(end - start)) {
+        place::near_street(view, start, hits);
     }
     if let Some(last) = groups.last().filter(|last| last.length <= 5) {
         if let Some(on) = place::after_number(view, last.start, last.start + last.length, hits) {
@@ -309,7 +337,10 @@ fn known(
     };
     let last = first + kind.count() - 1;
     let mut digits = [0; 24];
-    if !run.closes(last) || !(kind.valid)(run.digits(groups, &mut digits)) {
+    if !run.closes(last)
+        || !run.is_apart(first, kind.count())
+        || !(kind.valid)(run.digits(groups, &mut digits))
+    {
         return;
     }
     let Some(start) = groups.first().map(|group| group.start) else { return };
@@ -321,6 +352,13 @@ fn known(
         || matches!(kind.entity, Entity::UkNhs | Entity::AuMedicare);
     let general = if national { GENERAL } else { Cues::NONE };
     let mut score = weigh(kind.score, cues, kind.cues, general);
+    // What has no check digit stands behind what has one, where a word speaks for both.
+    if matches!(kind.entity, Entity::UsSsn | Entity::UsItin)
+        && !cues.meets(kind.cues)
+        && cues.meets(general)
+    {
+        score -= 10;
+    }
     // A word that announces something else speaks against a number that is not sure by itself.
     if score == kind.score && !cues.is_empty() && score < 80 {
         score = score.saturating_sub(20);

@@ -85,6 +85,15 @@ impl<'a> View<'a> {
     /// What the words before a place announce, not further left than a limit.
     fn words_before(&self, place: usize, limit: usize) -> Cues {
         let floor = limit.max(place.saturating_sub(LEFT));
+        let mut sign = place;
+        while matches!(self.before(sign), Some(b'"' | b'\'')) {
+            sign -= 1;
+        }
+        if self.before(sign) == Some(b'=') {
+            // `key=value`: nothing but the key speaks of it.
+            let mut words = WordsBefore { text: self.text, floor, end: place, count: 0 };
+            return words.next().map_or(Cues::NONE, cue::of_key);
+        }
         let words = WordsBefore { text: self.text, floor, end: place, count: 0 };
         let found = cue::nearest(words);
         match { words }.next() {
@@ -177,10 +186,16 @@ fn is_break(between: &[u8], length: usize) -> bool {
     point.is_some_and(|at| length > 3 && between.get(at + 1).is_some_and(u8::is_ascii_whitespace))
 }
 
-/// Whether a line ends between words: a value may stand below its label, no further.
+/// Whether a line ends between words: a value may stand below a label that ends with a colon.
 fn ends_line(between: &[u8], count: usize) -> bool {
-    let lines = between.iter().filter(|byte| **byte == b'\n').count();
-    lines > usize::from(count == 0)
+    match between.iter().position(|byte| *byte == b'\n') {
+        None => false,
+        Some(first) => {
+            let label = between.get(..first).is_some_and(|end| end.contains(&b':'));
+            let more = between.get(first + 1..).is_some_and(|rest| rest.contains(&b'\n'));
+            count > 0 || more || !label
+        }
+    }
 }
 
 /// How sure a finding is, in hundredths, where words speak for or against it.
