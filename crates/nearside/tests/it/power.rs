@@ -69,6 +69,21 @@ fn the_exit_code_is_the_verdict() {
 }
 
 #[test]
+fn what_is_typed_is_stated_and_equal_ends_are_one_figure() {
+    let more = ["--circuit", "20 A/240 V", "--tariff", "0.30 EUR/kWh", "--processor", "120 W"];
+    let data = ends(&asked(&more), 0);
+    assert_eq!(data["circuit"]["basis"], "stated: the command line");
+    let input = |what: &str| {
+        let found = list(&data["inputs"]).iter().find(|it| it["what"] == what);
+        found.cloned().unwrap_or_else(|| panic!("{what} is an input"))
+    };
+    for what in ["circuit, for hours", "electricity tariff", "most that the processor draws"] {
+        assert_eq!(input(what)["kind"], "stated", "{what}");
+    }
+    assert_eq!(input("time at work")["value"], "11.9 %");
+}
+
+#[test]
 fn what_is_no_figure_is_told() {
     for (words, told) in [
         (&["--power", "--circuit", "16 A"][..], "16 A/230 V"),

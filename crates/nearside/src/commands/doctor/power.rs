@@ -143,7 +143,7 @@ fn contradiction(wall: &Wall, measured: Option<&Sourced<Span<Watts>>>) -> Option
 }
 
 fn typed() -> Basis {
-    Basis::published("the command line", None)
+    Basis::stated("the command line")
 }
 
 /// The place as far as it is stated.
