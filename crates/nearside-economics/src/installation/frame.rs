@@ -153,10 +153,16 @@ impl Frame {
                 times.low(),
                 times.high(),
             ),
-            Self::Servers(servers) => format!(
-                "{count} cards are more than a desktop's board takes: where nothing is stated, {servers}x a \
-                 workstation or server is assumed, with {processor} and {memory}",
-            ),
+            Self::Servers(servers) => {
+                let servers = match servers {
+                    1 => "a workstation or server is".to_owned(),
+                    more => format!("{more} servers are"),
+                };
+                format!(
+                    "{count} cards are more than a desktop's board takes: where nothing is stated, {servers} \
+                     assumed, with {processor} and {memory}",
+                )
+            }
             Self::Chips(machines) => {
                 format!(
                     "each {title} is a machine of its own: {machines} of them are counted together"
