@@ -11,6 +11,7 @@ mod circuit;
 mod cooling;
 mod draw;
 mod enough;
+mod frame;
 mod parts;
 mod supply;
 mod year;
@@ -26,9 +27,11 @@ pub use circuit::{CONTINUOUS_SHARE, Circuit, machines_on, named_circuits, usual_
 pub use cooling::{airflow, heat, warming};
 pub use draw::{Draw, at_wall, efficiency};
 pub use enough::{Enough, enough};
+pub use frame::Frame;
 pub use parts::{Part, PartName, Parts, Waits, Wall, by_design, card};
 pub use supply::{
-    Excursion, Loads, Standard, Supply, SupplyNeeded, excursions, moments, size_sold, supply_needed,
+    Excursion, Loads, Standard, Supplied, Supply, SupplyNeeded, excursions, moments, size_sold,
+    supply_needed,
 };
 pub use year::{Duty, Year, year};
 
@@ -84,17 +87,6 @@ pub struct Installation {
     pub inputs: Vec<Input>,
 }
 
-/// A supply held against what is asked of it.
-#[derive(Clone, Debug)]
-pub struct Supplied {
-    /// The supply.
-    pub supply: Supply,
-    /// Whether it is large enough.
-    pub enough: Enough,
-    /// What it bears for moments, and what cards may draw in them.
-    pub excursions: Vec<Excursion>,
-}
-
 /// A circuit held against what is asked of it.
 #[derive(Clone, Debug)]
 pub struct OnCircuit {
@@ -144,7 +136,9 @@ pub fn of(parts: &Parts, room: &Room) -> Known<Installation> {
     let direct = parts.direct();
     parts.wall().map(|wall| {
         let supply = supply_needed(parts);
-        let supplied = room.supply.map(|has| supply.clone().map(|it| held(has, &it, parts)));
+        let supplied = room.supply.map(|has| {
+            supply.clone().zip(parts.loads()).map(|(needed, loads)| has.held(&needed, loads))
+        });
         Installation {
             supplied,
             circuit: room.circuit.clone().map(|circuit| on_circuit(circuit, wall.full)),
@@ -162,17 +156,6 @@ pub fn of(parts: &Parts, room: &Room) -> Known<Installation> {
     })
 }
 
-fn held(supply: Supply, needed: &SupplyNeeded, parts: &Parts) -> Supplied {
-    let excursions = parts.loads().value().map_or_else(Vec::new, |it| excursions(it, supply));
-    let sustained = enough(needed.by(supply.standard), supply.rating);
-    let moments = excursions.iter().filter_map(|moment| {
-        let borne = moment.borne.as_ref().value()?;
-        Some(enough(moment.power, *borne))
-    });
-    let enough = moments.fold(sustained, Enough::max);
-    Supplied { supply, enough, excursions }
-}
-
 fn on_circuit(circuit: Sourced<Circuit>, full: Span<Watts>) -> OnCircuit {
     let continuous = circuit.value.continuous();
     OnCircuit {
@@ -186,6 +169,10 @@ fn on_circuit(circuit: Sourced<Circuit>, full: Span<Watts>) -> OnCircuit {
 /// What is assumed and stated, with its basis.
 fn inputs(parts: &Parts, room: &Room) -> Vec<Input> {
     let mut inputs = parts.inputs();
+    let asked_of_supply = parts.own_supplies.is_none() && parts.loads().value().is_some();
+    if asked_of_supply {
+        inputs.extend(supply::reserves());
+    }
     let share = |what, sourced: Sourced<Span<f64>>| Input {
         what,
         value: sourced.value.into(),
@@ -201,8 +188,9 @@ fn inputs(parts: &Parts, room: &Room) -> Vec<Input> {
         let value = circuit.value.continuous();
         let basis = circuit.basis.clone();
         inputs.push(Input { what: "circuit, for hours", value: Span::exact(value).into(), basis });
+        inputs.push(share("share of the breaker, for hours", circuit::continuous_share()));
     }
-    if room.supply.is_some() {
+    if asked_of_supply && room.supply.is_some() {
         inputs.push(share("power of cards in moments", moments()));
     }
     if room.battery.is_some() {

@@ -96,7 +96,11 @@ impl From<Span<f64>> for Quantity {
 impl fmt::Display for Share {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |share: f64| significant(share * 100.0);
-        write!(formatter, "{}-{} %", percent(self.0.low()), percent(self.0.high()))
+        let (low, high) = (percent(self.0.low()), percent(self.0.high()));
+        match low == high {
+            true => write!(formatter, "{low} %"),
+            false => write!(formatter, "{low}-{high} %"),
+        }
     }
 }
 
@@ -109,6 +113,8 @@ mod tests {
         let shown = |value: Quantity| value.to_string();
         assert_eq!(shown(Bytes::gib(24).into()), "24.0 GiB");
         assert_eq!(shown(Span::new(0.5, 0.7, 0.87).unwrap().into()), "50.0-87.0 %");
+        // Ends that round to the same are one figure.
+        assert_eq!(shown(Span::new(0.11901, 0.11902, 0.11903).unwrap().into()), "11.9 %");
         assert_eq!(shown(32u32.into()), "32");
     }
 }

@@ -15,6 +15,7 @@ mod c_library;
 pub mod ceiling;
 mod cgroup;
 mod child;
+mod confinement;
 mod container_image;
 mod cuda_toolkit;
 mod detect;
@@ -36,6 +37,7 @@ pub use accelerator::{
 };
 pub use binary::InstructionSet;
 pub use c_library::c_library;
+pub use confinement::confinement;
 pub use container_image::container_image;
 pub use cuda_toolkit::cuda_toolkit;
 pub use detect::{Detected, OperatingSystem, probe, this_machine};

@@ -49,6 +49,11 @@ impl Basis {
         Self { kind: Kind::Derived, source: how.into(), as_of: None }
     }
 
+    /// Stated by who asks: on the command line, say.
+    pub fn stated(place: impl Into<Arc<str>>) -> Self {
+        Self { kind: Kind::Stated, source: place.into(), as_of: None }
+    }
+
     /// Stated by a source at a date.
     pub fn published(source: impl Into<Arc<str>>, as_of: Option<Date>) -> Self {
         Self { kind: Kind::Published, source: source.into(), as_of }
@@ -67,7 +72,9 @@ impl fmt::Display for Basis {
 pub enum Kind {
     /// Measured on the machine in question.
     Measured,
-    /// Stated by the user or by a source.
+    /// Stated by who asks.
+    Stated,
+    /// Published by a source.
     Published,
     /// Computed from other values.
     Derived,
@@ -76,8 +83,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    const NAMES: [(Self, &'static str); 4] = [
+    const NAMES: [(Self, &'static str); 5] = [
         (Self::Measured, "measured"),
+        (Self::Stated, "stated"),
         (Self::Published, "published"),
         (Self::Derived, "derived"),
         (Self::Assumed, "assumed"),
@@ -97,7 +105,7 @@ impl FromStr for Kind {
         Self::NAMES.iter().find(|(_, name)| *name == text).map(|(kind, _)| *kind).ok_or_else(|| {
             ParseError::Malformed {
                 text: text.to_owned(),
-                expected: "measured, published, derived or assumed",
+                expected: "measured, stated, published, derived or assumed",
             }
         })
     }

@@ -77,7 +77,7 @@ pub(crate) struct InputView {
     pub(crate) what: String,
     /// Its value with its unit.
     pub(crate) value: String,
-    /// measured, published, derived or assumed.
+    /// measured, stated, published, derived or assumed.
     pub(crate) kind: String,
     /// Where it came from.
     pub(crate) source: String,

@@ -12,6 +12,12 @@ use nearside_units::{Amperes, Basis, ParseError, Sourced, Span, Volts, Watts};
 /// Share of a breaker that a load of hours may take.
 pub const CONTINUOUS_SHARE: f64 = 0.8;
 
+/// Where that share comes from.
+pub(super) fn continuous_share() -> Sourced<Span<f64>> {
+    let why = "NEC 210.20(A), kept everywhere: contacts age by heat under any code";
+    Sourced::new(Span::exact(CONTINUOUS_SHARE), Basis::published(why, None))
+}
+
 /// Circuits that outlets of homes and offices hang on, by country.
 const USUAL: [(&str, &[&str]); 6] = [
     ("15 A/120 V", &["US", "CA"]),

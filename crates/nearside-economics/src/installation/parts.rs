@@ -4,6 +4,7 @@
 //! work draws less: the shares are those of every estimate (`nearside_estimate::calibration`).
 
 use std::fmt;
+use std::sync::Arc;
 
 use nearside_catalog::{Accelerators, DeviceKind, Machine};
 use nearside_estimate::Input;
@@ -11,6 +12,7 @@ use nearside_estimate::calibration::PowerUse;
 use nearside_units::{Basis, Known, Sourced, Span, Watts};
 
 use super::draw::{Draw, at_wall, efficiency};
+use super::frame::{Assumed, Frame};
 use super::supply::Loads;
 
 /// Up to so many hardware threads a processor is one of a desktop, which draws more for each.
@@ -23,6 +25,8 @@ pub struct Parts {
     pub list: Vec<Part>,
     /// What is stated or measured at the wall.
     pub wall: Wall,
+    /// Why nobody asks which supply it needs, where its supplies come with it.
+    pub own_supplies: Option<Arc<str>>,
 }
 
 /// So many parts of a kind.
@@ -107,22 +111,33 @@ pub struct Wall {
 }
 
 impl Parts {
-    /// The parts of a machine. What it does not state is assumed, and says so.
+    /// The parts of a desktop. What it does not state is assumed, and says so.
     #[must_use]
     pub fn of(machine: &Machine, power: &PowerUse) -> Self {
+        Self::in_frame(machine, &Frame::Desktop, power)
+    }
+
+    /// The parts of a machine that is built as this. Servers of modules are known as a whole.
+    #[must_use]
+    pub fn in_frame(machine: &Machine, frame: &Frame, power: &PowerUse) -> Self {
         let mut list = Vec::new();
         if let Some(Accelerators { device, count }) = &machine.accelerators {
             let one = device.power().map(|nominal| nominal.map(|watts| card(watts, power)));
             list.push(Part { name: PartName::Accelerator, count: *count, one });
         }
-        let whole = |name, one| Part { name, count: 1, one: Known::Value(one) };
+        let (wall, own_supplies) =
+            (frame.wall(machine.accelerators.as_ref()), frame.own_supplies());
+        if matches!(frame, Frame::Systems(..) | Frame::Modules(_)) {
+            return Self { list, wall, own_supplies };
+        }
+        let boards = |name, one| Part { name, count: frame.boards(), one: Known::Value(one) };
         let chip = machine.accelerators.as_ref().map(|found| found.device.kind);
         if chip != Some(DeviceKind::Soc) {
-            list.push(whole(PartName::Processor, processor(machine, power)));
-            list.push(whole(PartName::Memory, memory(machine, power)));
+            list.push(boards(PartName::Processor, processor(machine, frame, power)));
+            list.push(boards(PartName::Memory, memory(machine, frame, power)));
         }
-        list.push(whole(PartName::Rest, rest()));
-        Self { list, wall: Wall::default() }
+        list.push(boards(PartName::Rest, rest(frame)));
+        Self { list, wall, own_supplies }
     }
 
     /// A machine of which nothing is known but what it draws at the wall.
@@ -131,7 +146,7 @@ impl Parts {
         let known = |span| Some(Sourced::new(span, draw.basis.clone()));
         let Draw { idle, working, full } = draw.value;
         let wall = Wall { idle: known(idle), working: known(working), full: known(full) };
-        Self { list: Vec::new(), wall }
+        Self { list: Vec::new(), wall, own_supplies: None }
     }
 
     /// With another figure for a part, where the machine has it: a limit that the driver keeps, a processor
@@ -231,7 +246,9 @@ impl Parts {
             value: efficiency.value.into(),
             basis: efficiency.basis,
         };
-        let supply = (!self.list.is_empty()).then_some(supply);
+        // What whole servers draw is not made of parts.
+        let adds_up = !self.list.is_empty() && (self.own_supplies.is_none() || full.is_none());
+        let supply = adds_up.then_some(supply);
         self.list.iter().filter_map(of_part).chain(supply).chain(stated).collect()
     }
 }
@@ -245,6 +262,16 @@ impl Part {
 }
 
 impl Wall {
+    /// This, and where it says nothing, the other.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            idle: self.idle.or(other.idle),
+            working: self.working.or(other.working),
+            full: self.full.or(other.full),
+        }
+    }
+
     /// What the owner of a machine states of it; work comes close to the stated load.
     #[must_use]
     pub fn stated(
@@ -303,12 +330,11 @@ pub fn by_design(design: Span<Watts>, waits: Waits, power: &PowerUse) -> Draw {
 }
 
 /// The processor of a machine that states nothing of it.
-fn processor(machine: &Machine, power: &PowerUse) -> Sourced<Draw> {
+fn processor(machine: &Machine, frame: &Frame, power: &PowerUse) -> Sourced<Draw> {
     let waits = Waits::of(machine);
     let Known::Value(threads) = &machine.threads else {
-        let (design, why) =
-            (span([65.0, 170.0, 350.0]), "a desktop of 65 W to a workstation of 350 W");
-        return Sourced::new(by_design(design, waits, power), Basis::assumed(why));
+        let (design, why) = frame.assumed().processor;
+        return Sourced::new(by_design(span(design), waits, power), Basis::assumed(why));
     };
     let count = f64::from(threads.value);
     let (each, why) = match threads.value {
@@ -320,7 +346,7 @@ fn processor(machine: &Machine, power: &PowerUse) -> Sourced<Draw> {
 }
 
 /// Memory: so many watts for each gigabyte, whatever goes on.
-fn memory(machine: &Machine, power: &PowerUse) -> Sourced<Draw> {
+fn memory(machine: &Machine, frame: &Frame, power: &PowerUse) -> Sourced<Draw> {
     let each = &power.memory_watts;
     let watts = |size: Span<f64>| {
         size.combine(each.value, |gigabytes, watts| Watts::constant(1.0) * (gigabytes * watts))
@@ -332,18 +358,19 @@ fn memory(machine: &Machine, power: &PowerUse) -> Sourced<Draw> {
             Sourced::new(always(all), each.basis.clone())
         }
         Known::Unknown(_) => {
-            let sizes = Span::new(32.0, 64.0, 256.0).unwrap_or(Span::exact(64.0));
-            let why = format!("32 to 256 GB of memory; {}", each.basis.source);
+            let ([low, likely, high], sizes) = frame.assumed().gigabytes;
+            let why = format!("{sizes}; {}", each.basis.source);
+            let sizes = Span::new(low, likely, high).unwrap_or(Span::exact(likely));
             Sourced::new(always(watts(sizes)), Basis::assumed(why))
         }
     }
 }
 
 /// Board, disks and fans.
-fn rest() -> Sourced<Draw> {
-    let (idle, full) = (span([10.0, 30.0, 60.0]), span([20.0, 50.0, 150.0]));
-    let why = "20 W of a small board to the 150 W of the example in Intel's ATX 3.0 guide";
-    Sourced::new(Draw { idle, working: full, full }, Basis::assumed(why))
+fn rest(frame: &Frame) -> Sourced<Draw> {
+    let Assumed { rest: [idle, full], why_rest, .. } = frame.assumed();
+    let (idle, full) = (span(*idle), span(*full));
+    Sourced::new(Draw { idle, working: full, full }, Basis::assumed(*why_rest))
 }
 
 /// Three numbers of ours in watts.
@@ -373,7 +400,7 @@ mod tests {
         };
         let loads = |full| {
             let wall = Wall { idle: None, working: None, full };
-            Parts { list: vec![part.clone()], wall }.loads().value().unwrap()
+            Parts { list: vec![part.clone()], wall, own_supplies: None }.loads().value().unwrap()
         };
         assert_eq!(loads(None).others.likely(), Watts::constant(60.0));
         let seen = loads(Some(stated));
@@ -385,7 +412,6 @@ mod tests {
     use nearside_catalog::Catalog;
     use nearside_estimate::Calibration;
     use nearside_units::Bytes;
-    use std::sync::Arc;
 
     /// A machine with so many of a device of the catalog; threads and memory where they are stated.
     fn machine(device: &str, count: u32, threads: Option<u32>) -> Machine {

@@ -6,9 +6,12 @@
 //! oscillograms of one RTX 5090 of 575 W (627 W for 10-20 ms, 738 W for 5-10 ms, 824 W for 1-5 ms, 901 W below
 //! 1 ms; Igor's Lab), which stand in for every card.
 
+use std::sync::Arc;
+
+use nearside_estimate::Input;
 use nearside_units::{Basis, Duration, Known, Sourced, Span, Watts};
 
-use super::Parts;
+use super::{Enough, Parts, enough};
 
 /// Share of its rating that a supply gives for hours.
 const SUSTAINED_SHARE: f64 = 0.8;
@@ -82,10 +85,35 @@ impl SupplyNeeded {
     }
 }
 
-/// The rating that the supply of a machine needs; see [`Loads::supply_needed`].
+/// The rating that the supply of a machine needs; see [`Loads::supply_needed`]. A machine that is sold with its
+/// supplies needs no other.
 #[must_use]
 pub fn supply_needed(parts: &Parts) -> Known<SupplyNeeded> {
-    parts.loads().map(Loads::supply_needed)
+    match &parts.own_supplies {
+        Some(why) => Known::Unknown(Arc::clone(why)),
+        None => parts.loads().map(Loads::supply_needed),
+    }
+}
+
+/// What a supply is given more than its parts draw, with its basis.
+pub(super) fn reserves() -> [Input; 3] {
+    let (intel, moments) = (
+        "Intel, ATX 3 design guide: the sum is held against 80 % of the rating",
+        "what cards draw in moments, of a supply that promises to bear them",
+    );
+    let nothing = "what cards draw in moments, of a supply that promises nothing of them";
+    let [low, likely, high] = CARDS_OF_ATX2;
+    let leaps = Span::new(low, likely, high).unwrap_or(Span::exact(high));
+    let input = |what, share: Span<f64>, why: &'static str| Input {
+        what,
+        value: share.into(),
+        basis: Basis::assumed(why),
+    };
+    [
+        input("share of the supply's rating, for hours", Span::exact(SUSTAINED_SHARE), intel),
+        input("power of cards, ATX 3.x supply", Span::exact(CARDS_OF_ATX3), moments),
+        input("power of cards, ATX 2.x supply", leaps, nothing),
+    ]
 }
 
 impl Loads {
@@ -112,6 +140,28 @@ impl Loads {
     }
 }
 
+/// A supply held against what is asked of it.
+#[derive(Clone, Debug)]
+pub struct Supplied {
+    /// The supply.
+    pub supply: Supply,
+    /// Whether it is large enough.
+    pub enough: Enough,
+    /// What it bears for moments, and what cards may draw in them.
+    pub excursions: Vec<Excursion>,
+}
+
+impl Supply {
+    /// Whether it is enough for hours and in every moment.
+    #[must_use]
+    pub fn held(self, needed: &SupplyNeeded, loads: Loads) -> Supplied {
+        let excursions = excursions(loads, self);
+        let sustained = enough(needed.by(self.standard), self.rating);
+        let enough = excursions.iter().filter_map(Excursion::enough).fold(sustained, Enough::max);
+        Supplied { supply: self, enough, excursions }
+    }
+}
+
 /// A moment in which cards draw more than they are said to, all of them at once.
 #[derive(Clone, Debug)]
 pub struct Excursion {
@@ -121,6 +171,16 @@ pub struct Excursion {
     pub power: Span<Watts>,
     /// What the supply bears meanwhile.
     pub borne: Known<Watts>,
+}
+
+impl Excursion {
+    /// Whether the supply bears it, where it promises anything. What a card may draw in the shortest moment is a
+    /// limit that nobody saw it reach, so it is a doubt at most.
+    #[must_use]
+    pub fn enough(&self) -> Option<Enough> {
+        let enough = enough(self.power, *self.borne.as_ref().value()?);
+        Some(if self.lasts > SHORTEST { enough } else { enough.min(Enough::Uncertain) })
+    }
 }
 
 /// The moments that a supply must bear. What one of ATX 2.x bears for 100 us nobody says.
@@ -205,6 +265,25 @@ mod tests {
             let (one, two) = (one.supply_needed(), two.supply_needed());
             prop_assert!(one.atx3.high() <= two.atx3.high() && one.atx2.low() <= two.atx2.low());
             prop_assert!(one.atx2.low() >= one.atx3.low());
+        }
+
+        /// Moments never speak against a supply that the shown range allows.
+        #[test]
+        fn a_verdict_follows_from_the_range_that_is_shown(
+            cards in 1.0f64..3000.0, others in 1.0f64..500.0, more in 1.0f64..500.0, rating in 1.0f64..6000.0,
+        ) {
+            let [low, likely, high] = [others, others + more / 2.0, others + more];
+            let others = Span::new(low, likely, high).unwrap().map(Watts::constant);
+            let loads = Loads { cards: Span::exact(Watts::constant(cards)), others };
+            for standard in [Standard::Atx2, Standard::Atx3] {
+                let supply = Supply { rating: Watts::constant(rating), standard };
+                let needed = loads.supply_needed();
+                let verdict = supply.held(&needed, loads).enough;
+                let shown = enough(needed.by(standard), supply.rating);
+                prop_assert_eq!(verdict == Enough::No, shown == Enough::No);
+                // Only what a card may draw for 100 us makes a doubt of what is enough otherwise.
+                prop_assert!(verdict >= shown);
+            }
         }
 
         /// What is sized by the rule bears every moment that anybody measured.

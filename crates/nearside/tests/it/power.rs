@@ -33,6 +33,7 @@ fn every_figure_follows_from_the_watts() {
     let wall = likely(&data["wall"]["full_watts"]);
     let near = |one: f64, other: f64| assert!((one / other - 1.0).abs() < 1e-3, "{one} {other}");
     near(wall, direct / 0.9);
+    near(likely(&data["heat"]["watts"]), wall);
     near(likely(&data["heat"]["btu_per_hour"]), wall * 3.412);
     near(likely(&data["heat"]["air_m3_per_hour"]), wall * 3600.0 / (1206.0 * 10.0));
     near(likely(&data["heat"]["warming_kelvin_per_minute"]), wall * 60.0 / (1206.0 * 30.0));
@@ -60,12 +61,64 @@ fn the_exit_code_is_the_verdict() {
     let supply = |watts: &str, atx: &str, code: i32, verdict: &str| {
         let data = ends(&asked(&["--supply", watts, "--atx", atx]), code);
         assert_eq!(data["supply"]["stated"]["verdict"], verdict, "{watts}");
+        // A verdict says no more than the range beside it.
+        let needed = &data["supply"][format!("needed_atx{atx}_watts")];
+        let rating: f64 = watts.trim_end_matches(" W").parse().unwrap();
+        assert_eq!(verdict == "too small", rating < number(&needed["low"]), "{needed}");
+        assert_eq!(verdict == "enough", rating >= number(&needed["high"]), "{needed}");
     };
     supply("1000 W", "3", 1, "too small");
+    supply("2000 W", "3", 1, "uncertain");
     supply("2600 W", "3", 0, "enough");
     supply("2600 W", "2", 1, "uncertain");
     let shown = nearside(&[&TWO_CARDS[..], &["--circuit", "10 A/120 V"]].concat()).exits(1);
     assert!(shown.stdout.contains("TOO SMALL for this machine"), "{}", shown.stdout);
+    let shown = nearside(&[&TWO_CARDS[..], &["--supply", "2000 W", "--explain"]].concat()).exits(1);
+    for told in ["UNCERTAIN: likely too small", "share of the supply's rating", "160-200 %"] {
+        assert!(shown.stdout.contains(told), "{told}: {}", shown.stdout);
+    }
+}
+
+#[test]
+fn modules_are_in_whole_servers_and_what_is_assumed_is_told() {
+    let asked = |device: &str, count: &str, more: &[&str], code: i32| {
+        let words = ["doctor", "--power", "--on", device, "--count", count];
+        nearside(&[&words[..], more].concat()).exits(code)
+    };
+    let server = asked("h100-sxm", "8", &["--json"], 0).data();
+    assert_eq!(server["wall"]["full_watts"]["likely"], 10200.0);
+    let unknown = text(&server["supply"]["unknown"]);
+    assert_eq!(unknown, "NVIDIA DGX H100 brings its own supplies");
+    for (device, count, told) in [
+        ("h100-sxm", "8", "1x NVIDIA DGX H100, of 10.2 kW at most, is assumed\n"),
+        ("h100-sxm", "12", "2x NVIDIA DGX H100, of 10.2 kW at most, is assumed, without 4 of 16"),
+        ("mi300x", "8", "the catalog has no server with it"),
+        ("rtx-4090", "4", "4 cards are more than a desktop's board takes"),
+        ("rtx-4090", "1", "nothing is stated but the accelerators"),
+        ("gb10", "2", "is a machine of its own"),
+    ] {
+        let run = asked(device, count, &[], 0);
+        assert!(run.stderr.contains(told), "{device}: {}", run.stderr);
+    }
+    let run = asked("h100-sxm", "8", &["--supply", "3 kW", "--processor", "200 W"], 1);
+    for told in ["--supply is held against nothing", "--processor changes nothing"] {
+        assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn what_is_typed_is_stated_and_equal_ends_are_one_figure() {
+    let more = ["--circuit", "20 A/240 V", "--tariff", "0.30 EUR/kWh", "--processor", "120 W"];
+    let data = ends(&asked(&more), 0);
+    assert_eq!(data["circuit"]["basis"], "stated: the command line");
+    let input = |what: &str| {
+        let found = list(&data["inputs"]).iter().find(|it| it["what"] == what);
+        found.cloned().unwrap_or_else(|| panic!("{what} is an input"))
+    };
+    for what in ["circuit, for hours", "electricity tariff", "most that the processor draws"] {
+        assert_eq!(input(what)["kind"], "stated", "{what}");
+    }
+    assert_eq!(input("time at work")["value"], "11.9 %");
 }
 
 #[test]
@@ -75,6 +128,12 @@ fn what_is_no_figure_is_told() {
         (&["--power", "--circuit", "16 A/0 V"], "greater than zero"),
         (&["--power", "--hours", "25 h/day"], "8 h/day"),
         (&["--power", "--battery", "1500"], "needs a unit"),
+        (&["--power", "--battery", "0 Wh"], "more than nothing"),
+        (&["--power", "--supply", "0 W"], "more than nothing"),
+        (&["--power", "--supply", "-5 W"], "cannot be negative"),
+        (&["--power", "--processor", "0 W"], "more than nothing"),
+        (&["--power", "--tariff", "-0.30 EUR/kWh"], "a price is zero or more"),
+        (&["--power", "--hours", "-1 h/day"], "cannot be negative"),
         (&["--power", "--atx", "3"], "--supply"),
         (&["--circuit", "16 A/230 V"], "--power"),
         (&["--power", "--measure"], "--measure"),

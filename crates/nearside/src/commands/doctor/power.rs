@@ -3,14 +3,16 @@
 mod text;
 mod view;
 
+use std::path::Path;
+
 use nearside_catalog::{Catalog, Economics};
 use nearside_economics::installation::{
-    self, Duty, Enough, Installation, Part, PartName, Parts, Room, Supply, Waits, Wall, by_design,
-    card, usual_in,
+    self, Duty, Enough, Frame, Installation, Part, PartName, Parts, Room, Supply, Waits, Wall,
+    by_design, card, usual_in,
 };
 use nearside_estimate::Calibration;
 use nearside_estimate::calibration::PowerUse;
-use nearside_probe::DetectedAccelerator;
+use nearside_probe::{DetectedAccelerator, confinement};
 use nearside_units::{Basis, Kelvins, Kind, Known, Sourced, Span, Watts};
 
 pub(crate) use view::PowerAnswer;
@@ -84,9 +86,17 @@ fn parts(
     power: &PowerUse,
     notes: &mut Vec<String>,
 ) -> Result<Parts, CommandError> {
-    let mut parts = Parts::of(&own.site.machine, power);
-    if let Economics::Owned(owned) = &own.site.economics {
-        parts.wall = Wall::stated(owned.load.clone().value(), owned.idle.clone().value(), power);
+    let machine = &own.site.machine;
+    let frame = Frame::of(machine.accelerators.as_ref(), catalog);
+    let mut parts = Parts::in_frame(machine, &frame, power);
+    let stated = stated(own, power);
+    if stated.full.is_none() {
+        notes.extend(frame.assumption(machine));
+        notes.extend((own.machine == Whose::ThisMachine).then(share_of_host).flatten());
+    }
+    parts.wall = stated.clone().or(parts.wall);
+    if let (Some(why), Some(_)) = (&parts.own_supplies, asked.supply) {
+        notes.push(format!("--supply is held against nothing: {why}"));
     }
     if own.machine == Whose::ThisMachine {
         let found = wire::machine::detected()?.accelerators;
@@ -95,16 +105,30 @@ fn parts(
             parts.list.insert(0, cards(&found, catalog, power));
         }
         let measured = loaded.map(wire::wall_power::at_work).transpose()?.flatten();
-        notes.extend(contradiction(&parts.wall, measured.as_ref()));
+        notes.extend(contradiction(&stated, measured.as_ref()));
         parts.wall.working = measured.or(parts.wall.working);
     }
     Ok(match asked.processor {
         None => parts,
+        Some(_) if !parts.list.iter().any(|part| part.name == PartName::Processor) => {
+            notes.push("--processor changes nothing: no processor is counted by itself".to_owned());
+            parts
+        }
         Some(design) => {
             let draw = by_design(Span::exact(design), Waits::of(&own.site.machine), power);
             parts.with(PartName::Processor, &Sourced::new(draw, typed()))
         }
     })
+}
+
+/// What the owner states of the whole.
+fn stated(own: &Own, power: &PowerUse) -> Wall {
+    match &own.site.economics {
+        Economics::Owned(owned) => {
+            Wall::stated(owned.load.clone().value(), owned.idle.clone().value(), power)
+        }
+        Economics::Rented { .. } => Wall::default(),
+    }
 }
 
 /// The cards of this machine: each may draw what the driver lets it; all count as the hungriest.
@@ -134,6 +158,16 @@ fn cards(found: &[DetectedAccelerator], catalog: &Catalog, power: &PowerUse) -> 
     }
 }
 
+/// What this program sees may be a share of the machine that circuit and room have to bear.
+fn share_of_host() -> Option<String> {
+    let variables = environment::variables().into_iter().collect();
+    let place = confinement(Path::new("/"), &variables)?;
+    Some(format!(
+        "this is {place}: what is counted is its share of the host, and circuit, supply and room have to bear the \
+         whole host; ask there, or describe it with --site FILE"
+    ))
+}
+
 /// More was measured than is stated: then the circuit is held against too little.
 fn contradiction(wall: &Wall, measured: Option<&Sourced<Span<Watts>>>) -> Option<String> {
     let (stated, seen) = (wall.full.as_ref()?.value.high(), measured?.value.high());
@@ -143,7 +177,7 @@ fn contradiction(wall: &Wall, measured: Option<&Sourced<Span<Watts>>>) -> Option
 }
 
 fn typed() -> Basis {
-    Basis::published("the command line", None)
+    Basis::stated("the command line")
 }
 
 /// The place as far as it is stated.

@@ -55,11 +55,11 @@ fn draws(answer: &PowerAnswer) -> String {
 fn lines(answer: &PowerAnswer) -> String {
     let mut lines = Vec::new();
     if let Some(found) = &answer.circuit {
-        lines.push(("circuit", circuit(found)));
+        lines.push(("circuit", circuit(found, answer.wall.full_watts)));
     }
     match &answer.supply {
         Figure::Value(found) => lines.extend(supply(found)),
-        Figure::Unknown { unknown } => lines.push(("supply", format!("not known: {unknown}"))),
+        Figure::Unknown { unknown } => lines.push(("supply", format!("no figure: {unknown}"))),
     }
     lines.extend(air(&answer.heat));
     if let Some(battery) = &answer.battery {
@@ -71,12 +71,12 @@ fn lines(answer: &PowerAnswer) -> String {
     lines.join("\n")
 }
 
-fn circuit(found: &CircuitView) -> String {
+fn circuit(found: &CircuitView, full: Range) -> String {
     let bears = watts(found.continuous_watts);
     let CircuitView { circuit, verdict, machines, basis, .. } = found;
     let verdict = match verdict.as_str() {
         "too small" => "TOO SMALL for this machine".to_owned(),
-        "uncertain" => "UNCERTAIN: likely enough, too small at the high end".to_owned(),
+        "uncertain" => uncertain(full, found.continuous_watts),
         _ => format!("enough for {} such", count(*machines)),
     };
     format!("{circuit} bears {bears} for hours: {verdict} ({basis})")
@@ -95,23 +95,40 @@ fn supply(found: &SupplyView) -> Vec<(&'static str, String)> {
     let mut lines = vec![("supply", needs)];
     if let Some(stated) = &found.stated {
         let (rating, standard) = (watts(stated.rating_watts), &stated.standard);
+        let needed = match stated.standard.as_str() {
+            "ATX 3.x" => found.needed_atx3_watts,
+            _ => found.needed_atx2_watts,
+        };
         let verdict = match stated.verdict.as_str() {
-            "too small" => "TOO SMALL",
-            "uncertain" => "UNCERTAIN: likely enough, too small at the high end",
-            enough => enough,
+            "too small" => "TOO SMALL".to_owned(),
+            "uncertain" => uncertain(needed, stated.rating_watts),
+            enough => enough.to_owned(),
         };
         lines.push(("", format!("{rating} by {standard}: {verdict}")));
     }
     lines
 }
 
+/// Why nobody can tell: what there is lies within what may be asked for.
+fn uncertain(asked: Range, given: f64) -> String {
+    let why = match given {
+        given if given >= asked.high => {
+            "enough for hours, not for every moment in which cards may draw more"
+        }
+        given if given >= asked.likely => "likely enough, too small at the high end",
+        _ => "likely too small, enough at the low end",
+    };
+    format!("UNCERTAIN: {why}")
+}
+
 fn air(heat: &HeatView) -> Vec<(&'static str, String)> {
-    let heats = shown(heat.btu_per_hour, BtuPerHour::from_btu_per_hour);
+    let (warms, heats) =
+        (power(heat.watts), shown(heat.btu_per_hour, BtuPerHour::from_btu_per_hour));
     let tons = ends(heat.tons, significant);
     let flow = shown(heat.air_m3_per_hour, CubicMetersPerHour::from_cubic_meters_per_hour);
     let warmer = significant(heat.warmer_kelvin);
     let mut lines = vec![
-        ("heat", format!("{heats} ({tons} tons of cooling)")),
+        ("heat", format!("{warms}, which is {heats} ({tons} tons of cooling)")),
         ("air", format!("{flow} through the room, which it leaves {warmer} K warmer")),
     ];
     if let (Some(room), Some(warming)) = (heat.room_m3, heat.warming_kelvin_per_minute) {

@@ -137,7 +137,9 @@ pub(crate) struct CountRange {
 /// Heat and air at full load.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct HeatView {
-    /// Heat.
+    /// Heat: all that the wall gives.
+    pub(super) watts: Range,
+    /// The same in BTU an hour.
     pub(super) btu_per_hour: Range,
     /// The same in tons of cooling.
     pub(super) tons: Range,
@@ -202,7 +204,8 @@ impl PowerAnswer {
 
     /// Whether somebody has looked at a meter, or a sensor has.
     pub(super) fn is_measured(&self) -> bool {
-        self.inputs.iter().any(|input| input.what.starts_with("at the wall"))
+        let known = |input: &InputView| !["assumed", "derived"].contains(&input.kind.as_str());
+        self.inputs.iter().any(|input| input.what.starts_with("at the wall") && known(input))
     }
 }
 
@@ -300,6 +303,7 @@ impl HeatView {
             |span| Range::of(span, nearside_units::KelvinsPerMinute::as_kelvins_per_minute);
         let air = nearside_units::CubicMetersPerHour::as_cubic_meters_per_hour;
         Self {
+            watts: watts(found.wall.full),
             btu_per_hour: Range::of(found.heat, BtuPerHour::as_btu_per_hour),
             tons: Range::of(found.heat, BtuPerHour::as_tons),
             air_m3_per_hour: Range::of(found.airflow, air),
