@@ -37,7 +37,7 @@ pub(super) fn find(view: &View<'_>, start: usize, word_end: usize, hits: &mut Ve
         if !told && !cues.is_empty() && base < 80 {
             score = score.saturating_sub(15);
         }
-        hits.push(Hit { entity, start, end: word_end, score, rule, proof, cues });
+        hits.push(Hit { entity, start, end: word_end, score, rule, proof, cues, country: None });
     };
     if !free {
         return word_end;
@@ -171,7 +171,7 @@ fn spaced_iban(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usi
     }
     let end = best?;
     let (entity, proof, cues) = (Entity::Iban, Proof::Checked, view.cues(start));
-    hits.push(Hit { entity, start, end, score: 97, rule: "iban", proof, cues });
+    hits.push(Hit { entity, start, end, score: 97, rule: "iban", proof, cues, country: None });
     Some(end)
 }
 
@@ -184,7 +184,7 @@ fn push_checked(
 ) {
     if is_free_before(view.text, start) && is_free_after(view.text, end) {
         let (proof, cues) = (Proof::Checked, view.cues(start));
-        hits.push(Hit { entity, start, end, score: 92, rule, proof, cues });
+        hits.push(Hit { entity, start, end, score: 92, rule, proof, cues, country: None });
     }
 }
 
@@ -235,7 +235,7 @@ pub(super) fn spaced_nino(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) ->
         return None;
     }
     let (entity, proof, cues) = (Entity::UkNino, Proof::Form, view.cues(start));
-    hits.push(Hit { entity, start, end, score: 85, rule: "uk.nino", proof, cues });
+    hits.push(Hit { entity, start, end, score: 85, rule: "uk.nino", proof, cues, country: None });
     Some(end)
 }
 

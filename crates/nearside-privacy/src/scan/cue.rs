@@ -3,7 +3,7 @@
 //! The vocabulary is `data/cues.tsv`. Words are compared whole and folded (lower case, without
 //! diacritics), never as parts of other words: "lic" in "public" says nothing.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use super::folded::{Folded, Table};
 
@@ -115,6 +115,9 @@ fn phrase(words: &[&[u8]]) -> Cues {
 /// What the longest phrase that ends with a word announces; `before` are the words to its left,
 /// nearest first.
 fn ending_with<'w>(word: &'w [u8], before: impl Iterator<Item = &'w [u8]>) -> Cues {
+    if !is_likely(word) {
+        return Cues::NONE;
+    }
     let Some(bits) = vocabulary().get(Folded::of(word)) else { return Cues::NONE };
     if bits & ENDS == 0 {
         return Cues(bits);
@@ -144,9 +147,37 @@ pub fn nearest<'w>(words: impl Iterator<Item = &'w [u8]> + Clone) -> Cues {
     Cues::NONE
 }
 
+/// Whether the last word of a key may announce anything.
+pub(super) fn may_end(key: &[u8]) -> bool {
+    last_word(key).is_some_and(|(_, word)| is_likely(word))
+}
+
 /// Whether a word may announce what stands to its right.
-pub(super) fn may_announce(word: Folded, cues: Cues) -> bool {
-    vocabulary().get(word).is_some_and(|bits| bits & (cues.0 | ENDS) != 0)
+pub(super) fn may_announce(word: &[u8], cues: Cues) -> bool {
+    is_likely(word)
+        && vocabulary().get(Folded::of(word)).is_some_and(|bits| bits & (cues.0 | ENDS) != 0)
+}
+
+/// Whether the vocabulary has a word of this first letter and length: a filter, not the answer.
+/// A word with marks may always be one.
+fn is_likely(word: &[u8]) -> bool {
+    static LENGTHS: LazyLock<[u32; 32]> = LazyLock::new(|| {
+        let mut lengths = [0; 32];
+        for line in include_str!("../../data/cues.tsv").lines() {
+            let phrase = line.split('\t').next().unwrap_or(line);
+            for word in phrase.split(' ').chain([phrase]) {
+                let first = word.bytes().next().unwrap_or(0) & 31;
+                let length = word.bytes().filter(u8::is_ascii_alphanumeric).count();
+                lengths[usize::from(first)] |= 1 << length.min(31);
+            }
+        }
+        lengths
+    });
+    let (Some(first), Some(last)) = (word.first(), word.last()) else { return false };
+    // A mark makes a word longer than the vocabulary has it.
+    LENGTHS[usize::from(first & 31)] >> word.len().min(31) & 1 == 1
+        || (first | last) & 0x80 != 0
+        || (word.len() > 4 && !word.is_ascii())
 }
 
 /// What the name of a column, key or file announces: all phrases in it, longest first.
@@ -213,19 +244,23 @@ impl<'n> Iterator for WordsBackward<'n> {
 
 /// The last word of a name, and what stands before it.
 fn last_word(name: &[u8]) -> Option<(&[u8], &[u8])> {
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
-    let end = name.iter().rposition(part)? + 1;
+    let mut end = name.len();
+    while end > 0 && !is_part(name[end - 1]) {
+        end -= 1;
+    }
     let mut start = end;
-    while let Some(byte) =
-        start.checked_sub(1).and_then(|before| name.get(before)).filter(|byte| part(byte))
-    {
-        let hump = byte.is_ascii_lowercase() && name.get(start).is_some_and(u8::is_ascii_uppercase);
-        if hump && start < end {
+    while start > 0 && is_part(name[start - 1]) {
+        let hump = name[start - 1].is_ascii_lowercase() && start < end && name[start].is_ascii_uppercase();
+        if hump {
             break;
         }
         start -= 1;
     }
-    name.split_at_checked(start).and_then(|(before, rest)| Some((before, rest.get(..end - start)?)))
+    (start < end).then(|| (&name[..start], &name[start..end]))
+}
+
+const fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
 /// The most bytes of a name that are looked at.

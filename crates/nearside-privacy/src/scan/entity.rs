@@ -197,7 +197,7 @@ impl Locale {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Votes {
     votes: [u16; 12],
-    depends: bool,
+    some: bool,
 }
 
 impl Votes {
@@ -205,13 +205,7 @@ impl Votes {
     pub fn add(&mut self, locale: Locale, weight: u16) {
         if let Some(votes) = self.votes.get_mut(locale as usize) {
             *votes = votes.saturating_add(weight);
-        }
-    }
-
-    /// Adds all of another count.
-    pub fn merge(&mut self, other: Self) {
-        for locale in Locale::ALL {
-            self.add(locale, other.of(locale));
+            self.some = true;
         }
     }
 
@@ -221,20 +215,12 @@ impl Votes {
         self.votes.get(locale as usize).copied().unwrap_or(0)
     }
 
-    /// Notes that what was found depends on the country.
-    pub const fn depend(&mut self) {
-        self.depends = true;
-    }
-
-    /// Whether something found depends on the country.
-    #[must_use]
-    pub const fn depends(&self) -> bool {
-        self.depends
-    }
-
     /// The country that most speaks for, if one leads.
     #[must_use]
     pub fn leading(&self) -> Option<Locale> {
+        if !self.some {
+            return None;
+        }
         let best = Locale::ALL.into_iter().max_by_key(|locale| self.of(*locale))?;
         let highest = self.of(best);
         let ties = Locale::ALL.into_iter().filter(|locale| self.of(*locale) == highest).count();

@@ -1,7 +1,7 @@
 //! What was found: where, how sure, by which rule and why. Never the value itself.
 
 use super::cue::Cues;
-use super::entity::Entity;
+use super::entity::{Entity, Locale};
 
 /// What speaks for a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,12 @@ pub(super) struct Hit {
     pub(super) rule: &'static str,
     pub(super) proof: Proof,
     pub(super) cues: Cues,
+    /// The country it would come from: where the text speaks of that one, it is surer.
+    pub(super) country: Option<Locale>,
 }
+
+/// What a hit gains where the text speaks of its country.
+const HOME: u8 = 8;
 
 /// The score from which on a hit is a finding.
 pub(super) const SURE: u8 = 50;
@@ -88,8 +93,13 @@ const fn priority(entity: Entity) -> u8 {
     }
 }
 
-/// Leaves of overlapping hits the one that holds, in order of place.
-pub(super) fn resolve(hits: &mut Vec<Hit>) {
+/// Leaves of overlapping hits the one that holds, in order of place. `home` is the country that the
+/// text speaks of.
+pub(super) fn resolve(hits: &mut Vec<Hit>, home: Option<Locale>) {
+    for hit in hits.iter_mut().filter(|hit| home.is_some() && hit.country == home) {
+        // A number that nothing speaks for does not become one by its country alone.
+        hit.score = hit.score.saturating_add(if hit.score >= SURE - 15 { HOME } else { 0 }).min(99);
+    }
     hits.retain(|hit| hit.score >= SURE && hit.start < hit.end);
     if hits.len() < 2 {
         return;
@@ -118,7 +128,7 @@ mod tests {
 
     fn hit(entity: Entity, start: usize, end: usize, score: u8) -> Hit {
         let (proof, cues) = (Proof::Form, Cues::NONE);
-        Hit { entity, start, end, score, rule: "test", proof, cues }
+        Hit { entity, start, end, score, rule: "test", proof, cues, country: None }
     }
 
     #[test]
@@ -130,7 +140,7 @@ mod tests {
             hit(Entity::Person, 15, 20, 55),
             hit(Entity::Person, 40, 45, 30),
         ];
-        resolve(&mut hits);
+        resolve(&mut hits, None);
         let left: Vec<_> = hits.iter().map(|hit| (hit.entity, hit.start)).collect();
         assert_eq!(left, [(Entity::UkNhs, 2), (Entity::Person, 15), (Entity::Email, 20)]);
     }

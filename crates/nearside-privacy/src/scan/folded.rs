@@ -22,21 +22,20 @@ impl Folded {
 
     /// Adds the letters of a word.
     pub fn push(&mut self, word: &[u8]) {
-        let mut rest = word;
-        while let Some((byte, tail)) = rest.split_first() {
-            rest = tail;
-            match byte {
-                b'a'..=b'z' | b'0'..=b'9' => self.add(*byte),
-                b'A'..=b'Z' => self.add(byte | 0x20),
+        let mut at = 0;
+        while let Some(byte) = word.get(at) {
+            at += 1;
+            match PLAIN[usize::from(*byte)] {
+                0 => {}
                 // U+00C0 to U+017F, Latin letters with diacritics, stand in two bytes.
-                0xc3..=0xc5 => {
-                    let Some((second, tail)) = rest.split_first() else { return };
-                    rest = tail;
+                MARKED => {
+                    let Some(second) = word.get(at) else { return };
+                    at += 1;
                     for letter in base(*byte, *second) {
                         self.add(*letter);
                     }
                 }
-                _ => {}
+                letter => self.add(letter),
             }
         }
     }
@@ -46,6 +45,25 @@ impl Folded {
         self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
 }
+
+/// Stands for a letter of two bytes.
+const MARKED: u8 = 0xff;
+
+/// What each byte becomes: its small letter, nothing, or [`MARKED`].
+const PLAIN: [u8; 256] = {
+    let mut plain = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        plain[byte] = match byte as u8 {
+            letter @ (b'a'..=b'z' | b'0'..=b'9') => letter,
+            letter @ b'A'..=b'Z' => letter | 0x20,
+            0xc3..=0xc5 => MARKED,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    plain
+};
 
 /// The letters below the diacritics of a letter of two bytes.
 fn base(first: u8, second: u8) -> &'static [u8] {

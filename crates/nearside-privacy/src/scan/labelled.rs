@@ -5,7 +5,6 @@ use super::cue::{self, Cue, Cues};
 use super::date;
 use super::entity::Entity;
 use super::finding::{Hit, Proof};
-use super::folded::Folded;
 use super::number::{Run, is_word};
 use super::person;
 use super::place;
@@ -53,7 +52,7 @@ const FORWARD: Cues = Cues::of(&[
 
 /// A value after a word that announces one, in running text.
 pub(super) fn after_word(view: &View<'_>, start: usize, word_end: usize, hits: &mut Vec<Hit>) {
-    if !cue::may_announce(Folded::of(view.slice(start, word_end)), FORWARD) {
+    if !cue::may_announce(view.slice(start, word_end), FORWARD) {
         return;
     }
     let mut cues = cue::of_key(view.slice(line_start(view, start), word_end));
@@ -135,6 +134,9 @@ pub(super) fn after_sign(view: &View<'_>, sign: usize, hits: &mut Vec<Hit>) -> u
         _ => return on,
     };
     if !(quote.is_some() || is_word(opening) || b"+-*!$%&(".contains(&opening)) {
+        return on;
+    }
+    if !cue::may_end(view.slice(key_end.saturating_sub(24), key_end)) {
         return on;
     }
     let cues = cue::of_key(key(view, key_end));
@@ -243,7 +245,7 @@ pub(super) fn value(
     }
     let whole = certainty == Certainty::Whole;
     let mut add = |entity, score, rule| {
-        hits.push(Hit { entity, start, end, score, rule, proof: Proof::Labelled, cues });
+        hits.push(Hit { entity, start, end, score, rule, proof: Proof::Labelled, cues, country: None });
     };
     if cues.meets(Cues::of(&[Cue::Name, Cue::Given, Cue::Family]))
         && person::is_whole(view, start, end, cues)
@@ -305,8 +307,7 @@ fn whole_phone(view: &View<'_>, start: usize, end: usize, cues: Cues, hits: &mut
             score: 80,
             rule: "phone.labelled",
             proof: Proof::Labelled,
-            cues,
-        });
+            cues, country: None });
     }
 }
 
@@ -327,8 +328,7 @@ fn birth(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
             score: 90,
             rule: "birth.labelled",
             proof: Proof::Labelled,
-            cues,
-        });
+            cues, country: None });
     }
 }
 

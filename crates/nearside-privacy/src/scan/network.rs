@@ -13,7 +13,7 @@ const MAX_LOCAL: usize = 64;
 const MAX_HOST: usize = 253;
 
 fn hit(entity: Entity, start: usize, end: usize, score: u8, rule: &'static str) -> Hit {
-    Hit { entity, start, end, score, rule, proof: Proof::Form, cues: Cues::NONE }
+    Hit { entity, start, end, score, rule, proof: Proof::Form, cues: Cues::NONE, country: None }
 }
 
 /// An e-mail address around an `@`, or a password before the host of a URL. Answers where to go on.

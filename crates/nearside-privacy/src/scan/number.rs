@@ -53,6 +53,12 @@ impl<'a> Run<'a> {
         self.groups.get(..self.count).unwrap_or(&[])
     }
 
+    /// The lengths of so many groups from one on as one number, 0 where there are fewer.
+    pub(super) fn signature(&self, first: usize, count: usize) -> u64 {
+        let groups = self.take(first, count).unwrap_or(&[]);
+        groups.iter().fold(0, |signature, group| signature << 5 | (group.length as u64).min(31))
+    }
+
     /// Some of its groups from one on.
     pub(super) fn take(&self, first: usize, count: usize) -> Option<&[Group]> {
         self.groups().get(first..first + count)
@@ -115,6 +121,17 @@ impl<'a> Run<'a> {
         let start = self.groups().get(first).map_or(0, |group| group.start);
         start.checked_sub(1).and_then(|before| self.text.get(before)) == Some(&byte)
     }
+}
+
+/// Lengths of groups as one number: five bits for each.
+pub(super) const fn signature_of(lengths: &[usize]) -> u64 {
+    let mut signature = 0;
+    let mut index = 0;
+    while index < lengths.len() {
+        signature = signature << 5 | lengths[index] as u64;
+        index += 1;
+    }
+    signature
 }
 
 fn digits_from(text: &[u8], start: usize) -> usize {

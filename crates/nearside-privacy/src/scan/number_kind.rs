@@ -4,7 +4,7 @@
 use super::checksum::{all_same, cpf, luhn, mod_11_10, modulo, nhs, verhoeff, weighted};
 use super::cue::{Cue, Cues};
 use super::entity::{Entity, Locale};
-use super::number::Group;
+use super::number::{Group, signature_of};
 
 /// What may stand between groups.
 #[derive(Clone, Copy, Debug)]
@@ -85,18 +85,21 @@ pub(super) const KINDS: &[NumberKind] = kinds! {
 };
 
 impl NumberKind {
-    /// Whether the groups are written in this way.
+    /// The lengths of its groups as one number.
+    pub(super) const fn signature(&self) -> u64 {
+        signature_of(self.groups)
+    }
+
+    /// Whether groups of its lengths are joined in this way.
     pub(super) fn fits(&self, groups: &[Group]) -> bool {
-        let lengths = groups.iter().map(|group| &group.length).eq(self.groups);
         let mut between = groups.iter().skip(1).map(|group| group.before);
-        lengths
-            && match self.between {
-                Between::Each(bytes) => between.eq(bytes.iter().copied()),
-                Between::Same(bytes) => match between.next() {
-                    None => true,
-                    Some(first) => bytes.contains(&first) && between.all(|byte| byte == first),
-                },
-            }
+        match self.between {
+            Between::Each(bytes) => between.eq(bytes.iter().copied()),
+            Between::Same(bytes) => match between.next() {
+                None => true,
+                Some(first) => bytes.contains(&first) && between.all(|byte| byte == first),
+            },
+        }
     }
 
     /// How many groups it has.
@@ -293,7 +296,10 @@ mod tests {
         let run = Run::read(text.as_bytes(), 0);
         let mut digits = [0; 24];
         let digits = run.digits(run.groups(), &mut digits);
-        let fit = KINDS.iter().filter(|kind| kind.fits(run.groups()) && (kind.valid)(digits));
+        let fit = KINDS.iter().filter(|kind| {
+            let whole = run.groups().len() == kind.count();
+            whole && run.signature(0, kind.count()) == kind.signature() && kind.fits(run.groups()) && (kind.valid)(digits)
+        });
         fit.map(|kind| kind.entity).collect()
     }
 

@@ -109,8 +109,7 @@ pub(super) fn find(
         score,
         rule: if titled || announced { "name.announced" } else { "name.listed" },
         proof,
-        cues,
-    });
+        cues, country: None });
     last.end
 }
 

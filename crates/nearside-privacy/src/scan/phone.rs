@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::cue::{Cue, Cues};
 use super::entity::{Entity, Locale, Votes};
 use super::finding::{Hit, Proof};
-use super::number::Run;
+use super::number::{Run, signature_of};
 use super::view::{View, weigh};
 
 /// A way to write a national number: digits per group, what stands before the groups, the digits it
@@ -100,6 +100,10 @@ pub(super) fn find(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>, votes: &
             votes.add(locale, 3);
         }
     }
+    // No number of a telephone has fewer than seven digits.
+    if run.groups().iter().map(|group| group.length).sum::<usize>() < 7 {
+        return;
+    }
     for first in 0..run.groups().len() {
         national(view, run, first, hits, votes);
     }
@@ -183,15 +187,12 @@ fn ways(opening: usize) -> &'static [&'static National] {
 }
 
 fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, votes: &mut Votes) {
-    if !run.opens(first) {
-        return;
-    }
     let opening = run.groups().get(first).map_or(0, |group| group.length);
     for way in ways(opening) {
-        let Some(groups) = run.take(first, way.groups.len()) else { continue };
-        if !groups.iter().map(|group| &group.length).eq(way.groups) {
+        if run.signature(first, way.groups.len()) != signature_of(way.groups) || !run.opens(first) {
             continue;
         }
+        let Some(groups) = run.take(first, way.groups.len()) else { continue };
         let mut digits = [0; 24];
         let between =
             groups.iter().skip(1).map(|group| if group.before == 1 { b'~' } else { group.before });
@@ -208,13 +209,14 @@ fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, v
             Locale::Us => american(digits.strip_prefix(&[1]).unwrap_or(&digits)),
             other => other,
         };
-        match way.score {
-            55.. => votes.add(locale, 1),
-            _ => votes.depend(),
+        if way.score >= 55 {
+            votes.add(locale, 1);
         }
-        let home = if view.is_home(Some(way.locale)) { 15 } else { 0 };
         let end = run.end(first + groups.len() - 1);
-        push(view, (start - bracket, end), way.score + home, cues, "phone.national", hits);
+        push(view, (start - bracket, end), way.score, cues, "phone.national", hits);
+        if let Some(hit) = hits.last_mut() {
+            hit.country = Some(way.locale);
+        }
     }
 }
 
@@ -247,7 +249,7 @@ fn push(
     };
     let proof = if cues.meets(OWN) { Proof::Labelled } else { Proof::Form };
     let _ = view;
-    hits.push(Hit { entity: Entity::Phone, start, end, score, rule, proof, cues });
+    hits.push(Hit { entity: Entity::Phone, start, end, score, rule, proof, cues, country: None });
 }
 
 #[cfg(test)]

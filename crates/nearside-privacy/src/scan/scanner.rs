@@ -113,8 +113,8 @@ fn word(
     hits: &mut Vec<Hit>,
     votes: &mut Votes,
 ) -> usize {
-    if let (Some(first), Some(second)) = (view.at(start), view.at(start + 1)) {
-        if secret::may_open(first, second) {
+    if let [first, second, third] = *view.slice(start, start + 3) {
+        if secret::may_open([first, second, third]) {
             if let Some(token_end) = secret::token(view, start, hits) {
                 return token_end.max(end);
             }
@@ -192,7 +192,7 @@ fn born(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
     let cues = view.cues(start);
     if cues.has(Cue::Birth) {
         let (entity, proof) = (Entity::DateOfBirth, Proof::Labelled);
-        hits.push(Hit { entity, start, end, score: 90, rule: "birth.announced", proof, cues });
+        hits.push(Hit { entity, start, end, score: 90, rule: "birth.announced", proof, cues, country: None });
     }
 }
 
@@ -273,7 +273,9 @@ fn number(
             continue;
         }
         for kind in kinds_of(group.length) {
-            known(view, &run, first, kind, hits, votes);
+            if run.signature(first, kind.count()) == kind.signature() {
+                known(view, &run, first, kind, hits, votes);
+            }
         }
         if group.length <= 8 {
             if let Some(date_end) = date::from_number(view, &run, first) {
@@ -307,7 +309,7 @@ fn announced_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     let cues = view.cues(start);
     if cues.has(Cue::Postcode) {
         let (entity, proof) = (Entity::Postcode, Proof::Labelled);
-        hits.push(Hit { entity, start, end, score: 85, rule: "postcode.announced", proof, cues });
+        hits.push(Hit { entity, start, end, score: 85, rule: "postcode.announced", proof, cues, country: None });
     }
 }
 
@@ -363,14 +365,9 @@ fn known(
     if score == kind.score && !cues.is_empty() && score < 80 {
         score = score.saturating_sub(20);
     }
-    if view.is_home(kind.locale) {
-        score = (score + 8).min(99);
-    }
-    match kind.locale {
-        Some(locale) if score >= 80 && kind.score >= 60 => votes.add(locale, 1),
-        Some(_) => votes.depend(),
-        None => {}
+    if let Some(locale) = kind.locale.filter(|_| score >= 80 && kind.score >= 60) {
+        votes.add(locale, 1);
     }
     let (entity, end) = (kind.entity, run.end(last));
-    hits.push(Hit { entity, start, end, score, rule: "number", proof: Proof::Checked, cues });
+    hits.push(Hit { entity, start, end, score, rule: "number", proof: Proof::Checked, cues, country: kind.locale });
 }

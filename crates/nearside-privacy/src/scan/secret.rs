@@ -108,35 +108,37 @@ const TOKENS: [Token; 62] = [
     Token(b"ATATT3", Url, 180..=200, ApiKey, "atlassian"),
 ];
 
-/// Whether some token begins with these two bytes.
-pub(super) fn may_open(first: u8, second: u8) -> bool {
-    const OPENINGS: [u64; 256] = openings();
-    OPENINGS
-        .get(usize::from(first))
-        .is_some_and(|bits| second < 128 && bits >> (second & 63) & 1 == 1)
+/// Whether some token may begin with these bytes.
+pub(super) fn may_open(opening: [u8; 3]) -> bool {
+    const OPENINGS: [u64; 64] = openings();
+    let place = place_of(opening);
+    OPENINGS[place / 64] >> (place % 64) & 1 == 1
 }
 
-/// The first two bytes of every token.
-const fn keys() -> [[u8; 2]; TOKENS.len()] {
-    let mut keys = [[0; 2]; TOKENS.len()];
-    let mut index = 0;
-    while index < TOKENS.len() {
-        keys[index] = [TOKENS[index].0[0], TOKENS[index].0[1]];
-        index += 1;
-    }
-    keys
+/// Three bytes as a place among 4,096.
+const fn place_of([first, second, third]: [u8; 3]) -> usize {
+    let mixed = first as usize * 0x0101 ^ second as usize * 0x0025 ^ third as usize * 0x07;
+    mixed & 0x0fff
 }
 
-/// For each first byte the second ones, modulo 64: a filter, not the answer.
-const fn openings() -> [u64; 256] {
-    let mut table = [0_u64; 256];
+/// A bit for each opening of a token: a filter, not the answer.
+const fn openings() -> [u64; 64] {
+    let mut table = [0; 64];
     let mut index = 0;
-    while index < TOKENS.len() {
-        let prefix = TOKENS[index].0;
-        table[prefix[0] as usize] |= 1 << (prefix[1] & 63);
+    while index <= TOKENS.len() {
+        let opening = if index < TOKENS.len() { TOKENS[index].0 } else { b"eyJ" };
+        // A prefix of two bytes has hexadecimal digits after it.
+        let (mut third, last) = match opening.len() {
+            2 => (b'0' as usize, b'f' as usize),
+            _ => (opening[2] as usize, opening[2] as usize),
+        };
+        while third <= last {
+            let place = place_of([opening[0], opening[1], third as u8]);
+            table[place / 64] |= 1 << (place % 64);
+            third += 1;
+        }
         index += 1;
     }
-    table[b'e' as usize] |= 1 << (b'y' & 63);
     table
 }
 
@@ -145,11 +147,12 @@ pub(super) fn token(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Optio
     if view.slice(start, start + 3) == b"eyJ" {
         return jwt(view, start, hits);
     }
-    const KEYS: [[u8; 2]; TOKENS.len()] = keys();
-    let opening = [view.at(start)?, view.at(start + 1)?];
-    let near = TOKENS.iter().zip(KEYS).filter(|(_, key)| *key == opening).map(|(token, _)| token);
-    let fits = |token: &&Token| view.slice(start, start + token.0.len()) == token.0;
-    near.filter(fits).find_map(|Token(prefix, body, lengths, entity, service)| {
+    let [first, second, ..] = *view.slice(start, start + 2) else { return None };
+    let text = view.slice(start, start + 32);
+    let fits = |token: &&Token| {
+        token.0[0] == first && token.0[1] == second && text.starts_with(token.0)
+    };
+    TOKENS.iter().filter(fits).find_map(|Token(prefix, body, lengths, entity, service)| {
         let from = start + prefix.len();
         let rest = view.slice(from, from + lengths.end() + 1);
         let mut length = rest.iter().take_while(|byte| body.has(**byte)).count();
@@ -163,7 +166,7 @@ pub(super) fn token(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Optio
             return None;
         }
         let (score, rule, proof) = (97, *service, Proof::Form);
-        hits.push(Hit { entity: *entity, start, end, score, rule, proof, cues: Cues::NONE });
+        hits.push(Hit { entity: *entity, start, end, score, rule, proof, cues: Cues::NONE, country: None });
         Some(end)
     })
 }
@@ -182,7 +185,7 @@ fn jwt(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usize> {
     let end = start + head.len() + 1 + body.len() + 1 + signature.len();
     let end = end.min(start + length);
     let (entity, proof) = (Entity::Jwt, Proof::Form);
-    hits.push(Hit { entity, start, end, score: 97, rule: "jwt", proof, cues: Cues::NONE });
+    hits.push(Hit { entity, start, end, score: 97, rule: "jwt", proof, cues: Cues::NONE, country: None });
     Some(end)
 }
 
@@ -233,7 +236,7 @@ pub(super) fn private_key(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) ->
     }
     let (entity, proof) = (Entity::PrivateKey, Proof::Form);
     let end = start + end;
-    hits.push(Hit { entity, start, end, score: 99, rule: "private-key", proof, cues: Cues::NONE });
+    hits.push(Hit { entity, start, end, score: 99, rule: "private-key", proof, cues: Cues::NONE, country: None });
     Some(end)
 }
 

@@ -21,16 +21,39 @@ pub(super) struct Segment {
     pub(super) within: bool,
 }
 
+/// Whether a text may hold keys in armour, whose lines belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Armour {
+    Some,
+    None,
+}
+
+/// Whether a text holds the opening line of anything in armour.
+pub(super) fn armour(text: &[u8]) -> Armour {
+    match OPEN.find(text) {
+        Some(_) => Armour::Some,
+        None => Armour::None,
+    }
+}
+
+static OPEN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"-----BEGIN "));
+
 /// The segment that begins at a place of a buffer; `None` where more of the stream is needed to
 /// tell.
-pub(super) fn next(buffer: &[u8], start: usize, form: Form, complete: bool) -> Option<Segment> {
+pub(super) fn next(
+    buffer: &[u8],
+    start: usize,
+    form: Form,
+    armour: Armour,
+    complete: bool,
+) -> Option<Segment> {
     let rest = buffer.get(start..).filter(|rest| !rest.is_empty())?;
     let window = rest.get(..rest.len().min(MAX)).unwrap_or(rest);
     let whole = |length: usize| Some(Segment { start, end: start + length, within: false });
     let enough = complete || rest.len() >= MAX + RIGHT;
     let end = match form {
         Form::Delimited => record(window),
-        Form::Text | Form::Json => line(window, enough),
+        Form::Text | Form::Json => line(window, armour, enough),
     };
     match end {
         Line::Ends(length) => whole(length),
@@ -56,10 +79,12 @@ enum Line {
 }
 
 /// A line, or all lines of a private key.
-fn line(window: &[u8], enough: bool) -> Line {
+fn line(window: &[u8], armour: Armour, enough: bool) -> Line {
     let Some(length) = memchr::memchr(b'\n', window).map(|at| at + 1) else { return Line::Open };
     let head = window.get(..length).unwrap_or(window);
-    static OPEN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"-----BEGIN "));
+    if armour == Armour::None {
+        return Line::Ends(length);
+    }
     let Some(open) = OPEN.find(head) else { return Line::Ends(length) };
     if memchr::memmem::find(head.get(open..).unwrap_or(&[]), b"PRIVATE KEY").is_none() {
         return Line::Ends(length);
@@ -109,7 +134,7 @@ mod tests {
 
     fn all(text: &[u8], form: Form) -> Vec<usize> {
         let (mut ends, mut start) = (Vec::new(), 0);
-        while let Some(segment) = next(text, start, form, true) {
+        while let Some(segment) = next(text, start, form, armour(text), true) {
             start = segment.end;
             ends.push(start);
         }
@@ -135,8 +160,8 @@ mod tests {
         let mut start = 0;
         for end in ends.iter().take(3) {
             let there = text.get(..start + MAX + RIGHT).unwrap();
-            assert_eq!(next(there, start, Form::Text, false).unwrap().end, *end);
-            assert_eq!(next(there.get(..start + MAX).unwrap(), start, Form::Text, false), None);
+            assert_eq!(next(there, start, Form::Text, Armour::None, false).unwrap().end, *end);
+            assert_eq!(next(there.get(..start + MAX).unwrap(), start, Form::Text, Armour::None, false), None);
             start = *end;
         }
     }

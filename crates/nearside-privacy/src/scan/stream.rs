@@ -236,10 +236,11 @@ impl<'r> Source<'r> {
     /// The next block of whole segments.
     fn block(&mut self, form: Form) -> io::Result<Option<Block>> {
         self.fill(self.block.max(1) + segment::MAX + segment::RIGHT)?;
+        let armour = segment::armour(self.buffer.get(self.start..).unwrap_or(&[]));
         let mut segments = Vec::new();
         let mut at = self.start;
         while at - self.start < self.block {
-            let Some(segment) = segment::next(&self.buffer, at, form, self.complete) else { break };
+            let Some(segment) = segment::next(&self.buffer, at, form, armour, self.complete) else { break };
             segments.push(segment);
             at = segment.end;
         }
@@ -284,8 +285,9 @@ impl Layout {
     /// The country that the start of a stream speaks of.
     fn country(&self, head: &[u8], complete: bool) -> Option<Locale> {
         let mut votes = Votes::default();
+        let armour = segment::armour(head);
         let mut start = 0;
-        while let Some(segment) = segment::next(head, start, self.form, complete) {
+        while let Some(segment) = segment::next(head, start, self.form, armour, complete) {
             start = segment.end;
             let mut hits = Vec::new();
             self.hits(head, segment, None, &mut hits, &mut votes);
@@ -310,10 +312,11 @@ impl Layout {
         };
         let known = Cell::new((usize::MAX, Cues::NONE));
         let (start, form, cells) = (segment.start, self.form, cells.as_slice());
-        let view = View { text: seen, start, form, cells, home, known };
+        let view = View { text: seen, start, form, cells, known };
         scanner::scan(&view, hits, votes);
         hits.retain(|hit| hit.start < segment.end);
-        resolve(hits);
+        // What a row says of its country goes before what the file says.
+        resolve(hits, votes.leading().or(home));
     }
 }
 
@@ -330,29 +333,26 @@ fn begins_json(head: &[u8]) -> bool {
 fn look(block: &Block, layout: &Layout) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut hits = Vec::new();
-    let mut line = block.line;
+    // Lines are counted up to what is found, not segment by segment.
+    let (mut line, mut counted) = (block.line, block.segments.first().map_or(0, |first| first.start));
     for segment in &block.segments {
         hits.clear();
-        // What a row says of its country goes before what the file says.
         let mut votes = Votes::default();
         layout.hits(&block.text, *segment, layout.home, &mut hits, &mut votes);
-        let here = votes.leading().filter(|here| votes.depends() && layout.home != Some(*here));
-        if here.is_some() {
-            hits.clear();
-            layout.hits(&block.text, *segment, here, &mut hits, &mut Votes::default());
-        }
         let cells = match (&layout.dialect, block.text.get(..segment.end)) {
             (Some(dialect), Some(text)) if !hits.is_empty() => dialect.cells(text, segment.start),
             _ => Vec::new(),
         };
         for hit in &hits {
-            let before = block.text.get(segment.start..hit.start).unwrap_or(&[]);
+            let between = block.text.get(counted..hit.start).unwrap_or(&[]);
+            line += memchr::memchr_iter(b'\n', between).count() as u64;
+            counted = hit.start;
             let column = cells.iter().rev().find(|cell| cell.start <= hit.start);
             found.push(Finding {
                 entity: hit.entity,
                 start: block.offset + hit.start as u64,
                 end: block.offset + hit.end as u64,
-                line: line + memchr::memchr_iter(b'\n', before).count() as u64,
+                line,
                 column: column.map(|cell| cell.column),
                 score: hit.score,
                 rule: hit.rule,
@@ -360,8 +360,6 @@ fn look(block: &Block, layout: &Layout) -> Vec<Finding> {
                 cues: hit.cues,
             });
         }
-        let text = block.text.get(segment.start..segment.end).unwrap_or(&[]);
-        line += memchr::memchr_iter(b'\n', text).count() as u64;
     }
     found
 }

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 
 use super::cue::{self, Cue, Cues};
-use super::entity::Locale;
 use super::table::TableCell;
 use crate::source::Form;
 
@@ -25,8 +24,6 @@ pub(super) struct View<'a> {
     pub(super) form: Form,
     /// The cells of a row, in order; empty where it is none.
     pub(super) cells: &'a [TableCell],
-    /// The country that the text speaks of.
-    pub(super) home: Option<Locale>,
     /// The last place whose cues were asked for, and they.
     pub(super) known: Cell<(usize, Cues)>,
 }
@@ -135,11 +132,6 @@ impl<'a> View<'a> {
         let floor = place.saturating_sub(LEFT);
         let before = self.slice(floor, place).iter();
         before.rev().position(|byte| !byte.is_ascii_whitespace()).map(|back| place - 1 - back)
-    }
-
-    /// Whether a country is the one that the text speaks of.
-    pub(super) fn is_home(&self, locale: Option<Locale>) -> bool {
-        locale.is_some() && self.home == locale
     }
 }
 
