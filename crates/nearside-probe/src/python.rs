@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use nearside_catalog::normalized_package;
 use nearside_units::Known;
 
 use crate::binary::{HEAD_BYTES, InstructionSet, instruction_sets};
 use crate::root::Root;
 
-pub use package::{DirectUrl, Package, normalized};
+pub use package::{DirectUrl, Package};
 pub use torch::{InstalledTorch, TorchBackend};
 
 /// Folders of packages of one environment that are read.
@@ -164,7 +165,7 @@ fn in_folder(root: Root<'_>, folder: &str, found_by: FoundBy) -> Option<PythonEn
     let mut packages = read_packages(root, &folders, &mut notes);
     if kind == EnvironmentKind::Conda {
         for package in package::of_conda(root, folder, &mut notes) {
-            packages.entry(normalized(&package.name)).or_insert(package);
+            packages.entry(normalized_package(&package.name)).or_insert(package);
         }
     }
     let version = match setting(&["version", "version_info"]) {
@@ -313,7 +314,7 @@ fn read_packages(
     let mut packages = BTreeMap::new();
     for folder in folders {
         for package in package::of_folder(root, folder, notes) {
-            packages.entry(normalized(&package.name)).or_insert(package);
+            packages.entry(normalized_package(&package.name)).or_insert(package);
         }
     }
     packages

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use nearside_catalog::normalized_package;
 use nearside_units::{Bytes, Known};
 use serde::Deserialize;
 
 use super::entry::{Entry, Stated};
-use super::{
-    Accelerator, EnvironmentLock, Origin, Package, Processor, Python, System, normalized, variable,
-};
+use super::{Accelerator, EnvironmentLock, Origin, Package, Processor, Python, System, variable};
 use crate::project_file::{Named, in_file_order};
 use crate::reader::{Reader, Section};
 use crate::scalar::Field;
@@ -175,7 +174,7 @@ fn python(reader: &mut Reader, file: &LockFile) -> Known<Python> {
 fn packages(reader: &mut Reader, table: &Named<Stated>) -> BTreeMap<String, Package> {
     let mut found = BTreeMap::new();
     for (name, entry) in in_file_order(table) {
-        let canonical = normalized(&name.value);
+        let canonical = normalized_package(&name.value);
         if canonical != name.value {
             let message = format!("packages.{}: no normalized name", name.value);
             reader.report(&name.span, message, Some(format!("write {canonical}")));

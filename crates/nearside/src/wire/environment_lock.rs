@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use nearside_catalog::TorchBuild;
 use nearside_probe::python::{self, FoundBy, PythonEnvironment, TorchBackend};
 use nearside_probe::{AcceleratorVendor, Detected, DetectedAccelerator, InstructionSet};
 use nearside_store::{Digest, Fields};
 use nearside_units::Known;
 use nearside_workload::EnvironmentLock;
 use nearside_workload::environment_lock::{
-    Accelerator, Fact, LOCK_FILE, Origin, Package, Processor, Python, System, TorchBuild, variables,
+    Accelerator, Fact, LOCK_FILE, Origin, Package, Processor, Python, System, variables,
 };
 
 use super::read_text;

@@ -13,9 +13,9 @@ mod view;
 
 use std::path::Path;
 
-use nearside_catalog::Catalog;
+use nearside_catalog::{Catalog, TorchBuild};
 use nearside_workload::EnvironmentLock;
-use nearside_workload::environment_lock::{LOCK_FILE, TorchBuild};
+use nearside_workload::environment_lock::LOCK_FILE;
 
 use crate::cli::Moving;
 use crate::environment;

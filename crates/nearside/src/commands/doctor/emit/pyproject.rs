@@ -6,7 +6,8 @@
 
 use std::fmt::Write as _;
 
-use nearside_workload::environment_lock::{Origin, Package, TorchBuild};
+use nearside_catalog::TorchBuild;
+use nearside_workload::environment_lock::{Origin, Package};
 use toml::{Table, Value};
 
 use super::Emission;
