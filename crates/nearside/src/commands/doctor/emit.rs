@@ -4,6 +4,7 @@
 //! at all: what a person wrote is not lost.
 
 mod choice;
+mod constraints;
 mod devcontainer;
 mod dockerfile;
 mod folder;
