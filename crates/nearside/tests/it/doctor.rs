@@ -139,6 +139,18 @@ fn a_file_that_is_no_ledger_is_told_and_not_used() {
 }
 
 #[test]
+fn a_root_must_hold_a_system() {
+    let folder = Folder::cleared("doctor-no-system");
+    folder.write("data/notes.txt", "");
+    let place = folder.path().to_str().unwrap();
+    let run = nearside(&["doctor", "--root", place]).exits(3);
+    assert!(run.stderr.contains("holds no system: no etc, proc, sys, usr"), "{}", run.stderr);
+    folder.write("etc/os-release", "PRETTY_NAME=\"Debian\"\n");
+    let run = nearside(&["doctor", "--root", place, "--json"]).exits(0);
+    assert!(!run.stdout.contains("\"warning\"") && !run.stdout.contains("\"fault\""));
+}
+
+#[test]
 fn a_folder_to_measure_must_exist() {
     let run = nearside(&["doctor", "--measure", "--folder", "/nonexistent"]).exits(3);
     assert!(run.stderr.contains("/nonexistent is no folder"), "{}", run.stderr);

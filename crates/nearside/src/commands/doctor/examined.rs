@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nearside_catalog::{Catalog, TorchWheel};
 use nearside_policy::Class;
 use nearside_probe::doctor::{
-    Check, DataKind, Facts, Identity, Place, Reference, Section, Status, checks, facts,
+    Check, DataKind, Facts, Identity, Place, Reference, Section, Status, checks, facts, is_system,
 };
 use nearside_units::{Date, Known};
 use schemars::JsonSchema;
@@ -146,6 +146,12 @@ fn project(arguments: &Doctor) -> Result<Option<PathBuf>, CommandError> {
     };
     match (&arguments.root, &arguments.path) {
         (Some(root), _) if !root.is_dir() => refused(root),
+        (Some(root), _) if !is_system(root) => {
+            let message =
+                format!("{} holds no system: no etc, proc, sys, usr or System", root.display());
+            Err(CommandError::new(Fault::Input, message)
+                .hint("name the root of a mounted disk or of a recorded machine"))
+        }
         (Some(root), Some(path)) if !beneath(root, path).is_dir() => refused(&beneath(root, path)),
         (Some(_), path) => Ok(path.as_ref().map(|path| Path::new("/").join(path))),
         (None, path) => {
