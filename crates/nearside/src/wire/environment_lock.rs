@@ -100,6 +100,9 @@ fn installed(found: &PythonEnvironment, notes: &mut Vec<String>) -> Python {
     let mut packages = BTreeMap::new();
     for (name, package) in &found.packages {
         match package.version.as_ref() {
+            Known::Value(version) if version.trim().is_empty() => {
+                notes.push(format!("{name} is left out: its version is empty"));
+            }
             Known::Value(version) => {
                 packages.insert(name.clone(), locked(package, version));
             }
