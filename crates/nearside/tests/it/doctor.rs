@@ -151,6 +151,22 @@ fn a_root_must_hold_a_system() {
 }
 
 #[test]
+fn a_project_file_means_its_folder() {
+    let folder = Folder::cleared("doctor-file");
+    let file = folder.write("nearside.toml", "version = 1\nname = \"x\"\n");
+    let place = folder.path().to_str().unwrap().to_owned();
+    let checks = |path: &str| doctor(&folder, &[path, "--json"]).data()["sections"].clone();
+    let about = |sections: &Value| sections.to_string().contains(&place);
+    assert_eq!(about(&checks(&file)), about(&checks(&place)));
+    let other = folder.write("notes.txt", "");
+    let run = nearside(&["doctor", &other]).exits(3);
+    assert!(run.stderr.contains("notes.txt is no folder"), "{}", run.stderr);
+    assert!(run.stderr.contains("or its nearside.toml"), "{}", run.stderr);
+    nearside(&["doctor", &format!("{place}/none.toml")]).exits(3);
+    nearside(&["doctor", "--emit", &file, "--dry-run"]).exits(0);
+}
+
+#[test]
 fn a_folder_to_measure_must_exist() {
     let run = nearside(&["doctor", "--measure", "--folder", "/nonexistent"]).exits(3);
     assert!(run.stderr.contains("/nonexistent is no folder"), "{}", run.stderr);

@@ -45,6 +45,7 @@ pub(super) fn run(
     arguments: &Moving,
     output: &Output,
 ) -> Result<Outcome, CommandError> {
+    let folder = wire::project::folder(folder);
     if !folder.is_dir() {
         let message = format!("{} is no folder", folder.display());
         return Err(CommandError::new(Fault::Input, message)
