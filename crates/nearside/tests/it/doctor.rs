@@ -167,6 +167,18 @@ fn a_project_file_means_its_folder() {
 }
 
 #[test]
+fn a_driver_is_missed_only_where_there_is_a_device() {
+    let folder = Folder::cleared("doctor-no-device");
+    let run = doctor(&folder, &["--json"]);
+    let envelope = run.envelope();
+    let bus = std::fs::read_dir("/sys/bus/pci/devices").into_iter().flatten().flatten();
+    let vendor = |path: std::path::PathBuf| std::fs::read_to_string(path.join("vendor"));
+    let any = bus.filter_map(|device| vendor(device.path()).ok()).any(|it| it.trim() == "0x10de");
+    let any = any || std::path::Path::new("/dev/nvidiactl").exists();
+    assert!(any || !envelope["warnings"].to_string().contains("NVIDIA"), "{envelope}");
+}
+
+#[test]
 fn a_folder_to_measure_must_exist() {
     let run = nearside(&["doctor", "--measure", "--folder", "/nonexistent"]).exits(3);
     assert!(run.stderr.contains("/nonexistent is no folder"), "{}", run.stderr);
