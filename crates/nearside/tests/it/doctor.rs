@@ -139,18 +139,6 @@ fn a_file_that_is_no_ledger_is_told_and_not_used() {
 }
 
 #[test]
-fn a_root_must_hold_a_system() {
-    let folder = Folder::cleared("doctor-no-system");
-    folder.write("data/notes.txt", "");
-    let place = folder.path().to_str().unwrap();
-    let run = nearside(&["doctor", "--root", place]).exits(3);
-    assert!(run.stderr.contains("holds no system: no etc, proc, sys, usr"), "{}", run.stderr);
-    folder.write("etc/os-release", "PRETTY_NAME=\"Debian\"\n");
-    let run = nearside(&["doctor", "--root", place, "--json"]).exits(0);
-    assert!(!run.stdout.contains("\"warning\"") && !run.stdout.contains("\"fault\""));
-}
-
-#[test]
 fn a_project_file_means_its_folder() {
     let folder = Folder::cleared("doctor-file");
     let file = folder.write("nearside.toml", "version = 1\nname = \"x\"\n");
@@ -164,6 +152,18 @@ fn a_project_file_means_its_folder() {
     assert!(run.stderr.contains("or its nearside.toml"), "{}", run.stderr);
     nearside(&["doctor", &format!("{place}/none.toml")]).exits(3);
     nearside(&["doctor", "--emit", &file, "--dry-run"]).exits(0);
+}
+
+#[test]
+fn a_root_must_hold_a_system() {
+    let folder = Folder::cleared("doctor-no-system");
+    folder.write("data/notes.txt", "");
+    let place = folder.path().to_str().unwrap();
+    let run = nearside(&["doctor", "--root", place]).exits(3);
+    assert!(run.stderr.contains("holds no system: no etc, proc, sys, usr"), "{}", run.stderr);
+    folder.write("etc/os-release", "PRETTY_NAME=\"Debian\"\n");
+    let run = nearside(&["doctor", "--root", place, "--json"]).exits(0);
+    assert!(!run.stdout.contains("\"warning\"") && !run.stdout.contains("\"fault\""));
 }
 
 #[test]
@@ -199,6 +199,10 @@ fn measuring_keeps_ceilings_and_says_what_it_does() {
     for name in ["matrix-f32", "matrix-int8", "memory-read", "memory-triad", "loopback-rate"] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
+    let shown = doctor(&folder, &[]).stdout;
+    let whole = folder.path().canonicalize().unwrap();
+    let named = |line: &str| line.starts_with("disk") && line.contains(whole.to_str().unwrap());
+    assert!(!names.contains(&"disk-read") || shown.lines().any(named), "{shown}");
     for ceiling in list(&answer["ceilings"]) {
         let reached = |end: &str| number(&ceiling["reached"][end]);
         assert!(0.0 < reached("low") && reached("low") <= reached("high"), "{ceiling}");
