@@ -184,16 +184,13 @@ pub(crate) fn digest(lock: &EnvironmentLock) -> Digest {
 /// What a project's lock states that can change a result, a fact in a line; nothing where there is no
 /// lock.
 pub(super) fn decisive(folder: &Path) -> Result<Option<String>, CommandError> {
-    let file = folder.join(LOCK_FILE);
-    if !file.is_file() {
-        return Ok(None);
-    }
+    let Some(lock) = of_project(folder) else { return Ok(None) };
     let line = |fact: Fact| {
         let (name, value) = stated(fact);
         // No value may look like another fact.
         format!("{name} {}", value.replace('\n', "\\n"))
     };
-    let lines: Vec<_> = read(&file)?.decisive().into_iter().map(line).collect();
+    let lines: Vec<_> = lock?.decisive().into_iter().map(line).collect();
     Ok(Some(lines.join("\n")))
 }
 
@@ -205,9 +202,10 @@ fn stated(fact: Fact) -> (String, String) {
     (fact.name, value)
 }
 
-/// Reads a lock.
-fn read(file: &Path) -> Result<EnvironmentLock, CommandError> {
-    parse(file, &read_text(file)?)
+/// The lock of a project, if it has one.
+pub(crate) fn of_project(folder: &Path) -> Option<Result<EnvironmentLock, CommandError>> {
+    let file = folder.join(LOCK_FILE);
+    file.is_file().then(|| parse(&file, &read_text(&file)?))
 }
 
 /// The lock that a text is.
