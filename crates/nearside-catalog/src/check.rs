@@ -293,6 +293,14 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_of_the_table_that_its_file_is_called_by() {
+        let table = |file: &str| RowPlace { file: file.into(), line: 1 }.table().to_owned();
+        assert_eq!(table("data/devices.csv"), "devices");
+        assert_eq!(table("/home/ada/grids.csv"), "grids");
+        assert_eq!(table("aws/vms.csv"), "offers");
+    }
+
+    #[test]
     fn findings_read_as_a_sentence_with_a_place() {
         let finding = Finding {
             place: RowPlace { file: "data/offers.csv".into(), line: 7 },

@@ -8,6 +8,7 @@
 //! 3.1.2 (binary compatibility) and 3.1.3 (PTX compatibility). Rows: `data/compatibility.csv`.
 
 mod torch;
+mod torch_build;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::table::{Cells, Row};
 use crate::{Catalog, CatalogError, ComputeCapability, Origin, Version};
 
 pub use torch::{Platform, Refusal, TorchChoice, TorchMachine, TorchWheel};
+pub use torch_build::{NoTorchBuild, TorchBuild};
 
 /// Whether code that was compiled for one compute capability runs on a device of another: on the
 /// same major with the same or a higher minor, and nowhere else.

@@ -25,6 +25,7 @@ mod overlay;
 mod part;
 mod price;
 mod price_list;
+mod python_package;
 mod region;
 mod reliability;
 mod site;
@@ -36,8 +37,8 @@ mod version;
 pub use base_image::BaseImage;
 pub use check::{Finding, Problem};
 pub use compatibility::{
-    DriverBranch, Floor, Generation, Platform, Refusal, Repairs, TorchChoice, TorchMachine,
-    TorchWheel, cubin_runs, ptx_runs,
+    DriverBranch, Floor, Generation, NoTorchBuild, Platform, Refusal, Repairs, TorchBuild,
+    TorchChoice, TorchMachine, TorchWheel, cubin_runs, ptx_runs,
 };
 pub use device::{ComputeCapability, Device, DeviceKind, Form, Precision};
 pub use embodied::Embodied;
@@ -50,6 +51,7 @@ pub use overlay::Overlay;
 pub use part::{Board, Condition, Part, PartKind};
 pub use price::{PriceRow, Tier, TieredPrice, Transfer, tiered_cost};
 pub use price_list::{ListFile, PriceList};
+pub use python_package::normalized_package;
 pub use region::{Pue, Region, Zone};
 pub use reliability::{HourlyRate, InterruptionBand, Metric, Reliability};
 pub use site::{Accelerators, Economics, Machine, Ownership, Place, Reach, Site};

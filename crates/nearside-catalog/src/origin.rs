@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use nearside_units::{Basis, Date, Kind, Sourced};
 
+use crate::overlay::TABLES;
+
 /// A line of a table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowPlace {
@@ -12,6 +14,18 @@ pub struct RowPlace {
     pub file: Arc<str>,
     /// The line, from 1.
     pub line: u64,
+}
+
+impl RowPlace {
+    /// The table that the row is of: its file has its name; lists of providers and of SkyPilot hold offers.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        let name = self.file.rsplit(['/', '\\']).next().unwrap_or_default();
+        match TABLES.contains(&name) {
+            true => name.trim_end_matches(".csv"),
+            false => "offers",
+        }
+    }
 }
 
 impl fmt::Display for RowPlace {

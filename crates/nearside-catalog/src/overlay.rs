@@ -17,7 +17,7 @@ pub struct Overlay<'a> {
 }
 
 /// The tables that can be laid over, by file name.
-const TABLES: [&str; 12] = [
+pub(crate) const TABLES: [&str; 12] = [
     "devices.csv",
     "offers.csv",
     "regions.csv",

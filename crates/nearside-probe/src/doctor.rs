@@ -20,7 +20,7 @@ pub(crate) mod mounts;
 mod network;
 mod nodes;
 mod nvidia;
-mod pci;
+pub(crate) mod pci;
 mod power;
 mod privacy;
 mod process;
@@ -112,6 +112,15 @@ pub struct Facts {
     disk: Known<DiskFacts>,
     network: Known<NetworkFacts>,
     privacy: Known<PrivacyFacts>,
+}
+
+/// Folders of which every system has some.
+const SYSTEM: [&str; 5] = ["etc", "proc", "sys", "usr", "System"];
+
+/// Whether a folder may be the root of a system, mounted or recorded.
+#[must_use]
+pub fn is_system(root: &Path) -> bool {
+    SYSTEM.iter().any(|folder| Root(root).has_folder(folder))
 }
 
 /// Gathers the facts of a machine. Whatever does not answer in time is unknown.

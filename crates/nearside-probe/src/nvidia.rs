@@ -6,12 +6,15 @@
 //! Source: NVML reference (memory in bytes, power in milliwatts).
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use nearside_units::{Bytes, Known, Watts};
 use nvml_wrapper::Nvml;
 use nvml_wrapper::error::NvmlError;
 
 use crate::accelerator::{AcceleratorVendor, Accelerators, ComputeCapability, DetectedAccelerator};
+use crate::doctor::pci::{self, Vendor};
+use crate::root::Root;
 
 /// More devices than any machine holds.
 pub(crate) const MAX_DEVICES: u32 = 256;
@@ -22,13 +25,26 @@ const LIBRARIES: [&str; 1] = ["nvml.dll"];
 const LIBRARIES: [&str; 2] = ["libnvidia-ml.so.1", "libnvidia-ml.so"];
 
 /// Every NVIDIA device that the driver shows, in its order. Without a driver there is none, and a
-/// note says so.
+/// note says so where there is a device that could have one.
 #[must_use]
 pub fn accelerators() -> Accelerators {
-    match load() {
+    let shown = match load() {
         Ok(library) => read(&Loaded(library)),
         Err(note) => Accelerators { found: Vec::new(), notes: vec![note] },
+    };
+    match shown.found.is_empty() && !is_there(Root(Path::new("/"))) {
+        true => Accelerators::default(),
+        false => shown,
     }
+}
+
+/// Whether a machine has a device of NVIDIA, with or without a driver: on its bus, among the files of a
+/// container, or behind Windows with NVIDIA's driver.
+fn is_there(root: Root<'_>) -> bool {
+    ["dev/nvidiactl", "dev/nvidia0", "usr/lib/wsl/lib/libnvidia-ml.so.1"]
+        .iter()
+        .any(|path| root.has(path))
+        || pci::devices(root).iter().any(|device| device.vendor == Vendor::Nvidia)
 }
 
 /// Loads the library under its first name that works.
@@ -242,8 +258,17 @@ mod tests {
     }
 
     #[test]
-    fn with_or_without_a_driver_there_is_an_answer() {
-        let accelerators = accelerators();
-        assert!(!accelerators.found.is_empty() || !accelerators.notes.is_empty());
+    fn a_driver_is_missed_only_where_there_is_a_device() {
+        let missed = accelerators().notes;
+        assert!(missed.is_empty() || is_there(Root(Path::new("/"))), "{missed:?}");
+        let root = std::env::temp_dir().join(format!("nearside-bus-{}", std::process::id()));
+        let device = root.join("sys/bus/pci/devices/0000:01:00.0");
+        std::fs::create_dir_all(&device).unwrap();
+        std::fs::write(device.join("class"), "0x030000\n").unwrap();
+        for (vendor, expect) in [("0x8086\n", false), ("0x10de\n", true)] {
+            std::fs::write(device.join("vendor"), vendor).unwrap();
+            assert_eq!(is_there(Root(&root)), expect, "{vendor}");
+        }
+        std::fs::remove_dir_all(&root).unwrap();
     }
 }

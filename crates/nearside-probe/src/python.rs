@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use nearside_catalog::normalized_package;
 use nearside_units::Known;
 
 use crate::binary::{HEAD_BYTES, InstructionSet, instruction_sets};
 use crate::root::Root;
 
-pub use package::{DirectUrl, Package, normalized};
+pub use package::{DirectUrl, Package};
 pub use torch::{InstalledTorch, TorchBackend};
 
 /// Folders of packages of one environment that are read.
@@ -33,6 +34,8 @@ pub struct PythonEnvironment {
     pub kind: EnvironmentKind,
     /// The interpreter, when all links are followed.
     pub interpreter: Known<PathBuf>,
+    /// Whether the interpreter is known to be gone, and not only unknown.
+    pub broken: bool,
     /// Version of the interpreter, `3.12.3`; where no file says more, `3.12`.
     pub version: Known<String>,
     /// For which processors the interpreter is built; several in a universal binary of macOS.
@@ -164,7 +167,7 @@ fn in_folder(root: Root<'_>, folder: &str, found_by: FoundBy) -> Option<PythonEn
     let mut packages = read_packages(root, &folders, &mut notes);
     if kind == EnvironmentKind::Conda {
         for package in package::of_conda(root, folder, &mut notes) {
-            packages.entry(normalized(&package.name)).or_insert(package);
+            packages.entry(normalized_package(&package.name)).or_insert(package);
         }
     }
     let version = match setting(&["version", "version_info"]) {
@@ -179,6 +182,7 @@ fn in_folder(root: Root<'_>, folder: &str, found_by: FoundBy) -> Option<PythonEn
         found_by,
         kind,
         architectures: architectures(root, &interpreter),
+        broken: interpreter.why().is_some() && is_gone(root, &format!("{folder}/bin")),
         interpreter,
         version,
         torch: torch::installed(root, &folders, &packages, &mut notes),
@@ -228,6 +232,7 @@ fn system(root: Root<'_>, variables: &BTreeMap<String, String>) -> Option<Python
         found_by: FoundBy::SearchPath,
         kind: EnvironmentKind::System,
         architectures: architectures(root, &interpreter),
+        broken: false,
         interpreter,
         version,
         torch: torch::installed(root, &folders, &packages, &mut notes),
@@ -268,6 +273,15 @@ fn interpreter(root: Root<'_>, folder: &str) -> Known<PathBuf> {
         true => root.followed(path).map(|path| format!("/{path}").into()),
         false => Known::unknown(format!("{path} leads to a file that is not there")),
     }
+}
+
+/// Whether the folder that a missing interpreter would be in is there, so that it is known to be gone.
+fn is_gone(root: Root<'_>, folder: &str) -> bool {
+    let names = ["python3", "python"].map(|name| format!("{folder}/{name}"));
+    let linked = names.iter().find(|path| root.link(path).value().is_some());
+    let leads_to = linked.and_then(|path| root.followed(path).value());
+    let above = leads_to.as_deref().and_then(|path| path.rsplit_once('/')).map(|(above, _)| above);
+    root.recorded(above.unwrap_or(folder)).why().is_none()
 }
 
 fn architectures(root: Root<'_>, interpreter: &Known<PathBuf>) -> Known<Vec<InstructionSet>> {
@@ -313,7 +327,7 @@ fn read_packages(
     let mut packages = BTreeMap::new();
     for folder in folders {
         for package in package::of_folder(root, folder, notes) {
-            packages.entry(normalized(&package.name)).or_insert(package);
+            packages.entry(normalized_package(&package.name)).or_insert(package);
         }
     }
     packages

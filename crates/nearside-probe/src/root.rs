@@ -142,6 +142,24 @@ impl Root<'_> {
         self.place(path).is_dir()
     }
 
+    /// Whether what a folder does not list is known not to be there: on this machine always, of another
+    /// one where the folder itself was recorded.
+    pub(crate) fn recorded(self, folder: &str) -> Known<()> {
+        let folder = folder.trim_matches('/');
+        match self.is_this_machine() || self.has_folder(folder) {
+            true => Known::Value(()),
+            false => Known::unknown(format!("/{folder}: not recorded")),
+        }
+    }
+
+    /// Whether there is such a file; unknown where the folder that would list it was not recorded.
+    pub(crate) fn lists(self, folder: &str, name: &str) -> Known<bool> {
+        match self.has(&format!("{folder}/{name}")) {
+            true => Known::Value(true),
+            false => self.recorded(folder).map(|()| false),
+        }
+    }
+
     /// Names in a folder that consist of this prefix and a number, in the order of the number.
     pub(crate) fn numbered(self, folder: &str, prefix: &str) -> Vec<String> {
         let entries = self.place(folder).read_dir().into_iter().flatten().take(MAX_ENTRIES);

@@ -46,6 +46,16 @@ fn unit_for(value: f64, units: &[(&'static str, f64)], shown: &[&str]) -> (&'sta
         .map_or(("", 1.0), |(unit, factor)| (*unit, *factor))
 }
 
+/// Whether a range is shown in a unit: nobody reads parts of a year, nor of a month where hours will do.
+fn suits(unit: &str, low: f64, high: f64) -> bool {
+    let whole = low == 0.0 || low >= 0.9995;
+    match unit {
+        "years" => whole,
+        "months" => whole || high >= 9.995,
+        _ => true,
+    }
+}
+
 fn is_base(factor: f64) -> bool {
     (factor - 1.0).abs() < f64::EPSILON
 }
@@ -81,11 +91,16 @@ pub struct Range<T> {
 
 impl<T: Shown> fmt::Display for Range<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, factor) = unit_for(self.high.base(), T::UNITS, T::SHOWN);
+        let factor = |name: &str| T::UNITS.iter().find(|(unit, _)| *unit == name);
+        let ends =
+            |name: &str| factor(name).map(|(_, it)| (self.low.base() / it, self.high.base() / it));
+        let suits = |name: &&&str| ends(name).is_none_or(|(low, high)| suits(name, low, high));
+        let shown: Vec<&str> = T::SHOWN.iter().filter(suits).copied().collect();
+        let (unit, factor) = unit_for(self.high.base(), T::UNITS, &shown);
         let (low, high) =
             (significant(self.low.base() / factor), significant(self.high.base() / factor));
         match low == high {
-            true => formatter.pad(&in_unit_of(self.high.base(), T::UNITS, T::SHOWN)),
+            true => formatter.pad(&in_unit_of(self.high.base(), T::UNITS, &shown)),
             false => formatter.pad(&format!("{low}-{high} {unit}")),
         }
     }

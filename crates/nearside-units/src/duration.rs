@@ -27,7 +27,7 @@ quantity! {
             ("week", 604_800.0), ("weeks", 604_800.0),
             ("month", HOURS_PER_MONTH * 3600.0), ("months", HOURS_PER_MONTH * 3600.0),
             ("y", HOURS_PER_YEAR * 3600.0), ("year", HOURS_PER_YEAR * 3600.0), ("years", HOURS_PER_YEAR * 3600.0)],
-    shown: ["us", "ms", "s", "min", "h", "years"]
+    shown: ["us", "ms", "s", "min", "h", "months", "years"]
 }
 additive!(Duration);
 
@@ -119,6 +119,21 @@ mod tests {
         assert_eq!(shown("0.25 s"), "250 ms");
         assert_eq!(shown("90 s"), "1.50 min");
         assert_eq!(shown("4 years"), "4.00 years");
+        assert_eq!(shown("0.3 years"), "3.60 months");
+        assert_eq!(shown("0.05 years"), "438 h");
+    }
+
+    #[test]
+    fn a_range_has_no_part_of_a_year() {
+        let shown = |low: &str, high: &str| {
+            let [low, high] = [low, high].map(|text| text.parse::<Duration>().unwrap());
+            crate::Range { low, high }.to_string()
+        };
+        assert_eq!(shown("0.3 years", "1.2 years"), "3.60-14.4 months");
+        assert_eq!(shown("1 year", "2.5 years"), "1.00-2.50 years");
+        assert_eq!(shown("500 h", "900 h"), "500-900 h");
+        assert_eq!(shown("0 h", "2 years"), "0-2.00 years");
+        assert_eq!(shown("73 h", "18 months"), "0.100-18.0 months");
     }
 
     #[test]

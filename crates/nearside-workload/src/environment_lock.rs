@@ -13,11 +13,11 @@ mod fact;
 mod file;
 mod origin;
 mod text;
-mod torch;
 mod variable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nearside_catalog::TorchBuild;
 use nearside_units::{Bytes, Known};
 
 use crate::{ProjectError, structure};
@@ -25,7 +25,6 @@ use crate::{ProjectError, structure};
 pub use difference::{Difference, NotCompared, compare};
 pub use fact::{Effect, Fact};
 pub use origin::{Origin, Secret};
-pub use torch::{NoTorchBuild, TorchBuild};
 pub use variable::{Variable, variables};
 
 /// The name of the file, in a project's folder.
@@ -140,19 +139,6 @@ impl Accelerator {
         let driver = self.driver.as_ref().value()?;
         driver.split('.').next().filter(|branch| branch.bytes().all(|sign| sign.is_ascii_digit()))
     }
-}
-
-/// A package's name as indexes write it (PEP 503): small letters, runs of `-`, `_` and `.` as one `-`.
-///
-/// ```
-/// use nearside_workload::environment_lock::normalized;
-/// assert_eq!(normalized("Typing_Extensions"), "typing-extensions");
-/// assert_eq!(normalized("zope..interface"), "zope-interface");
-/// ```
-#[must_use]
-pub fn normalized(name: &str) -> String {
-    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
-    parts.map(str::to_lowercase).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]

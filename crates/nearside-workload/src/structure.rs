@@ -110,7 +110,9 @@ fn explained(error: &Error, text: &str) -> ProjectError {
     let wrong_type =
         message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "));
     let message = match wrong_type {
-        Some((found, expected)) => format!("expected {}, found {found}", in_toml(expected)),
+        Some((found, expected)) => {
+            format!("expected {}, found {}", in_toml(expected), in_toml(found))
+        }
         None => match message.strip_prefix("missing field ") {
             Some(key) => format!("missing key \"{}\"", key.trim_matches('`')),
             None => message.to_owned(),
@@ -121,11 +123,13 @@ fn explained(error: &Error, text: &str) -> ProjectError {
 }
 
 /// What serde calls a thing, in TOML's words.
-fn in_toml(expected: &str) -> &str {
-    match expected {
-        "a sequence" => "a list",
-        "a map" => "a table",
+fn in_toml(thing: &str) -> &str {
+    match thing {
+        "a sequence" | "sequence" => "a list",
+        "a map" | "map" => "a table",
         "a boolean" => "true or false",
-        other => other,
+        // Only tables are read into types of ours.
+        thing if thing.starts_with("struct ") => "a table",
+        thing => thing,
     }
 }

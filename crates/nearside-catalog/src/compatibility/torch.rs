@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nearside_units::{Known, ParseError};
 
-use super::{Fact, FactKind, cubin_runs, ptx_runs};
+use super::{Fact, FactKind, TorchBuild, cubin_runs, ptx_runs};
 use crate::{Catalog, ComputeCapability, Origin, Version};
 
 /// Where PyTorch publishes its wheels, a folder for each build.
@@ -72,7 +72,7 @@ impl TorchWheel {
     /// The CUDA that it brings along: 12.8 for `cu128`.
     #[must_use]
     pub fn cuda(&self) -> Option<Version> {
-        cuda_of_build(&self.build)
+        TorchBuild::of_label(&self.build)?.cuda_version()
     }
 
     /// Whether it holds code that a device of this compute capability runs.
@@ -115,14 +115,6 @@ impl TorchWheel {
         let beside: String = beside.iter().map(|name| format!(" {name}")).collect();
         format!("'torch=={}.*'{beside} --index-url {INDEX}/{}", self.release, self.build)
     }
-}
-
-/// `12.8` of `cu128`: the last digit is the minor.
-fn cuda_of_build(build: &str) -> Option<Version> {
-    let digits = build.strip_prefix("cu")?;
-    let at = digits.len().checked_sub(1).filter(|at| *at > 0)?;
-    let (major, minor) = digits.is_char_boundary(at).then(|| digits.split_at(at))?;
-    format!("{major}.{minor}").parse().ok()
 }
 
 /// What a build has to run on.
@@ -387,13 +379,5 @@ mod tests {
         let wheel = choice(&["6.1"], "580.95.05", Platform::X86_64).value().unwrap().wheel;
         let pip = "pip install 'torch==2.14.*' --index-url https://download.pytorch.org/whl/cu126";
         assert_eq!((wheel.pip(), wheel.uv()), (pip.to_owned(), format!("uv {pip}")));
-    }
-
-    #[test]
-    fn builds_name_their_cuda() {
-        assert_eq!(cuda_of_build("cu118").unwrap().to_string(), "11.8");
-        for build in ["cpu", "cu", "cu1", "rocm7.2", "cué"] {
-            assert_eq!(cuda_of_build(build), None, "{build}");
-        }
     }
 }

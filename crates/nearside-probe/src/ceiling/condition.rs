@@ -57,6 +57,12 @@ impl Conditions {
     }
 }
 
+/// The disk of this machine that holds a folder, as mounts name it.
+#[must_use]
+pub fn disk_of(folder: &Path) -> Known<String> {
+    disk(Root(Path::new("/")), folder)
+}
+
 fn disk(root: Root<'_>, folder: &Path) -> Known<String> {
     let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     mounts(root).and_then(|mounts| {

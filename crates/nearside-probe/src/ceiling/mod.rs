@@ -21,7 +21,7 @@ use std::path::Path;
 
 use nearside_units::{BytesPerSecond, Duration, FlopsPerSecond, Span};
 
-pub use condition::{Conditions, QUIET_SHARE};
+pub use condition::{Conditions, QUIET_SHARE, disk_of};
 pub use drift::{Cause, Change, Drift, Kept, causes, drift};
 pub use name::CeilingName;
 

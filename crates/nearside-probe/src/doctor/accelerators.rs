@@ -5,7 +5,7 @@ use nearside_units::Known;
 
 use super::Facts;
 use super::check::{Check, Rule, Section};
-use super::nodes::{names, node, opens};
+use super::nodes::{listed, names, node, opens};
 use super::nvidia::{Nvidia, NvidiaDevice};
 use super::pci::{PciDevice, Vendor, devices};
 use super::process::Process;
@@ -197,6 +197,9 @@ fn bound(facts: &Facts, accelerators: &AcceleratorFacts) -> Check {
     match devices.find(|device| device.driver.is_none()) {
         None => DRIVER_BOUND.ok("every device has a driver"),
         Some(device) => {
+            if let Some(why) = facts.surroundings.modules.why() {
+                return DRIVER_BOUND.unknown(why);
+            }
             let name = match device.vendor {
                 Vendor::Nvidia => "NVIDIA",
                 Vendor::Amd => "AMD",
@@ -385,8 +388,8 @@ pub(super) const WSL_RULES: &[&Rule] = &[&WSL];
 /// Where the two kinds of libraries lie.
 #[derive(Clone, Debug)]
 pub(super) struct WslFacts {
-    bridge: bool,
-    windows_library: bool,
+    bridge: Known<bool>,
+    windows_library: Known<bool>,
     linux_library: Option<String>,
 }
 
@@ -399,8 +402,11 @@ impl WslFacts {
             root.has(path) && !followed.starts_with("usr/lib/wsl/")
         };
         Self {
-            bridge: names(root, "dev").iter().any(|name| name == "dxg"),
-            windows_library: root.has("usr/lib/wsl/lib/libcuda.so.1"),
+            bridge: listed(root, "dev", "dxg"),
+            windows_library: match root.has("usr/lib/wsl/lib/libcuda.so.1") {
+                true => Known::Value(true),
+                false => root.recorded("usr/lib").map(|()| false),
+            },
             linux_library: places.iter().find(real).map(|path| format!("/{path}")),
         }
     }
@@ -410,18 +416,25 @@ pub(super) fn wsl_checks(facts: &Facts, wsl: &WslFacts) -> Vec<Check> {
     if facts.surroundings.system != System::Wsl {
         return vec![WSL.not_applicable("not below Windows")];
     }
-    let check = match (&wsl.linux_library, wsl.windows_library, wsl.bridge) {
-        (Some(library), _, _) => WSL
+    if let Some(library) = &wsl.linux_library {
+        let check = WSL
             .fault("a Linux driver is installed inside of WSL and hides that of Windows")
             .seen(format!("{library} is there"))
             .fix("sudo apt purge 'libnvidia-*' 'nvidia-driver-*' 'cuda-drivers*'")
-            .fix("wsl.exe --shutdown  # then start it again"),
-        (None, true, true) => WSL.ok("libcuda is that of the Windows driver"),
-        (None, true, false) => WSL
+            .fix("wsl.exe --shutdown  # then start it again");
+        return vec![check];
+    }
+    let (library, bridge) = match wsl.windows_library.clone().zip(wsl.bridge.clone()) {
+        Known::Value(found) => found,
+        Known::Unknown(why) => return vec![WSL.unknown(&*why)],
+    };
+    let check = match (library, bridge) {
+        (true, true) => WSL.ok("libcuda is that of the Windows driver"),
+        (true, false) => WSL
             .fault("WSL shows no device: this is WSL 1, or its kernel is old")
             .seen("/dev/dxg is not there")
             .fix("wsl.exe --update && wsl.exe --set-version Ubuntu 2"),
-        (None, false, _) => WSL
+        (false, _) => WSL
             .warning("the Windows driver brings no libcuda to WSL")
             .seen("/usr/lib/wsl/lib/libcuda.so.1 is not there")
             .fix("# where the PC has an NVIDIA device: install its driver in Windows, then wsl.exe --shutdown"),

@@ -5,7 +5,7 @@ use nearside_units::{Bytes, Known};
 use super::Facts;
 use super::check::{Check, Rule, Section};
 use super::mounts::{Mount, mount_of};
-use super::nodes::names;
+use super::nodes::listed;
 use super::pci::Vendor;
 use super::process::Process;
 use crate::root::Root;
@@ -58,15 +58,17 @@ const USUAL_SHARED: Bytes = Bytes::mib(64);
 pub(super) struct ContainerFacts {
     docker: Option<&'static str>,
     podman: bool,
-    toolkit: bool,
+    toolkit: Known<bool>,
     /// `daemon.json` names NVIDIA's runtime, and where.
     runtime: Option<String>,
     /// CDI files for NVIDIA devices with the versions of libraries in them.
     cdi: Vec<(String, Vec<String>)>,
+    /// Whether the settings of engines can be seen at all.
+    settings: Known<()>,
     rootless: bool,
     no_cgroups: bool,
     shared: Known<Bytes>,
-    nodes: bool,
+    nodes: Known<bool>,
 }
 
 impl ContainerFacts {
@@ -85,9 +87,13 @@ impl ContainerFacts {
                 (false, false) => None,
             },
             podman: root.has("usr/bin/podman"),
-            toolkit: root.has("usr/bin/nvidia-ctk") || root.has("usr/bin/nvidia-container-runtime"),
+            toolkit: match root.has("usr/bin/nvidia-container-runtime") {
+                true => Known::Value(true),
+                false => root.lists("usr/bin", "nvidia-ctk"),
+            },
             runtime: runtime(root, home),
             cdi: cdi(root),
+            settings: root.recorded("etc"),
             rootless: host.starts_with("unix:///run/user/")
                 || root.has(&format!("{home}/.config/systemd/user/docker.service")),
             no_cgroups: root.text("etc/nvidia-container-runtime/config.toml").value().is_some_and(
@@ -96,7 +102,9 @@ impl ContainerFacts {
                 },
             ),
             shared: shared(mounts, root),
-            nodes: names(root, "dev").iter().any(|name| name == "nvidiactl" || name == "dxg"),
+            nodes: listed(root, "dev", "nvidiactl")
+                .zip(listed(root, "dev", "dxg"))
+                .map(|(linux, windows)| linux || windows),
         }
     }
 }
@@ -198,7 +206,10 @@ fn runtime_check(facts: &Facts, containers: &ContainerFacts) -> Check {
     let configure =
         "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker";
     let generate = "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml";
-    if !containers.toolkit {
+    if let Some(why) = containers.toolkit.why() {
+        return RUNTIME.unknown(why);
+    }
+    if containers.toolkit == Known::Value(false) {
         return RUNTIME
             .fault("containers get no NVIDIA device: the container toolkit is not installed")
             .seen("/usr/bin/nvidia-ctk is not there")
@@ -212,6 +223,9 @@ fn runtime_check(facts: &Facts, containers: &ContainerFacts) -> Check {
         }
         (None, Some(file), _) => {
             RUNTIME.ok("containers are given NVIDIA devices by CDI").seen(file.clone())
+        }
+        (None, None, _) if containers.settings.why().is_some() => {
+            RUNTIME.unknown(containers.settings.why().unwrap_or_default())
         }
         (None, None, Some(_)) => RUNTIME
             .fault("Docker does not know NVIDIA's runtime")
@@ -272,9 +286,11 @@ fn rootless(facts: &Facts, containers: &ContainerFacts) -> Check {
     if !containers.rootless {
         return ROOTLESS.not_applicable("Docker is not rootless");
     }
-    match containers.no_cgroups || !containers.cdi.is_empty() {
-        true => ROOTLESS.ok("the toolkit knows of rootless Docker"),
-        false => ROOTLESS
+    let knows = containers.no_cgroups || !containers.cdi.is_empty();
+    match (knows, &containers.settings) {
+        (true, _) => ROOTLESS.ok("the toolkit knows of rootless Docker"),
+        (false, Known::Unknown(why)) => ROOTLESS.unknown(&**why),
+        (false, Known::Value(())) => ROOTLESS
             .warning("rootless Docker gets no NVIDIA device: the toolkit asks for control groups")
             .seen("/etc/nvidia-container-runtime/config.toml: no no-cgroups = true")
             .fix("sudo nvidia-ctk config --set nvidia-container-cli.no-cgroups --in-place")
@@ -309,13 +325,14 @@ fn devices(facts: &Facts, containers: &ContainerFacts) -> Check {
         return DEVICES.not_applicable("not in a container");
     }
     let bus = facts.accelerators.as_ref().value().is_some_and(|found| found.has(Vendor::Nvidia));
-    match (bus, containers.nodes) {
-        (_, true) => DEVICES.ok("this container has the device's files"),
-        (true, false) => DEVICES
+    match (bus, &containers.nodes) {
+        (_, Known::Value(true)) => DEVICES.ok("this container has the device's files"),
+        (true, Known::Unknown(why)) => DEVICES.unknown(&**why),
+        (true, Known::Value(false)) => DEVICES
             .warning("the machine has an NVIDIA device, this container was not given it")
             .seen("/sys/bus/pci: a device of NVIDIA")
             .seen("/dev/nvidiactl is not there")
             .fix("docker run --gpus all ...  # podman run --device nvidia.com/gpu=all ..."),
-        (false, false) => DEVICES.not_applicable("no NVIDIA device on the bus"),
+        (false, _) => DEVICES.not_applicable("no NVIDIA device on the bus"),
     }
 }

@@ -98,7 +98,7 @@ pub(super) struct DriverFacts {
     headers: Known<bool>,
     suspends: Known<u64>,
     preserves: Known<bool>,
-    suspend_service: bool,
+    suspend_service: Known<bool>,
     hmm_off: bool,
     /// The kernel's log since the machine was started.
     log: Known<String>,
@@ -113,21 +113,18 @@ impl DriverFacts {
             secure_boot: root
                 .head(SECURE_BOOT_VARIABLE, 5)
                 .and_then(|bytes| Known::from_option(bytes.get(4).map(|on| *on == 1), "too short")),
-            module: kernel.clone().map(|kernel| module(root, &kernel)),
+            module: kernel.clone().and_then(|kernel| module(root, &kernel)),
             dkms: !root.entries("var/lib/dkms/nvidia").value().unwrap_or_default().is_empty(),
-            headers: kernel.clone().map(|kernel| root.has(&format!("lib/modules/{kernel}/build"))),
+            headers: kernel
+                .clone()
+                .and_then(|kernel| root.lists(&format!("lib/modules/{kernel}"), "build")),
             suspends: root.value("sys/power/suspend_stats/success"),
             preserves: root.text("proc/driver/nvidia/params").and_then(|text| {
                 let key = "PreserveVideoMemoryAllocations:";
                 let line = text.lines().find_map(|line| line.strip_prefix(key));
                 Known::from_option(line.map(|value| value.trim() == "1"), format!("no {key}"))
             }),
-            suspend_service: [
-                "etc/systemd/system/systemd-suspend.service.wants/nvidia-suspend.service",
-                "etc/systemd/system/systemd-suspend.service.requires/nvidia-suspend.service",
-            ]
-            .iter()
-            .any(|link| root.link(link).why().is_none() || root.has(link)),
+            suspend_service: suspend_service(root),
             hmm_off: root
                 .value::<String>("sys/module/nvidia_uvm/parameters/uvm_disable_hmm")
                 .value()
@@ -174,8 +171,18 @@ fn library(root: Root<'_>) -> Known<(Version, String)> {
     Known::from_option(found, "no libnvidia-ml.so.1 that leads to a version")
 }
 
-/// The module for a kernel, where distributions put one.
-fn module(root: Root<'_>, kernel: &str) -> Option<String> {
+/// Whether the driver's own service is asked before the machine sleeps.
+fn suspend_service(root: Root<'_>) -> Known<bool> {
+    const UNITS: &str = "etc/systemd/system";
+    let asked = ["wants", "requires"].iter().any(|kind| {
+        let link = format!("{UNITS}/systemd-suspend.service.{kind}/nvidia-suspend.service");
+        root.link(&link).why().is_none() || root.has(&link)
+    });
+    if asked { Known::Value(true) } else { root.recorded(UNITS).map(|()| false) }
+}
+
+/// The module for a kernel, where distributions put one; unknown where modules were not recorded.
+fn module(root: Root<'_>, kernel: &str) -> Known<Option<String>> {
     let base = format!("lib/modules/{kernel}");
     let mut folders: Vec<String> = [
         "updates/dkms",
@@ -191,11 +198,12 @@ fn module(root: Root<'_>, kernel: &str) -> Option<String> {
     let prebuilt = root.entries(&format!("{base}/kernel")).value().unwrap_or_default();
     let prebuilt = prebuilt.iter().filter(|name| name.starts_with("nvidia"));
     folders.extend(prebuilt.map(|name| format!("{base}/kernel/{name}")));
-    folders.into_iter().find_map(|folder| {
+    let found = folders.into_iter().find_map(|folder| {
         let names = root.entries(&folder).value()?;
         let module = names.into_iter().find(|name| name.starts_with("nvidia.ko"))?;
         Some(format!("/{folder}/{module}"))
-    })
+    });
+    root.recorded(&base).map(|()| found)
 }
 
 /// Whether a screen is attached to any card.
@@ -267,6 +275,9 @@ fn module_check(facts: &Facts, driver: &DriverFacts) -> Check {
         return DKMS.ok(format!("the module of driver {version} is loaded"));
     }
     let kernel = facts.surroundings.kernel.clone().value().unwrap_or_default();
+    if let Some(why) = facts.surroundings.modules.why() {
+        return DKMS.unknown(why);
+    }
     match &driver.module {
         Known::Unknown(why) => DKMS.unknown(&**why),
         Known::Value(Some(module)) => DKMS
@@ -363,16 +374,19 @@ fn suspend(facts: &Facts, driver: &DriverFacts) -> Check {
     match (&driver.suspends, &driver.preserves) {
         (Known::Value(0), _) => SUSPEND.ok("it has not slept since it was started"),
         (Known::Unknown(why), _) => SUSPEND.unknown(&**why),
-        (Known::Value(count), Known::Value(true)) if driver.suspend_service => {
-            SUSPEND.ok(format!("it slept {count} times and kept the device's memory"))
-        }
-        (Known::Value(count), preserves) => {
-            let parameter = match preserves {
-                Known::Value(true) => "1",
-                Known::Value(false) => "0",
-                Known::Unknown(_) => "unknown",
+        (Known::Value(_), Known::Unknown(why)) => SUSPEND.unknown(&**why),
+        (Known::Value(count), Known::Value(preserves)) => {
+            let service = match (preserves, &driver.suspend_service) {
+                (true, Known::Value(true)) => {
+                    let kept = format!("it slept {count} times and kept the device's memory");
+                    return SUSPEND.ok(kept);
+                }
+                (true, Known::Unknown(why)) => return SUSPEND.unknown(&**why),
+                (false, Known::Value(true)) => "enabled",
+                (_, Known::Value(false)) => "not enabled",
+                (false, Known::Unknown(_)) => "not recorded",
             };
-            let service = if driver.suspend_service { "enabled" } else { "not enabled" };
+            let parameter = u8::from(*preserves);
             SUSPEND
                 .warning(format!("it slept {count} times, and the device's memory is not kept: CUDA may be gone"))
                 .seen(format!("/sys/power/suspend_stats/success: {count}"))

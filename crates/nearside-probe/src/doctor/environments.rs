@@ -207,8 +207,10 @@ fn python(environment: &PythonEnvironment) -> String {
 fn damaged(environment: &PythonEnvironment) -> Check {
     let virtual_one = environment.kind != EnvironmentKind::System;
     let mut notes = environment.notes.clone();
-    if virtual_one && let Some(why) = environment.interpreter.why() {
-        notes.push(why.to_owned());
+    match environment.interpreter.why() {
+        Some(why) if environment.broken => notes.push(why.to_owned()),
+        Some(why) if virtual_one && notes.is_empty() => return DAMAGED.unknown(why),
+        _ => {}
     }
     match notes.is_empty() {
         true => DAMAGED.ok(format!(
@@ -228,14 +230,14 @@ fn damaged(environment: &PythonEnvironment) -> Check {
 /// package; the system's own Python is left to what installed it.
 fn mended(environment: &PythonEnvironment) -> Vec<String> {
     let folder = quoted(&environment.folder.to_string_lossy());
-    match (environment.kind, environment.interpreter.why()) {
-        (EnvironmentKind::Virtual, Some(_)) => {
+    match (environment.kind, environment.broken) {
+        (EnvironmentKind::Virtual, true) => {
             return vec![
                 format!("python3 -m venv --clear {folder}  # empties it"),
                 "# then install what it held again".to_owned(),
             ];
         }
-        (EnvironmentKind::Conda, Some(_)) => {
+        (EnvironmentKind::Conda, true) => {
             return vec![format!("conda install --prefix {folder} --force-reinstall python")];
         }
         _ => {}
@@ -278,6 +280,9 @@ fn architecture(facts: &Facts, environment: &PythonEnvironment) -> Check {
     };
     match translated {
         false => ARCHITECTURE.ok(format!("Python is built for {}", names.join(" and "))).seen(seen),
+        true if facts.surroundings.system == System::Unknown => {
+            ARCHITECTURE.unknown("which system this is was not recorded").seen(seen)
+        }
         true => ARCHITECTURE
             .fault(format!("Python is built for {} and is translated", names.join(" and ")))
             .seen(seen)

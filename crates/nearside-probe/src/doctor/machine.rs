@@ -78,7 +78,7 @@ pub(super) struct MachineFacts {
     base_room: Known<Room>,
     watches: Known<u64>,
     /// A service that keeps the clock, and where it shows.
-    clock: Option<&'static str>,
+    clock: Known<Option<&'static str>>,
     /// Driver and governor of the first processor's clock.
     governor: Option<(String, String)>,
     /// Batteries that are being emptied.
@@ -111,7 +111,7 @@ impl MachineFacts {
             }),
             base_room: room(root, "/"),
             watches: root.value("proc/sys/fs/inotify/max_user_watches"),
-            clock: CLOCK_SERVICES.iter().find(|(file, _)| root.has(file)).map(|(_, name)| *name),
+            clock: clock_service(root),
             governor: clock("scaling_driver").zip(clock("scaling_governor")).value(),
             emptied: emptied.collect(),
             infiniband: !root
@@ -132,6 +132,12 @@ const CLOCK_SERVICES: [(&str, &str); 6] = [
     ("run/ntpd.pid", "ntpd"),
     ("run/ntpd-rs/observe", "ntpd-rs"),
 ];
+
+/// The service that keeps the clock, if one does; unknown where its files were not recorded.
+fn clock_service(root: Root<'_>) -> Known<Option<&'static str>> {
+    let found = CLOCK_SERVICES.iter().find(|(file, _)| root.has(file)).map(|(_, name)| *name);
+    if found.is_some() { Known::Value(found) } else { root.recorded("run").map(|()| None) }
+}
 
 fn swap(root: Root<'_>) -> Known<Bytes> {
     root.text("proc/meminfo").and_then(|text| {
@@ -269,9 +275,10 @@ fn clock(facts: &Facts, machine: &MachineFacts) -> Check {
     if !facts.surroundings.is_plain_linux() {
         return CLOCK.not_applicable("another system keeps the clock");
     }
-    match machine.clock {
-        Some(service) => CLOCK.ok(format!("{service} keeps the clock")),
-        None => CLOCK
+    match &machine.clock {
+        Known::Unknown(why) => CLOCK.unknown(&**why),
+        Known::Value(Some(service)) => CLOCK.ok(format!("{service} keeps the clock")),
+        Known::Value(None) => CLOCK
             .warning("no service keeps the clock")
             .seen("/run: no sign of systemd-timesyncd, chronyd or ntpd")
             .fix("sudo timedatectl set-ntp true"),

@@ -98,6 +98,15 @@ pub(super) fn names(root: Root<'_>, folder: &str) -> Vec<String> {
     names
 }
 
+/// Whether a folder has such a file; unknown where nothing of the folder was recorded.
+pub(super) fn listed(root: Root<'_>, folder: &str, name: &str) -> Known<bool> {
+    let all = names(root, folder);
+    match all.is_empty() {
+        true => root.recorded(folder).map(|()| false),
+        false => Known::Value(all.iter().any(|one| one == name)),
+    }
+}
+
 /// Whether the process may read and write a file.
 pub(super) fn opens(root: Root<'_>, path: &str, process: &Process) -> Known<bool> {
     if root.is_this_machine() {

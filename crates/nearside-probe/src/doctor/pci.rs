@@ -11,7 +11,7 @@ const MAX_DEVICES: usize = 4096;
 
 /// Who makes a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vendor {
+pub(crate) enum Vendor {
     Nvidia,
     Amd,
     Intel,
@@ -19,16 +19,16 @@ pub(super) enum Vendor {
 
 /// A display or processing device.
 #[derive(Clone, Debug)]
-pub(super) struct PciDevice {
+pub(crate) struct PciDevice {
     /// Where on the bus, `0000:01:00.0`.
-    pub(super) address: String,
-    pub(super) vendor: Vendor,
+    pub(crate) address: String,
+    pub(crate) vendor: Vendor,
     /// The kernel's driver that has it.
-    pub(super) driver: Option<String>,
+    pub(crate) driver: Option<String>,
 }
 
 /// Every display and processing device of the three vendors.
-pub(super) fn devices(root: Root<'_>) -> Vec<PciDevice> {
+pub(crate) fn devices(root: Root<'_>) -> Vec<PciDevice> {
     let addresses = root.entries(FOLDER).value().unwrap_or_default();
     addresses.into_iter().take(MAX_DEVICES).filter_map(|address| device(root, address)).collect()
 }

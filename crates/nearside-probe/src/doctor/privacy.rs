@@ -276,6 +276,9 @@ fn telemetry(facts: &Facts, data: DataKind) -> Check {
     let names = ["HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "HF_HUB_OFFLINE"];
     match names.iter().find(|name| off(name)) {
         Some(name) => TELEMETRY.ok(format!("{name} is set")),
+        None if facts.process.all_variables.why().is_some() => {
+            TELEMETRY.unknown(facts.process.all_variables.why().unwrap_or_default())
+        }
         None => matters(&TELEMETRY, data, "libraries may report what they are used for")
             .fix("export HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1"),
     }

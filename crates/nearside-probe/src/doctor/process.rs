@@ -9,6 +9,9 @@ use nearside_units::Known;
 
 use crate::root::Root;
 
+/// Bytes of variables that are read.
+const MAX_VARIABLES: u64 = 1 << 20;
+
 /// Environment variables by name.
 pub type Variables = BTreeMap<String, String>;
 
@@ -27,6 +30,8 @@ pub(super) struct Process {
     pub(super) core_bytes: Known<Limit>,
     /// Its variables.
     pub(super) variables: Variables,
+    /// Whether a variable that is not among them is known not to be set.
+    pub(super) all_variables: Known<()>,
 }
 
 /// A limit of a process.
@@ -52,6 +57,11 @@ impl Process {
     pub(super) fn read(root: Root<'_>, variables: Option<Variables>) -> Self {
         let status = root.text("proc/self/status");
         let limits = root.text("proc/self/limits");
+        let recorded = root.head("proc/self/environ", MAX_VARIABLES);
+        let all_variables = match variables {
+            Some(_) => Known::Value(()),
+            None => recorded.as_ref().map(|_bytes| ()),
+        };
         let limit = |name: &str| limits.clone().and_then(|text| soft_limit(&text, name));
         Self {
             user: status.clone().and_then(|text| identity(&text, "Uid:")),
@@ -59,7 +69,9 @@ impl Process {
             open_files: limit("Max open files"),
             locked_memory: limit("Max locked memory"),
             core_bytes: limit("Max core file size"),
-            variables: variables.unwrap_or_else(|| recorded_variables(root)),
+            variables: variables
+                .unwrap_or_else(|| named_values(&recorded.value().unwrap_or_default())),
+            all_variables,
         }
     }
 
@@ -74,9 +86,9 @@ impl Process {
     }
 }
 
-fn recorded_variables(root: Root<'_>) -> Variables {
-    let text = root.head("proc/self/environ", 1 << 20).value().unwrap_or_default();
-    let pairs = text.split(|byte| *byte == 0).filter_map(|pair| {
+/// Variables as the kernel shows them: `NAME=VALUE`, a zero behind each.
+fn named_values(bytes: &[u8]) -> Variables {
+    let pairs = bytes.split(|byte| *byte == 0).filter_map(|pair| {
         let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
         Some((name.to_owned(), value.to_owned()))
     });

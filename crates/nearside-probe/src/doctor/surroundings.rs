@@ -19,6 +19,8 @@ pub(super) struct Surroundings {
     pub(super) system: System,
     /// Release of the kernel.
     pub(super) kernel: Known<String>,
+    /// Whether a driver that does not show is known not to be loaded.
+    pub(super) modules: Known<()>,
     /// The machine's name in the network.
     pub(super) host: Option<String>,
     /// What says that this is a container.
@@ -51,6 +53,10 @@ impl Surroundings {
             container: container(root, &process.variables),
             platform: platform(root),
             rosetta: root.has(ROSETTA),
+            modules: match root.has("proc/modules") {
+                true => Known::Value(()),
+                false => root.recorded("sys/module"),
+            },
             kernel,
         }
     }

@@ -39,19 +39,6 @@ pub struct DirectUrl {
     pub editable: bool,
 }
 
-/// The name under which indices know a package (PEP 503).
-///
-/// ```
-/// # use nearside_probe::python::normalized;
-/// assert_eq!(normalized("Flash_Attn.Core"), "flash-attn-core");
-/// assert_eq!(normalized("a-._b"), "a-b");
-/// ```
-#[must_use]
-pub fn normalized(name: &str) -> String {
-    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
-    parts.map(str::to_lowercase).collect::<Vec<_>>().join("-")
-}
-
 /// The packages of a folder of packages; what cannot be read is noted.
 pub(super) fn of_folder(root: Root<'_>, folder: &str, notes: &mut Vec<String>) -> Vec<Package> {
     let names = match root.entries(folder) {

@@ -150,6 +150,36 @@ fn a_healthy_machine_gives_no_warning() {
     }
 }
 
+#[test]
+fn what_was_not_recorded_accuses_nobody() {
+    for kind in ["workstation", "server", "container", "wsl", "mac", "personal-data"] {
+        let case = format!("healthy-{kind}");
+        let whole = Tree::unfold(&case, "parts");
+        // A file there says where a machine is; without it, it is another one.
+        let entries = whole.root.read_dir().expect(SOUND).flatten();
+        let entries = entries.filter(|entry| entry.path().is_dir());
+        let parts: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+        for part in &parts {
+            let without = Tree::unfold(&case, "without");
+            without.remove(part.to_str().expect(SOUND));
+            accuses_nobody(&format!("{case} without {part:?}"), &without);
+            let alone = Tree::unfold(&case, "alone");
+            let others = parts.iter().filter(|other| *other != part);
+            others.for_each(|other| alone.remove(other.to_str().expect(SOUND)));
+            accuses_nobody(&format!("{case}, {part:?} alone"), &alone);
+        }
+    }
+}
+
+#[track_caller]
+fn accuses_nobody(case: &str, tree: &Tree) {
+    let checks = examined(tree);
+    let problems = checks.iter().filter(|check| check.status >= Status::Warning);
+    let problems: Vec<_> =
+        problems.map(|check| format!("{}: {}", check.rule.id, check.title)).collect();
+    assert!(problems.is_empty(), "{case}: {problems:?}");
+}
+
 /// Names of rules that a recorded machine breaks, from the verdicts that the test above holds true.
 fn broken() -> BTreeSet<String> {
     let texts = cases().into_iter().map(|case| {

@@ -111,7 +111,7 @@ impl Tree {
         std::fs::write(self.place(path), bytes).expect(SOUND);
     }
 
-    fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         let place = self.root.join(path);
         match std::fs::symlink_metadata(&place) {
             Ok(found) if found.is_dir() => std::fs::remove_dir_all(place).expect(SOUND),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::ops::Range;
 use std::str::FromStr;
 
 use nearside_units::Known;
@@ -84,6 +85,13 @@ impl Section<'_> {
         match &entry.value {
             Entry::List(list) => Known::Value(list.clone()),
             _ => self.unknown_reason(key, entry, "expected a list of texts"),
+        }
+    }
+
+    /// Refuses a version that says nothing.
+    pub(super) fn not_empty(&mut self, key: &str, span: &Range<usize>, version: &str) {
+        if version.trim().is_empty() {
+            self.error(span, key, "the version is empty", "write it, or remove the line");
         }
     }
 

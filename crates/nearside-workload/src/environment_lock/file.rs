@@ -1,14 +1,14 @@
 //! `nearside.lock` as it is written, and what it means.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
-use nearside_units::{Bytes, Known};
+use nearside_catalog::normalized_package;
+use nearside_units::{Bytes, Known, ParseError};
 use serde::Deserialize;
 
 use super::entry::{Entry, Stated};
-use super::{
-    Accelerator, EnvironmentLock, Origin, Package, Processor, Python, System, normalized, variable,
-};
+use super::{Accelerator, EnvironmentLock, Origin, Package, Processor, Python, System, variable};
 use crate::project_file::{Named, in_file_order};
 use crate::reader::{Reader, Section};
 use crate::scalar::Field;
@@ -106,9 +106,23 @@ fn processor(reader: &mut Reader, table: &ProcessorTable) -> Processor {
     let mut section = reader.section("processor");
     Processor {
         name: section.known("name", table.name.as_ref()),
-        threads: section.known_as("threads", table.threads.as_ref()),
+        threads: section.known_as::<Threads>("threads", table.threads.as_ref()).map(|it| it.0),
         memory: section.known_as::<Bytes>("memory", table.memory.as_ref()),
         instructions: section.known_list("instructions", table.instructions.as_ref()),
+    }
+}
+
+/// How many threads programs may use.
+struct Threads(u32);
+
+impl FromStr for Threads {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let malformed = |_error| ParseError::Malformed {
+            text: text.to_owned(),
+            expected: "a whole number of threads, as in 16",
+        };
+        text.parse().map(Self).map_err(malformed)
     }
 }
 
@@ -164,8 +178,12 @@ fn python(reader: &mut Reader, file: &LockFile) -> Known<Python> {
         return Known::unknown(why.value.as_str());
     }
     let mut section = reader.section("python");
+    let version = section.known("version", table.version.as_ref());
+    if let (Known::Value(text), Some(entry)) = (&version, &table.version) {
+        section.not_empty("version", &entry.span, text);
+    }
     Known::Value(Python {
-        version: section.known("version", table.version.as_ref()),
+        version,
         implementation: section.known("implementation", table.implementation.as_ref()),
         torch: table.torch.as_ref().map(|torch| section.known_as("torch", Some(torch))),
         packages,
@@ -175,8 +193,11 @@ fn python(reader: &mut Reader, file: &LockFile) -> Known<Python> {
 fn packages(reader: &mut Reader, table: &Named<Stated>) -> BTreeMap<String, Package> {
     let mut found = BTreeMap::new();
     for (name, entry) in in_file_order(table) {
-        let canonical = normalized(&name.value);
-        if canonical != name.value {
+        let canonical = normalized_package(&name.value);
+        if canonical.is_empty() {
+            let message = format!("packages: \"{}\" is no name of a package", name.value);
+            reader.report(&name.span, message, Some("write the name that pip shows".to_owned()));
+        } else if canonical != name.value {
             let message = format!("packages.{}: no normalized name", name.value);
             reader.report(&name.span, message, Some(format!("write {canonical}")));
         }
@@ -190,6 +211,7 @@ fn packages(reader: &mut Reader, table: &Named<Stated>) -> BTreeMap<String, Pack
 fn package(section: &mut Section<'_>, name: &str, entry: &Stated) -> Option<Package> {
     let table = match &entry.value {
         Entry::Text(version) => {
+            section.not_empty(name, &entry.span, version);
             let version = version.clone();
             return Some(Package { version, origin: Origin::Index, hash: None });
         }
@@ -210,9 +232,10 @@ fn package(section: &mut Section<'_>, name: &str, entry: &Stated) -> Option<Pack
         );
     }
     let Some(version) = table.get("version") else {
-        section.error(&entry.span, name, "no version", "");
+        section.error(&entry.span, name, "no version", &format!("as in {name} = \"1.2.3\""));
         return None;
     };
+    section.not_empty(name, &entry.span, version);
     let origin = match table.get("from").map(|from| Origin::stated(from)) {
         None => Origin::Index,
         Some(Ok(origin)) => origin,

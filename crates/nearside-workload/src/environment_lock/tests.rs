@@ -97,6 +97,20 @@ fn what_is_wrong_is_named_with_its_place() {
     let fact = "python.torch: \"cu126\" is no build of PyTorch: \
                 write \"cpu\", \"cuda 12.6\" or \"rocm 6.4\"";
     check("[python]\ntorch = \"cu126\"", fact, (3, 9), "");
+    let fact = "python.version: the version is empty";
+    check("[python]\nversion = \"\"", fact, (3, 11), "write it, or remove the line");
+    for empty in ["\" \"", "{ version = \"\" }"] {
+        let text = format!("[python]\n[packages]\na = {empty}");
+        let fact = "packages.a: the version is empty";
+        check(&text, fact, (4, 5), "write it, or remove the line");
+    }
+    let fact = "packages: \"\" is no name of a package";
+    check("[python]\n[packages]\n\"\" = \"1\"", fact, (4, 1), "write the name that pip shows");
+    // None of it is in the words of what reads it.
+    let fact = "\"many\" is not a whole number of threads, as in 16";
+    check("[processor]\nthreads = \"many\"", &format!("processor.threads: {fact}"), (3, 11), "");
+    check("system = 3", "expected a table, found integer '3'", (2, 10), "");
+    check("accelerator = { name = \"x\" }", "expected a list, found a table", (2, 15), "");
     let errors = EnvironmentLock::parse("version = 2\n").unwrap_err();
     assert_eq!(errors[0].message, "version 2 cannot be read: this build reads 1");
 }
@@ -201,6 +215,11 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[ -~]{0,12}", "\\PC{0,6}", Just("\"\\\n\t#'".to_owned())]
 }
 
+/// A version says something.
+fn version() -> impl Strategy<Value = String> {
+    text().prop_filter("empty", |text| !text.trim().is_empty())
+}
+
 fn known<T: std::fmt::Debug + Clone>(
     value: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Known<T>> {
@@ -253,7 +272,7 @@ fn torch() -> impl Strategy<Value = TorchBuild> {
 
 prop_compose! {
     fn package()(
-        version in text(),
+        version in version(),
         origin in prop_oneof![
             Just(Origin::Index),
             Just(Origin::Local),
@@ -269,7 +288,7 @@ prop_compose! {
 
 prop_compose! {
     fn python()(
-        (version, implementation) in (known(text()), known(text())),
+        (version, implementation) in (known(version()), known(text())),
         torch in option::of(known(torch())),
         packages in btree_map("[a-z]{1,3}(-[a-z0-9]{1,3})?", package(), 0..5),
     ) -> Python {

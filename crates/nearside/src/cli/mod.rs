@@ -423,6 +423,9 @@ pub(crate) enum Catalog {
     Refresh(CatalogRefresh),
     /// Rows that lack a second source, are old, or look wrong
     Check {
+        /// Only rows of this table
+        #[arg(value_enum)]
+        table: Option<CatalogTable>,
         /// Age from which a row counts as old
         #[arg(long, default_value = "12 months", value_name = "AGE")]
         older_than: String,

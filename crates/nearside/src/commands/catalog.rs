@@ -4,6 +4,7 @@ mod refresh;
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum as _;
 use nearside_catalog::{Catalog, Origin, Precision, Terms};
 use nearside_units::{Date, Duration, Known};
 use schemars::JsonSchema;
@@ -55,8 +56,9 @@ pub(super) fn run(arguments: &cli::Catalog, output: &Output) -> Result<Outcome, 
         cli::Catalog::List(list) => print_listing(&listing(&catalog, list)?, output),
         cli::Catalog::Show { name } => print_entry(&entry(&catalog, name)?, output),
         cli::Catalog::Refresh(wanted) => return refresh::run(wanted, &catalog, output),
-        cli::Catalog::Check { older_than, today } => {
-            return check(&catalog, older_than, today.as_deref(), output);
+        cli::Catalog::Check { table, older_than, today } => {
+            let age = (older_than.as_str(), today.as_deref());
+            return check(&catalog, *table, age, output);
         }
     }
     Ok(Outcome::Done)
@@ -381,8 +383,8 @@ fn print_entry(entry: &Entry, output: &Output) {
 
 fn check(
     catalog: &Catalog,
-    older_than: &str,
-    today: Option<&str>,
+    table: Option<CatalogTable>,
+    (older_than, today): (&str, Option<&str>),
     output: &Output,
 ) -> Result<Outcome, CommandError> {
     let usage =
@@ -392,10 +394,13 @@ fn check(
         Some(date) => date.parse::<Date>().map_err(usage)?,
         None => environment::today(),
     };
+    let wanted = table.and_then(|table| table.to_possible_value());
+    let wanted = wanted.map(|value| value.get_name().to_owned());
     let days = (age.as_hours() / 24.0).round() as i64;
     let doubts: Vec<_> = catalog
         .check(today, days)
         .into_iter()
+        .filter(|finding| wanted.as_deref().is_none_or(|name| finding.place.table() == name))
         .map(|finding| Doubt {
             place: finding.place.to_string(),
             row: finding.row.to_string(),
@@ -413,16 +418,52 @@ fn check(
         output.json(&answer, today);
         return Ok(outcome);
     }
+    output.text(&doubts_text(&doubts));
+    Ok(outcome)
+}
+
+/// Doubts as a table, and how many there are of each kind.
+fn doubts_text(doubts: &[Doubt]) -> String {
+    if doubts.is_empty() {
+        return "no row is doubtful".to_owned();
+    }
     let heads = [("row", Align::Left), ("is doubtful: it", Align::Left), ("at", Align::Left)];
     let row = |doubt: &Doubt| vec![doubt.row.clone(), doubt.problem.clone(), doubt.place.clone()];
     let rows: Vec<_> = doubts.iter().map(row).collect();
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for doubt in &doubts {
+    for doubt in doubts {
         let age = doubt.problem.contains("days old");
         *kinds.entry(if age { "is old" } else { &doubt.problem }).or_default() += 1;
     }
-    let counts: Vec<_> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let count = rows.len();
-    output.text(&format!("{}\n\n{count} findings: {}", table(&heads, rows), counts.join(", ")));
-    Ok(outcome)
+    let counts: Vec<_> = kinds.iter().map(|(kind, count)| counted(*count, kind)).collect();
+    let findings = match rows.len() {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    };
+    format!("{}\n\n{findings}: {}", table(&heads, rows), counts.join(", "))
+}
+
+/// `1 row has one source only`, `2 rows have one source only`.
+fn counted(count: usize, kind: &str) -> String {
+    let verbs = [("is ", "are "), ("has ", "have ")];
+    let several = verbs.iter().find_map(|(one, many)| Some((many, kind.strip_prefix(one)?)));
+    match (count, several) {
+        (1, _) => format!("1 row {kind}"),
+        (count, Some((many, rest))) => format!("{count} rows {many}{rest}"),
+        (count, None) => format!("{count} rows: {kind}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_verbs_agree_in_number() {
+        assert_eq!(counted(1, "is old"), "1 row is old");
+        assert_eq!(counted(2, "is old"), "2 rows are old");
+        assert_eq!(counted(1, "has one source only"), "1 row has one source only");
+        assert_eq!(counted(3, "has one source only"), "3 rows have one source only");
+        assert_eq!(doubts_text(&[]), "no row is doubtful");
+    }
 }

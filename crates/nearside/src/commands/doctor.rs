@@ -9,7 +9,7 @@ mod power;
 mod text;
 mod view;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nearside_ledger::{CeilingRow, MachineStore};
 use nearside_probe::ceiling::{Ceilings, Measurement, measure};
@@ -91,7 +91,9 @@ fn here(arguments: &Doctor, output: &Output) -> Result<Outcome, CommandError> {
     let machine = fingerprint(&machine);
     notes.extend(examined.notes.iter().cloned());
     let ceilings = arguments.measure.then(|| measured(arguments, &mut notes, output));
-    let fresh = ceilings.as_ref().map(|found| rows(found, &detected, &machine, today));
+    let measured_in = absolute(&arguments.folder);
+    let fresh =
+        ceilings.as_ref().map(|found| rows(found, &measured_in, &detected, &machine, today));
     // The answer is shown even when it cannot be kept.
     let kept = fresh.as_deref().map_or(Ok(()), keep);
     let found = match (&kept, &fresh) {
@@ -117,9 +119,12 @@ fn here(arguments: &Doctor, output: &Output) -> Result<Outcome, CommandError> {
     Ok(if nothing { Outcome::Negative } else { examined.outcome() })
 }
 
+fn absolute(folder: &Path) -> PathBuf {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf())
+}
+
 fn measured(arguments: &Doctor, notes: &mut Vec<String>, output: &Output) -> Ceilings {
-    let folder = std::path::absolute(&arguments.folder);
-    let folder = folder.unwrap_or_else(|_| arguments.folder.clone());
+    let folder = absolute(&arguments.folder);
     let measurement = Measurement { folder: &folder };
     let ceilings = measure(&measurement, &mut |progress| {
         let nearside_probe::ceiling::Progress { what, step, steps } = progress;

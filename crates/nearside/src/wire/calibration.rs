@@ -1,7 +1,7 @@
 //! Which calibration holds on which site: what was measured on this machine holds here only.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nearside_catalog::Site;
@@ -72,9 +72,18 @@ pub(crate) fn machine_file() -> Result<PathBuf, CommandError> {
     })
 }
 
-/// The newest ceilings of a machine; none when nothing was ever measured.
-pub(crate) fn stored(machine: &str) -> Result<Vec<CeilingRow>, CommandError> {
-    read(|store| store.newest_ceilings(machine))
+/// The newest ceilings of a machine, those of a disk where they are of the one that holds the current
+/// folder; none when nothing was ever measured.
+fn stored(machine: &str) -> Result<Vec<CeilingRow>, CommandError> {
+    let disk = nearside_probe::ceiling::disk_of(Path::new(".")).value();
+    Ok(newest(history(machine)?, disk.as_deref()))
+}
+
+/// The newest of each name, of rows that are oldest first.
+fn newest(history: Vec<CeilingRow>, disk: Option<&str>) -> Vec<CeilingRow> {
+    let holds = |row: &CeilingRow| Conditions::of(row).holds_on(disk);
+    let named = history.into_iter().filter(holds).map(|row| (row.name.clone(), row));
+    named.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 /// Every ceiling that was ever measured on a machine, oldest first.
@@ -219,6 +228,26 @@ mod tests {
             measured_on: "2026-11-23".parse().unwrap(),
             conditions: serde_json::to_string(&conditions).unwrap(),
         }
+    }
+
+    #[test]
+    fn another_disk_says_nothing_of_this_one() {
+        let of_disk = |disk: Option<&str>, likely: f64| {
+            let disk = disk.map(str::to_owned);
+            let conditions = Conditions { disk, ..Conditions::default() };
+            let conditions = serde_json::to_string(&conditions).unwrap();
+            CeilingRow { conditions, ..row(CeilingName::DiskRead, "B/s", likely, &[]) }
+        };
+        let likely = |rows: &[CeilingRow], disk: Option<&str>| {
+            let found = newest(rows.to_vec(), disk);
+            found.first().map(|row| row.figures.likely())
+        };
+        let rows = [of_disk(Some("/dev/a"), 1e9), of_disk(Some("/dev/b"), 2e9)];
+        assert_eq!(likely(&rows, Some("/dev/a")), Some(1e9));
+        assert_eq!(likely(&rows, Some("/dev/c")), None);
+        // Where either disk is not known, the newest is all there is.
+        assert_eq!(likely(&rows, None), Some(2e9));
+        assert_eq!(likely(&[of_disk(None, 3e9)], Some("/dev/a")), Some(3e9));
     }
 
     #[test]

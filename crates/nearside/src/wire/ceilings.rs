@@ -1,5 +1,7 @@
 //! Between what the probe measures and what the ledger keeps: names, units, conditions as JSON.
 
+use std::path::Path;
+
 use nearside_catalog::Machine;
 use nearside_ledger::{CeilingRow, Figures};
 use nearside_probe::Detected;
@@ -25,6 +27,8 @@ pub(crate) struct Conditions {
     pub(crate) clock_mhz: Option<String>,
     /// The disk that was measured, for a ceiling of a disk, where it could be read.
     pub(crate) disk: Option<String>,
+    /// The folder that was measured, for a ceiling of a disk.
+    pub(crate) folder: Option<String>,
     /// Instructions of the processor that matter.
     pub(crate) features: Vec<String>,
     /// How many runs the figures are made of.
@@ -44,13 +48,29 @@ impl Conditions {
         self.load.is_some_and(|load| load > QUIET_SHARE * self.threads as f64)
     }
 
+    /// Where it was measured, for a ceiling of a disk: earlier versions kept the disk alone.
+    pub(crate) fn place(&self) -> Option<&str> {
+        self.folder.as_deref().or(self.disk.as_deref())
+    }
+
+    /// Whether it holds for a disk: one of another disk does not.
+    pub(crate) fn holds_on(&self, disk: Option<&str>) -> bool {
+        self.disk.as_deref().zip(disk).is_none_or(|(own, disk)| own == disk)
+    }
+
     /// In one line.
     pub(crate) fn line(&self) -> String {
         let load = self.load.map_or("load unknown".to_owned(), |load| format!("load {load:.2}"));
         let governor = self.governor.as_ref().map(|governor| format!(", {governor}"));
         let threads = self.threads;
         let threads_word = if threads == 1 { "thread" } else { "threads" };
-        format!("{threads} {threads_word}, {load}{}; {}", governor.unwrap_or_default(), self.how)
+        let place = self.place().map(|place| format!(" in {place}"));
+        format!(
+            "{threads} {threads_word}, {load}{}; {}{}",
+            governor.unwrap_or_default(),
+            self.how,
+            place.unwrap_or_default()
+        )
     }
 }
 
@@ -74,6 +94,7 @@ pub(crate) fn fingerprint(machine: &Machine) -> String {
 /// Measured ceilings as rows to keep.
 pub(crate) fn rows(
     ceilings: &Ceilings,
+    folder: &Path,
     detected: &Detected,
     machine: &str,
     today: Date,
@@ -90,6 +111,7 @@ pub(crate) fn rows(
             governor: known(&conditions.governor),
             clock_mhz: known(&conditions.clock),
             disk: known(&conditions.disk).filter(|_| ceiling.name.is_of_disk()),
+            folder: ceiling.name.is_of_disk().then(|| folder.display().to_string()),
             features: features.clone(),
             runs: ceiling.runs,
             how: ceiling.how.clone(),

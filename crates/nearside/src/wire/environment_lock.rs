@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use nearside_catalog::TorchBuild;
 use nearside_probe::python::{self, FoundBy, PythonEnvironment, TorchBackend};
 use nearside_probe::{AcceleratorVendor, Detected, DetectedAccelerator, InstructionSet};
 use nearside_store::{Digest, Fields};
 use nearside_units::Known;
 use nearside_workload::EnvironmentLock;
 use nearside_workload::environment_lock::{
-    Accelerator, Fact, LOCK_FILE, Origin, Package, Processor, Python, System, TorchBuild, variables,
+    Accelerator, Fact, LOCK_FILE, Origin, Package, Processor, Python, System, variables,
 };
 
 use super::read_text;
@@ -99,6 +100,9 @@ fn installed(found: &PythonEnvironment, notes: &mut Vec<String>) -> Python {
     let mut packages = BTreeMap::new();
     for (name, package) in &found.packages {
         match package.version.as_ref() {
+            Known::Value(version) if version.trim().is_empty() => {
+                notes.push(format!("{name} is left out: its version is empty"));
+            }
             Known::Value(version) => {
                 packages.insert(name.clone(), locked(package, version));
             }
@@ -180,16 +184,13 @@ pub(crate) fn digest(lock: &EnvironmentLock) -> Digest {
 /// What a project's lock states that can change a result, a fact in a line; nothing where there is no
 /// lock.
 pub(super) fn decisive(folder: &Path) -> Result<Option<String>, CommandError> {
-    let file = folder.join(LOCK_FILE);
-    if !file.is_file() {
-        return Ok(None);
-    }
+    let Some(lock) = of_project(folder) else { return Ok(None) };
     let line = |fact: Fact| {
         let (name, value) = stated(fact);
         // No value may look like another fact.
         format!("{name} {}", value.replace('\n', "\\n"))
     };
-    let lines: Vec<_> = read(&file)?.decisive().into_iter().map(line).collect();
+    let lines: Vec<_> = lock?.decisive().into_iter().map(line).collect();
     Ok(Some(lines.join("\n")))
 }
 
@@ -201,9 +202,10 @@ fn stated(fact: Fact) -> (String, String) {
     (fact.name, value)
 }
 
-/// Reads a lock.
-fn read(file: &Path) -> Result<EnvironmentLock, CommandError> {
-    parse(file, &read_text(file)?)
+/// The lock of a project, if it has one.
+pub(crate) fn of_project(folder: &Path) -> Option<Result<EnvironmentLock, CommandError>> {
+    let file = folder.join(LOCK_FILE);
+    file.is_file().then(|| parse(&file, &read_text(&file)?))
 }
 
 /// The lock that a text is.

@@ -41,6 +41,14 @@ pub(crate) fn file(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(PROJECT_FILE) } else { path.to_path_buf() }
 }
 
+/// The folder that a path means: itself, or the one that a project file stands in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    if !path.is_file() || path.extension().is_none_or(|kind| kind != "toml") {
+        return path;
+    }
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Reads the project in a folder, or a project file itself; changes are `KEY=VALUE` pairs laid over
 /// the file.
 pub(crate) fn load(path: &Path, changes: &[String]) -> Result<Loaded, CommandError> {
@@ -54,8 +62,7 @@ pub(crate) fn load(path: &Path, changes: &[String]) -> Result<Loaded, CommandErr
         return Err(CommandError::new(Fault::Input, message).hint(hint));
     }
     let text = changed(&read_text(&file)?, changes)?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new(".")).to_path_buf();
+    let folder = folder(&file).to_path_buf();
     let size_of = |path: &str| super::size_on_disk(&folder.join(path));
     let project = Project::parse_beside(&text, &size_of).map_err(|errors| match changes {
         [] => in_file(file.display().to_string(), &text, errors),

@@ -225,6 +225,14 @@ fn the_catalog_check_exits_by_its_findings() {
         let data = nearside(&check).exits(1).data();
         list(&data).iter().filter(|doubt| text(&doubt["problem"]).contains("days old")).count()
     };
+    let of_table = |table: &str| nearside(&["catalog", "check", table, "--json"]).exits(1).data();
+    let devices = of_table("devices");
+    let places = list(&devices).iter().map(|doubt| text(&doubt["place"]));
+    assert!(places.into_iter().all(|place| place.contains("devices.csv:")), "{devices}");
+    assert!(list(&devices).len() < count);
+    let none = nearside(&["catalog", "check", "models"]).exits(0);
+    assert_eq!(none.stdout, "no row is doubtful\n");
+    nearside(&["catalog", "check", "everything"]).exits(2);
     let (young, middle, ancient) = (old("1 day"), old("2 years"), old("100 years"));
     assert!(young > middle && middle > ancient && ancient == 0, "{young} {middle} {ancient}");
 }

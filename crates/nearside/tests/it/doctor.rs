@@ -139,6 +139,46 @@ fn a_file_that_is_no_ledger_is_told_and_not_used() {
 }
 
 #[test]
+fn a_project_file_means_its_folder() {
+    let folder = Folder::cleared("doctor-file");
+    let file = folder.write("nearside.toml", "version = 1\nname = \"x\"\n");
+    let place = folder.path().to_str().unwrap().to_owned();
+    let checks = |path: &str| doctor(&folder, &[path, "--json"]).data()["sections"].clone();
+    let about = |sections: &Value| sections.to_string().contains(&place);
+    assert_eq!(about(&checks(&file)), about(&checks(&place)));
+    let other = folder.write("notes.txt", "");
+    let run = nearside(&["doctor", &other]).exits(3);
+    assert!(run.stderr.contains("notes.txt is no folder"), "{}", run.stderr);
+    assert!(run.stderr.contains("or its nearside.toml"), "{}", run.stderr);
+    nearside(&["doctor", &format!("{place}/none.toml")]).exits(3);
+    nearside(&["doctor", "--emit", &file, "--dry-run"]).exits(0);
+}
+
+#[test]
+fn a_root_must_hold_a_system() {
+    let folder = Folder::cleared("doctor-no-system");
+    folder.write("data/notes.txt", "");
+    let place = folder.path().to_str().unwrap();
+    let run = nearside(&["doctor", "--root", place]).exits(3);
+    assert!(run.stderr.contains("holds no system: no etc, proc, sys, usr"), "{}", run.stderr);
+    folder.write("etc/os-release", "PRETTY_NAME=\"Debian\"\n");
+    let run = nearside(&["doctor", "--root", place, "--json"]).exits(0);
+    assert!(!run.stdout.contains("\"warning\"") && !run.stdout.contains("\"fault\""));
+}
+
+#[test]
+fn a_driver_is_missed_only_where_there_is_a_device() {
+    let folder = Folder::cleared("doctor-no-device");
+    let run = doctor(&folder, &["--json"]);
+    let envelope = run.envelope();
+    let bus = std::fs::read_dir("/sys/bus/pci/devices").into_iter().flatten().flatten();
+    let vendor = |path: std::path::PathBuf| std::fs::read_to_string(path.join("vendor"));
+    let any = bus.filter_map(|device| vendor(device.path()).ok()).any(|it| it.trim() == "0x10de");
+    let any = any || std::path::Path::new("/dev/nvidiactl").exists();
+    assert!(any || !envelope["warnings"].to_string().contains("NVIDIA"), "{envelope}");
+}
+
+#[test]
 fn a_folder_to_measure_must_exist() {
     let run = nearside(&["doctor", "--measure", "--folder", "/nonexistent"]).exits(3);
     assert!(run.stderr.contains("/nonexistent is no folder"), "{}", run.stderr);
@@ -159,6 +199,10 @@ fn measuring_keeps_ceilings_and_says_what_it_does() {
     for name in ["matrix-f32", "matrix-int8", "memory-read", "memory-triad", "loopback-rate"] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
+    let shown = doctor(&folder, &[]).stdout;
+    let whole = folder.path().canonicalize().unwrap();
+    let named = |line: &str| line.starts_with("disk") && line.contains(whole.to_str().unwrap());
+    assert!(!names.contains(&"disk-read") || shown.lines().any(named), "{shown}");
     for ceiling in list(&answer["ceilings"]) {
         let reached = |end: &str| number(&ceiling["reached"][end]);
         assert!(0.0 < reached("low") && reached("low") <= reached("high"), "{ceiling}");

@@ -12,9 +12,10 @@ use crate::command::{Folder, Run, command, list, text};
 use crate::project::{Project, results};
 
 /// The files that `--emit` writes.
-pub(crate) const FILES: [&str; 5] = [
+pub(crate) const FILES: [&str; 6] = [
     ".devcontainer/devcontainer.json",
     ".dockerignore",
+    ".python-version",
     "Dockerfile",
     "nearside.lock",
     "pyproject.toml",
@@ -124,7 +125,8 @@ fn what_is_there_is_not_written_over() {
     machine.0.write("Dockerfile", "FROM mine\n");
     let run = machine.nearside(&["doctor", "--emit"]).exits(1);
     assert!(run.stdout.contains("\ndiffers      Dockerfile"), "{}", run.stdout);
-    assert!(run.stderr.contains("--force writes over what differs"), "{}", run.stderr);
+    let hint = "nothing was written: --force writes over Dockerfile, --dry-run shows what with";
+    assert!(run.stderr.contains(hint), "{}", run.stderr);
     assert_eq!(machine.read("Dockerfile"), "FROM mine\n");
     assert!(!machine.0.path().join("nearside.lock").exists(), "all or nothing");
     let shown = machine.nearside(&["doctor", "--emit", "--dry-run"]).exits(1);
@@ -137,6 +139,48 @@ fn what_is_there_is_not_written_over() {
     let run = machine.nearside(&["doctor", "--emit"]).exits(1);
     assert!(run.stdout.contains("differs      nearside.lock"), "{}", run.stdout);
     assert!(run.stdout.contains("the same     Dockerfile"), "{}", run.stdout);
+    // Every file that is in the way is named at once, and what is said against the others.
+    machine.0.write(".python-version", "3.11\n");
+    let run = machine.nearside(&["doctor", "--emit"]).exits(1);
+    let hint = "--force writes over nearside.lock, pyproject.toml, --dry-run shows what with; correct \
+                .python-version, which stays as it is";
+    assert!(run.stderr.contains(hint), "{}", run.stderr);
+    assert!(run.stdout.contains("uv python pin 3.12"), "{}", run.stdout);
+    machine.nearside(&["doctor", "--emit", "--force"]).exits(0);
+    assert_eq!(machine.read(".python-version"), "3.11\n");
+    // One that says more is as good.
+    machine.0.write(".python-version", "# mine\n3.12.3\n");
+    let run = machine.nearside(&["doctor", "--emit"]).exits(0);
+    assert!(run.stdout.contains("kept         .python-version"), "{}", run.stdout);
+}
+
+#[test]
+fn a_person_s_project_is_held_to_what_was_found() {
+    let machine = Machine::new("held", &[("numpy", "2.1.0"), ("six", "1.16.0")], None);
+    let own = "[project]\nname = \"mine\"\nversion = \"1\"\ndependencies = [\"numpy\"]\n";
+    machine.0.write("pyproject.toml", own);
+    let run = machine.nearside(&["doctor", "--emit"]).exits(0);
+    assert_eq!(machine.read("pyproject.toml"), own);
+    let constraints = machine.read("constraints.txt");
+    let pins: Vec<_> = constraints.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(pins, ["numpy==2.1.0", "six==1.16.0"]);
+    let with = "uv pip install --constraints constraints.txt --requirements pyproject.toml";
+    assert!(run.stdout.contains(with) && run.stderr.contains(with), "{}", run.stdout);
+    let docker = machine.read("Dockerfile");
+    assert!(docker.contains("COPY pyproject.toml uv.lock* constraints.txt ./\n"), "{docker}");
+    assert!(docker.contains(&format!("    {with}; fi\n")), "{docker}");
+    // A lock of uv says more, and is the person's word.
+    machine.0.write("uv.lock", "version = 1\n");
+    let run = machine.nearside(&["doctor", "--emit"]).exits(0);
+    assert!(run.stdout.contains("its uv.lock decides in the image"), "{}", run.stdout);
+    // Another version: the constraints are this program's, and differ.
+    machine.remove("numpy", "2.1.0");
+    machine.install("numpy", "2.2.0");
+    let run = machine.nearside(&["doctor", "--emit"]).exits(1);
+    assert!(run.stderr.contains("writes over nearside.lock, constraints.txt,"), "{}", run.stderr);
+    machine.nearside(&["doctor", "--emit", "--force"]).exits(0);
+    assert!(machine.read("constraints.txt").contains("\nnumpy==2.2.0\n"));
+    assert_eq!(machine.read("pyproject.toml"), own);
 }
 
 #[test]

@@ -67,6 +67,7 @@ fn failures_are_told_with_what_came_after_them() {
             ran("b", "2026-11-03T10:00:00Z"),
             failed("b", "2026-11-04T10:00:00Z", "exit code 1: read timed out"),
             ran("b", "2026-11-05T10:00:00Z"),
+            row("prepare", Outcome::Cached, "2026-11-06T10:00:00Z"),
         ],
     );
     let data = runbook(&folder);
@@ -84,7 +85,11 @@ fn failures_are_told_with_what_came_after_them() {
     assert!(text(&environments[0]["command"]).contains("-r requirements.txt"), "{environments:?}");
     let maintenance = list(&data["maintenance"]);
     let ledger = maintenance.iter().find(|it| text(&it["what"]).contains("ledger")).unwrap();
-    assert!(text(&ledger["state"]).starts_with("5 executions, the last of 2026-11-05"), "{ledger}");
+    assert!(
+        text(&ledger["state"])
+            .starts_with("5 executions and 1 result that was there, the last of 2026-11-06"),
+        "{ledger}"
+    );
 }
 
 #[test]
@@ -105,6 +110,25 @@ fn a_run_records_why_it_failed_but_not_what_it_read_of_people() {
     nearside(&["run", path, "--keep-going"]).exits(5);
     let fault = list(&runbook(&folder)["faults"])[0].clone();
     assert!(text(&fault["said"]).ends_with("no row for Ada"), "{fault}");
+}
+
+#[test]
+fn a_lock_is_read_and_not_only_named() {
+    let folder = project("runbook-lock");
+    let lock = "version = 1\n[system]\nlibc = \"glibc 2.36\"\n[python]\nversion = \"3.12.3\"\n\
+                torch = \"cuda 12.6\"\n[packages]\nnumpy = \"2.1.0\"\n";
+    folder.write("nearside.lock", lock);
+    let data = runbook(&folder);
+    let first = &list(&data["environments"])[0];
+    let what = "what was found where it was written: Python 3.12.3, 1 package, PyTorch for cuda 12.6, \
+                glibc 2.36";
+    assert_eq!((text(&first["from"]), text(&first["what"])), ("nearside.lock", what));
+    // One that cannot be read is told, and the runbook is written all the same.
+    folder.write("nearside.lock", "version = 1\nsystem = 3\n");
+    let path = folder.path().to_str().unwrap();
+    let run = nearside(&["report", path, "--runbook"]).exits(0);
+    assert!(run.stdout.contains("cannot be read: expected a table"), "{}", run.stdout);
+    assert!(run.stderr.contains("nearside.lock: expected a table"), "{}", run.stderr);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use nearside_catalog::Version;
 pub(crate) struct Moving {
     /// Write what rebuilds this environment elsewhere into a project's folder (the current one
     /// where none is named): nearside.lock, Dockerfile, .dockerignore, .devcontainer/devcontainer.json,
-    /// pyproject.toml
+    /// .python-version, pyproject.toml; beside a pyproject.toml of your own, constraints.txt
     #[arg(
         long,
         value_name = "DIR",
@@ -22,7 +22,8 @@ pub(crate) struct Moving {
     /// With --emit: show the files, write none
     #[arg(long, requires = "emit")]
     pub(crate) dry_run: bool,
-    /// With --emit: write over files that are there and differ
+    /// With --emit: write over files that are there and differ (they are named without it); your own
+    /// pyproject.toml and .python-version stay
     #[arg(long, requires = "emit")]
     pub(crate) force: bool,
     /// With --emit: the oldest NVIDIA driver that the image has to start with, as on the far side;

@@ -20,6 +20,7 @@ pub(super) fn run(file: &Path, project: &Path, output: &Output) -> Result<Outcom
     let there = recorded::read(file)?;
     let detected = nearside_probe::this_machine()
         .map_err(|error| CommandError::new(Fault::World, error.to_string()))?;
+    let project = wire::project::folder(project);
     let folder = std::path::absolute(project).map_err(|error| {
         CommandError::new(Fault::World, format!("cannot find {}: {error}", project.display()))
     })?;

@@ -56,11 +56,11 @@ pub(crate) struct CauseView {
     pub(crate) check: String,
 }
 
-/// Every ceiling of a history, oldest first, by name.
+/// Every ceiling of a history, oldest first, by name and, for those of disks, by disk.
 pub(crate) fn by_name(history: &[CeilingRow]) -> Vec<Measured<'_>> {
-    let mut names: BTreeMap<&str, Vec<&CeilingRow>> = BTreeMap::new();
+    let mut names: BTreeMap<(&str, Option<String>), Vec<&CeilingRow>> = BTreeMap::new();
     for row in history {
-        names.entry(&row.name).or_default().push(row);
+        names.entry((&row.name, Conditions::of(row).disk)).or_default().push(row);
     }
     let measured = |mut rows: Vec<_>| Some(Measured { newest: rows.pop()?, earlier: rows });
     names.into_values().filter_map(measured).collect()

@@ -4,6 +4,7 @@
 //! at all: what a person wrote is not lost.
 
 mod choice;
+mod constraints;
 mod devcontainer;
 mod dockerfile;
 mod folder;
@@ -13,9 +14,9 @@ mod view;
 
 use std::path::Path;
 
-use nearside_catalog::Catalog;
+use nearside_catalog::{Catalog, TorchBuild};
 use nearside_workload::EnvironmentLock;
-use nearside_workload::environment_lock::{LOCK_FILE, TorchBuild};
+use nearside_workload::environment_lock::LOCK_FILE;
 
 use crate::cli::Moving;
 use crate::environment;
@@ -44,6 +45,7 @@ pub(super) fn run(
     arguments: &Moving,
     output: &Output,
 ) -> Result<Outcome, CommandError> {
+    let folder = wire::project::folder(folder);
     if !folder.is_dir() {
         let message = format!("{} is no folder", folder.display());
         return Err(CommandError::new(Fault::Input, message)

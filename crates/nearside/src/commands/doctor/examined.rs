@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nearside_catalog::{Catalog, TorchWheel};
 use nearside_policy::Class;
 use nearside_probe::doctor::{
-    Check, DataKind, Facts, Identity, Place, Reference, Section, Status, checks, facts,
+    Check, DataKind, Facts, Identity, Place, Reference, Section, Status, checks, facts, is_system,
 };
 use nearside_units::{Date, Known};
 use schemars::JsonSchema;
@@ -20,7 +20,7 @@ use crate::error::{CommandError, Fault};
 use crate::output::Outcome;
 use crate::view::Figure;
 use crate::wire;
-use crate::wire::project::PROJECT_FILE;
+use crate::wire::project::{PROJECT_FILE, file, folder};
 
 /// Newer builds of PyTorch whose refusal is told.
 const MOST_REFUSED: usize = 4;
@@ -124,10 +124,11 @@ pub(super) fn examine(
         Some(_) => None,
     };
     let place = Place { root, project: project.as_deref(), variables };
-    let data = match &project {
-        Some(project) => data_kind(&beneath(root, project), &mut notes),
-        None => DataKind::Other,
+    let stated = match (&arguments.root, &arguments.path) {
+        (Some(root), path) => path.as_ref().map(|path| beneath(root, path)),
+        (None, _) => Some(arguments.project().to_path_buf()),
     };
+    let data = stated.map_or(DataKind::Other, |path| data_kind(&path, &mut notes));
     let facts = facts(&place);
     let reference = Reference { catalog, today, data };
     Ok(Examined {
@@ -142,14 +143,28 @@ pub(super) fn examine(
 fn project(arguments: &Doctor) -> Result<Option<PathBuf>, CommandError> {
     let refused = |path: &Path| {
         let message = format!("{} is no folder", path.display());
-        Err(CommandError::new(Fault::Input, message).hint("name the folder of a project"))
+        Err(CommandError::new(Fault::Input, message)
+            .hint("name the folder of a project, or its nearside.toml"))
     };
     match (&arguments.root, &arguments.path) {
         (Some(root), _) if !root.is_dir() => refused(root),
-        (Some(root), Some(path)) if !beneath(root, path).is_dir() => refused(&beneath(root, path)),
-        (Some(_), path) => Ok(path.as_ref().map(|path| Path::new("/").join(path))),
-        (None, path) => {
-            let path = path.as_deref().unwrap_or(Path::new("."));
+        (Some(root), _) if !is_system(root) => {
+            let message =
+                format!("{} holds no system: no etc, proc, sys, usr or System", root.display());
+            Err(CommandError::new(Fault::Input, message)
+                .hint("name the root of a mounted disk or of a recorded machine"))
+        }
+        (Some(_), None) => Ok(None),
+        (Some(root), Some(path)) => {
+            let stated = beneath(root, path);
+            let folder = folder(&stated);
+            match folder.is_dir() {
+                true => Ok(Some(Path::new("/").join(folder.strip_prefix(root).unwrap_or(folder)))),
+                false => refused(folder),
+            }
+        }
+        (None, _) => {
+            let path = folder(arguments.project());
             if !path.is_dir() {
                 return refused(path);
             }
@@ -165,11 +180,11 @@ fn beneath(root: &Path, path: &Path) -> PathBuf {
 }
 
 /// What the project file says of its data, if there is one.
-fn data_kind(folder: &Path, notes: &mut Vec<String>) -> DataKind {
-    if !folder.join(PROJECT_FILE).is_file() {
+fn data_kind(project: &Path, notes: &mut Vec<String>) -> DataKind {
+    if !file(project).is_file() {
         return DataKind::Other;
     }
-    match wire::project::load(folder, &[]) {
+    match wire::project::load(project, &[]) {
         Ok(loaded) => {
             let mut datasets = loaded.project.datasets.iter();
             let personal = datasets.any(|dataset| dataset.class >= Class::Personal);

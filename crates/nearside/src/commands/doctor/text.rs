@@ -97,8 +97,9 @@ fn ceilings(ceilings: &[CeilingView]) -> String {
         let load = ceiling.conditions.load;
         let range = &ceiling.reached;
         let figure = |number: f64| quantity(number, &ceiling.unit);
+        let place = ceiling.conditions.place().map(|place| format!(", {place}"));
         vec![
-            ceiling.title.clone(),
+            format!("{}{}", ceiling.title, place.unwrap_or_default()),
             figure(range.low),
             figure(range.likely),
             figure(range.high),

@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Report, output: &Output) -> Result<Outcome, Comman
         project: loaded.project.name.clone(),
         written_on: today.to_string(),
         machines: machines::of(&world),
-        environments: environments::of(&loaded),
+        environments: environments::of(&loaded, &mut notes),
         stages: stages::of(&world),
         no_plan: world.plan.why().map(str::to_owned),
         faults: faults::of(&world.runs),

@@ -2,11 +2,10 @@
 //! that it has to run with.
 
 use nearside_catalog::{
-    BaseImage, Catalog, ComputeCapability, Platform, Refusal, TorchMachine, Version,
+    BaseImage, Catalog, ComputeCapability, Platform, Refusal, TorchBuild, TorchMachine, Version,
 };
 use nearside_units::Known;
 use nearside_workload::EnvironmentLock;
-use nearside_workload::environment_lock::TorchBuild;
 
 /// What an image is built on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,11 +162,10 @@ fn base(
     far: &Far<'_>,
 ) -> (Base, Vec<String>) {
     let cuda = match build {
-        Some(TorchBuild::Cuda { major, minor }) => {
-            let cuda: Option<Version> = format!("{major}.{minor}").parse().ok();
+        Some(build) => {
+            let cuda = build.cuda_version();
             cuda.and_then(|cuda| catalog.cuda_image(Some(&cuda), far.driver))
         }
-        Some(TorchBuild::Cpu | TorchBuild::Rocm(_)) => None,
         None => far.driver.and_then(|driver| catalog.cuda_image(None, Some(driver))),
     };
     let mut doubts = Vec::new();

@@ -8,6 +8,7 @@ use nearside_workload::environment_lock::LOCK_FILE;
 
 use super::Emission;
 use super::choice::Reach;
+use super::constraints::WITH_UV;
 
 /// The image that uv comes from: the version that the tests use.
 const UV_IMAGE: &str = "ghcr.io/astral-sh/uv:0.13.0";
@@ -21,11 +22,21 @@ pub(super) const IGNORED: &str = "\
 *
 !pyproject.toml
 !uv.lock
+!constraints.txt
 !nearside.lock
 ";
 
+/// What holds packages to the versions that were found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// `pyproject.toml` itself.
+    ByProject,
+    /// `constraints.txt`, beside a person's `pyproject.toml`.
+    ByConstraints,
+}
+
 /// The Dockerfile.
-pub(super) fn rendered(emission: &Emission) -> String {
+pub(super) fn rendered(emission: &Emission, held: Held) -> String {
     let (image, name) = (&emission.base.image, &emission.name);
     format!(
         "\
@@ -45,11 +56,10 @@ ENV UV_PYTHON_INSTALL_DIR=/opt/python \\
     UV_CACHE_DIR=/var/cache/uv \\
     UV_LINK_MODE=copy
 WORKDIR /project
-COPY pyproject.toml uv.lock* ./
+COPY pyproject.toml uv.lock*{constraints} ./
 RUN --mount=type=cache,target=/var/cache/uv \\
     --mount=type=secret,id=uv,target=/etc/uv/uv.toml \\
-    if [ -f uv.lock ]; then locked=--frozen; fi; \\
-    uv sync $locked --no-install-project{python}
+    {install}
 
 FROM ${{BASE_IMAGE}} AS environment
 RUN echo '{USER}:x:{USER_ID}:{USER_ID}::/home/{USER}:/bin/sh' >> /etc/passwd \\
@@ -63,9 +73,25 @@ ENV PATH=/opt/environment/bin:$PATH \\
 USER {USER}
 WORKDIR /project
 ",
-        python = python(emission),
+        constraints = if held == Held::ByConstraints { " constraints.txt" } else { "" },
+        install = install(held, &python(emission)),
         variables = variables(emission),
     )
+}
+
+/// The command that makes the environment; a lock of uv decides wherever there is one.
+fn install(held: Held, python: &str) -> String {
+    match held {
+        Held::ByProject => format!(
+            "if [ -f uv.lock ]; then locked=--frozen; fi; \\\n    \
+             uv sync $locked --no-install-project{python}"
+        ),
+        Held::ByConstraints => format!(
+            "if [ -f uv.lock ]; then uv sync --frozen --no-install-project{python}; else \\\n    \
+             uv venv{python} /opt/environment && export VIRTUAL_ENV=/opt/environment && \\\n    \
+             {WITH_UV}; fi"
+        ),
+    }
 }
 
 /// The Python that was found, as exactly as it can be had.

@@ -5,13 +5,18 @@ use std::path::{Path, PathBuf};
 use nearside_store::atomic;
 use nearside_workload::environment_lock::LOCK_FILE;
 
+use super::dockerfile::Held;
 use super::pyproject::Merged;
-use super::{Emission, devcontainer, dockerfile, lock_text, pyproject};
+use super::{Emission, choice, constraints, devcontainer, dockerfile, lock_text, pyproject};
 use crate::error::{CommandError, Fault, Problem};
 use crate::wire;
 
 /// The project file of Python.
 const PYPROJECT: &str = "pyproject.toml";
+/// The versions that a person's own project file is held to.
+pub(super) const CONSTRAINTS: &str = "constraints.txt";
+/// Which Python uv and pyenv take in the folder.
+const PYTHON_VERSION: &str = ".python-version";
 /// What is not sent to the builder of an image.
 const IGNORE: &str = ".dockerignore";
 
@@ -48,12 +53,19 @@ pub(super) enum State {
 /// Every file, in the order in which it is written.
 pub(super) fn planned(folder: &Path, emission: &Emission) -> Result<Vec<File>, CommandError> {
     let pyproject = pyproject(folder, emission)?;
-    let mut files = vec![
-        file(folder, LOCK_FILE, lock_text(&emission.lock))?,
-        pyproject,
-        file(folder, "Dockerfile", dockerfile::rendered(emission))?,
-        file(folder, ".devcontainer/devcontainer.json", devcontainer::rendered(emission))?,
-    ];
+    let mut files = vec![file(folder, LOCK_FILE, lock_text(&emission.lock))?];
+    let held = match pyproject::is_ours(&pyproject.text) || pyproject::pins(emission).is_empty() {
+        true => Held::ByProject,
+        false => {
+            files.push(constraints(folder, emission)?);
+            Held::ByConstraints
+        }
+    };
+    files.push(pyproject);
+    files.extend(python_version(folder, emission)?);
+    files.push(file(folder, "Dockerfile", dockerfile::rendered(emission, held))?);
+    let container = devcontainer::rendered(emission);
+    files.push(file(folder, ".devcontainer/devcontainer.json", container)?);
     let mut ignore = file(folder, IGNORE, dockerfile::IGNORED.to_owned())?;
     if ignore.state == State::Differs {
         ignore.state = State::Kept;
@@ -94,19 +106,46 @@ fn pyproject(folder: &Path, emission: &Emission) -> Result<File, CommandError> {
         let problem = Problem { message, span: error.span(), hint };
         CommandError::in_file(path.display().to_string(), &there, vec![problem])
     })?;
-    let locked = folder.join("uv.lock").is_file();
-    let unlocked = || match locked {
-        true => Vec::new(),
-        false => {
-            vec!["it is yours: `uv lock` writes down its exact versions for the image".to_owned()]
-        }
-    };
     Ok(match merged {
         Merged::Same => file(there, State::Same, Vec::new()),
         Merged::Anew(text) => file(text, State::Differs, Vec::new()),
-        Merged::Added(text) => file(text, State::Added, unlocked()),
+        Merged::Added(text) => file(text, State::Added, Vec::new()),
         Merged::Contradicts(why) => file(there, State::Contradicts, why),
     })
+}
+
+/// What holds a person's project to the versions that were found.
+fn constraints(folder: &Path, emission: &Emission) -> Result<File, CommandError> {
+    let mut file = file(folder, CONSTRAINTS, constraints::rendered(emission))?;
+    file.remarks.push(match folder.join("uv.lock").is_file() {
+        true => format!(
+            "{PYPROJECT} is yours, and its uv.lock decides in the image: `nearside doctor --compare \
+             {LOCK_FILE}` says where the two differ"
+        ),
+        false => format!("{PYPROJECT} is yours and stays open: `{}` holds it", constraints::WITH_UV),
+    });
+    Ok(file)
+}
+
+/// The series of Python; one that a person stated stays.
+fn python_version(folder: &Path, emission: &Emission) -> Result<Option<File>, CommandError> {
+    let Some(series) = pyproject::python_series(emission) else { return Ok(None) };
+    let mut file = file(folder, PYTHON_VERSION, format!("{series}\n"))?;
+    if file.state == State::Differs {
+        file.text = there(&folder.join(PYTHON_VERSION))?.unwrap_or_default();
+        let stated = file.text.lines().map(str::trim).find(|line| !line.starts_with('#'));
+        let stated = stated.unwrap_or_default().to_owned();
+        file.state = match choice::series(&stated) {
+            Some(own) if own != series => State::Contradicts,
+            _ => State::Kept,
+        };
+        if file.state == State::Contradicts {
+            let remark =
+                format!("it says {stated}: `uv python pin {series}` makes it what was found");
+            file.remarks.push(remark);
+        }
+    }
+    Ok(Some(file))
 }
 
 /// Writes what is not there as it would be.

@@ -6,7 +6,8 @@
 
 use std::fmt::Write as _;
 
-use nearside_workload::environment_lock::{Origin, Package, TorchBuild};
+use nearside_catalog::TorchBuild;
+use nearside_workload::environment_lock::{Origin, Package};
 use toml::{Table, Value};
 
 use super::Emission;
@@ -57,10 +58,15 @@ pub(super) fn whole(emission: &Emission) -> String {
     format!("{MARK} `uv sync` installs it again.\n{}", project(emission).trim_start())
 }
 
+/// Whether this program wrote a file, and nobody else.
+pub(super) fn is_ours(text: &str) -> bool {
+    text.starts_with(MARK)
+}
+
 /// What becomes of the file that is there; an error is one of TOML, with its place.
 pub(super) fn merged(text: &str, emission: &Emission) -> Result<Merged, toml::de::Error> {
     let table: Table = text.parse()?;
-    if text.starts_with(MARK) {
+    if is_ours(text) {
         let anew = whole(emission);
         return Ok(if anew == text { Merged::Same } else { Merged::Anew(anew) });
     }
@@ -195,12 +201,12 @@ fn of_torch(emission: &Emission) -> Vec<&'static str> {
 }
 
 /// The series that the versions were found with.
-fn python_series(emission: &Emission) -> Option<String> {
+pub(super) fn python_series(emission: &Emission) -> Option<String> {
     series(emission.lock.python.as_ref().value()?.version.as_ref().value()?)
 }
 
 /// Every package that an index or an address gives again.
-fn pins(emission: &Emission) -> Vec<String> {
+pub(super) fn pins(emission: &Emission) -> Vec<String> {
     let python = emission.lock.python.as_ref().value();
     let all = python.into_iter().flat_map(|python| &python.packages);
     all.filter_map(|(name, package)| pin(emission, name, package).ok()).collect()

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::constraints;
+use super::folder::CONSTRAINTS;
 use super::view::{EmitAnswer, FileResult, FileView};
 
 /// What was found, and what became of each file.
@@ -52,18 +54,34 @@ pub(super) fn in_full(answer: &EmitAnswer) -> String {
 pub(super) fn hint(answer: &EmitAnswer, dry_run: bool) -> Option<String> {
     let any = |result| answer.files.iter().any(|file| file.result == result);
     let wrote = any(FileResult::Written) || any(FileResult::Added);
-    if !wrote && any(FileResult::Differs) {
-        let hint = "nothing was written: --force writes over what differs, --dry-run shows it";
-        return Some(hint.to_owned());
+    if !wrote && (any(FileResult::Differs) || any(FileResult::Contradicts)) {
+        return Some(format!("nothing was written: {}", in_the_way(answer)));
     }
-    if !wrote && any(FileResult::Contradicts) {
-        let hint =
-            "nothing was written: correct what contradicts, or --force writes all the others";
-        return Some(hint.to_owned());
-    }
+    let constrained = answer.files.iter().any(|file| file.path == CONSTRAINTS);
+    let install = if constrained { constraints::WITH_UV } else { "uv sync" };
     (wrote && !dry_run).then(|| {
-        "commit them; elsewhere `uv sync` or `podman build .` rebuilds it, and \
-         `nearside doctor --compare nearside.lock` says what is different there"
-            .to_owned()
+        format!(
+            "commit them; elsewhere `{install}` or `podman build .` rebuilds it, and \
+             `nearside doctor --compare nearside.lock` says what is different there"
+        )
     })
+}
+
+/// Every file that keeps the others from being written, and what can be done about each.
+fn in_the_way(answer: &EmitAnswer) -> String {
+    let named = |result| {
+        let files = answer.files.iter().filter(|file| file.result == result);
+        files.map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (differs, contradicts) = (named(FileResult::Differs), named(FileResult::Contradicts));
+    match (differs.as_str(), contradicts.as_str()) {
+        (_, "") => format!("--force writes over {differs}, --dry-run shows what with"),
+        ("", _) => {
+            format!("correct {contradicts}, which stays as it is; --force writes all the others")
+        }
+        _ => format!(
+            "--force writes over {differs}, --dry-run shows what with; correct {contradicts}, which stays \
+             as it is"
+        ),
+    }
 }

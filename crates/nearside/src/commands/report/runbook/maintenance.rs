@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use nearside_catalog::{Catalog, ComputeCapability, Repairs, Site, Version};
+use nearside_ledger::{Outcome, Recorded, RunRow};
 use nearside_probe::wear::{DiskWear, ask_smartctl, disks};
 use nearside_probe::{AcceleratorVendor, Detected, DetectedAccelerator};
 use nearside_units::{Bytes, Date, Known, significant};
@@ -230,6 +231,14 @@ fn priced_on(site: &Site) -> Option<Date> {
     }
 }
 
+/// Whether nothing was started: what was computed before was taken.
+const fn is_reused(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Cached | Outcome::Restored => true,
+        Outcome::Ran | Outcome::Failed | Outcome::Interrupted => false,
+    }
+}
+
 /// The ledger, of which nobody else has a copy.
 fn ledger(world: &World<'_>) -> Result<MaintenanceView, CommandError> {
     let file = wire::journal::file(&wire::jobs::record(world.loaded, false)?);
@@ -238,9 +247,18 @@ fn ledger(world: &World<'_>) -> Result<MaintenanceView, CommandError> {
     Ok(match (world.runs.last(), wire::size_on_disk(&file)) {
         (Some(newest), size) => {
             let size = size.map_or_else(|| "of a size not known".to_owned(), Bytes::si);
-            let (count, last) = (world.runs.len(), day(newest.row.began));
-            let state =
-                format!("{count} executions, the last of {last}, {size}; a copy is not known of");
+            let ran = |run: &&Recorded<RunRow>| !is_reused(run.row.outcome);
+            let (count, all) = (world.runs.iter().filter(ran).count(), world.runs.len());
+            let executions = if count == 1 { "execution" } else { "executions" };
+            let reused = match all - count {
+                0 => String::new(),
+                1 => " and 1 result that was there".to_owned(),
+                reused => format!(" and {reused} results that were there"),
+            };
+            let state = format!(
+                "{count} {executions}{reused}, the last of {}, {size}; a copy is not known of",
+                day(newest.row.began)
+            );
             known(what, state, Status::Unknown, action)
         }
         (None, _) => unknown(what, "nothing was recorded yet", "`nearside run`"),

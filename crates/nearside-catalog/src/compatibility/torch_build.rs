@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::Version;
+
 /// What a PyTorch was built for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TorchBuild {
@@ -33,7 +35,7 @@ impl TorchBuild {
     /// As in the address of its index and in the local part of its version.
     ///
     /// ```
-    /// use nearside_workload::environment_lock::TorchBuild;
+    /// use nearside_catalog::TorchBuild;
     /// assert_eq!(TorchBuild::Cuda { major: 12, minor: 6 }.label(), "cu126");
     /// assert_eq!(TorchBuild::of_label("rocm6.4"), Some(TorchBuild::Rocm("6.4".to_owned())));
     /// ```
@@ -58,6 +60,15 @@ impl TorchBuild {
         let digits = label.strip_prefix("cu").filter(|digits| digits.len() >= 2)?;
         let (major, minor) = digits.split_at_checked(digits.len() - 1)?;
         Some(Self::Cuda { major: number(major)?, minor: number(minor)? })
+    }
+
+    /// The CUDA that it brings along, as in `12.8` for `cu128`.
+    #[must_use]
+    pub fn cuda_version(&self) -> Option<Version> {
+        match self {
+            Self::Cuda { major, minor } => format!("{major}.{minor}").parse().ok(),
+            Self::Cpu | Self::Rocm(_) => None,
+        }
     }
 
     /// The build for a version of CUDA as `torch/version.py` writes it, `12.6`.
@@ -116,6 +127,13 @@ mod tests {
             assert_eq!((build.to_string().as_str(), build.label().as_str()), (text, label));
             assert_eq!(TorchBuild::of_label(label), Some(build));
         }
+    }
+
+    #[test]
+    fn builds_name_their_cuda() {
+        let cuda = |label| TorchBuild::of_label(label).unwrap().cuda_version();
+        assert_eq!(cuda("cu118").unwrap().to_string(), "11.8");
+        assert_eq!((cuda("cpu"), cuda("rocm7.2")), (None, None));
     }
 
     #[test]
