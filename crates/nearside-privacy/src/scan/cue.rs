@@ -3,7 +3,7 @@
 //! The vocabulary is `data/cues.tsv`. Words are compared whole and folded (lower case, without
 //! diacritics), never as parts of other words: "lic" in "public" says nothing.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 use super::folded::{Folded, Table};
 
@@ -85,22 +85,16 @@ const MAX_WORDS: usize = 3;
 const ENDS: u64 = 1 << 63;
 
 fn vocabulary() -> &'static Table<u64> {
-    static VOCABULARY: OnceLock<Table<u64>> = OnceLock::new();
-    VOCABULARY.get_or_init(|| {
-        let rows =
-            include_str!("../../data/cues.tsv").lines().filter(|line| !line.starts_with('#'));
-        let rows = rows.filter_map(|line| line.split_once('\t'));
-        let cue = |name: &str| Cue::ALL.iter().find(|(known, _)| *known == name);
-        Table::from_rows(rows.flat_map(|(phrase, name)| {
-            // Words of a phrase stand without what separates them: `date of birth`, `DateOfBirth`.
-            let bits = cue(name).map_or(0, |(_, cue)| 1 << *cue as u64);
+    static VOCABULARY: LazyLock<Table<u64>> = LazyLock::new(|| {
+        // Words of a phrase stand without what separates them: `date of birth`, `DateOfBirth`.
+        Table::from_rows(rows().flat_map(|(phrase, cue)| {
             let last = phrase.rsplit(' ').next().filter(|last| last.len() < phrase.len());
-            let whole = (Folded::of(phrase.as_bytes()), bits);
-            [Some(whole), last.map(|last| (Folded::of(last.as_bytes()), ENDS))]
-                .into_iter()
-                .flatten()
+            let whole = (Folded::of(phrase.as_bytes()), Cues::of(&[cue]).0);
+            let last = last.map(|last| (Folded::of(last.as_bytes()), ENDS));
+            [Some(whole), last].into_iter().flatten()
         }))
-    })
+    });
+    &VOCABULARY
 }
 
 /// What a run of words announces, each without what separates it.
@@ -152,32 +146,66 @@ pub(super) fn may_end(key: &[u8]) -> bool {
     last_word(key).is_some_and(|(_, word)| is_likely(word))
 }
 
-/// Whether a word may announce what stands to its right.
-pub(super) fn may_announce(word: &[u8], cues: Cues) -> bool {
-    is_likely(word)
-        && vocabulary().get(Folded::of(word)).is_some_and(|bits| bits & (cues.0 | ENDS) != 0)
+/// Cues whose values have no form of their own: they are looked for from the word on.
+pub(super) const FORWARD: Cues = Cues::of(&[
+    Cue::Passport,
+    Cue::Mrn,
+    Cue::DriverLicence,
+    Cue::Plate,
+    Cue::User,
+    Cue::Password,
+    Cue::Account,
+]);
+
+/// Whether a word may announce a value to its right that has no form of its own.
+pub(super) fn may_announce(word: &[u8]) -> bool {
+    static LIKELY: LazyLock<Likely> = LazyLock::new(|| Likely::of(|cues| cues.meets(FORWARD)));
+    LIKELY.has(word)
+        && vocabulary()
+            .get(Folded::of(word))
+            .is_some_and(|bits| bits & (FORWARD.0 | ENDS) != 0)
 }
 
-/// Whether the vocabulary has a word of this first letter and length: a filter, not the answer.
-/// A word with marks may always be one.
+/// Whether a word may end a phrase of the vocabulary: a filter, not the answer.
 fn is_likely(word: &[u8]) -> bool {
-    static LENGTHS: LazyLock<[u32; 32]> = LazyLock::new(|| {
+    static LIKELY: LazyLock<Likely> = LazyLock::new(|| Likely::of(|_| true));
+    LIKELY.has(word)
+}
+
+/// Lengths of words by their first letter.
+struct Likely([u32; 32]);
+
+impl Likely {
+    /// Of the last words of phrases whose cues count, and of those phrases written as one word.
+    fn of(counts: impl Fn(Cues) -> bool) -> Self {
         let mut lengths = [0; 32];
-        for line in include_str!("../../data/cues.tsv").lines() {
-            let phrase = line.split('\t').next().unwrap_or(line);
-            for word in phrase.split(' ').chain([phrase]) {
+        for (phrase, _) in rows().filter(|(_, cue)| counts(Cues::of(&[*cue]))) {
+            for word in phrase.rsplit(' ').take(1).chain([phrase]) {
                 let first = word.bytes().next().unwrap_or(0) & 31;
                 let length = word.bytes().filter(u8::is_ascii_alphanumeric).count();
                 lengths[usize::from(first)] |= 1 << length.min(31);
             }
         }
-        lengths
-    });
-    let (Some(first), Some(last)) = (word.first(), word.last()) else { return false };
-    // A mark makes a word longer than the vocabulary has it.
-    LENGTHS[usize::from(first & 31)] >> word.len().min(31) & 1 == 1
-        || (first | last) & 0x80 != 0
-        || (word.len() > 4 && !word.is_ascii())
+        Self(lengths)
+    }
+
+    /// Whether a word may be one; a word with marks always may.
+    fn has(&self, word: &[u8]) -> bool {
+        let (Some(first), Some(last)) = (word.first(), word.last()) else { return false };
+        self.0[usize::from(first & 31)] >> word.len().min(31) & 1 == 1
+            || (first | last) & 0x80 != 0
+            || (word.len() > 4 && !word.is_ascii())
+    }
+}
+
+/// The rows of the vocabulary: phrases and what they announce.
+fn rows() -> impl Iterator<Item = (&'static str, Cue)> {
+    let lines = include_str!("../../data/cues.tsv").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| {
+        let (phrase, name) = line.split_once('\t')?;
+        let (_, cue) = Cue::ALL.iter().find(|(known, _)| *known == name)?;
+        Some((phrase, *cue))
+    })
 }
 
 /// What the name of a column, key or file announces: all phrases in it, longest first.

@@ -39,20 +39,9 @@ const FILLERS: [&[u8]; 22] = [
 /// The most bytes of a value.
 const MAX_VALUE: usize = 256;
 
-/// Cues whose values are read to the right of the word itself.
-const FORWARD: Cues = Cues::of(&[
-    Cue::Passport,
-    Cue::Mrn,
-    Cue::DriverLicence,
-    Cue::Plate,
-    Cue::User,
-    Cue::Password,
-    Cue::Account,
-]);
-
 /// A value after a word that announces one, in running text.
 pub(super) fn after_word(view: &View<'_>, start: usize, word_end: usize, hits: &mut Vec<Hit>) {
-    if !cue::may_announce(view.slice(start, word_end), FORWARD) {
+    if !cue::may_announce(view.slice(start, word_end)) {
         return;
     }
     let mut cues = cue::of_key(view.slice(line_start(view, start), word_end));
@@ -76,8 +65,8 @@ pub(super) fn after_word(view: &View<'_>, start: usize, word_end: usize, hits: &
         let word = view.slice(next, end);
         let filler = FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(word));
         let more = if filler { Cues::NONE } else { cue::of_key(word) };
-        if !filler && !more.meets(FORWARD) {
-            if cues.meets(FORWARD) {
+        if !filler && !more.meets(cue::FORWARD) {
+            if cues.meets(cue::FORWARD) {
                 value(view, next, end, cues, Certainty::Prose, hits);
             }
             return;
