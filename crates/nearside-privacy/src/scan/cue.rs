@@ -141,9 +141,9 @@ pub fn nearest<'w>(words: impl Iterator<Item = &'w [u8]> + Clone) -> Cues {
     Cues::NONE
 }
 
-/// Whether the last word of a key may announce anything.
+/// Whether the last word of a key may announce anything: a filter, not the answer.
 pub(super) fn may_end(key: &[u8]) -> bool {
-    last_word(key).is_some_and(|(_, word)| is_likely(word))
+    ENDING.ends(key)
 }
 
 /// Cues whose values have no form of their own: they are looked for from the word on.
@@ -161,42 +161,54 @@ pub(super) const FORWARD: Cues = Cues::of(&[
 pub(super) fn may_announce(word: &[u8]) -> bool {
     static LIKELY: LazyLock<Likely> = LazyLock::new(|| Likely::of(|cues| cues.meets(FORWARD)));
     LIKELY.has(word)
-        && vocabulary()
-            .get(Folded::of(word))
-            .is_some_and(|bits| bits & (FORWARD.0 | ENDS) != 0)
+        && vocabulary().get(Folded::of(word)).is_some_and(|bits| bits & (FORWARD.0 | ENDS) != 0)
 }
 
 /// Whether a word may end a phrase of the vocabulary: a filter, not the answer.
 fn is_likely(word: &[u8]) -> bool {
-    static LIKELY: LazyLock<Likely> = LazyLock::new(|| Likely::of(|_| true));
-    LIKELY.has(word)
+    ENDING.has(word)
 }
 
-/// Lengths of words by their first letter.
-struct Likely([u32; 32]);
+/// Which words may be in a set, by their first letter and length, and by their last two letters.
+struct Likely {
+    lengths: [u32; 32],
+    endings: [u32; 32],
+}
 
 impl Likely {
     /// Of the last words of phrases whose cues count, and of those phrases written as one word.
     fn of(counts: impl Fn(Cues) -> bool) -> Self {
-        let mut lengths = [0; 32];
+        let mut likely = Self { lengths: [0; 32], endings: [0; 32] };
         for (phrase, _) in rows().filter(|(_, cue)| counts(Cues::of(&[*cue]))) {
             for word in phrase.rsplit(' ').take(1).chain([phrase]) {
-                let first = word.bytes().next().unwrap_or(0) & 31;
-                let length = word.bytes().filter(u8::is_ascii_alphanumeric).count();
-                lengths[usize::from(first)] |= 1 << length.min(31);
+                let letters: Vec<u8> = word.bytes().filter(u8::is_ascii_alphanumeric).collect();
+                if let ([first, ..], [.., before, last]) = (letters.as_slice(), letters.as_slice())
+                {
+                    likely.lengths[usize::from(first & 31)] |= 1 << letters.len().min(31);
+                    likely.endings[usize::from(before & 31)] |= 1 << (last & 31);
+                }
             }
         }
-        Self(lengths)
+        likely
     }
 
-    /// Whether a word may be one; a word with marks always may.
+    /// Whether a word may end as one of them; what ends in a mark always may.
+    fn ends(&self, word: &[u8]) -> bool {
+        let [.., before, last] = *word else { return false };
+        self.endings[usize::from(before & 31)] >> (last & 31) & 1 == 1
+            || (before | last) & 0x80 != 0
+    }
+
+    /// Whether a word may be one of them; a word with marks always may.
     fn has(&self, word: &[u8]) -> bool {
-        let (Some(first), Some(last)) = (word.first(), word.last()) else { return false };
-        self.0[usize::from(first & 31)] >> word.len().min(31) & 1 == 1
-            || (first | last) & 0x80 != 0
-            || (word.len() > 4 && !word.is_ascii())
+        let first = word.first().map_or(0, |first| first & 31);
+        self.ends(word)
+            && (self.lengths[usize::from(first)] >> word.len().min(31) & 1 == 1 || !word.is_ascii())
     }
 }
+
+/// Last words of all phrases.
+static ENDING: LazyLock<Likely> = LazyLock::new(|| Likely::of(|_| true));
 
 /// The rows of the vocabulary: phrases and what they announce.
 fn rows() -> impl Iterator<Item = (&'static str, Cue)> {
@@ -278,7 +290,8 @@ fn last_word(name: &[u8]) -> Option<(&[u8], &[u8])> {
     }
     let mut start = end;
     while start > 0 && is_part(name[start - 1]) {
-        let hump = name[start - 1].is_ascii_lowercase() && start < end && name[start].is_ascii_uppercase();
+        let hump =
+            name[start - 1].is_ascii_lowercase() && start < end && name[start].is_ascii_uppercase();
         if hump {
             break;
         }

@@ -205,7 +205,14 @@ impl Votes {
     pub fn add(&mut self, locale: Locale, weight: u16) {
         if let Some(votes) = self.votes.get_mut(locale as usize) {
             *votes = votes.saturating_add(weight);
-            self.some = true;
+            self.some |= weight > 0;
+        }
+    }
+
+    /// Adds all of another count.
+    pub fn merge(&mut self, other: Self) {
+        for locale in Locale::ALL {
+            self.add(locale, other.of(locale));
         }
     }
 

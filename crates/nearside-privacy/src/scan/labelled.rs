@@ -234,7 +234,16 @@ pub(super) fn value(
     }
     let whole = certainty == Certainty::Whole;
     let mut add = |entity, score, rule| {
-        hits.push(Hit { entity, start, end, score, rule, proof: Proof::Labelled, cues, country: None });
+        hits.push(Hit {
+            entity,
+            start,
+            end,
+            score,
+            rule,
+            proof: Proof::Labelled,
+            cues,
+            country: None,
+        });
     };
     if cues.meets(Cues::of(&[Cue::Name, Cue::Given, Cue::Family]))
         && person::is_whole(view, start, end, cues)
@@ -296,7 +305,9 @@ fn whole_phone(view: &View<'_>, start: usize, end: usize, cues: Cues, hits: &mut
             score: 80,
             rule: "phone.labelled",
             proof: Proof::Labelled,
-            cues, country: None });
+            cues,
+            country: None,
+        });
     }
 }
 
@@ -317,7 +328,9 @@ fn birth(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
             score: 90,
             rule: "birth.labelled",
             proof: Proof::Labelled,
-            cues, country: None });
+            cues,
+            country: None,
+        });
     }
 }
 

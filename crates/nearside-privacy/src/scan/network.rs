@@ -81,20 +81,21 @@ fn is_host(host: &[u8]) -> bool {
 
 /// `https://user:password@host`: the password. Answers whether it is one.
 fn url_credentials(view: &View<'_>, at: usize, host_end: usize, hits: &mut Vec<Hit>) -> bool {
-    let floor = at.saturating_sub(256);
-    let before = view.slice(floor, at);
-    let Some(scheme) = before.windows(3).rposition(|three| three == b"://") else { return false };
-    let start = floor + scheme + 3;
+    const MAX: usize = 256;
+    let inside = |byte: &&u8| !byte.is_ascii_whitespace() && !b"/\"'<>@".contains(byte);
+    let before = view.slice(at.saturating_sub(MAX), at);
+    let start = at - before.iter().rev().take_while(inside).count();
+    if view.slice(start.saturating_sub(3), start) != b"://" {
+        return false;
+    }
     let credentials = view.slice(start, at);
-    let clean =
-        !credentials.iter().any(|byte| byte.is_ascii_whitespace() || b"/\"'<>@".contains(byte));
     let Some(colon) = credentials.iter().position(|byte| *byte == b':') else { return false };
     let password = credentials.get(colon + 1..).unwrap_or(&[]);
     let filled = !password.is_empty() && !b"${<*".iter().any(|mark| password.starts_with(&[*mark]));
-    if clean && filled && host_end > at + 1 && password != b"password" {
+    if filled && host_end > at + 1 && password != b"password" {
         hits.push(hit(Entity::Password, start + colon + 1, at, 90, "password.url"));
     }
-    clean
+    true
 }
 
 /// Four numbers up to 255 with points between.
@@ -104,8 +105,7 @@ pub(super) fn version_4(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
     let small = groups.iter().all(|group| (1..=3).contains(&group.length));
     let (Some(first), Some(last)) = (groups.first(), groups.last()) else { return };
     let end = last.start + last.length;
-    let port =
-        view.at(end) == Some(b':') && view.at(end + 1).is_some_and(|byte| byte.is_ascii_digit());
+    let port = view.at(end) == Some(b':');
     let net = view.at(end) == Some(b'/');
     let free = run.opens(0) && (run.closes(3) || port || net);
     if !dotted || !small || !free || run.groups().get(4).is_some_and(|group| group.before == b'.') {

@@ -53,10 +53,16 @@ impl<'a> Run<'a> {
         self.groups.get(..self.count).unwrap_or(&[])
     }
 
-    /// The lengths of so many groups from one on as one number, 0 where there are fewer.
-    pub(super) fn signature(&self, first: usize, count: usize) -> u64 {
-        let groups = self.take(first, count).unwrap_or(&[]);
-        groups.iter().fold(0, |signature, group| signature << 5 | (group.length as u64).min(31))
+    /// The lengths of the groups from one on as numbers: of the first, of the first two, and so on;
+    /// 0 where there are fewer.
+    pub(super) fn signatures(&self, first: usize) -> Signatures {
+        let mut signatures = [0; MAX_COUNT + 1];
+        let mut signature = 0;
+        for (group, place) in self.groups().iter().skip(first).zip(signatures.iter_mut().skip(1)) {
+            signature = signature << 5 | (group.length as u64).min(31);
+            *place = signature;
+        }
+        Signatures(signatures)
     }
 
     /// Some of its groups from one on.
@@ -120,6 +126,20 @@ impl<'a> Run<'a> {
     pub(super) fn follows(&self, first: usize, byte: u8) -> bool {
         let start = self.groups().get(first).map_or(0, |group| group.start);
         start.checked_sub(1).and_then(|before| self.text.get(before)) == Some(&byte)
+    }
+}
+
+/// The most groups that a kind of number has.
+const MAX_COUNT: usize = 8;
+
+/// Lengths of groups, as [`signature_of`] makes a number of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signatures([u64; MAX_COUNT + 1]);
+
+impl Signatures {
+    /// Of the first so many groups.
+    pub(super) fn of(&self, count: usize) -> u64 {
+        self.0.get(count).copied().unwrap_or(0)
     }
 }
 

@@ -298,7 +298,10 @@ mod tests {
         let digits = run.digits(run.groups(), &mut digits);
         let fit = KINDS.iter().filter(|kind| {
             let whole = run.groups().len() == kind.count();
-            whole && run.signature(0, kind.count()) == kind.signature() && kind.fits(run.groups()) && (kind.valid)(digits)
+            whole
+                && run.signatures(0).of(kind.count()) == kind.signature()
+                && kind.fits(run.groups())
+                && (kind.valid)(digits)
         });
         fit.map(|kind| kind.entity).collect()
     }

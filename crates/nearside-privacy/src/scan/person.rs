@@ -109,7 +109,9 @@ pub(super) fn find(
         score,
         rule: if titled || announced { "name.announced" } else { "name.listed" },
         proof,
-        cues, country: None });
+        cues,
+        country: None,
+    });
     last.end
 }
 
@@ -121,8 +123,16 @@ fn is_alone(view: &View<'_>, start: usize, end: usize) -> bool {
         _ => 0,
     };
     let next = view.at(end + gap).unwrap_or(0);
-    let follows =
-        gap > 0 && (next.is_ascii_uppercase() || next >= 0xc3 || b"dvtzlyeb".contains(&next));
+    let follows = gap > 0
+        && match next {
+            b'A'..=b'Z' | 0xc3.. => true,
+            b'a'..=b'z' => {
+                let word = view.slice(end + gap, end + gap + 6);
+                let length = word.iter().position(|byte| *byte == b' ').unwrap_or(0);
+                is_particle(word.get(..length).unwrap_or(&[]))
+            }
+            _ => false,
+        };
     let titled = view.before(start) == Some(b' ') && {
         let point = usize::from(start > 1 && view.at(start - 2) == Some(b'.'));
         let title_end = start - 1 - point;

@@ -175,21 +175,23 @@ fn international(
     locale
 }
 
-/// The ways to write a number whose first group has so many digits.
-fn ways(opening: usize) -> &'static [&'static National] {
+/// The ways to write a number whose first group has so many digits, with their signatures.
+fn ways(opening: usize) -> &'static [(&'static National, u64)] {
     const MAX: usize = 13;
-    static BY_LENGTH: OnceLock<Vec<Vec<&'static National>>> = OnceLock::new();
+    static BY_LENGTH: OnceLock<Vec<Vec<(&'static National, u64)>>> = OnceLock::new();
     let ways = BY_LENGTH.get_or_init(|| {
         let of = |length| NATIONAL.iter().filter(move |way| way.groups.first() == Some(&length));
-        (0..MAX).map(|length| of(length).collect()).collect()
+        let signed = |way: &'static National| (way, signature_of(way.groups));
+        (0..MAX).map(|length| of(length).map(signed).collect()).collect()
     });
     ways.get(opening).map_or(&[], Vec::as_slice)
 }
 
 fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, votes: &mut Votes) {
     let opening = run.groups().get(first).map_or(0, |group| group.length);
-    for way in ways(opening) {
-        if run.signature(first, way.groups.len()) != signature_of(way.groups) || !run.opens(first) {
+    let signatures = run.signatures(first);
+    for (way, signature) in ways(opening) {
+        if signatures.of(way.groups.len()) != *signature || !run.opens(first) {
             continue;
         }
         let Some(groups) = run.take(first, way.groups.len()) else { continue };

@@ -273,7 +273,9 @@ fn push(
         score,
         rule: "address.street",
         proof: Proof::Form,
-        cues, country: None });
+        cues,
+        country: None,
+    });
     if let Some(code_end) = code {
         hits.push(Hit {
             entity: Entity::Postcode,
@@ -282,7 +284,9 @@ fn push(
             score: 75,
             rule: "postcode.after-street",
             proof: Proof::Form,
-            cues, country: None });
+            cues,
+            country: None,
+        });
     }
     Some(end)
 }
@@ -327,12 +331,21 @@ pub(super) fn near_street(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     let near = hits.last().is_some_and(|hit| {
         hit.entity == Entity::Address && hit.end < start && start - hit.end < NEAR
     });
-    let Some(end) = postcode(view, start).filter(|_| near && is_free_before(view.text, start))
-    else {
+    if !near || !is_free_before(view.text, start) {
         return;
-    };
+    }
+    let Some(end) = postcode(view, start) else { return };
     let (entity, proof, cues) = (Entity::Postcode, Proof::Labelled, Cues::NONE);
-    hits.push(Hit { entity, start, end, score: 70, rule: "postcode.near-street", proof, cues, country: None });
+    hits.push(Hit {
+        entity,
+        start,
+        end,
+        score: 70,
+        rule: "postcode.near-street",
+        proof,
+        cues,
+        country: None,
+    });
 }
 
 /// `Fresno, CA 93136`: five digits after a state of the United States, from the state on.
@@ -349,7 +362,16 @@ NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR";
     if matches!(end - start - 3, 5 | 10) {
         let (entity, proof, cues) = (Entity::Postcode, Proof::Labelled, Cues::NONE);
         let start = start + 3;
-        hits.push(Hit { entity, start, end, score: 78, rule: "postcode.after-state", proof, cues, country: None });
+        hits.push(Hit {
+            entity,
+            start,
+            end,
+            score: 78,
+            rule: "postcode.after-state",
+            proof,
+            cues,
+            country: None,
+        });
     }
 }
 
@@ -368,7 +390,16 @@ pub(super) fn lettered_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hi
     let own = Cues::of(&[Cue::Postcode, Cue::Address]);
     let score = weigh(base, cues, own, Cues::NONE);
     let (entity, proof) = (Entity::Postcode, Proof::Form);
-    hits.push(Hit { entity, start, end, score, rule: "postcode.lettered", proof, cues, country: None });
+    hits.push(Hit {
+        entity,
+        start,
+        end,
+        score,
+        rule: "postcode.lettered",
+        proof,
+        cues,
+        country: None,
+    });
 }
 
 /// `52.52001, 13.40495`: latitude and longitude of four decimals and more.
@@ -413,7 +444,16 @@ pub(super) fn position(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
     let base = if latitude.abs() < 1.0 && longitude < 1.0 { 15 } else { 60 };
     let score = weigh(base, cues, Cues::of(&[Cue::Geo]), Cues::NONE);
     let (entity, proof) = (Entity::Geo, Proof::Form);
-    hits.push(Hit { entity, start, end, score, rule: "position.decimal", proof, cues, country: None });
+    hits.push(Hit {
+        entity,
+        start,
+        end,
+        score,
+        rule: "position.decimal",
+        proof,
+        cues,
+        country: None,
+    });
 }
 
 #[cfg(test)]

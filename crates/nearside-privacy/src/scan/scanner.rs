@@ -25,6 +25,7 @@ const UNDER: u8 = 8;
 const HIGH: u8 = 16;
 const WORD: u8 = LOWER | UPPER | DIGIT | UNDER | HIGH;
 const SIGN: u8 = 32;
+const LINE: u8 = 64;
 
 /// What each byte is.
 const CLASSES: [u8; 256] = {
@@ -38,6 +39,7 @@ const CLASSES: [u8; 256] = {
             b'_' => UNDER,
             0x80.. => HIGH,
             b'@' | b':' | b'=' | b'-' | b'>' => SIGN,
+            b'\n' => LINE,
             _ => 0,
         };
         byte += 1;
@@ -52,38 +54,67 @@ const fn class(byte: u8) -> u8 {
 /// The longest word that anything is looked for in.
 const MAX_WORD: usize = 512;
 
-/// Looks at a segment. Hits may overlap.
-pub(super) fn scan(view: &View<'_>, hits: &mut Vec<Hit>, votes: &mut Votes) {
+/// What is found in a line or record, which is told as soon as it ends.
+pub(super) struct Found<'s> {
+    pub(super) hits: Vec<Hit>,
+    pub(super) votes: Votes,
+    tell: &'s mut dyn FnMut(&mut Vec<Hit>, Votes),
+}
+
+impl<'s> Found<'s> {
+    pub(super) fn new(tell: &'s mut dyn FnMut(&mut Vec<Hit>, Votes)) -> Self {
+        Self { hits: Vec::new(), votes: Votes::default(), tell }
+    }
+
+    /// Tells what a line or record held.
+    fn end(&mut self) {
+        if !self.hits.is_empty() {
+            (self.tell)(&mut self.hits, self.votes);
+            self.hits.clear();
+        }
+        self.votes = Votes::default();
+    }
+}
+
+/// Looks at a segment. Hits of a line may overlap.
+pub(super) fn scan(view: &View<'_>, found: &mut Found<'_>) {
     for cell in view.cells.iter().filter(|cell| !cell.cues.is_empty() && cell.start < cell.end) {
         let whole = labelled::Certainty::Whole;
-        labelled::value(view, cell.start, cell.end, cell.cues, whole, hits);
+        labelled::value(view, cell.start, cell.end, cell.cues, whole, &mut found.hits);
     }
+    let text = view.text;
     let mut at = view.start;
     // A word that began before the segment belongs to what is before it.
     if view.before(at).is_some_and(is_word) {
         at = word_at(view, at).0;
     }
-    while let Some(byte) = view.at(at) {
-        at = match class(byte) {
-            0 => {
-                let rest = view.text.get(at..).unwrap_or(&[]);
-                at + rest.iter().position(|byte| class(*byte) != 0).unwrap_or(rest.len())
+    // Lines of a record belong together.
+    let lines = view.cells.is_empty();
+    while at < view.end {
+        let class = class(text[at]);
+        at = if class == 0 {
+            at + 1
+        } else if class & WORD != 0 {
+            let (end, kinds) = word_at(view, at);
+            word(view, at, end, kinds, found).max(end)
+        } else if class == LINE {
+            if lines {
+                found.end();
             }
-            SIGN => sign(view, at, byte, hits),
-            _ => {
-                let (end, kinds) = word_at(view, at);
-                word(view, at, end, kinds, hits, votes).max(at + 1)
-            }
+            at + 1
+        } else {
+            sign(view, at, text[at], &mut found.hits)
         };
     }
+    found.end();
 }
 
 /// The end of the word that begins here, and the kinds of its bytes.
 fn word_at(view: &View<'_>, start: usize) -> (usize, u8) {
-    let mut kinds = 0;
-    let mut end = start;
-    for byte in view.text.get(start..).unwrap_or(&[]) {
-        let class = class(*byte);
+    let text = view.text;
+    let (mut kinds, mut end) = (0, start);
+    while end < text.len() {
+        let class = class(text[end]);
         if class & WORD == 0 {
             break;
         }
@@ -105,18 +136,16 @@ fn sign(view: &View<'_>, at: usize, byte: u8, hits: &mut Vec<Hit>) -> usize {
     }
 }
 
-fn word(
-    view: &View<'_>,
-    start: usize,
-    end: usize,
-    kinds: u8,
-    hits: &mut Vec<Hit>,
-    votes: &mut Votes,
-) -> usize {
-    if let [first, second, third] = *view.slice(start, start + 3) {
-        if secret::may_open([first, second, third]) {
-            if let Some(token_end) = secret::token(view, start, hits) {
-                return token_end.max(end);
+fn word(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Found<'_>) -> usize {
+    let next = view.text.get(end).copied().unwrap_or(0);
+    let hits = &mut found.hits;
+    // A token has digits or capitals, or a sign after its first part.
+    if kinds != LOWER || matches!(next, b'-' | b'.') {
+        if let [first, second, third] = *view.slice(start, start + 3) {
+            if secret::may_open([first, second, third]) {
+                if let Some(token_end) = secret::token(view, start, hits) {
+                    return token_end.max(end);
+                }
             }
         }
     }
@@ -124,61 +153,77 @@ fn word(
         return end;
     }
     match kinds {
-        DIGIT => number(view, start, end, hits, votes),
+        DIGIT => number(view, start, end, hits, &mut found.votes),
+        LOWER => {
+            small(view, start, end, next, hits);
+            end
+        }
         _ if kinds & DIGIT != 0 => mixed(view, start, end, kinds, hits),
         _ if kinds & UNDER != 0 => end,
-        _ => letters(view, start, end, kinds, hits, votes),
+        _ => letters(view, start, end, kinds, found),
+    }
+}
+
+/// A word of small letters.
+fn small(view: &View<'_>, start: usize, end: usize, next: u8, hits: &mut Vec<Hit>) {
+    match next {
+        b' ' | b'.' | b'#' if (3..=22).contains(&(end - start)) => {
+            labelled::after_word(view, start, end, hits);
+        }
+        b':' | b'-' if end - start <= 4 && is_hexadecimal(view, start, end) => {
+            network::hexadecimal(view, start, end, hits);
+        }
+        _ => {}
     }
 }
 
 /// A word of letters only.
-fn letters(
-    view: &View<'_>,
-    start: usize,
-    end: usize,
-    kinds: u8,
-    hits: &mut Vec<Hit>,
-    votes: &mut Votes,
-) -> usize {
-    let next = view.at(end);
-    if matches!(next, Some(b':' | b'-')) && end - start <= 4 && is_hexadecimal(view, start, end) {
+fn letters(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Found<'_>) -> usize {
+    let hits = &mut found.hits;
+    let next = view.at(end).unwrap_or(0);
+    if matches!(next, b':' | b'-') && end - start <= 4 && is_hexadecimal(view, start, end) {
         let on = network::hexadecimal(view, start, end, hits);
         if on > end {
             return on;
         }
     }
-    let capital = view.at(start).is_some_and(|byte| byte.is_ascii_uppercase() || byte >= 0x80);
-    if capital {
-        if end - start == 3 && kinds == UPPER && next == Some(b' ') {
-            if let Some(on) = code::spaced_fiscal_code(view, start, hits) {
-                return on;
-            }
-        }
-        if end - start == 1 && next == Some(b'-') {
-            code::hyphenated_nie(view, start, hits);
-        }
-        if end - start == 2 && kinds == UPPER && next == Some(b' ') {
-            place::after_state(view, start, hits);
-            if let Some(on) = code::spaced_nino(view, start, hits) {
-                return on;
-            }
-        }
-        if next == Some(b' ') && view.at(end + 1).is_some_and(|byte| byte.is_ascii_digit()) {
-            month(view, start, end, hits);
-        }
-        let whole = person::end_of_word(view, start).max(end);
-        if view.before(start).is_none_or(|byte| !matches!(byte, b'@' | b'/' | b'\\' | b'$' | b'.'))
-        {
-            let on = person::find(view, start, whole, hits, votes);
-            if on > whole {
-                return on;
-            }
+    if next == b' ' && kinds == UPPER && end - start <= 3 {
+        if let Some(on) = capitals(view, start, end, hits) {
+            return on;
         }
     }
-    if matches!(next, Some(b' ' | b'.' | b'#')) && (3..=22).contains(&(end - start)) {
+    if end - start == 1 && next == b'-' {
+        code::hyphenated_nie(view, start, hits);
+    }
+    if next == b' ' && view.at(end + 1).is_some_and(|byte| byte.is_ascii_digit()) {
+        month(view, start, end, hits);
+    }
+    let before = view.before(start).unwrap_or(0);
+    if matches!(next, b' ' | b',' | b'.' | b'-' | b'\'')
+        && !matches!(before, b'@' | b'/' | b'\\' | b'$' | b'.')
+    {
+        let whole = person::end_of_word(view, start).max(end);
+        let on = person::find(view, start, whole, hits, &mut found.votes);
+        if on > whole {
+            return on;
+        }
+    }
+    if matches!(next, b' ' | b'.' | b'#') && (3..=22).contains(&(end - start)) {
         labelled::after_word(view, start, end, hits);
     }
     end
+}
+
+/// Up to three capitals, a blank after them: what may begin with them.
+fn capitals(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) -> Option<usize> {
+    match end - start {
+        3 => code::spaced_fiscal_code(view, start, hits),
+        2 => {
+            place::after_state(view, start, hits);
+            code::spaced_nino(view, start, hits)
+        }
+        _ => None,
+    }
 }
 
 /// A date of birth that begins with a month in words.
@@ -192,7 +237,16 @@ fn born(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
     let cues = view.cues(start);
     if cues.has(Cue::Birth) {
         let (entity, proof) = (Entity::DateOfBirth, Proof::Labelled);
-        hits.push(Hit { entity, start, end, score: 90, rule: "birth.announced", proof, cues, country: None });
+        hits.push(Hit {
+            entity,
+            start,
+            end,
+            score: 90,
+            rule: "birth.announced",
+            proof,
+            cues,
+            country: None,
+        });
     }
 }
 
@@ -272,12 +326,13 @@ fn number(
         if !run.opens(first) {
             continue;
         }
+        let signatures = run.signatures(first);
         for kind in kinds_of(group.length) {
-            if run.signature(first, kind.count()) == kind.signature() {
+            if signatures.of(kind.count()) == kind.signature() {
                 known(view, &run, first, kind, hits, votes);
             }
         }
-        if group.length <= 8 {
+        if matches!(group.length, 1 | 2 | 4 | 8) {
             if let Some(date_end) = date::from_number(view, &run, first) {
                 born(view, group.start, date_end, hits);
             }
@@ -309,7 +364,16 @@ fn announced_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     let cues = view.cues(start);
     if cues.has(Cue::Postcode) {
         let (entity, proof) = (Entity::Postcode, Proof::Labelled);
-        hits.push(Hit { entity, start, end, score: 85, rule: "postcode.announced", proof, cues, country: None });
+        hits.push(Hit {
+            entity,
+            start,
+            end,
+            score: 85,
+            rule: "postcode.announced",
+            proof,
+            cues,
+            country: None,
+        });
     }
 }
 
@@ -369,5 +433,14 @@ fn known(
         votes.add(locale, 1);
     }
     let (entity, end) = (kind.entity, run.end(last));
-    hits.push(Hit { entity, start, end, score, rule: "number", proof: Proof::Checked, cues, country: kind.locale });
+    hits.push(Hit {
+        entity,
+        start,
+        end,
+        score,
+        rule: "number",
+        proof: Proof::Checked,
+        cues,
+        country: kind.locale,
+    });
 }

@@ -149,9 +149,8 @@ pub(super) fn token(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Optio
     }
     let [first, second, ..] = *view.slice(start, start + 2) else { return None };
     let text = view.slice(start, start + 32);
-    let fits = |token: &&Token| {
-        token.0[0] == first && token.0[1] == second && text.starts_with(token.0)
-    };
+    let fits =
+        |token: &&Token| token.0[0] == first && token.0[1] == second && text.starts_with(token.0);
     TOKENS.iter().filter(fits).find_map(|Token(prefix, body, lengths, entity, service)| {
         let from = start + prefix.len();
         let rest = view.slice(from, from + lengths.end() + 1);
@@ -166,7 +165,16 @@ pub(super) fn token(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Optio
             return None;
         }
         let (score, rule, proof) = (97, *service, Proof::Form);
-        hits.push(Hit { entity: *entity, start, end, score, rule, proof, cues: Cues::NONE, country: None });
+        hits.push(Hit {
+            entity: *entity,
+            start,
+            end,
+            score,
+            rule,
+            proof,
+            cues: Cues::NONE,
+            country: None,
+        });
         Some(end)
     })
 }
@@ -185,7 +193,16 @@ fn jwt(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usize> {
     let end = start + head.len() + 1 + body.len() + 1 + signature.len();
     let end = end.min(start + length);
     let (entity, proof) = (Entity::Jwt, Proof::Form);
-    hits.push(Hit { entity, start, end, score: 97, rule: "jwt", proof, cues: Cues::NONE, country: None });
+    hits.push(Hit {
+        entity,
+        start,
+        end,
+        score: 97,
+        rule: "jwt",
+        proof,
+        cues: Cues::NONE,
+        country: None,
+    });
     Some(end)
 }
 
@@ -208,7 +225,7 @@ pub(super) fn is_random(body: &[u8]) -> bool {
 /// A private key in PEM armour, from its first dash. Answers its end.
 pub(super) fn private_key(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usize> {
     const OPEN: &[u8] = b"-----BEGIN ";
-    let text = view.text.get(start..)?;
+    let text = view.slice(start, start + super::segment::RIGHT);
     if !text.starts_with(OPEN) {
         return None;
     }
@@ -236,7 +253,16 @@ pub(super) fn private_key(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) ->
     }
     let (entity, proof) = (Entity::PrivateKey, Proof::Form);
     let end = start + end;
-    hits.push(Hit { entity, start, end, score: 99, rule: "private-key", proof, cues: Cues::NONE, country: None });
+    hits.push(Hit {
+        entity,
+        start,
+        end,
+        score: 99,
+        rule: "private-key",
+        proof,
+        cues: Cues::NONE,
+        country: None,
+    });
     Some(end)
 }
 

@@ -1,119 +1,54 @@
-//! Where a stream is cut: at ends of lines, of records and of keys in armour, and within very long
-//! lines. A cut depends on the text alone, never on how much of it is in memory.
-
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
+//! Where a stream is cut: after lines, after records of tables, and within very long lines. A cut
+//! depends on the text alone, never on how much of it is in memory.
 
 use crate::source::Form;
 
 /// The most bytes of a segment.
 pub(super) const MAX: usize = 32 * 1024;
-/// The bytes after a cut within a line that belong to what began before it.
-pub(super) const RIGHT: usize = 4 * 1024;
+/// The bytes after a segment that may belong to what begins in it: a key in armour, what goes over
+/// the cut of a long line.
+pub(super) const RIGHT: usize = 16 * 1024;
 
 /// One piece of a stream, in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Whether it ends within a line.
-    pub(super) within: bool,
 }
 
-/// Whether a text may hold keys in armour, whose lines belong together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Armour {
-    Some,
-    None,
-}
-
-/// Whether a text holds the opening line of anything in armour.
-pub(super) fn armour(text: &[u8]) -> Armour {
-    match OPEN.find(text) {
-        Some(_) => Armour::Some,
-        None => Armour::None,
-    }
-}
-
-static OPEN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"-----BEGIN "));
-
-/// The segment that begins at a place of a buffer; `None` where more of the stream is needed to
-/// tell.
-pub(super) fn next(
-    buffer: &[u8],
-    start: usize,
-    form: Form,
-    armour: Armour,
-    complete: bool,
-) -> Option<Segment> {
+/// The segment that begins at a place of a buffer: lines, or one record of a table. `None` where
+/// more of the stream is needed to tell.
+pub(super) fn next(buffer: &[u8], start: usize, form: Form, complete: bool) -> Option<Segment> {
     let rest = buffer.get(start..).filter(|rest| !rest.is_empty())?;
-    let window = rest.get(..rest.len().min(MAX)).unwrap_or(rest);
-    let whole = |length: usize| Some(Segment { start, end: start + length, within: false });
-    let enough = complete || rest.len() >= MAX + RIGHT;
-    let end = match form {
+    if !complete && rest.len() < MAX + RIGHT {
+        return None;
+    }
+    let window = rest.get(..MAX).unwrap_or(rest);
+    let whole = match form {
         Form::Delimited => record(window),
-        Form::Text | Form::Json => line(window, armour, enough),
+        Form::Text | Form::Json if rest.len() <= MAX => Some(rest.len()),
+        Form::Text | Form::Json => memchr::memrchr(b'\n', window).map(|at| at + 1),
     };
-    match end {
-        Line::Ends(length) => whole(length),
-        Line::Unknown if !enough => None,
-        _ if complete && rest.len() <= MAX => whole(rest.len()),
-        _ if !enough => None,
-        _ => {
-            let length = memchr::memchr(b'\n', window).map_or(MAX, |at| at + 1);
-            let within = length == MAX;
-            let length = if within { cut(window) } else { length };
-            Some(Segment { start, end: start + length, within })
-        }
-    }
-}
-
-enum Line {
-    /// It ends after so many bytes.
-    Ends(usize),
-    /// It does not end in what is there.
-    Open,
-    /// A key in armour may go on after what is there.
-    Unknown,
-}
-
-/// A line, or all lines of a private key.
-fn line(window: &[u8], armour: Armour, enough: bool) -> Line {
-    let Some(length) = memchr::memchr(b'\n', window).map(|at| at + 1) else { return Line::Open };
-    let head = window.get(..length).unwrap_or(window);
-    if armour == Armour::None {
-        return Line::Ends(length);
-    }
-    let Some(open) = OPEN.find(head) else { return Line::Ends(length) };
-    if memchr::memmem::find(head.get(open..).unwrap_or(&[]), b"PRIVATE KEY").is_none() {
-        return Line::Ends(length);
-    }
-    let rest = window.get(open..).unwrap_or(&[]);
-    let Some(close) = memchr::memmem::find(rest, b"-----END ").map(|close| open + close) else {
-        return if enough { Line::Ends(length) } else { Line::Unknown };
+    let length = match whole {
+        Some(length) => length,
+        None if rest.len() <= MAX => rest.len(),
+        // A record whose quotes never close ends with its line.
+        None => memchr::memchr(b'\n', window).map_or_else(|| cut(window), |at| at + 1),
     };
-    if close < length {
-        return Line::Ends(length);
-    }
-    match memchr::memchr(b'\n', window.get(close..).unwrap_or(&[])) {
-        Some(at) => Line::Ends(close + at + 1),
-        None if enough => Line::Ends(length),
-        None => Line::Unknown,
-    }
+    Some(Segment { start, end: start + length })
 }
 
-/// A line, and more of them while a quote is open.
-fn record(window: &[u8]) -> Line {
+/// The end of a record: of a line, or of more of them while a quote is open.
+fn record(window: &[u8]) -> Option<usize> {
     let mut quoted = false;
     for at in memchr::memchr2_iter(b'\n', b'"', window) {
         match window.get(at) {
             Some(b'"') => quoted = !quoted,
-            _ if !quoted => return Line::Ends(at + 1),
+            _ if !quoted => return Some(at + 1),
             _ => {}
         }
     }
-    Line::Open
+    None
 }
 
 /// Where a line that is too long is cut: after something that separates values, else after a blank.
@@ -134,7 +69,7 @@ mod tests {
 
     fn all(text: &[u8], form: Form) -> Vec<usize> {
         let (mut ends, mut start) = (Vec::new(), 0);
-        while let Some(segment) = next(text, start, form, armour(text), true) {
+        while let Some(segment) = next(text, start, form, true) {
             start = segment.end;
             ends.push(start);
         }
@@ -142,11 +77,9 @@ mod tests {
     }
 
     #[test]
-    fn lines_records_and_keys_are_kept_together() {
-        assert_eq!(all(b"a\nbc\nd", Form::Text), [2, 5, 6]);
+    fn records_are_kept_together() {
+        assert_eq!(all(b"a\nbc\nd", Form::Text), [6]);
         assert_eq!(all(b"a,\"b\nc\"\nd\n", Form::Delimited), [8, 10]);
-        let key = b"x\n-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\ny";
-        assert_eq!(all(key, Form::Text).len(), 3);
     }
 
     #[test]
@@ -160,8 +93,8 @@ mod tests {
         let mut start = 0;
         for end in ends.iter().take(3) {
             let there = text.get(..start + MAX + RIGHT).unwrap();
-            assert_eq!(next(there, start, Form::Text, Armour::None, false).unwrap().end, *end);
-            assert_eq!(next(there.get(..start + MAX).unwrap(), start, Form::Text, Armour::None, false), None);
+            assert_eq!(next(there, start, Form::Text, false).unwrap().end, *end);
+            assert_eq!(next(there.get(..start + MAX).unwrap(), start, Form::Text, false), None);
             start = *end;
         }
     }

@@ -1,5 +1,6 @@
 //! A stream of any length, scanned in bounded memory on several threads.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -10,7 +11,7 @@ use std::thread;
 use super::cue::Cues;
 use super::entity::{Locale, Votes};
 use super::finding::{Finding, Hit, resolve};
-use super::scanner;
+use super::scanner::{self, Found};
 use super::segment::{self, Segment};
 use super::table::{Column, Dialect, TableCell};
 use super::view::View;
@@ -60,9 +61,9 @@ struct Layout {
 }
 
 /// Text to be scanned, with what stands before and after it.
-struct Block {
+struct Block<'t> {
     number: u64,
-    text: Vec<u8>,
+    text: Cow<'t, [u8]>,
     segments: Vec<Segment>,
     /// Where the text begins in the stream.
     offset: u64,
@@ -117,7 +118,7 @@ fn together(
     each: &mut dyn FnMut(Finding),
 ) -> io::Result<()> {
     let most = threads + 2;
-    let (to_workers, blocks) = mpsc::sync_channel::<Block>(most);
+    let (to_workers, blocks) = mpsc::sync_channel::<Block<'static>>(most);
     let (to_us, findings) = mpsc::channel();
     let blocks = Mutex::new(blocks);
     thread::scope(|scope| {
@@ -140,7 +141,7 @@ fn together(
             match source.block(layout.form) {
                 Ok(Some(block)) => {
                     flying += 1;
-                    if to_workers.send(block).is_err() {
+                    if to_workers.send(block.owned()).is_err() {
                         break;
                     }
                 }
@@ -210,57 +211,46 @@ impl<'r> Source<'r> {
 
     /// Reads until so many bytes from the next segment on are there, or no more come.
     fn fill(&mut self, wanted: usize) -> io::Result<()> {
-        while !self.complete && self.buffer.len() - self.start < wanted {
-            let filled = self.buffer.len();
-            let more = (self.start + wanted - filled).min(1 << 20);
-            self.buffer.resize(filled + more, 0);
-            let read = loop {
-                match self.reader.read(self.buffer.get_mut(filled..).unwrap_or(&mut [])) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    other => break other,
-                }
-            };
-            let read = match read {
-                Ok(read) => read,
-                Err(error) => {
-                    self.buffer.truncate(filled);
-                    return Err(error);
-                }
-            };
-            self.buffer.truncate(filled + read);
-            self.complete = read == 0;
+        let there = self.buffer.len() - self.start;
+        if !self.complete && there < wanted {
+            let more = (wanted - there) as u64;
+            let read = (&mut *self.reader).take(more).read_to_end(&mut self.buffer)?;
+            self.complete = (read as u64) < more;
         }
         Ok(())
     }
 
-    /// The next block of whole segments.
-    fn block(&mut self, form: Form) -> io::Result<Option<Block>> {
+    /// The next block of whole segments. What stays in the buffer begins with it until the next one
+    /// is asked for.
+    fn block(&mut self, form: Form) -> io::Result<Option<Block<'_>>> {
+        self.buffer.drain(..self.start.saturating_sub(CONTEXT));
+        self.start = self.start.min(CONTEXT);
         self.fill(self.block.max(1) + segment::MAX + segment::RIGHT)?;
-        let armour = segment::armour(self.buffer.get(self.start..).unwrap_or(&[]));
         let mut segments = Vec::new();
-        let mut at = self.start;
-        while at - self.start < self.block {
-            let Some(segment) = segment::next(&self.buffer, at, form, armour, self.complete) else { break };
+        let begin = self.start;
+        while self.start - begin < self.block {
+            let next = segment::next(&self.buffer, self.start, form, self.complete);
+            let Some(segment) = next else { break };
             segments.push(segment);
-            at = segment.end;
+            self.start = segment.end;
         }
-        let Some(last) = segments.last().copied() else { return Ok(None) };
-        let begin = self.start.saturating_sub(CONTEXT);
-        let end = (last.end + segment::RIGHT).min(self.buffer.len());
-        let text = self.buffer.get(begin..end).unwrap_or(&[]).to_vec();
-        for segment in &mut segments {
-            segment.start -= begin;
-            segment.end -= begin;
-        }
-        let offset = self.offset - (self.start - begin) as u64;
-        let block = Block { number: self.number, text, segments, offset, line: self.line };
-        let given = self.buffer.get(self.start..at).unwrap_or(&[]);
+        let (offset, line) = (self.offset - begin as u64, self.line);
+        let given = self.buffer.get(begin..self.start).unwrap_or(&[]);
         self.line += memchr::memchr_iter(b'\n', given).count() as u64;
         self.offset += given.len() as u64;
+        let number = self.number;
         self.number += 1;
-        self.buffer.drain(..at.saturating_sub(CONTEXT));
-        self.start = at.min(CONTEXT);
-        Ok(Some(block))
+        let end = (self.start + segment::RIGHT).min(self.buffer.len());
+        let text = Cow::Borrowed(self.buffer.get(..end).unwrap_or(&[]));
+        Ok((!segments.is_empty()).then_some(Block { number, text, segments, offset, line }))
+    }
+}
+
+impl Block<'_> {
+    /// The block with a text of its own, for another thread.
+    fn owned(self) -> Block<'static> {
+        let Block { number, text, segments, offset, line } = self;
+        Block { number, text: Cow::Owned(text.into_owned()), segments, offset, line }
     }
 }
 
@@ -284,39 +274,31 @@ impl Layout {
 
     /// The country that the start of a stream speaks of.
     fn country(&self, head: &[u8], complete: bool) -> Option<Locale> {
-        let mut votes = Votes::default();
-        let armour = segment::armour(head);
+        let mut all = Votes::default();
         let mut start = 0;
-        while let Some(segment) = segment::next(head, start, self.form, armour, complete) {
+        while let Some(segment) = segment::next(head, start, self.form, complete) {
             start = segment.end;
-            let mut hits = Vec::new();
-            self.hits(head, segment, None, &mut hits, &mut votes);
+            self.scan(head, segment, &mut |_, votes| all.merge(votes));
         }
-        votes.leading()
+        all.leading()
     }
 
-    /// Everything in a segment that the rules know, without what does not hold.
-    fn hits(
-        &self,
-        text: &[u8],
-        segment: Segment,
-        home: Option<Locale>,
-        hits: &mut Vec<Hit>,
-        votes: &mut Votes,
-    ) {
-        let seen = if segment.within { segment.end + segment::RIGHT } else { segment.end };
-        let seen = text.get(..seen.min(text.len())).unwrap_or(text);
+    /// Everything in a segment that the rules know, told line by line or as a record.
+    fn scan(&self, text: &[u8], segment: Segment, tell: &mut dyn FnMut(&mut Vec<Hit>, Votes)) {
+        // Nothing goes over the end of a record.
+        let seen = match self.dialect {
+            Some(_) => segment.end,
+            None => segment.end + segment::RIGHT,
+        };
+        let text = text.get(..seen.min(text.len())).unwrap_or(text);
         let cells: Vec<TableCell> = match &self.dialect {
-            Some(dialect) => dialect.cells(seen, segment.start),
+            Some(dialect) => dialect.cells(text, segment.start),
             None => Vec::new(),
         };
         let known = Cell::new((usize::MAX, Cues::NONE));
-        let (start, form, cells) = (segment.start, self.form, cells.as_slice());
-        let view = View { text: seen, start, form, cells, known };
-        scanner::scan(&view, hits, votes);
-        hits.retain(|hit| hit.start < segment.end);
-        // What a row says of its country goes before what the file says.
-        resolve(hits, votes.leading().or(home));
+        let (form, cells) = (self.form, cells.as_slice());
+        let view = View { text, start: segment.start, end: segment.end, form, cells, known };
+        scanner::scan(&view, &mut Found::new(tell));
     }
 }
 
@@ -330,36 +312,37 @@ fn begins_json(head: &[u8]) -> bool {
 }
 
 /// The findings of a block, in order of place.
-fn look(block: &Block, layout: &Layout) -> Vec<Finding> {
+fn look(block: &Block<'_>, layout: &Layout) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut hits = Vec::new();
     // Lines are counted up to what is found, not segment by segment.
-    let (mut line, mut counted) = (block.line, block.segments.first().map_or(0, |first| first.start));
+    let (mut line, mut counted) =
+        (block.line, block.segments.first().map_or(0, |first| first.start));
     for segment in &block.segments {
-        hits.clear();
-        let mut votes = Votes::default();
-        layout.hits(&block.text, *segment, layout.home, &mut hits, &mut votes);
-        let cells = match (&layout.dialect, block.text.get(..segment.end)) {
-            (Some(dialect), Some(text)) if !hits.is_empty() => dialect.cells(text, segment.start),
-            _ => Vec::new(),
-        };
-        for hit in &hits {
-            let between = block.text.get(counted..hit.start).unwrap_or(&[]);
-            line += memchr::memchr_iter(b'\n', between).count() as u64;
-            counted = hit.start;
-            let column = cells.iter().rev().find(|cell| cell.start <= hit.start);
-            found.push(Finding {
-                entity: hit.entity,
-                start: block.offset + hit.start as u64,
-                end: block.offset + hit.end as u64,
-                line,
-                column: column.map(|cell| cell.column),
-                score: hit.score,
-                rule: hit.rule,
-                proof: hit.proof,
-                cues: hit.cues,
-            });
-        }
+        layout.scan(&block.text, *segment, &mut |hits, votes| {
+            // What a row says of its country goes before what the file says.
+            resolve(hits, votes.leading().or(layout.home));
+            let cells = match (&layout.dialect, block.text.get(..segment.end)) {
+                (Some(dialect), Some(text)) => dialect.cells(text, segment.start),
+                _ => Vec::new(),
+            };
+            for hit in hits {
+                let between = block.text.get(counted..hit.start).unwrap_or(&[]);
+                line += memchr::memchr_iter(b'\n', between).count() as u64;
+                counted = counted.max(hit.start);
+                let column = cells.iter().rev().find(|cell| cell.start <= hit.start);
+                found.push(Finding {
+                    entity: hit.entity,
+                    start: block.offset + hit.start as u64,
+                    end: block.offset + hit.end as u64,
+                    line,
+                    column: column.map(|cell| cell.column),
+                    score: hit.score,
+                    rule: hit.rule,
+                    proof: hit.proof,
+                    cues: hit.cues,
+                });
+            }
+        });
     }
     found
 }

@@ -16,10 +16,12 @@ const LIST: usize = 256;
 /// A segment to be looked at.
 #[derive(Debug)]
 pub(super) struct View<'a> {
-    /// The segment, with what stands before it.
+    /// The segment, with what stands before and after it.
     pub(super) text: &'a [u8],
-    /// Where the segment begins in it; it ends with the text.
+    /// Where the segment begins in it.
     pub(super) start: usize,
+    /// Where it ends.
+    pub(super) end: usize,
     /// How it is laid out.
     pub(super) form: Form,
     /// The cells of a row, in order; empty where it is none.
