@@ -46,6 +46,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("doctor-compare"),
         Schema("doctor-power"),
         Schema("runbook"),
+        Schema("privacy-scan"),
         Schema("config"),
         Schema("catalog-list"),
         Schema("catalog-check"),

@@ -2,5 +2,6 @@
 //!
 //! [`source`] opens what a path holds, archives and databases too, as streams of text.
 
+pub mod inspection;
 pub mod scan;
 pub mod source;

@@ -244,7 +244,7 @@ fn push(
 ) {
     let score = match weigh(base, cues, OWN, Cues::NONE) {
         // `Call Ann Young at 030 6929483`: somebody to whom it belongs.
-        score if score == base && cues.meets(PEOPLE) && base >= 35 => base + 15,
+        score if score == base && cues.meets(PEOPLE) && base >= 35 => (base + 15).min(99),
         // Something else is announced.
         score if score == base && !cues.is_empty() && base < 80 => base.saturating_sub(20),
         score => score,

@@ -13,6 +13,7 @@ use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
+use super::privacy::PrivacyScanAnswer;
 use super::profile::ProfileAnswer;
 use super::report::RunbookAnswer;
 use super::resilience::ResilienceAnswer;
@@ -97,6 +98,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Carbon => schemars::schema_for!(CarbonAnswer).to_value(),
         SchemaName::Bill => schemars::schema_for!(BillAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
+        SchemaName::PrivacyScan => schemars::schema_for!(PrivacyScanAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::DoctorEmit => schemars::schema_for!(EmitAnswer).to_value(),

@@ -1,0 +1,175 @@
+//! What is found does not depend on how the stream is cut: every sample at every offset across an
+//! edge, and one text in blocks of a kilobyte to eight megabytes on one thread and on several.
+
+use std::num::NonZero;
+
+use nearside_privacy::scan::{Finding, Options, scan};
+use nearside_privacy::source::Form;
+
+fn options(block: usize, threads: usize) -> Options {
+    Options { block: NonZero::new(block).unwrap(), threads: NonZero::new(threads).unwrap() }
+}
+
+fn findings(text: &str, form: Option<Form>, options: Options) -> Vec<Finding> {
+    let mut found = Vec::new();
+    // A reader that gives little at a time, as pipes do.
+    let mut reader = Dribble(text.as_bytes());
+    scan(form, &mut reader, options, &mut |finding| found.push(finding)).unwrap();
+    found
+}
+
+struct Dribble<'t>(&'t [u8]);
+
+impl std::io::Read for Dribble<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = buffer.len().min(self.0.len()).min(997);
+        let (now, rest) = self.0.split_at(count);
+        buffer[..count].copy_from_slice(now);
+        self.0 = rest;
+        Ok(count)
+    }
+}
+
+/// One of each kind that is known without a label, and some that are known by one.
+fn samples() -> Vec<(&'static str, String)> {
+    let key = |label: &str| {
+        let line = "gQaARxQBXNqSWq9k6yR6JxKZBlgiHtfoXjUvlTBZn5EOoa97Jc2Vf66JJrRCEnyi\n";
+        format!("-----BEGIN {label}-----\n{}-----END {label}-----", line.repeat(20))
+    };
+    let plain = [
+        ("CREDIT_CARD", "4111 1111 1111 1111"),
+        ("CREDIT_CARD", "5555555555554444"),
+        ("IBAN", "GB82 WEST 1234 5698 7654 32"),
+        ("IBAN", "DE89370400440532013000"),
+        ("EMAIL", "ann.o-neil+x@mail.acme-corp.co.uk"),
+        ("PHONE", "+49 (0)89 2053825"),
+        ("PHONE", "(415) 279-3605"),
+        ("US_SSN", "856-45-6789"),
+        ("BR_CPF", "529.982.247-25"),
+        ("IT_FISCAL_CODE", "RSSMRA85T10A562S"),
+        ("ES_NIF", "12345678Z"),
+        ("FR_NIR", "2 55 08 14 168 025 38"),
+        ("UK_NINO", "AB 12 34 56 C"),
+        ("VIN", "1M8GDM9AXKP042788"),
+        ("CRYPTO", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
+        ("IP", "2a02:ce80:1:2:3:4:5:6"),
+        ("IP", "10.53.56.153"),
+        ("MAC", "86-14-96-7b-4e-9f"),
+        ("GEO", "52.52001, -13.40495"),
+        ("PERSON", "Jürgen van den Krämer"),
+        ("ADDRESS", "Calle del Olivo 195"),
+        ("ADDRESS", "125 Oak Avenue"),
+    ];
+    let mut samples: Vec<_> = plain.map(|(kind, text)| (kind, text.to_owned())).into();
+    samples.push(("PRIVATE_KEY", key("PRIVATE KEY")));
+    samples
+}
+
+/// The sample is found at a place of a text.
+fn check(kind: &str, text: &str, start: usize, end: usize, options: Options) {
+    let found = findings(text, Some(Form::Text), options);
+    let hit = found.iter().any(|finding| {
+        finding.entity.name() == kind && (finding.start, finding.end) == (start as u64, end as u64)
+    });
+    assert!(hit, "{kind} at {start}: {found:?}");
+}
+
+#[test]
+fn every_sample_is_found_at_every_offset_across_the_edge_of_a_block() {
+    const BLOCK: usize = 1024;
+    for (kind, sample) in samples() {
+        for before in BLOCK.saturating_sub(sample.len() + 2)..BLOCK + 2 {
+            // Lines of which the last one is filled up to the offset.
+            let mut text = "a line of text\n".repeat(before / 15);
+            text.push_str(&"-".repeat(before - text.len()));
+            text.push('\n');
+            let start = text.len();
+            text.push_str(&sample);
+            text.push_str("\nand what comes after it\n");
+            check(kind, &text, start, start + sample.len(), options(BLOCK, 1));
+        }
+    }
+}
+
+#[test]
+fn every_sample_is_found_at_every_offset_across_the_cut_of_a_long_line() {
+    // Lines are cut after 32 KiB at the latest; a blank is the only place here.
+    const LONG: usize = 32 * 1024;
+    for (kind, sample) in samples().into_iter().filter(|(kind, _)| *kind != "PRIVATE_KEY") {
+        for before in (LONG - sample.len() - 8)..(LONG + 8) {
+            let mut text = "more ".repeat(before / 5);
+            text.push_str(&"y".repeat(before - text.len()));
+            text.push(' ');
+            let start = text.len();
+            text.push_str(&sample);
+            text.push_str(&" more of it".repeat(200));
+            check(kind, &text, start, start + sample.len(), options(1 << 20, 1));
+        }
+    }
+}
+
+/// A text of everything: prose, a table without an extension, logs, long lines.
+fn mixture() -> String {
+    let mut text = String::new();
+    let samples = samples();
+    for round in 0..400 {
+        for (index, (kind, sample)) in samples.iter().enumerate() {
+            match (round + index) % 5 {
+                0 => text.push_str(&format!("The {kind} is {sample}, they say.\n")),
+                1 => {
+                    text.push_str(&format!("2024-05-01T10:00:00Z INFO worker[{round}] {sample}\n"))
+                }
+                2 => text.push_str(&format!("{{\"id\": {round}, \"note\": \"{sample}\"}}\n")),
+                3 => text
+                    .push_str(&format!("name: {sample}; dob: 13.11.1974; user kare_stone{round} ")),
+                _ => text.push_str(&"nothing of interest here, only words ".repeat(round % 7)),
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn findings_do_not_depend_on_blocks_or_threads() {
+    let text = mixture();
+    let expected = findings(&text, None, options(1 << 20, 1));
+    assert!(expected.len() > 5_000, "{}", expected.len());
+    for block in [1_000, 4_096, 65_536, 300_000, 8 << 20] {
+        for threads in [1, 2, 5] {
+            let found = findings(&text, None, options(block, threads));
+            let first = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+            assert_eq!(first, None, "blocks of {block} on {threads} threads");
+            assert_eq!(found.len(), expected.len(), "blocks of {block} on {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn rows_of_a_table_are_read_alike_in_every_block() {
+    let mut text = "name;note;phone;id number\n".to_owned();
+    for row in 0..20_000 {
+        let quoted = if row % 3 == 0 { "\"two\nlines; and more\"" } else { "one" };
+        text.push_str(&format!(
+            "Jürgen Krämer;{quoted};030 {:07};529.982.247-25\n",
+            1_000_000 + row
+        ));
+    }
+    let expected = findings(&text, Some(Form::Delimited), options(1 << 20, 1));
+    assert_eq!(expected.len(), 60_000);
+    assert!(expected.iter().all(|finding| finding.column.is_some()));
+    for (block, threads) in [(1_000, 1), (5_000, 3), (8 << 20, 2)] {
+        let found = findings(&text, Some(Form::Delimited), options(block, threads));
+        assert!(found == expected, "blocks of {block} on {threads} threads");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_do_no_harm() {
+    let mut bytes: Vec<u8> = (0..200_000_u32).map(|number| (number * 7_919 % 256) as u8).collect();
+    bytes.extend_from_slice(b"\nmail ann@acme.org now\n");
+    bytes.extend_from_slice(&[0xff; 100_000]);
+    let mut found = Vec::new();
+    let mut reader = bytes.as_slice();
+    scan(None, &mut reader, options(1 << 16, 2), &mut |finding| found.push(finding)).unwrap();
+    assert!(found.iter().any(|finding| finding.entity.name() == "EMAIL"));
+}

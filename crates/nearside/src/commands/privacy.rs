@@ -1,0 +1,15 @@
+//! `nearside privacy`: what is personal or secret, and what may be done with it.
+
+pub(crate) mod scan;
+
+pub(crate) use scan::PrivacyScanAnswer;
+
+use crate::cli::Privacy;
+use crate::error::CommandError;
+use crate::output::{Outcome, Output};
+
+pub(super) fn run(arguments: &Privacy, output: &Output) -> Result<Outcome, CommandError> {
+    match arguments {
+        Privacy::Scan(wanted) => scan::run(wanted, output),
+    }
+}
