@@ -7,14 +7,17 @@ use nearside_privacy::scan::{Finding, Options, scan};
 use nearside_privacy::source::Form;
 
 fn options(block: usize, threads: usize) -> Options {
-    Options { block: NonZero::new(block).unwrap(), threads: NonZero::new(threads).unwrap() }
+    Options {
+        block: NonZero::new(block).expect("not zero"),
+        threads: NonZero::new(threads).expect("not zero"),
+    }
 }
 
 fn findings(text: &str, form: Option<Form>, options: Options) -> Vec<Finding> {
     let mut found = Vec::new();
     // A reader that gives little at a time, as pipes do.
     let mut reader = Dribble(text.as_bytes());
-    scan(form, &mut reader, options, &mut |finding| found.push(finding)).unwrap();
+    scan(form, &mut reader, options, &mut |finding| found.push(finding)).expect("a slice is read");
     found
 }
 
@@ -117,7 +120,7 @@ fn mixture() -> String {
             match (round + index) % 5 {
                 0 => text.push_str(&format!("The {kind} is {sample}, they say.\n")),
                 1 => {
-                    text.push_str(&format!("2024-05-01T10:00:00Z INFO worker[{round}] {sample}\n"))
+                    text.push_str(&format!("2024-05-01T10:00:00Z INFO worker[{round}] {sample}\n"));
                 }
                 2 => text.push_str(&format!("{{\"id\": {round}, \"note\": \"{sample}\"}}\n")),
                 3 => text
@@ -170,6 +173,7 @@ fn bytes_that_are_no_text_do_no_harm() {
     bytes.extend_from_slice(&[0xff; 100_000]);
     let mut found = Vec::new();
     let mut reader = bytes.as_slice();
-    scan(None, &mut reader, options(1 << 16, 2), &mut |finding| found.push(finding)).unwrap();
+    scan(None, &mut reader, options(1 << 16, 2), &mut |finding| found.push(finding))
+        .expect("a slice is read");
     assert!(found.iter().any(|finding| finding.entity.name() == "EMAIL"));
 }

@@ -2,7 +2,7 @@
 
 use super::checksum::{base58check, bech32, fiscal_code, iban, modulo, vin};
 use super::cue::{Cue, Cues};
-use super::entity::Entity;
+use super::entity::{Entity, Group};
 use super::finding::{Hit, Proof};
 use super::number::{is_free_after, is_free_before, is_word};
 use super::view::{View, weigh};
@@ -17,72 +17,81 @@ pub(super) fn find(view: &View<'_>, start: usize, word_end: usize, hits: &mut Ve
     if !is_free_before(view.text, start) && view.before(start) != Some(b'-') {
         return word_end;
     }
-    let text = view.slice(start, word_end);
-    let free = is_free_after(view.text, word_end);
-    let mut add = |entity, base, own: &[Cue], rule, proof| {
-        let cues = view.cues(start);
-        let national = matches!(
-            entity,
-            Entity::EsNif
-                | Entity::EsNie
-                | Entity::UkNino
-                | Entity::InPan
-                | Entity::ItFiscalCode
-                | Entity::DeSocialInsurance
-                | Entity::FrNir
-        );
-        let general = if national { NATIONAL } else { Cues::NONE };
-        let mut score = weigh(base, cues, Cues::of(own), general);
-        let told = score != base;
-        if !told && !cues.is_empty() && base < 80 {
-            score = score.saturating_sub(15);
-        }
-        hits.push(Hit { entity, start, end: word_end, score, rule, proof, cues, country: None });
-    };
-    if !free {
+    if !is_free_after(view.text, word_end) {
         return word_end;
     }
-    match text.len() {
-        9 if es_nif(text) => add(Entity::EsNif, 72, &[Cue::Nif], "es.nif", Proof::Checked),
-        9 if es_nie(text) => add(Entity::EsNie, 85, &[Cue::Nif], "es.nie", Proof::Checked),
-        9 if uk_nino(text) => add(Entity::UkNino, 65, &[Cue::Nino], "uk.nino", Proof::Form),
-        9 if dea(text) => add(Entity::Dea, 50, &[Cue::Dea], "us.dea", Proof::Checked),
-        10 if in_pan(text) => add(Entity::InPan, 68, &[Cue::Pan], "in.pan", Proof::Form),
-        12 if german_pension(text) => {
-            add(Entity::DeSocialInsurance, 70, &[Cue::GermanPension], "de.pension", Proof::Checked);
-        }
-        15 if corsican(text) => add(Entity::FrNir, 80, &[Cue::Nir], "fr.nir", Proof::Checked),
-        16 if fiscal_code_form(text) => {
-            add(Entity::ItFiscalCode, 92, &[Cue::FiscalCode], "it.fiscal-code", Proof::Checked)
-        }
-        17 if vin(text) && mixed(text) => add(Entity::Vin, 80, &[Cue::Vin], "vin", Proof::Checked),
-        17 if vin_form(text) => add(Entity::Vin, 30, &[Cue::Vin], "vin.unchecked", Proof::Labelled),
-        42 if ethereum(text) => {
-            add(Entity::Crypto, 70, &[Cue::Crypto], "crypto.ethereum", Proof::Form)
-        }
-        _ => {}
+    let text = view.slice(start, word_end);
+    let Some(Known { entity, base, own, rule, proof }) = long(text).or_else(|| short(text)) else {
+        return word_end;
+    };
+    let cues = view.cues(start);
+    let general = if entity.group() == Group::National { NATIONAL } else { Cues::NONE };
+    let mut score = weigh(base, cues, own, general);
+    // A word that announces something else speaks against what is not sure by itself.
+    if score == base && !cues.is_empty() && base < 80 {
+        score = score.saturating_sub(15);
     }
-    match text {
-        [a, b, c, d, ..]
-            if a.is_ascii_uppercase()
-                && b.is_ascii_uppercase()
-                && c.is_ascii_digit()
-                && d.is_ascii_digit()
-                && (15..=34).contains(&text.len())
-                && iban(text)
-                && iban_length(text) =>
-        {
-            add(Entity::Iban, 95, &[Cue::Iban, Cue::Account], "iban", Proof::Checked);
-        }
-        [b'1' | b'3', ..] if (26..=35).contains(&text.len()) && base58check(text) => {
-            add(Entity::Crypto, 95, &[Cue::Crypto], "crypto.bitcoin", Proof::Checked);
-        }
-        [b'b', b'c', b'1', ..] if (14..=74).contains(&text.len()) && bech32(text) => {
-            add(Entity::Crypto, 95, &[Cue::Crypto], "crypto.bitcoin", Proof::Checked);
-        }
-        _ => {}
-    }
+    hits.push(Hit { entity, start, end: word_end, score, rule, proof, cues, country: None });
     word_end
+}
+
+/// A kind that a word has the form of.
+struct Known {
+    entity: Entity,
+    /// How sure that is by itself, in hundredths.
+    base: u8,
+    /// The words that say so.
+    own: Cues,
+    rule: &'static str,
+    proof: Proof,
+}
+
+impl Known {
+    const fn new(entity: Entity, base: u8, own: Cue, rule: &'static str, proof: Proof) -> Self {
+        Self { entity, base, own: Cues::of(&[own]), rule, proof }
+    }
+}
+
+/// What a word may be by its length, form and check digits.
+fn short(text: &[u8]) -> Option<Known> {
+    use Proof::{Checked, Form, Labelled};
+    let known = match text.len() {
+        9 if es_nif(text) => Known::new(Entity::EsNif, 72, Cue::Nif, "es.nif", Checked),
+        9 if es_nie(text) => Known::new(Entity::EsNie, 85, Cue::Nif, "es.nie", Checked),
+        9 if uk_nino(text) => Known::new(Entity::UkNino, 65, Cue::Nino, "uk.nino", Form),
+        9 if dea(text) => Known::new(Entity::Dea, 50, Cue::Dea, "us.dea", Checked),
+        10 if in_pan(text) => Known::new(Entity::InPan, 68, Cue::Pan, "in.pan", Form),
+        12 if german_pension(text) => {
+            Known::new(Entity::DeSocialInsurance, 70, Cue::GermanPension, "de.pension", Checked)
+        }
+        15 if corsican(text) => Known::new(Entity::FrNir, 80, Cue::Nir, "fr.nir", Checked),
+        16 if fiscal_code_form(text) => {
+            Known::new(Entity::ItFiscalCode, 92, Cue::FiscalCode, "it.fiscal-code", Checked)
+        }
+        17 if vin(text) && mixed(text) => Known::new(Entity::Vin, 80, Cue::Vin, "vin", Checked),
+        17 if vin_form(text) => Known::new(Entity::Vin, 30, Cue::Vin, "vin.unchecked", Labelled),
+        42 if ethereum(text) => {
+            Known::new(Entity::Crypto, 70, Cue::Crypto, "crypto.ethereum", Form)
+        }
+        _ => return None,
+    };
+    Some(known)
+}
+
+/// What a longer word may be: bank accounts and wallets.
+fn long(text: &[u8]) -> Option<Known> {
+    let wallet = || Known::new(Entity::Crypto, 95, Cue::Crypto, "crypto.bitcoin", Proof::Checked);
+    match text {
+        [b'1' | b'3', ..] if (26..=35).contains(&text.len()) => base58check(text).then(wallet),
+        [b'b', b'c', b'1', ..] if (14..=74).contains(&text.len()) => bech32(text).then(wallet),
+        [a, b, c, d, ..] if (15..=34).contains(&text.len()) => {
+            let letters = a.is_ascii_uppercase() && b.is_ascii_uppercase();
+            let sound = letters && c.is_ascii_digit() && d.is_ascii_digit();
+            (sound && iban_length(text) && iban(text))
+                .then(|| Known::new(Entity::Iban, 95, Cue::Iban, "iban", Proof::Checked))
+        }
+        _ => None,
+    }
 }
 
 /// Lengths of the IBAN registry; a country that is not listed may have any.
@@ -190,10 +199,10 @@ fn push_checked(
 
 /// `96153695-X`, from its eight digits on.
 pub(super) fn hyphenated_nif(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
-    if let [b'-', letter] = *view.slice(end, end + 2) {
-        if spanish_letter(digits_of(view.slice(start, end)), letter) {
-            push_checked(view, Entity::EsNif, (start, end + 2), "es.nif", hits);
-        }
+    if let [b'-', letter] = *view.slice(end, end + 2)
+        && spanish_letter(digits_of(view.slice(start, end)), letter)
+    {
+        push_checked(view, Entity::EsNif, (start, end + 2), "es.nif", hits);
     }
 }
 

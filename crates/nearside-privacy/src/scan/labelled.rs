@@ -278,10 +278,10 @@ pub(super) fn value(
     if cues.has(Cue::User) && username(text, certainty) {
         add(Entity::Username, 70, "username.labelled");
     }
-    if cues.meets(Cues::of(&[Cue::Password, Cue::Token])) {
-        if let Some((entity, rule)) = opener(text, cues, certainty) {
-            add(entity, 75, rule);
-        }
+    if cues.meets(Cues::of(&[Cue::Password, Cue::Token]))
+        && let Some((entity, rule)) = opener(text, cues, certainty)
+    {
+        add(entity, 75, rule);
     }
     if cues.has(Cue::Birth) {
         birth(view, start, hits);

@@ -169,7 +169,7 @@ fn pesel(digits: &[u8]) -> bool {
     digits.len() == 11
         && (1..=12).contains(&month)
         && (1..=31).contains(&day)
-        && weighted(digits, &WEIGHTS) % 10 == 0
+        && weighted(digits, &WEIGHTS).is_multiple_of(10)
 }
 
 /// Ninety-seven less the first nine digits modulo ninety-seven, with a 2 before them from 2000 on.
@@ -188,7 +188,9 @@ fn belgian(digits: &[u8]) -> bool {
 /// EAN-13 that begins with the country, 756.
 fn ahv(digits: &[u8]) -> bool {
     const WEIGHTS: [u32; 13] = [1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1];
-    digits.len() == 13 && digits.starts_with(&[7, 5, 6]) && weighted(digits, &WEIGHTS) % 10 == 0
+    digits.len() == 13
+        && digits.starts_with(&[7, 5, 6])
+        && weighted(digits, &WEIGHTS).is_multiple_of(10)
 }
 
 fn aadhaar(digits: &[u8]) -> bool {

@@ -48,7 +48,7 @@ fn street(word: &[u8]) -> u8 {
 
 /// How sure a kind is among the bits of a word.
 const fn strength(bits: u8, kind: u8) -> Option<Strength> {
-    match (bits & kind, bits & kind * WEAK) {
+    match (bits & kind, bits & (kind * WEAK)) {
         (0, 0) => None,
         (0, _) => Some(Strength::Weak),
         _ => Some(Strength::Strong),
@@ -177,7 +177,7 @@ fn start_of_word(view: &View<'_>, end: usize) -> usize {
 
 /// `Neue Gasse`: the type alone takes the word before it along.
 fn first_of_compound(view: &View<'_>, start: usize, word: &[u8]) -> usize {
-    if street(word) & (END | END * WEAK) == 0 || view.before(start) != Some(b' ') {
+    if street(word) & (END | (END * WEAK)) == 0 || view.before(start) != Some(b' ') {
         return start;
     }
     let before = start_of_word(view, start - 1);

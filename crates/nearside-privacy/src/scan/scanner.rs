@@ -140,14 +140,12 @@ fn word(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Found<
     let next = view.text.get(end).copied().unwrap_or(0);
     let hits = &mut found.hits;
     // A token has digits or capitals, or a sign after its first part.
-    if kinds != LOWER || matches!(next, b'-' | b'.') {
-        if let [first, second, third] = *view.slice(start, start + 3) {
-            if secret::may_open([first, second, third]) {
-                if let Some(token_end) = secret::token(view, start, hits) {
-                    return token_end.max(end);
-                }
-            }
-        }
+    if (kinds != LOWER || matches!(next, b'-' | b'.'))
+        && let [first, second, third] = *view.slice(start, start + 3)
+        && secret::may_open([first, second, third])
+        && let Some(token_end) = secret::token(view, start, hits)
+    {
+        return token_end.max(end);
     }
     if end - start > MAX_WORD {
         return end;
@@ -187,10 +185,12 @@ fn letters(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Fou
             return on;
         }
     }
-    if next == b' ' && kinds == UPPER && end - start <= 3 {
-        if let Some(on) = capitals(view, start, end, hits) {
-            return on;
-        }
+    if next == b' '
+        && kinds == UPPER
+        && end - start <= 3
+        && let Some(on) = capitals(view, start, end, hits)
+    {
+        return on;
     }
     if end - start == 1 && next == b'-' {
         code::hyphenated_nie(view, start, hits);
@@ -332,10 +332,10 @@ fn number(
                 known(view, &run, first, kind, hits, votes);
             }
         }
-        if matches!(group.length, 1 | 2 | 4 | 8) {
-            if let Some(date_end) = date::from_number(view, &run, first) {
-                born(view, group.start, date_end, hits);
-            }
+        if matches!(group.length, 1 | 2 | 4 | 8)
+            && let Some(date_end) = date::from_number(view, &run, first)
+        {
+            born(view, group.start, date_end, hits);
         }
         if group.length == 5 && first == 0 {
             announced_postcode(view, group.start, hits);
@@ -350,10 +350,10 @@ fn number(
     if (4..=6).contains(&(end - start)) {
         place::near_street(view, start, hits);
     }
-    if let Some(last) = groups.last().filter(|last| last.length <= 5) {
-        if let Some(on) = place::after_number(view, last.start, last.start + last.length, hits) {
-            return on;
-        }
+    if let Some(last) = groups.last().filter(|last| last.length <= 5)
+        && let Some(on) = place::after_number(view, last.start, last.start + last.length, hits)
+    {
+        return on;
     }
     run.end_of_all()
 }

@@ -117,7 +117,7 @@ pub(super) fn may_open(opening: [u8; 3]) -> bool {
 
 /// Three bytes as a place among 4,096.
 const fn place_of([first, second, third]: [u8; 3]) -> usize {
-    let mixed = first as usize * 0x0101 ^ second as usize * 0x0025 ^ third as usize * 0x07;
+    let mixed = (first as usize * 0x0101) ^ (second as usize * 0x0025) ^ (third as usize * 0x07);
     mixed & 0x0fff
 }
 
@@ -219,7 +219,7 @@ pub(super) fn is_random(body: &[u8]) -> bool {
     let upper: Vec<u8> = body.iter().take(64).map(u8::to_ascii_uppercase).collect();
     let placeholder = [&b"EXAMPLE"[..], b"XXXX", b"YOUR", b"PLACEHOLDER", b"REDACTED"];
     let runs = |word: &&[u8]| upper.windows(word.len()).any(|window| window == *word);
-    different >= wanted && !placeholder.iter().any(|word| runs(&word))
+    different >= wanted && !placeholder.iter().any(runs)
 }
 
 /// A private key in PEM armour, from its first dash. Answers its end.

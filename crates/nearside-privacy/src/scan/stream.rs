@@ -13,7 +13,7 @@ use super::entity::{Locale, Votes};
 use super::finding::{Finding, Hit, resolve};
 use super::scanner::{self, Found};
 use super::segment::{self, Segment};
-use super::table::{Column, Dialect, TableCell};
+use super::table::{Belief, Column, Dialect, Head, TableCell};
 use super::view::View;
 use crate::source::Form;
 
@@ -256,10 +256,14 @@ impl Block<'_> {
 
 impl Layout {
     fn of(form: Option<Form>, head: &[u8], complete: bool) -> Self {
-        let stated = form == Some(Form::Delimited);
+        let belief = match form {
+            Some(Form::Delimited) => Belief::Stated,
+            _ => Belief::Open,
+        };
+        let start = Head { text: head, complete };
         let dialect = match form {
             Some(Form::Json) => None,
-            Some(Form::Text | Form::Delimited) | None => Dialect::of(head, complete, stated),
+            Some(Form::Text | Form::Delimited) | None => Dialect::of(start, belief),
         };
         let form = match (&dialect, form) {
             (Some(_), _) => Form::Delimited,

@@ -28,6 +28,21 @@ pub(super) struct Dialect {
     pub(super) columns: Vec<Column>,
 }
 
+/// The start of a text, as far as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head<'t> {
+    pub(super) text: &'t [u8],
+    /// Whether it is all of it.
+    pub(super) complete: bool,
+}
+
+/// Whether a text is known to be a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Belief {
+    Stated,
+    Open,
+}
+
 const SEPARATORS: [u8; 4] = [b';', b'\t', b'|', b','];
 /// The most rows that are looked at to tell how a table is written.
 const SAMPLE_ROWS: usize = 50;
@@ -37,10 +52,11 @@ const MAX_HEAD: usize = 256;
 const MAX_COLUMNS: usize = 16_384;
 
 impl Dialect {
-    /// How the table that a text begins with is written. `stated` says that it is one; else it
+    /// How the table that a text begins with is written. Unless it is known to be one it
     /// needs rows of equally many cells under heads of which one announces something.
-    pub(super) fn of(head: &[u8], complete: bool, stated: bool) -> Option<Self> {
-        let mut rows = records(head);
+    pub(super) fn of(head: Head<'_>, belief: Belief) -> Option<Self> {
+        let Head { text, complete } = head;
+        let mut rows = records(text);
         if !complete && rows.len() > 1 {
             rows.pop();
         }
@@ -66,12 +82,11 @@ impl Dialect {
         // Commas of prose have a blank after them.
         let prose = best == b',' && first.windows(2).any(|two| two == b", ");
         let regular = width > 2 && rows.len() > 1 && alike(best) == rows.len() && !prose;
-        if !stated && !(regular && announced && columns.iter().all(|column| is_head(&column.name)))
-        {
+        let headed = columns.iter().all(|column| is_head(&column.name));
+        if belief == Belief::Open && !(regular && announced && headed) {
             return None;
         }
-        let headed = announced || columns.iter().all(|column| is_head(&column.name));
-        let columns = if headed { columns } else { Vec::new() };
+        let columns = if headed || announced { columns } else { Vec::new() };
         Some(Self { separator: best, columns })
     }
 
@@ -154,23 +169,27 @@ mod tests {
     use super::super::cue::Cue;
     use super::*;
 
+    fn table(text: &[u8], belief: Belief) -> Option<Dialect> {
+        Dialect::of(Head { text, complete: true }, belief)
+    }
+
     #[test]
     fn separators_and_heads_are_told() {
-        let table = Dialect::of(b"name;phone;dob\nA, B;1;2\nC;3;4\n", true, false).unwrap();
-        assert_eq!(table.separator, b';');
-        assert!(table.columns[1].cues.has(Cue::Phone));
-        assert_eq!(Dialect::of(b"Dear Ann, the name, of\na thing, is, long\n", true, false), None);
-        assert_eq!(Dialect::of(b"fn main() {\n    x, y, z\n", true, false), None);
-        let headless = Dialect::of(b"1,2,3\n4,5,6\n", true, true).unwrap();
+        let dialect = table(b"name;phone;dob\nA, B;1;2\nC;3;4\n", Belief::Open).unwrap();
+        assert_eq!(dialect.separator, b';');
+        assert!(dialect.columns[1].cues.has(Cue::Phone));
+        assert_eq!(table(b"Dear Ann, the name, of\na thing, is, long\n", Belief::Open), None);
+        assert_eq!(table(b"fn main() {\n    x, y, z\n", Belief::Open), None);
+        let headless = table(b"1,2,3\n4,5,6\n", Belief::Stated).unwrap();
         assert_eq!((headless.separator, headless.columns.len()), (b',', 0));
-        assert_eq!(Dialect::of(b"", true, true).map(|table| table.columns.len()), None);
+        assert_eq!(table(b"", Belief::Stated).map(|table| table.columns.len()), None);
     }
 
     #[test]
     fn cells_keep_what_stands_between_quotes() {
-        let table = Dialect::of(b"name,note\n", true, true).unwrap();
+        let dialect = table(b"name,note\n", Belief::Stated).unwrap();
         let row = b"\"Doe, \"\"J\"\"\", x \r\n";
-        let cells = table.cells(row, 0);
+        let cells = dialect.cells(row, 0);
         let texts: Vec<_> = cells.iter().map(|cell| &row[cell.start..cell.end]).collect();
         assert_eq!(texts, [&b"Doe, \"\"J\"\""[..], b"x"]);
         assert!(cells[0].cues.has(Cue::Name));
