@@ -71,6 +71,13 @@ struct Block<'t> {
     line: u64,
 }
 
+/// Some text, and where it begins in the stream.
+#[derive(Clone, Copy, Debug)]
+struct Place<'t> {
+    text: &'t [u8],
+    offset: u64,
+}
+
 /// Scans a stream and hands every finding on, in order of place.
 ///
 /// # Errors
@@ -282,13 +289,15 @@ impl Layout {
         let mut start = 0;
         while let Some(segment) = segment::next(head, start, self.form, complete) {
             start = segment.end;
-            self.scan(head, segment, &mut |_, votes| all.merge(votes));
+            let place = Place { text: head, offset: 0 };
+            self.scan(place, segment, &mut |_, votes| all.merge(votes));
         }
         all.leading()
     }
 
     /// Everything in a segment that the rules know, told line by line or as a record.
-    fn scan(&self, text: &[u8], segment: Segment, tell: &mut dyn FnMut(&mut Vec<Hit>, Votes)) {
+    fn scan(&self, place: Place<'_>, segment: Segment, tell: &mut dyn FnMut(&mut Vec<Hit>, Votes)) {
+        let Place { text, offset } = place;
         // Nothing goes over the end of a record.
         let seen = match self.dialect {
             Some(_) => segment.end,
@@ -296,6 +305,9 @@ impl Layout {
         };
         let text = text.get(..seen.min(text.len())).unwrap_or(text);
         let cells: Vec<TableCell> = match &self.dialect {
+            Some(dialect) if offset + segment.start as u64 == 0 && !dialect.columns.is_empty() => {
+                dialect.heads(text, segment.start)
+            }
             Some(dialect) => dialect.cells(text, segment.start),
             None => Vec::new(),
         };
@@ -322,7 +334,8 @@ fn look(block: &Block<'_>, layout: &Layout) -> Vec<Finding> {
     let (mut line, mut counted) =
         (block.line, block.segments.first().map_or(0, |first| first.start));
     for segment in &block.segments {
-        layout.scan(&block.text, *segment, &mut |hits, votes| {
+        let place = Place { text: &block.text, offset: block.offset };
+        layout.scan(place, *segment, &mut |hits, votes| {
             // What a row says of its country goes before what the file says.
             resolve(hits, votes.leading().or(layout.home));
             let cells = match (&layout.dialect, block.text.get(..segment.end)) {

@@ -90,6 +90,11 @@ impl Dialect {
         Some(Self { separator: best, columns })
     }
 
+    /// The cells of the row of heads: nothing announces what is in them.
+    pub(super) fn heads(&self, text: &[u8], start: usize) -> Vec<TableCell> {
+        cells(text, start, self.separator, &[])
+    }
+
     /// The cells of a row that begins at a place of a text and ends with it.
     pub(super) fn cells(&self, text: &[u8], start: usize) -> Vec<TableCell> {
         cells(text, start, self.separator, &self.columns)
