@@ -32,7 +32,7 @@ pub(crate) struct PrivacyScan {
     /// Folders below the paths that are not looked into, by name
     #[arg(long, value_name = "NAME")]
     pub(crate) skip_folder: Vec<String>,
-    /// The most findings that are listed; all are counted [default: 50, with --json all]
+    /// The most findings that are listed; all are counted [default: 20, with --json all]
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     /// Threads [default: one per core]

@@ -20,7 +20,7 @@ use crate::output::{Answer, Form, Outcome, Output, document};
 use view::Tally;
 
 /// Findings that are listed for people, unless stated.
-const LISTED: usize = 50;
+const LISTED: usize = 20;
 /// What stands for the standard input.
 const STANDARD_INPUT: &str = "-";
 
