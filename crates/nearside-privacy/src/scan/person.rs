@@ -85,14 +85,19 @@ pub(super) fn find(
         return word_end;
     }
     let parts = read(view, at, word_end);
-    let cues = || view.cues(at);
-    let Some((first, titled, announced)) = opening(view, &parts, cues) else { return word_end };
+    let Some((first, mut announced)) = opening(view, &parts) else { return word_end };
     let names = parts.get(first);
     let inverted = parts.comma == Some(first);
     if parts.comma.is_some() && !inverted {
         return word_end;
     }
-    let judged = judge(view, names, Form { inverted, particle: parts.particle, titled, announced });
+    let written = Written { inverted, particle: parts.particle };
+    let mut judged = judge(view, names, written, announced);
+    if first == 0 && judged.is_none_or(|(score, _)| score < SURE) {
+        // What stands before it is asked only where it is not sure by itself.
+        announced = Announced::by(view.cues(at));
+        judged = judge(view, names, written, announced);
+    }
     let Some((score, proof)) = judged.filter(|(score, _)| *score >= SURE) else { return word_end };
     for part in names {
         if let Some(country) = part.names.country() {
@@ -100,14 +105,15 @@ pub(super) fn find(
         }
     }
     let (Some(start), Some(last)) = (names.first(), names.last()) else { return word_end };
-    let cues = if announced || titled { cues() } else { Cues::NONE };
+    let plain = announced == Announced::Not;
+    let cues = if plain { Cues::NONE } else { view.cues(at) };
     let start = if inverted { with_particles(view, start.start) } else { start.start };
     hits.push(Hit {
         entity: Entity::Person,
         start,
         end: last.end,
         score,
-        rule: if titled || announced { "name.announced" } else { "name.listed" },
+        rule: if plain { "name.listed" } else { "name.announced" },
         proof,
         cues,
         country: None,
@@ -280,47 +286,61 @@ fn begins_name(view: &View<'_>, start: usize, end: usize) -> bool {
     capital && !view.at(end).is_some_and(|byte| is_word(byte) || byte == b'(')
 }
 
-/// From which part on it may be a name, whether a title precedes it, and whether a word says that a
-/// name follows.
-fn opening(view: &View<'_>, parts: &Parts, cues: impl Fn() -> Cues) -> Option<(usize, bool, bool)> {
+/// What stands before a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Announced {
+    /// Nothing that says so.
+    Not,
+    /// A word after which names stand.
+    Word,
+    /// A title.
+    Title,
+}
+
+impl Announced {
+    fn by(cues: Cues) -> Self {
+        match cues {
+            cues if cues.has(Cue::Title) => Self::Title,
+            cues if cues.meets(ANNOUNCED) => Self::Word,
+            _ => Self::Not,
+        }
+    }
+}
+
+/// From which part on it may be a name, and what the parts before it announce.
+fn opening(view: &View<'_>, parts: &Parts) -> Option<(usize, Announced)> {
     let mut first = 0;
-    let (mut titled, mut announced) = (false, false);
-    while let Some(part) = parts.get(first).first() {
-        let word = view.slice(part.start, part.end);
-        let said = cue::of_key(word);
-        if said.has(Cue::Title) && !part.names.is_given() {
-            titled = true;
-        } else if said.meets(ANNOUNCED) && !part.names.is_given() {
-            announced = true;
-        } else if !(part.names.is_ordinary() && !part.names.is_given() && !part.names.is_family()) {
-            break;
+    let mut announced = Announced::Not;
+    while let Some(part) = parts.get(first).first().filter(|part| !part.names.is_given()) {
+        let said = Announced::by(cue::of_key(view.slice(part.start, part.end)));
+        let ordinary = part.names.is_ordinary() && !part.names.is_family();
+        match said {
+            Announced::Not if ordinary => {}
+            Announced::Not => break,
+            said => announced = said,
         }
         first += 1;
     }
     let names = parts.get(first);
-    if names.is_empty() || (names.len() == 1 && !titled && !names.first()?.names.is_name()) {
-        return None;
-    }
-    if first == 0 {
-        let before = cues();
-        titled = before.has(Cue::Title);
-        announced = before.meets(ANNOUNCED);
-    }
-    Some((first, titled, announced))
+    let alone = names.len() == 1 && announced != Announced::Title;
+    (!names.is_empty() && (!alone || names.first()?.names.is_name())).then_some((first, announced))
 }
 
-/// How a name is written and announced.
+/// How a name is written.
 #[derive(Clone, Copy, Debug)]
-struct Form {
+struct Written {
     inverted: bool,
     particle: bool,
-    titled: bool,
-    announced: bool,
 }
 
 /// How sure it is that the words are a name.
-fn judge(view: &View<'_>, names: &[Part], form: Form) -> Option<(u8, Proof)> {
-    let Form { inverted, particle, titled, announced } = form;
+fn judge(
+    view: &View<'_>,
+    names: &[Part],
+    written: Written,
+    announced: Announced,
+) -> Option<(u8, Proof)> {
+    let Written { inverted, particle } = written;
     let (first, last) = (names.first()?, names.last()?);
     if is_organisation(view, first, last) {
         return None;
@@ -336,11 +356,12 @@ fn judge(view: &View<'_>, names: &[Part], form: Form) -> Option<(u8, Proof)> {
         .iter()
         .filter(|part| !part.initial)
         .all(|part| part.names.is_ordinary() || part.names.is_place());
-    let odd = names.iter().any(|part| part.capitals) || (first.names.is_place() && !announced);
+    let odd = names.iter().any(|part| part.capitals)
+        || (first.names.is_place() && announced == Announced::Not);
     let alone = names.len() == 1;
     let base: u8 = match (given.names.is_given(), family.names.is_family()) {
         // `Dear Angus,`.
-        (true, _) if alone && announced && !ordinary => 32,
+        (true, _) if alone && announced != Announced::Not && !ordinary => 32,
         _ if alone => 10,
         (true, true) if ordinary => 35,
         (true, true) => 72,
@@ -358,11 +379,11 @@ fn judge(view: &View<'_>, names: &[Part], form: Form) -> Option<(u8, Proof)> {
         (false, false) => 18,
     };
     let proof = if base >= 60 { Proof::Listed } else { Proof::Labelled };
-    let more: u8 = match (titled, announced) {
-        (true, _) => 50,
-        (_, true) if alone => 20,
-        (_, true) => 35,
-        _ => 0,
+    let more: u8 = match announced {
+        Announced::Title => 50,
+        Announced::Word if alone => 20,
+        Announced::Word => 35,
+        Announced::Not => 0,
     };
     let less = if odd { 15 } else { 0 };
     Some(((base + more).saturating_sub(less).min(95), proof))

@@ -30,7 +30,7 @@ pub(super) fn of(answer: &PrivacyScanAnswer) -> String {
                 "rank": finding.score * 100.0,
                 "locations": [{
                     "physicalLocation": {
-                        "artifactLocation": { "uri": finding.path.replace('\\', "/") },
+                        "artifactLocation": { "uri": uri(&finding.path) },
                         "region": {
                             "startLine": finding.line,
                             "byteOffset": finding.start,
@@ -66,4 +66,17 @@ pub(super) fn of(answer: &PrivacyScanAnswer) -> String {
         }],
     });
     format!("{document:#}\n")
+}
+
+/// A path as a relative URI: what may not stand in one is written by its bytes.
+fn uri(path: &str) -> String {
+    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/!".contains(&byte);
+    path.bytes().fold(String::new(), |mut uri, byte| {
+        match byte {
+            b'\\' => uri.push('/'),
+            byte if kept(byte) => uri.push(char::from(byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+        uri
+    })
 }
