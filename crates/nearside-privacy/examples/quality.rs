@@ -1,133 +1,54 @@
-//! Scores the scanner on a labelled set: one JSON object a line with `text`, `spans` of `start`,
-//! `end` and `type`, and `decoys`. Prints precision and recall per type, and what was missed.
+//! Scores the scanner on a labelled set: precision and recall of each kind, and what was missed.
 //!
-//! `cargo run --release -p nearside-privacy --example quality -- FILE [--misses TYPE]`
+//! `cargo run --release -p nearside-privacy --example quality -- FILE [KIND | decoys]`
 
-use std::collections::BTreeMap;
-use std::num::NonZero;
+#[path = "../tests/labelled/mod.rs"]
+mod labelled;
 
-use nearside_privacy::scan::{Options, scan};
-use nearside_privacy::source::Form;
-
-#[derive(Default)]
-struct Count {
-    found: u32,
-    missed: u32,
-    wrong: u32,
-}
+use labelled::{Count, Told, score};
 
 #[expect(clippy::print_stdout, reason = "an example prints what it measures")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().ok_or("usage: quality FILE [--misses TYPE]")?;
-    let misses = arguments.nth(1);
-    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-    let (mut decoys, mut flagged) = (0_u32, 0_u32);
-    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
-    let options = Options { threads: NonZero::<usize>::MIN, ..Options::default() };
-    for line in std::fs::read_to_string(path)?.lines() {
-        let document: serde_json::Value = serde_json::from_str(line)?;
-        let text = document["text"].as_str().ok_or("a document without text")?;
-        let form = match document["format"].as_str() {
-            Some("csv") => Some(Form::Delimited),
-            Some("json") => Some(Form::Json),
-            _ => None,
+    let path = arguments.next().ok_or("usage: quality FILE [KIND | decoys]")?;
+    let wanted = arguments.next();
+    let score = score(&std::fs::read_to_string(path)?, &mut |told: Told<'_>| {
+        let chosen = match wanted.as_deref() {
+            Some("decoys") => told.what == "decoy",
+            Some(kind) => told.what != "decoy" && kind == told.kind,
+            None => false,
         };
-        let mut found = Vec::new();
-        scan(form, &mut text.as_bytes(), options, &mut |finding| found.push(finding))?;
-        let place = |value: &serde_json::Value| {
-            (value["start"].as_u64().unwrap_or(0), value["end"].as_u64().unwrap_or(0))
-        };
-        let mut used = vec![false; found.len()];
-        for span in document["spans"].as_array().into_iter().flatten() {
-            let (start, end) = place(span);
-            let entity = span["type"].as_str().unwrap_or("?");
-            let same = found.iter().position(|finding| {
-                finding.entity.name() == entity && finding.start == start && finding.end == end
-            });
-            let count = counts.entry(entity.to_owned()).or_default();
-            match same {
-                Some(index) => {
-                    count.found += 1;
-                    used[index] = true;
-                }
-                None => {
-                    count.missed += 1;
-                    if misses.as_deref() == Some(entity) {
-                        println!("missed {:?}", around(text, start, end));
-                    }
-                }
-            }
+        if chosen {
+            println!("{:6} {:12} {:?}", told.what, told.kind, around(&told));
         }
-        for (finding, used) in found.iter().zip(&used) {
-            if !used {
-                counts.entry(finding.entity.name().to_owned()).or_default().wrong += 1;
-                if misses.as_deref() == Some(finding.entity.name()) {
-                    println!(
-                        "wrong  {:?} {} {}",
-                        around(text, finding.start, finding.end),
-                        finding.rule,
-                        finding.score
-                    );
-                }
-            }
-        }
-        for decoy in document["decoys"].as_array().into_iter().flatten() {
-            let (start, end) = place(decoy);
-            decoys += 1;
-            if let Some(finding) =
-                found.iter().find(|finding| finding.start < end && finding.end > start)
-            {
-                flagged += 1;
-                *kinds.entry(format!("{} as {}", decoy["kind"], finding.entity)).or_default() += 1;
-                if misses.as_deref() == Some("DECOYS") {
-                    println!(
-                        "decoy {} {:?} {} {}",
-                        finding.entity,
-                        around(text, start, end),
-                        finding.rule,
-                        finding.score
-                    );
-                }
-            }
-        }
+    });
+    for (kind, count) in &score.kinds {
+        print(kind, *count);
     }
-    let mut total = Count::default();
-    for (entity, count) in &counts {
-        print(entity, count);
-        total.found += count.found;
-        total.missed += count.missed;
-        total.wrong += count.wrong;
-    }
-    print("all", &total);
-    println!(
-        "decoys flagged: {flagged} of {decoys} ({:.2} %) {kinds:?}",
-        f64::from(flagged) * 100.0 / f64::from(decoys)
-    );
+    print("all", score.of(|_| true));
+    let share = score.flagged * 100.0 / score.decoys.max(1.0);
+    println!("decoys flagged: {} of {} ({share:.2} %)", score.flagged, score.decoys);
     Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "an example prints what it measures")]
-fn print(name: &str, count: &Count) {
-    let found = f64::from(count.found);
-    let precision = found / (found + f64::from(count.wrong)).max(1.0);
-    let recall = found / (found + f64::from(count.missed)).max(1.0);
+fn print(name: &str, count: Count) {
+    let Count { found, missed, wrong } = count;
+    let (precision, recall, f1) = (count.precision(), count.recall(), count.f1());
     println!(
-        "{name:20} P {precision:.4} R {recall:.4} found {} missed {} wrong {}",
-        count.found, count.missed, count.wrong
+        "{name:20} P {precision:.4} R {recall:.4} F1 {f1:.4} found {found} missed {missed} wrong {wrong}"
     );
 }
 
-fn around(text: &str, start: u64, end: u64) -> String {
-    let bytes = text.as_bytes();
-    let (start, end) = (start as usize, end as usize);
-    let slice = |from: usize, to: usize| {
-        String::from_utf8_lossy(&bytes[from..to.min(bytes.len())]).into_owned()
-    };
+/// The value with some of what stands around it.
+fn around(told: &Told<'_>) -> String {
+    let bytes = told.text.as_bytes();
+    let part = |from: usize, to: usize| String::from_utf8_lossy(&bytes[from..to.min(bytes.len())]);
+    let (start, end) = (told.place.start, told.place.end);
     format!(
         "{}[{}]{}",
-        slice(start.saturating_sub(30), start),
-        slice(start, end),
-        slice(end, end + 12)
+        part(start.saturating_sub(30), start),
+        part(start, end),
+        part(end, end + 12)
     )
 }
