@@ -6,10 +6,18 @@ mod labelled;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use labelled::score;
+use labelled::{Score, Told};
 
 /// Kinds that have no form of their own, or whose form many other things have.
 const UNSTRUCTURED: [&str; 5] = ["PERSON", "ADDRESS", "POSTCODE", "USERNAME", "PASSWORD"];
+
+/// The score of a set; what is not as it should be is printed, so that a failure shows it.
+fn scored(lines: &str) -> Score {
+    labelled::score(lines, &mut |told: Told<'_>| {
+        let value = told.text.get(told.place).unwrap_or_default();
+        eprintln!("{} {}: {value}", told.what, told.kind);
+    })
+}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -22,7 +30,7 @@ fn the_development_set_is_found_and_its_decoys_are_not() {
         eprintln!("SKIPPED: there is no {}; put the labelled set there", path.display());
         return;
     };
-    let score = score(&lines, &mut |_| {});
+    let score = scored(&lines);
     const CHECKED: [&str; 30] = [
         "ABA",
         "AU_TFN",
@@ -76,7 +84,7 @@ fn text_by_another_hand_is_found_too() {
         eprintln!("SKIPPED: there is no python3 to make the labelled set; install it");
         return;
     };
-    let score = score(&made, &mut |_| {});
+    let score = scored(&made);
     // Many values stand in tables of SQL and Markdown without a label beside them.
     let structured = score.of(|kind| !UNSTRUCTURED.contains(&kind));
     assert!(structured.found > 3_000.0, "the set is empty: {}", structured.found);
