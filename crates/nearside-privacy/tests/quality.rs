@@ -1,6 +1,8 @@
 //! How much is found, and how much of what is found is right, on labelled texts: the development
 //! set, and a set that `bench/pii/generate.py` makes by somebody else's idea of text.
 
+#![allow(clippy::print_stderr, reason = "a test says aloud what it skips and what it missed")]
+
 mod labelled;
 
 use std::path::{Path, PathBuf};
