@@ -53,6 +53,12 @@ impl Operator {
         matches!(self, Self::Surrogate | Self::Shift | Self::Keep)
     }
 
+    /// Whether what it writes depends on the key of the project.
+    #[must_use]
+    pub const fn is_keyed(self) -> bool {
+        matches!(self, Self::Replace | Self::Hash | Self::Surrogate | Self::Shift)
+    }
+
     /// Whether what it writes is about somebody still.
     #[must_use]
     pub const fn is_real(self) -> bool {
@@ -123,6 +129,12 @@ impl Rules {
         self.of.get(&entity).copied().unwrap_or(self.default)
     }
 
+    /// Whether the result depends on the key of the project.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        Entity::ALL.iter().any(|entity| self.operator(*entity).is_keyed())
+    }
+
     /// The columns that are spoken of.
     pub(super) fn named_columns(&self) -> impl Iterator<Item = &String> {
         self.dropped_columns.iter().chain(&self.kept_columns).chain(&self.subject)
@@ -146,8 +158,9 @@ impl Rules {
     /// looks like something since its surroundings went. Only labels are sure to be found by nothing.
     pub(super) fn operator_again(&self, entity: Entity) -> Operator {
         match self.operator(entity) {
-            keep @ (Operator::Remove | Operator::Keep) => keep,
-            _ => Operator::Replace,
+            Operator::Keep => Operator::Keep,
+            keyed if keyed.is_keyed() => Operator::Replace,
+            _ => Operator::Remove,
         }
     }
 }
@@ -165,6 +178,9 @@ mod tests {
             assert_eq!(rules.operator(*entity), Operator::Remove);
         }
         assert_eq!(rules.operator(Entity::Email), Operator::Keep);
+        assert!(!rules.is_keyed());
+        rules.of.insert(Entity::Email, Operator::Hash);
+        assert!(rules.is_keyed());
     }
 
     #[test]

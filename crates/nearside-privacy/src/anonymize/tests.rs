@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::num::NonZero;
 use std::path::Path;
 
 use nearside_policy::Class;
 use proptest::prelude::*;
 
+use super::text::Work;
 use super::*;
 use crate::scan::{self, Entity};
 use crate::source::{Form, Limits};
@@ -209,6 +211,58 @@ fn surrogates_are_known_for_what_they_are() {
     let rows: Vec<_> = reader.records().map(|row| row.unwrap()).collect();
     assert_eq!(&rows[0][2], &rows[1][2]);
     assert_eq!(done.left_of(Class::Personal), 0, "nobody is behind them");
+}
+
+/// Reads few bytes at a time.
+struct Slow<'s>(&'s [u8], usize);
+
+impl Read for Slow<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = self.1.min(buffer.len());
+        self.0.read(&mut buffer[..most])
+    }
+}
+
+#[test]
+fn a_result_does_not_depend_on_the_pieces_that_are_read() {
+    let pseudonyms = Pseudonyms::of(&SecretKey::of([7; 32]));
+    let folder = tempfile::tempdir().unwrap();
+    let rules = Rules { subject: Some("id".to_owned()), ..Rules::default() };
+    let work =
+        Work { rules: &rules, pseudonyms: &pseudonyms, scan: options(), scratch: folder.path() };
+    for (form, text) in [
+        (Form::Delimited, TABLE.repeat(9)),
+        (Form::Json, LINES.repeat(9)),
+        (Form::Text, TABLE.repeat(9)),
+    ] {
+        let made = |size: usize| {
+            let slow = || Slow(text.as_bytes(), size);
+            let searched = work.search(Some(form), &mut slow()).unwrap();
+            let mut clean = work.write(searched, b"", &mut slow()).unwrap().unwrap();
+            let mut made = String::new();
+            clean.file.read_to_string(&mut made).unwrap();
+            made
+        };
+        let whole = made(usize::MAX);
+        assert!(whole.contains("[EMAIL_"));
+        for size in [1, 3, 7, 64] {
+            assert_eq!(made(size), whole, "{form:?} in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn a_text_that_changed_meanwhile_is_not_written() {
+    let pseudonyms = Pseudonyms::of(&SecretKey::of([7; 32]));
+    let folder = tempfile::tempdir().unwrap();
+    let rules = Rules::default();
+    let work =
+        Work { rules: &rules, pseudonyms: &pseudonyms, scan: options(), scratch: folder.path() };
+    for changed in ["ann@example.org and bob@example.org", "ann@example.org and Bob", ""] {
+        let searched = work.search(None, &mut &b"ann@example.org and bob"[..]).unwrap();
+        assert!(work.write(searched, b"", &mut changed.as_bytes()).unwrap().is_none());
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 /// Values that the scan knows, and text between them.
