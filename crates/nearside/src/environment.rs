@@ -32,6 +32,11 @@ fn folder(own: &str, base: &str, in_home: &str) -> Option<PathBuf> {
         .or_else(|| set("HOME").map(|home| below(PathBuf::from(home).join(in_home))))
 }
 
+/// Where files are made that are needed for a while only.
+pub(crate) fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// The folders that programs are looked for in.
 pub(crate) fn search_path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()

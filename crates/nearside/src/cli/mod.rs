@@ -6,6 +6,7 @@ mod carbon;
 mod doctor;
 mod iteration;
 mod ledger;
+mod privacy;
 mod profile;
 mod report;
 mod resilience;
@@ -22,6 +23,7 @@ pub(crate) use carbon::{Carbon, PerUnit};
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
+pub(crate) use privacy::{Anonymize, Privacy};
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;
 pub(crate) use resilience::Resilience;
@@ -116,6 +118,9 @@ pub(crate) enum Command {
     Carbon(Carbon),
     /// What did the cloud cost, and what of it would a machine here have done?
     Bill(Bill),
+    /// Keep personal data and secrets at home
+    #[command(subcommand)]
+    Privacy(Privacy),
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -556,6 +561,8 @@ pub(crate) enum SchemaName {
     Bill,
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
+    /// Data of `privacy anonymize --json`
+    PrivacyAnonymize,
     /// Data of `ledger list --json`
     LedgerList,
     /// Data of `ledger show --json`

@@ -30,6 +30,7 @@ mod live;
 mod pipeline;
 mod plans;
 mod power;
+mod privacy_anonymize;
 mod profile;
 mod project;
 mod readme;
