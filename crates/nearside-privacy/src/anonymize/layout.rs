@@ -145,7 +145,10 @@ impl Lexer {
     fn json(&mut self, byte: u8) -> Kind {
         let (next, kind) = match (self.json, byte) {
             // No string holds a line break: what is open is damaged, and ends here.
-            (_, b'\n') => (Json::Outside, Kind::Structure),
+            (_, b'\n') => {
+                self.row += 1;
+                (Json::Outside, Kind::Structure)
+            }
             (Json::String, b'"') => (Json::Outside, Kind::Structure),
             (Json::String, b'\\') => (Json::Escape, Kind::Content),
             (Json::Escape, b'u') => (Json::Hexadecimal(4), Kind::Content),

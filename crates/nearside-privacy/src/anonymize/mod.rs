@@ -5,6 +5,7 @@
 //! twice, in bounded memory, and writes nothing unless all of them could be read; then it searches
 //! what it wrote.
 
+mod echo;
 mod error;
 mod job;
 mod layout;

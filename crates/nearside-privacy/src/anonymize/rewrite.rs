@@ -5,9 +5,10 @@
 //! replaced as a whole, by a string. An escape of JSON that begins before a value stays whole.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Write};
 
+use super::echo;
 use super::layout::{Kind, Layout, Lexer};
 use super::operator::Operator;
 use super::pseudonym::Pseudonyms;
@@ -47,6 +48,8 @@ pub(super) struct Rewriter<'a> {
     columns: &'a Columns,
     lexer: Lexer,
     items: Items,
+    /// Items that come before all others.
+    queue: VecDeque<Item>,
     /// The next place where something is found, or the one that the text is at.
     item: Option<Item>,
     /// Where in the text it is.
@@ -85,6 +88,7 @@ impl<'a> Rewriter<'a> {
             columns,
             lexer: Lexer::new(layout),
             items,
+            queue: VecDeque::new(),
             item,
             position: 0,
             value: Vec::new(),
@@ -104,6 +108,27 @@ impl<'a> Rewriter<'a> {
     pub(super) fn set_subject(&mut self, subject: &[u8]) {
         self.subject.clear();
         self.subject.extend_from_slice(subject);
+    }
+
+    /// Takes a row: a value that is found in one cell is replaced in all.
+    pub(super) fn feed_row(&mut self, row: &[u8]) -> io::Result<()> {
+        let end = self.position + row.len() as u64;
+        let mut items = Vec::new();
+        while let Some(item) = self.item.filter(|item| item.start < end) {
+            items.push(item);
+            self.item = self.following()?;
+        }
+        echo::add(&mut items, row, self.position);
+        self.queue = items.into_iter().chain(self.item).chain(self.queue.drain(..)).collect();
+        self.item = self.following()?;
+        self.feed(row)
+    }
+
+    fn following(&mut self) -> io::Result<Option<Item>> {
+        match self.queue.pop_front() {
+            Some(item) => Ok(Some(item)),
+            None => self.items.next(),
+        }
     }
 
     /// Takes the next bytes of the text.
@@ -187,7 +212,7 @@ impl<'a> Rewriter<'a> {
         self.close_value()?;
         // What an escape or a whole number took along is passed already.
         while self.item.is_some_and(|item| item.end <= self.position) {
-            self.item = self.items.next()?;
+            self.item = self.following()?;
         }
         Ok(())
     }

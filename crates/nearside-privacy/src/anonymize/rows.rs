@@ -1,12 +1,13 @@
-//! Rows of a table, read ahead so that the subject of a row is known before its first cell is written.
+//! Rows of a table and lines of JSON, read ahead: what a row is about, and which values are in it, is
+//! known before its first cell is written.
 
 use std::io::{self, ErrorKind};
 
 use super::layout::{Kind, Layout, Lexer};
 use super::rewrite::Rewriter;
 
-/// The most bytes of a row.
-const MAX_ROW: usize = 16 << 20;
+/// The most bytes of a row that are read ahead; what comes after them is looked at alone.
+const MAX_ROW: usize = 4 << 20;
 
 /// Rows, handed on one by one.
 pub(super) struct Rows {
@@ -22,7 +23,7 @@ impl Rows {
         Self { lexer: Lexer::new(layout), column, row: Vec::new(), subject: Vec::new() }
     }
 
-    /// Takes the next bytes of a table.
+    /// Takes the next bytes of the text.
     pub(super) fn feed(&mut self, bytes: &[u8], rewriter: &mut Rewriter<'_>) -> io::Result<()> {
         for byte in bytes {
             let (row, column) = (self.lexer.row, self.lexer.column);
@@ -33,9 +34,12 @@ impl Rows {
             }
             if self.lexer.row != row {
                 self.finish(rewriter)?;
-            }
-            if self.row.len() > MAX_ROW {
-                return Err(io::Error::new(ErrorKind::InvalidData, "a row of more than 16 MiB"));
+            } else if self.row.len() >= MAX_ROW {
+                if self.column.is_some() {
+                    let why = "a row of more than 4 MiB: its subject cannot be told";
+                    return Err(io::Error::new(ErrorKind::InvalidData, why));
+                }
+                self.finish(rewriter)?;
             }
         }
         Ok(())
@@ -46,7 +50,7 @@ impl Rows {
         if self.column.is_some() {
             rewriter.set_subject(self.subject.trim_ascii());
         }
-        rewriter.feed(&self.row)?;
+        rewriter.feed_row(&self.row)?;
         self.row.clear();
         self.subject.clear();
         Ok(())

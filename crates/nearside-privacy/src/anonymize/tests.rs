@@ -181,6 +181,19 @@ fn a_folder_becomes_a_folder_or_nothing() {
 }
 
 #[test]
+fn what_a_cell_says_is_known_in_its_row() {
+    let trial = Trial::new(Operator::Remove);
+    let table = "id,surname,text\n1,Quxo Zebu,by Quxo Zebu\n2,Ann,by Quxo Zebu\n";
+    let (text, _) = trial.made("in.csv", table);
+    let mut rows = text.lines().skip(1);
+    assert_eq!(rows.next(), Some("1,[PERSON],by [PERSON]"));
+    assert_eq!(rows.next(), Some("2,[PERSON],by Quxo Zebu"));
+    let line = "{\"surname\": \"Quxo Zebu\", \"text\": \"by Quxo Zebu\"}\n";
+    let (text, _) = trial.made("in.jsonl", line);
+    assert_eq!(text, "{\"surname\": \"[PERSON]\", \"text\": \"by [PERSON]\"}\n");
+}
+
+#[test]
 fn dates_of_a_subject_are_moved_alike() {
     let mut trial = Trial::new(Operator::Shift);
     trial.rules.subject = Some("patient".to_owned());

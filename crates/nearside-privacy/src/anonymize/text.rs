@@ -163,9 +163,9 @@ impl Work<'_> {
                     break rewriter.finish()?;
                 }
                 hasher.update(passed);
-                match columns.subject {
-                    Some(_) => rows.feed(passed, &mut rewriter)?,
-                    None => rewriter.feed(passed)?,
+                match layout {
+                    Layout::Text => rewriter.feed(passed)?,
+                    Layout::Delimited(_) | Layout::Json => rows.feed(passed, &mut rewriter)?,
                 }
             }
         };
