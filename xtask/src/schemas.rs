@@ -37,6 +37,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("carbon"),
         Schema("bill"),
         Schema("cache"),
+        Schema("privacy-anonymize"),
         Schema("ledger-list"),
         Schema("ledger-show"),
         Schema("ledger-accuracy"),

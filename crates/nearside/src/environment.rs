@@ -32,7 +32,7 @@ fn folder(own: &str, base: &str, in_home: &str) -> Option<PathBuf> {
         .or_else(|| set("HOME").map(|home| below(PathBuf::from(home).join(in_home))))
 }
 
-/// The folder for files that live as long as this process.
+/// Where files are made that are needed for a while only.
 pub(crate) fn temporary_folder() -> PathBuf {
     std::env::temp_dir()
 }

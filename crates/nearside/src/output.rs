@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::{Color, Shared};
-use crate::error::CommandError;
+use crate::error::{CommandError, Fault};
 use picture::Picture;
 pub(crate) use picture::{Size, cut};
 
@@ -150,6 +150,19 @@ impl Output {
         {
             self.note("error", &format!("cannot write the answer: {error}"));
             self.lost.set(true);
+        }
+    }
+
+    /// Copies an answer to stdout as it is. A closed pipe ends it quietly.
+    pub(crate) fn copy(&self, from: &mut dyn std::io::Read) -> Result<(), CommandError> {
+        self.erase();
+        let mut stdout = std::io::stdout().lock();
+        match std::io::copy(from, &mut stdout).and_then(|_| stdout.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                let message = format!("cannot write the answer: {error}");
+                Err(CommandError::new(Fault::World, message))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -23,7 +23,7 @@ pub(crate) use carbon::{Carbon, PerUnit};
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
-pub(crate) use privacy::{Privacy, PrivacyScan};
+pub(crate) use privacy::{Anonymize, Privacy, PrivacyScan};
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;
 pub(crate) use resilience::Resilience;
@@ -561,6 +561,8 @@ pub(crate) enum SchemaName {
     Bill,
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
+    /// Data of `privacy anonymize --json`
+    PrivacyAnonymize,
     /// Data of `ledger list --json`
     LedgerList,
     /// Data of `ledger show --json`

@@ -3,12 +3,18 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use nearside_policy::Class;
+use nearside_privacy::anonymize::{Operator, UnknownOperator};
+use nearside_privacy::scan::Entity;
+use nearside_privacy::scan::entity::UnknownEntity;
 
 /// `nearside privacy`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Privacy {
     /// What is personal or secret in these files? Exits with 1 where something is, or could not be read
     Scan(PrivacyScan),
+    /// Take personal data and secrets out of text, tables and JSON
+    Anonymize(Box<Anonymize>),
 }
 
 /// `nearside privacy scan`
@@ -18,14 +24,14 @@ pub(crate) struct PrivacyScan {
     #[arg(required = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// The class from which on a finding counts: personal or special
-    #[arg(long, default_value = "personal", value_name = "CLASS")]
-    pub(crate) class: String,
+    #[arg(long, value_name = "CLASS", default_value_t = Class::Personal)]
+    pub(crate) class: Class,
     /// Only these kinds, such as EMAIL,IBAN; a wrong one lists all
-    #[arg(long, value_delimiter = ',', value_name = "KIND")]
-    pub(crate) only: Vec<String>,
+    #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = kind)]
+    pub(crate) only: Vec<Entity>,
     /// Not these kinds
-    #[arg(long, value_delimiter = ',', value_name = "KIND")]
-    pub(crate) without: Vec<String>,
+    #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = kind)]
+    pub(crate) without: Vec<Entity>,
     /// How sure a finding has to be, from 0.5 to 0.99
     #[arg(long, default_value_t = 0.5, value_name = "SCORE")]
     pub(crate) score: f64,
@@ -41,4 +47,89 @@ pub(crate) struct PrivacyScan {
     /// Writes the findings as SARIF 2.1.0, which code hosts show beside the lines
     #[arg(long, value_name = "FILE")]
     pub(crate) sarif: Option<PathBuf>,
+}
+
+/// `nearside privacy anonymize`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Operators:
+  replace    a label with a number of the value: [EMAIL_k7m2q9xw4tzb]
+  remove     a label, the same for every value of a kind: [EMAIL]
+  mask       a star for every letter and digit; length and signs stay
+  hash       sixteen hexadecimal digits, keyed
+  surrogate  a value of the same form that belongs to nobody: cards, accounts and numbers of states with
+             wrong check digits; telephone numbers, addresses and names look real, and a search finds them
+  shift      dates of birth moved by as many days as all of their --subject; others as replace
+  keep       the value stays
+
+Examples:
+  nearside privacy anonymize data/tickets.csv -o build/tickets.clean.csv
+  nearside privacy anonymize chats/ -o chats.clean/ --with hash --for PERSON=replace,PHONE=mask
+  nearside privacy anonymize people.csv --drop-column notes --keep-column city --dry-run
+  nearside privacy anonymize visits.csv -o out.csv --with surrogate --for DOB=shift --subject patient
+
+A value gets the same pseudonym in every file and run of a project: its key is in the folder of your
+configuration, made when it is first needed. Whoever has the key can test guesses, so what comes out
+is pseudonymised, not anonymous in the sense of GDPR, until the key is gone. Secrets are always removed.
+What comes out is searched again: exit code 1 says that something is left in it.")]
+pub(crate) struct Anonymize {
+    /// A file, or a folder of files: text, CSV, JSON, JSON lines, notebooks
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The result, a folder for a folder; `-` and nothing are stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// What takes the place of values
+    #[arg(long, value_name = "OPERATOR", default_value_t = Operator::Replace, value_parser = operator)]
+    pub(crate) with: Operator,
+    /// What takes the place of values of single kinds, as EMAIL=mask,PERSON=hash
+    #[arg(long = "for", value_name = "KIND=OPERATOR", value_delimiter = ',', value_parser = choice)]
+    pub(crate) choices: Vec<(Entity, Operator)>,
+    /// Only these kinds, and secrets
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
+    pub(crate) only: Vec<Entity>,
+    /// Leave these kinds as they are
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
+    pub(crate) keep: Vec<Entity>,
+    /// Leave out columns of a table
+    #[arg(long, value_name = "NAME")]
+    pub(crate) drop_column: Vec<String>,
+    /// Leave the values of columns as they are, but for secrets
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keep_column: Vec<String>,
+    /// The column that says whose dates those of a row are, for shift; else all of a file are moved alike
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subject: Option<String>,
+    /// Exit with 1 when something of this class or higher is left: internal, personal, special
+    #[arg(long, value_name = "CLASS", default_value_t = Class::Personal)]
+    pub(crate) class: Class,
+    /// Leave out files that are no plain text, and say which; else nothing is written
+    #[arg(long)]
+    pub(crate) skip_unreadable: bool,
+    /// Whose key makes the pseudonyms: the name of a project, instead of the one around this folder
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// Say what would be replaced, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+fn operator(text: &str) -> Result<Operator, String> {
+    text.parse().map_err(|error: UnknownOperator| {
+        let names = Operator::ALL.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+        format!("{error}: use one of {names}")
+    })
+}
+
+fn kind(text: &str) -> Result<Entity, String> {
+    text.parse().map_err(|error: UnknownEntity| {
+        let names = Entity::ALL.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+        format!("{error}: kinds are {names}")
+    })
+}
+
+fn choice(text: &str) -> Result<(Entity, Operator), String> {
+    let (name, chosen) =
+        text.split_once('=').ok_or_else(|| "write KIND=OPERATOR, as EMAIL=mask".to_owned())?;
+    Ok((kind(name.trim())?, operator(chosen.trim())?))
 }

@@ -14,6 +14,7 @@ use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
 use super::privacy::PrivacyScanAnswer;
+use super::privacy::anonymize::AnonymizeAnswer;
 use super::profile::ProfileAnswer;
 use super::report::RunbookAnswer;
 use super::resilience::ResilienceAnswer;
@@ -82,6 +83,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Fit => schemars::schema_for!(FitAnswer).to_value(),
         SchemaName::FitList => schemars::schema_for!(FitList).to_value(),
         SchemaName::Run => schemars::schema_for!(RunAnswer).to_value(),
+        SchemaName::PrivacyAnonymize => schemars::schema_for!(AnonymizeAnswer).to_value(),
         SchemaName::LedgerList => schemars::schema_for!(LedgerList).to_value(),
         SchemaName::LedgerShow => schemars::schema_for!(LedgerRun).to_value(),
         SchemaName::LedgerAccuracy => schemars::schema_for!(LedgerAccuracy).to_value(),

@@ -12,7 +12,7 @@ mod init;
 pub(crate) mod iteration;
 pub(crate) mod ledger;
 pub(crate) mod plan;
-mod privacy;
+pub(crate) mod privacy;
 pub(crate) mod profile;
 pub(crate) mod report;
 pub(crate) mod resilience;

@@ -1,5 +1,6 @@
-//! `nearside privacy`: what is personal or secret, and what may be done with it.
+//! `nearside privacy`: what is personal or secret, and keeping it at home.
 
+pub(crate) mod anonymize;
 pub(crate) mod scan;
 
 pub(crate) use scan::PrivacyScanAnswer;
@@ -11,5 +12,6 @@ use crate::output::{Outcome, Output};
 pub(super) fn run(arguments: &Privacy, output: &Output) -> Result<Outcome, CommandError> {
     match arguments {
         Privacy::Scan(wanted) => scan::run(wanted, output),
+        Privacy::Anonymize(arguments) => anonymize::run(arguments, output),
     }
 }

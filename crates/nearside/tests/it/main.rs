@@ -30,6 +30,7 @@ mod live;
 mod pipeline;
 mod plans;
 mod power;
+mod privacy_anonymize;
 mod privacy_scan;
 mod profile;
 mod project;

@@ -97,16 +97,14 @@ struct Question {
 
 impl Question {
     fn of(wanted: &PrivacyScan) -> Result<Self, CommandError> {
-        let class = wanted.class.parse().map_err(|error: nearside_policy::UnknownClass| {
-            CommandError::new(Fault::Usage, error.to_string())
-        })?;
         if !(0.5..=0.99).contains(&wanted.score) {
             let message = format!("--score is from 0.5 to 0.99, not {}", wanted.score);
             return Err(CommandError::new(Fault::Usage, message));
         }
         // From 50 to 99, as was just checked.
         let score = (wanted.score * 100.0).round() as u8;
-        Ok(Self { class, only: kinds(&wanted.only)?, without: kinds(&wanted.without)?, score })
+        let (only, without) = (wanted.only.clone(), wanted.without.clone());
+        Ok(Self { class: wanted.class, only, without, score })
     }
 
     fn counts(&self, finding: &Finding) -> bool {
@@ -116,15 +114,4 @@ impl Question {
             && (self.only.is_empty() || self.only.contains(&entity))
             && !self.without.contains(&entity)
     }
-}
-
-fn kinds(names: &[String]) -> Result<Vec<Entity>, CommandError> {
-    let kind = |name: &String| {
-        name.parse().map_err(|_| {
-            let known: Vec<_> = Entity::ALL.iter().map(|entity| entity.name()).collect();
-            let message = format!("unknown kind of finding \"{name}\"");
-            CommandError::new(Fault::Usage, message).hint(format!("use {}", known.join(", ")))
-        })
-    };
-    names.iter().map(kind).collect()
 }

@@ -1,0 +1,28 @@
+//! Personal data taken out of texts and tables, secrets always.
+//!
+//! What the scan finds is replaced by what an [`Operator`] writes ([`Pseudonyms`]), in any text, in the
+//! cells of a table and in the values of JSON, which stay a table and JSON. A [`Job`] reads its files
+//! twice, in bounded memory, and writes nothing unless all of them could be read; then it searches
+//! what it wrote.
+
+mod echo;
+mod error;
+mod job;
+mod layout;
+mod operator;
+mod pseudonym;
+mod rewrite;
+mod rows;
+mod secret_key;
+mod shift;
+mod spool;
+mod surrogate;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use error::{AnonymizeError, Unreadable};
+pub use job::{Anonymized, AnonymizedFile, Job, Unread};
+pub use operator::{Operator, Rules, UnknownOperator};
+pub use pseudonym::Pseudonyms;
+pub use secret_key::SecretKey;
