@@ -1,6 +1,13 @@
 //! Personal data and secrets: where they are, and what may be done with them.
 //!
 //! [`source`] opens what a path holds, archives and databases too, as streams of text.
+//!
+//! [`artifact`] looks into one file or folder to the end, and fails closed; [`key`] signs what it
+//! turned out to be, and [`rules`] says by what it was judged.
 
+pub mod artifact;
+pub mod key;
+pub mod listing;
+pub mod rules;
 pub mod scan;
 pub mod source;
