@@ -6,6 +6,7 @@ mod carbon;
 mod doctor;
 mod iteration;
 mod ledger;
+mod privacy;
 mod profile;
 mod report;
 mod resilience;
@@ -22,6 +23,7 @@ pub(crate) use carbon::{Carbon, PerUnit};
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
+pub(crate) use privacy::{Certify, Privacy};
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;
 pub(crate) use resilience::Resilience;
@@ -116,6 +118,9 @@ pub(crate) enum Command {
     Carbon(Carbon),
     /// What did the cloud cost, and what of it would a machine here have done?
     Bill(Bill),
+    /// Keep personal data at home: prove what is not personal any more
+    #[command(subcommand)]
+    Privacy(Privacy),
     /// What this project ran, when, and what came of it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -564,6 +569,12 @@ pub(crate) enum SchemaName {
     LedgerAccuracy,
     /// Data of `ledger verify --json`
     LedgerVerify,
+    /// Data of `privacy certify ARTIFACT --json`
+    PrivacyCertify,
+    /// Data of `privacy certify ARTIFACT --verify --json`
+    PrivacyVerify,
+    /// Data of `privacy certify --list --json`
+    PrivacyCertificates,
     /// Data of `doctor --json`
     Doctor,
     /// Data of `doctor --emit --json`

@@ -13,6 +13,7 @@ use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
+use super::privacy::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
 use super::profile::ProfileAnswer;
 use super::report::RunbookAnswer;
 use super::resilience::ResilienceAnswer;
@@ -98,6 +99,9 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Bill => schemars::schema_for!(BillAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
+        SchemaName::PrivacyCertify => schemars::schema_for!(CertifyAnswer).to_value(),
+        SchemaName::PrivacyVerify => schemars::schema_for!(VerifyAnswer).to_value(),
+        SchemaName::PrivacyCertificates => schemars::schema_for!(CertificatesAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::DoctorEmit => schemars::schema_for!(EmitAnswer).to_value(),
         SchemaName::DoctorCompare => schemars::schema_for!(CompareAnswer).to_value(),

@@ -12,6 +12,7 @@ mod init;
 pub(crate) mod iteration;
 pub(crate) mod ledger;
 pub(crate) mod plan;
+pub(crate) mod privacy;
 pub(crate) mod profile;
 pub(crate) mod report;
 pub(crate) mod resilience;
@@ -41,6 +42,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Resilience(arguments) => resilience::run(&arguments, output),
         Command::Carbon(arguments) => carbon::run(&arguments, output),
         Command::Bill(arguments) => bill::run(&arguments, output),
+        Command::Privacy(arguments) => privacy::run(&arguments, output),
         Command::Ledger(arguments) => ledger::run(&arguments, output),
         Command::Cache(arguments) => cache::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),

@@ -108,7 +108,8 @@ fn once(
     let summary = runner.run(&wanted, interrupted, &mut event).map_err(failed)?;
     report.end();
     let stage = |(place, ran): (&usize, &Ran)| report.stage(&runner.jobs.jobs[*place].name, ran);
-    let in_order = wanted.places.iter().filter_map(|place| summary.get_key_value(place));
+    // Also those that were not wanted, but stopped others at the gate.
+    let in_order = runner.jobs.order.iter().filter_map(|place| summary.get_key_value(place));
     let stages = in_order.map(stage).collect();
     let mut full_run = Ok(());
     if let Some(rehearsal) = rehearsal.as_mut().filter(|_| summary.values().all(Ran::is_good)) {

@@ -1,11 +1,13 @@
 //! From a project to the jobs that are executed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nearside_run::{Aim, Job, Jobs, Network, RunError, Runner, Stop, Surroundings, Trial, sandbox};
 use nearside_workload::{Input, Located, Model, Project, Stage};
 
 use super::project::Loaded;
+use super::promises::Promises;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 
@@ -18,7 +20,7 @@ pub(crate) fn runner(loaded: &Loaded) -> Result<Runner, CommandError> {
 }
 
 /// The project's folder, absolute.
-pub(super) fn folder(loaded: &Loaded) -> Result<PathBuf, CommandError> {
+pub(crate) fn folder(loaded: &Loaded) -> Result<PathBuf, CommandError> {
     std::path::absolute(&loaded.folder).map_err(|error| {
         let message = format!("cannot find {}: {error}", loaded.folder.display());
         CommandError::new(Fault::World, message)
@@ -50,7 +52,9 @@ pub(super) fn runner_in(
         variables: environment::variables(),
         locked: super::environment_lock::decisive(&loaded.folder)?,
     };
-    Runner::new(jobs, surroundings).map_err(failed)
+    let promises = Promises::of(loaded, surroundings.project.clone(), surroundings.record.clone())?;
+    let runner = Runner::new(jobs, surroundings).map_err(failed)?;
+    Ok(runner.guarded_by(Arc::new(promises)))
 }
 
 /// Which name or path of a model a run uses.
