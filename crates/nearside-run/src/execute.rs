@@ -106,6 +106,8 @@ pub enum Ran {
         /// The last lines that it printed.
         tail: Vec<String>,
     },
+    /// It ended well, and what it made may not be read by others.
+    Refused(Refused),
     /// A stage that it waits for did not end well.
     Skipped(String),
     /// The run was ended before it could end.
@@ -308,7 +310,8 @@ impl Run<'_> {
             if before.iter().any(|before| !self.is_over(*before)) {
                 continue;
             }
-            let failed = self.summary.values().any(|ran| matches!(ran, Ran::Failed { .. }));
+            let bad = |ran: &Ran| matches!(ran, Ran::Failed { .. } | Ran::Refused(_));
+            let failed = self.summary.values().any(bad);
             if failed && !self.wanted.keep_going {
                 self.end(place, Ran::Skipped("another stage failed".to_owned()), None);
                 continue;

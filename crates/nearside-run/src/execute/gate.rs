@@ -50,9 +50,7 @@ impl Run<'_> {
         match decision {
             Ok(()) if attempt.is_none() => drop(self.passed_outside.insert(place)),
             Ok(()) => self.end(place, ran, attempt),
-            Err(Refused { why, lines }) => {
-                self.end(place, Ran::Failed { why, code: None, tail: lines }, attempt);
-            }
+            Err(refused) => self.end(place, Ran::Refused(refused), attempt),
         }
     }
 

@@ -105,7 +105,7 @@ fn once(
         report.live = Some(Live::of(&runner, &wanted.places));
     }
     let mut event = |event: Event<'_>| report.event(&runner, &event);
-    let summary = runner.run(&wanted, interrupted, &mut event).map_err(failed)?;
+    let mut summary = runner.run(&wanted, interrupted, &mut event).map_err(failed)?;
     report.end();
     let stage = |(place, ran): (&usize, &Ran)| report.stage(&runner.jobs.jobs[*place].name, ran);
     // Also those that were not wanted, but stopped others at the gate.
@@ -124,8 +124,10 @@ fn once(
         let why = problems.collect::<Vec<_>>().join("; ");
         output.warning(&format!("the full run cannot be planned: {why}"));
     }
+    let outcome = outcome(arguments, &summary);
+    summary.retain(|place, _| wanted.places.contains(place));
     let watched = Watched::project(&loaded, runner, &summary, &report.attempts);
-    Ok((outcome(arguments, &summary), watched))
+    Ok((outcome, watched))
 }
 
 /// The stages to look at, in order: those that have something to execute.

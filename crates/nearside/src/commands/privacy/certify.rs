@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Certify, output: &Output) -> Result<Outcome, Comma
     }
     if arguments.rotate {
         let key = certificates.rotate()?;
-        output.hint(&format!("from now on {key} signs; what the old key signed stays valid"));
+        hint(output, &format!("from now on {key} signs; what the old key signed stays valid"));
         return list(&certificates, output);
     }
     let Some(path) = &arguments.artifact else { return list(&certificates, output) };
@@ -125,12 +125,11 @@ fn certify(
     if answer.result != "refused" {
         return Ok(Outcome::Done);
     }
-    match examined.secrets() {
-        0 => output.hint("take it out; or decide yourself: --expert --reason TEXT --approver NAME"),
-        _ => {
-            output.hint("take the secrets out, and change them: nobody's decision lets them leave")
-        }
-    }
+    let next = match examined.secrets() {
+        0 => "take it out; or decide yourself: --expert --reason TEXT --approver NAME",
+        _ => "take the secrets out, and change them: nobody's decision lets them leave",
+    };
+    hint(output, next);
     Ok(Outcome::Negative)
 }
 
@@ -186,7 +185,7 @@ fn verify(
     if answer.valid {
         return Ok(Outcome::Done);
     }
-    output.hint(&format!("nearside privacy certify {}", artifact.path.display()));
+    hint(output, &format!("nearside privacy certify {}", artifact.path.display()));
     Ok(Outcome::Negative)
 }
 
@@ -210,6 +209,13 @@ fn revoke(certificates: &Certificates, key: &str, reason: &str) -> Result<(), Co
         (Some(known), None) if key.len() >= LEAST => certificates.revoke(known, reason),
         _ => Err(CommandError::new(Fault::Usage, format!("no single key begins with \"{key}\""))
             .hint("nearside privacy certify --list shows them; write at least eight digits")),
+    }
+}
+
+/// What a person may do next; programs find all of it in the answer.
+fn hint(output: &Output, text: &str) {
+    if output.form == Form::Text {
+        output.hint(text);
     }
 }
 
