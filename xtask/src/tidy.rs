@@ -39,6 +39,24 @@ const NOT_SOURCES: [&str; 5] = [".git", "target", ".venv", ".nearside", "__pycac
 const EMPTY_NAMES: [&str; 4] = ["utils", "helpers", "common", "misc"];
 /// Lines of a source file, without its tests; tables of test cases may be longer.
 const MAX_LINES: usize = 600;
+/// What opens a connection. Others go through a crate that does it for them, and what leaves through the gate.
+const SOCKETS: [&str; 7] = [
+    concat!("Tcp", "Stream"),
+    concat!("Tcp", "Listener"),
+    concat!("Udp", "Socket"),
+    concat!("to", "kio"),
+    concat!("ur", "eq"),
+    concat!("req", "west"),
+    concat!("hy", "per"),
+];
+/// Files that may: who fetches price lists, and who measures the loopback device. Tests beside these.
+const MAY_CONNECT: [&str; 5] = [
+    "crates/nearside-fetch/Cargo.toml",
+    "crates/nearside-fetch/src/lib.rs",
+    "crates/nearside-probe/src/ceiling/loopback.rs",
+    "crates/nearside-probe/src/self_test/mod.rs",
+    "Cargo.toml",
+];
 /// The one place that crates come from.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
@@ -223,6 +241,36 @@ fn holds_path(line: &str, folder: &str) -> bool {
 }
 
 #[test]
+fn nothing_connects_past_the_gate() {
+    check(connection_complaints);
+    let missing: Vec<_> = MAY_CONNECT.iter().filter(|name| !root().join(name).is_file()).collect();
+    assert!(missing.is_empty(), "listed, and not there: {missing:?}");
+}
+
+/// Words in sources and manifests that open connections, where that is not to be.
+fn connection_complaints(name: &str, text: &str) -> Vec<String> {
+    let source = name.ends_with(".rs") || name.ends_with("Cargo.toml");
+    if !source || name.contains("/tests/") || MAY_CONNECT.contains(&name) {
+        return Vec::new();
+    }
+    let words = |line: &str| {
+        let apart = |sign: char| !sign.is_alphanumeric() && sign != '_';
+        let code = line.split("//").next().unwrap_or(line);
+        let found = code.split(apart).find(|word| SOCKETS.contains(word));
+        found.map(str::to_owned)
+    };
+    let lines = text.lines().enumerate();
+    lines
+        .filter_map(|(number, line)| Some((number + 1, words(line)?)))
+        .map(|(number, word)| {
+            format!(
+                "line {number}: {word} opens connections: what leaves goes through policy::Gate"
+            )
+        })
+        .collect()
+}
+
+#[test]
 fn the_front_page_exists() {
     assert!(root().join("README.md").is_file(), "README.md is missing");
 }
@@ -252,6 +300,17 @@ mod rules {
         assert_eq!(code_complaints("a/long.rs", &long).len(), 1);
         let tested = format!("//! Short.\n#[cfg(test)]\nmod tests {{{}}}", "\n".repeat(MAX_LINES));
         assert_eq!(code_complaints("a/tested.rs", &tested), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_connects_past_the_gate_is_found() {
+        let stream = format!("//! A.\nuse std::net::{};\n", SOCKETS[0]);
+        assert_eq!(connection_complaints("crates/a/src/lib.rs", &stream).len(), 1);
+        assert!(connection_complaints("crates/a/tests/it/a.rs", &stream).is_empty());
+        assert!(connection_complaints(MAY_CONNECT[1], &stream).is_empty());
+        let client = format!("[dependencies]\n{} = \"1\"\n", SOCKETS[5]);
+        assert_eq!(connection_complaints("crates/a/Cargo.toml", &client).len(), 1);
+        assert!(connection_complaints("crates/a/src/lib.rs", &format!("// {client}")).is_empty());
     }
 
     #[test]

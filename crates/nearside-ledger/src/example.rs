@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 
 use crate::project::{
-    ArtifactRow, ChargeCategory, MovementRow, Outcome, PlanRow, ProjectLedger, RunRow, SampleRow,
-    SpendBasis, SpendRow,
+    ArtifactRow, CertificateRow, ChargeCategory, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow,
+    ProjectLedger, RunRow, SampleRow, SpendBasis, SpendRow,
 };
 use crate::timestamp::Timestamp;
 
@@ -150,7 +150,32 @@ pub(crate) fn spend(billed: &str) -> SpendRow {
     }
 }
 
-/// Fills a ledger with 12 entries, some of each kind; run 2 has samples and an artifact.
+pub(crate) fn key() -> KeyRow {
+    KeyRow {
+        at: moment("2026-11-23T12:00:00Z"),
+        public_key: "3d40".to_owned(),
+        event: KeyEvent::Used,
+        reason: None,
+    }
+}
+
+pub(crate) fn certificate(blake3: &str) -> CertificateRow {
+    CertificateRow {
+        at: moment("2026-11-23T12:00:01Z"),
+        stage: Some("anonymize".to_owned()),
+        path: "build/tickets.clean.csv".to_owned(),
+        blake3: blake3.to_owned(),
+        sha256: "ba78".to_owned(),
+        from_class: "personal".to_owned(),
+        to_class: "internal".to_owned(),
+        ground: "scan-clean".to_owned(),
+        rules_digest: "0c0d".to_owned(),
+        public_key: "3d40".to_owned(),
+        envelope_json: "{}".to_owned(),
+    }
+}
+
+/// Fills a ledger with 14 entries, some of each kind; run 2 has samples and an artifact.
 pub(crate) fn fill(ledger: &mut ProjectLedger) {
     ledger.add(&plan("p1")).unwrap();
     let filled = ledger.append(|to| {
@@ -165,7 +190,9 @@ pub(crate) fn fill(ledger: &mut ProjectLedger) {
     ledger.add(&spend("1.50")).unwrap();
     ledger.add(&spend("-0.25")).unwrap();
     ledger.add(&run("evaluate", Outcome::Failed)).unwrap();
-    assert_eq!(ledger.add(&plan("p2")).unwrap(), 12);
+    ledger.add(&key()).unwrap();
+    ledger.add(&certificate("ab")).unwrap();
+    assert_eq!(ledger.add(&plan("p2")).unwrap(), 14);
 }
 
 /// A file as [`fill`] leaves it; made once, because whoever commits waits for the disk.

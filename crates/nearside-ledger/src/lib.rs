@@ -1,7 +1,7 @@
 //! What was measured and done, kept for good: append-only tables in SQLite files.
 //!
 //! [`ProjectLedger`] is the record of a project: its plans, runs with their samples and artifacts,
-//! spend and data movements, in one hash chain that [`ProjectLedger::verify`] walks. [`MachineStore`]
+//! spend, data movements and certificates, in one hash chain that [`ProjectLedger::verify`] walks. [`MachineStore`]
 //! is what holds for a machine whatever the project: the measured ceilings and the observations that
 //! calibrate estimates.
 //!
@@ -52,9 +52,9 @@ pub use error::{CellError, LedgerError};
 pub use import::{ImportError, TableFile, TableRow};
 pub use machine::MachineStore;
 pub use project::{
-    Appender, ArtifactRow, ChargeCategory, ClockStep, Fault, Head, MovementRow, Outcome, PlanRow,
-    ProjectLedger, Recorded, Row, RunDetails, RunFilter, RunRow, SampleRow, SpendBasis, SpendRow,
-    Table, Verification,
+    Appender, ArtifactRow, CertificateRow, ChargeCategory, ClockStep, Fault, Head, KeyEvent,
+    KeyRow, MovementRow, Outcome, PlanRow, ProjectLedger, Recorded, Row, RunDetails, RunFilter,
+    RunRow, SampleRow, SpendBasis, SpendRow, Table, Verification,
 };
 pub use row::{CeilingRow, Figures, ObservationRow, RowError};
 pub use timestamp::Timestamp;

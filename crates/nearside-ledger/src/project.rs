@@ -22,8 +22,8 @@ pub use chain::Head;
 pub use clock::ClockStep;
 pub use query::{Recorded, RunDetails, RunFilter};
 pub use rows::{
-    ArtifactRow, ChargeCategory, MovementRow, Outcome, PlanRow, RunRow, SampleRow, SpendBasis,
-    SpendRow,
+    ArtifactRow, CertificateRow, ChargeCategory, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow,
+    RunRow, SampleRow, SpendBasis, SpendRow,
 };
 pub use table::Table;
 pub use verify::{Fault, Verification};
@@ -177,7 +177,9 @@ fn number(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
 mod tests {
     use super::*;
     use crate::error::CellError;
-    use crate::example::{Place, artifact, fill, movement, plan, run, sample, spend};
+    use crate::example::{
+        Place, artifact, certificate, fill, key, movement, plan, run, sample, spend,
+    };
     use proptest::prelude::*;
     use rusqlite::types::Value;
 
@@ -191,7 +193,7 @@ mod tests {
         const fn recorded<R>(entry: u64, row: R) -> Recorded<R> {
             Recorded { entry, row }
         }
-        assert_eq!(ledger.all().unwrap(), [recorded(1, plan("p1")), recorded(12, plan("p2"))]);
+        assert_eq!(ledger.all().unwrap(), [recorded(1, plan("p1")), recorded(14, plan("p2"))]);
         let runs = [("tune", Outcome::Ran, 2), ("evaluate", Outcome::Failed, 11)];
         let runs = runs.map(|(stage, outcome, entry)| recorded(entry, run(stage, outcome)));
         assert_eq!(ledger.all().unwrap(), runs);
@@ -203,6 +205,10 @@ mod tests {
             ledger.all().unwrap(),
             [recorded(9, spend("1.50")), recorded(10, spend("-0.25"))]
         );
+        assert_eq!(ledger.all().unwrap(), [recorded(12, key())]);
+        assert_eq!(ledger.all().unwrap(), [recorded(13, certificate("ab"))]);
+        assert_eq!(ledger.certificates("ab").unwrap(), [recorded(13, certificate("ab"))]);
+        assert_eq!(ledger.certificates("cd").unwrap(), []);
     }
 
     #[test]
@@ -299,7 +305,7 @@ mod tests {
         fill(&mut first);
         fill(&mut second);
         let head = first.head().unwrap().unwrap();
-        assert_eq!(head.number(), 12);
+        assert_eq!(head.number(), 14);
         assert_eq!(second.head().unwrap(), Some(head));
         second.add(&movement("a")).unwrap();
         first.add(&movement("b")).unwrap();
@@ -397,7 +403,7 @@ mod tests {
         assert_eq!(ledger.head().unwrap(), head);
         drop(ledger);
         let mut ledger = place.ledger();
-        assert_eq!(ledger.add(&large).unwrap(), 13);
+        assert_eq!(ledger.add(&large).unwrap(), 15);
         assert!(ledger.verify(head.as_ref()).unwrap().is_sound());
     }
 

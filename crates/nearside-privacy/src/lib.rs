@@ -2,8 +2,15 @@
 //!
 //! [`source`] opens what a path holds, archives and databases too, as streams of text. [`scan`] finds
 //! what is in them, [`anonymize`] takes it out.
+//!
+//! [`artifact`] looks into one file or folder to the end, and fails closed; [`key`] signs what it
+//! turned out to be, and [`rules`] says by what it was judged.
 
 pub mod anonymize;
+pub mod artifact;
 pub mod inspection;
+pub mod key;
+pub mod listing;
+pub mod rules;
 pub mod scan;
 pub mod source;

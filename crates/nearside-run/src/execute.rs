@@ -1,6 +1,9 @@
 //! Executes what has to be executed, in order, and keeps what comes out of it.
 
-use std::collections::BTreeMap;
+mod gate;
+mod keep;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -8,17 +11,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use nearside_store::{Content, Digest, Reader, StoreError, atomic};
+use nearside_store::{Digest, StoreError, atomic};
 
 use crate::failure::{ending, full_disk, tail};
+use crate::gate::Refused;
 use crate::group::{Group, Groups};
 use crate::lock::Lock;
 use crate::orders::Orders;
 use crate::process::{self, Hold, Start};
-use crate::record::{Last, Outcome, Output};
 use crate::trials::Trials;
 use crate::workspace::{Workspace, symlink};
 use crate::{Changed, Job, Key, Reach, RunError, Runner, Standing, Wanted, sandbox};
+
+use gate::AtGate;
 
 /// How often a run looks whether it is to end.
 const BEAT: Duration = Duration::from_millis(50);
@@ -101,6 +106,8 @@ pub enum Ran {
         /// The last lines that it printed.
         tail: Vec<String>,
     },
+    /// It ended well, and what it made may not be read by others.
+    Refused(Refused),
     /// A stage that it waits for did not end well.
     Skipped(String),
     /// The run was ended before it could end.
@@ -156,8 +163,13 @@ enum Ahead {
     Looked,
 }
 
-/// A command of that job has ended, or could not be started.
-type Ended = (usize, std::io::Result<()>);
+/// What came to its end about a job.
+enum Ended {
+    /// A command of it, or it could not be started.
+    Command(std::io::Result<()>),
+    /// The look at what it made.
+    Looked(Result<(), Refused>),
+}
 
 /// One run.
 struct Run<'a> {
@@ -168,7 +180,10 @@ struct Run<'a> {
     ahead: Ahead,
     summary: Summary,
     going: BTreeMap<usize, Going>,
-    sender: Sender<Ended>,
+    at_gate: BTreeMap<usize, AtGate>,
+    /// What is not wanted, was made earlier, and may be read.
+    passed_outside: BTreeSet<usize>,
+    sender: Sender<(usize, Ended)>,
     groups: Groups,
 }
 
@@ -187,11 +202,19 @@ impl Runner {
         let _lock = Lock::take(&self.record.folder)?;
         self.prepare()?;
         let (sender, ended) = channel();
-        let (summary, going) = (Summary::new(), BTreeMap::new());
-        let (ahead, groups) = (Ahead::NotLooked, Groups::of(&self.record.folder));
-        let runner = self;
-        let mut run =
-            Run { runner, wanted, report, interrupted, ahead, summary, going, sender, groups };
+        let mut run = Run {
+            runner: self,
+            wanted,
+            report,
+            interrupted,
+            ahead: Ahead::NotLooked,
+            summary: Summary::new(),
+            going: BTreeMap::new(),
+            at_gate: BTreeMap::new(),
+            passed_outside: BTreeSet::new(),
+            sender,
+            groups: Groups::of(&self.record.folder),
+        };
         let finished = run.all(&ended);
         // Remembered even if the run ended early.
         let saved = self.save();
@@ -224,7 +247,8 @@ impl Runner {
 }
 
 impl Run<'_> {
-    fn all(&mut self, ended: &Receiver<Ended>) -> Result<(), RunError> {
+    fn all(&mut self, ended: &Receiver<(usize, Ended)>) -> Result<(), RunError> {
+        self.look_outside();
         loop {
             let stopped = self.interrupted.load(Ordering::Relaxed);
             if stopped {
@@ -232,17 +256,19 @@ impl Run<'_> {
             } else {
                 self.start_what_is_ready()?;
             }
-            if self.going.is_empty() {
+            if self.going.is_empty() && (stopped || self.at_gate.is_empty()) {
                 break;
             }
             self.end_what_fell_behind();
             match ended.recv_timeout(BEAT) {
-                Ok((place, ended)) => self.command_ended(place, ended)?,
+                Ok((place, Ended::Command(ended))) => self.command_ended(place, ended)?,
+                Ok((place, Ended::Looked(decision))) => self.decided(place, decision),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     (self.report)(Event::Beat);
                 }
             }
         }
+        self.at_gate.clear();
         for place in self.open() {
             self.end(place, Ran::Interrupted, None);
         }
@@ -262,8 +288,10 @@ impl Run<'_> {
 
     /// Places that nothing has been decided about.
     fn open(&self) -> Vec<usize> {
-        let open =
-            |place: &usize| !self.summary.contains_key(place) && !self.going.contains_key(place);
+        let open = |place: &usize| {
+            let under_way = self.going.contains_key(place) || self.at_gate.contains_key(place);
+            !under_way && !self.summary.contains_key(place)
+        };
         self.wanted.places.iter().copied().filter(open).collect()
     }
 
@@ -274,16 +302,16 @@ impl Run<'_> {
             }
             let runner = self.runner;
             let job = &runner.jobs.jobs[place];
-            let wanted = |before: &&usize| self.wanted.places.contains(before);
-            let before: Vec<_> = job.waits_for.iter().filter(wanted).collect();
-            if let Some(bad) = before.iter().find_map(|before| self.went_wrong(**before)) {
+            let before = self.before(place);
+            if let Some(bad) = before.iter().find_map(|before| self.went_wrong(*before)) {
                 self.end(place, Ran::Skipped(bad), None);
                 continue;
             }
-            if before.iter().any(|before| !self.summary.contains_key(before)) {
+            if before.iter().any(|before| !self.is_over(*before)) {
                 continue;
             }
-            let failed = self.summary.values().any(|ran| matches!(ran, Ran::Failed { .. }));
+            let bad = |ran: &Ran| matches!(ran, Ran::Failed { .. } | Ran::Refused(_));
+            let failed = self.summary.values().any(bad);
             if failed && !self.wanted.keep_going {
                 self.end(place, Ran::Skipped("another stage failed".to_owned()), None);
                 continue;
@@ -330,13 +358,13 @@ impl Run<'_> {
         match standing {
             Standing::Current if !self.wanted.force => {
                 self.remember(job, &key)?;
-                self.end(place, Ran::Current, Some(attempt));
+                self.good(place, Ran::Current, attempt);
                 return Ok(());
             }
             Standing::Kept if !self.wanted.force => match runner.put_back(&key.digest) {
                 Ok(true) => {
                     self.remember(job, &key)?;
-                    self.end(place, Ran::Restored, Some(attempt));
+                    self.good(place, Ran::Restored, attempt);
                     return Ok(());
                 }
                 Ok(false) => {}
@@ -419,11 +447,11 @@ impl Run<'_> {
                 (self.report)(Event::Started { job, process, group: group.as_deref() });
                 let sender = self.sender.clone();
                 std::thread::spawn(move || {
-                    let _ = sender.send((place, process::ended(process)));
+                    let _ = sender.send((place, Ended::Command(process::ended(process))));
                 });
             }
             Err(error) => {
-                let _ = self.sender.send((place, Err(error)));
+                let _ = self.sender.send((place, Ended::Command(Err(error))));
             }
         }
     }
@@ -494,77 +522,6 @@ impl Run<'_> {
                 Ok(())
             }
         }
-    }
-
-    /// Keeps what a stage wrote, then puts it where it belongs.
-    fn keep(&mut self, place: usize, job: &Job, going: Going) -> Result<(), RunError> {
-        let took = going.took.unwrap_or_default();
-        match self.kept(job, &going, took) {
-            Ok(()) => {
-                self.hand_over_undeclared(job, &going);
-                self.remember(job, &going.key)?;
-                let _ = atomic::remove(&going.workspace.folder);
-                self.end(place, Ran::Done(took), Some(going.attempt()));
-            }
-            Err(error) => self.fail(place, error, None, Some(going)),
-        }
-        Ok(())
-    }
-
-    fn kept(&self, job: &Job, going: &Going, took: Duration) -> Result<(), String> {
-        let runner = self.runner;
-        let said = |error: StoreError| error.to_string();
-        let mut contents: Vec<(&String, PathBuf, Content)> = Vec::new();
-        for output in &job.outputs {
-            let written = going.workspace.written(output);
-            let at = written.ok_or_else(|| format!("it did not write {output}"))?;
-            let content = Reader::new(&runner.memo).content(&at).map_err(said)?;
-            runner.store.keep(&at, &content).map_err(said)?;
-            contents.push((output, at, content));
-        }
-        let outputs = contents.iter().map(|(path, _, content)| Output::of(path, content)).collect();
-        let stage = job.name.clone();
-        let trials = going.trials.tried(job);
-        let outcome = Outcome { stage, seconds: took.as_secs_f64(), outputs, trials };
-        runner.record.keep_result(&going.key.digest, &outcome).map_err(said)?;
-        for (output, at, content) in &contents {
-            let place = runner.project.join(output);
-            if *at == place {
-                continue;
-            }
-            // Another file system: a copy of what is kept.
-            if atomic::replace(at, &place).is_err() {
-                runner.store.restore(content, &place).map_err(said)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What a stage made and did not declare goes where it would have gone, unless that would write
-    /// over something.
-    fn hand_over_undeclared(&mut self, job: &Job, going: &Going) {
-        for path in going.workspace.undeclared() {
-            let place = self.runner.project.join(&path);
-            let free = fs::symlink_metadata(&place).is_err();
-            let moved =
-                free && atomic::replace(&going.workspace.folder.join(&path), &place).is_ok();
-            let path = path.display();
-            let text = match moved {
-                true => format!("wrote {path}, which is not among its outputs: it is not kept"),
-                false => format!(
-                    "wrote {path}, which is not among its outputs and is there already: thrown away"
-                ),
-            };
-            (self.report)(Event::Note { job, text });
-        }
-    }
-
-    fn remember(&self, job: &Job, key: &Key) -> Result<(), RunError> {
-        let last = Last { key: key.digest.to_string(), parts: key.parts.clone() };
-        if self.runner.record.last(&job.name).as_ref() == Some(&last) {
-            return Ok(());
-        }
-        Ok(self.runner.record.keep_last(&job.name, &last)?)
     }
 
     fn fail(&mut self, place: usize, why: String, code: Option<u8>, going: Option<Going>) {

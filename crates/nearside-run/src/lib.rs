@@ -9,6 +9,7 @@
 //!   (`workspace`), under a guard that ends the whole process tree (`guard`), and where it is wanted
 //!   without a network ([`Network`], [`sandbox`]) or in a container (`container`, `image`).
 //!
+//! - A [`Gate`] holds stages to what they promise before others read what they made.
 //! - [`Rehearsal`] makes a project of its own to try the stages in: samples in place of the datasets.
 //!
 //! Everything that has to last lies in one folder, `.nearside` by convention: `cache/` (results by
@@ -20,6 +21,7 @@ mod container;
 mod error;
 mod execute;
 mod failure;
+mod gate;
 mod group;
 pub mod guard;
 mod image;
@@ -47,6 +49,7 @@ mod workspace;
 pub use cache::{Cache, Fate, Keep, KeptResult, Leftover};
 pub use error::RunError;
 pub use execute::{Attempt, Event, Ran, Summary};
+pub use gate::{Gate, Refused};
 pub use job::{Job, Jobs, Trial};
 pub use key::{Changed, How, Key, Part};
 pub use network::{Network, Reach};

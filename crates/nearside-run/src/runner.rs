@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nearside_store::{Digest, Memo, Reader, Store, StoreError, atomic};
@@ -17,7 +17,7 @@ use crate::record::{Made, Outcome, Output, Record, Tried};
 use crate::shell;
 use crate::tool::Tools;
 use crate::workspace::Workspace;
-use crate::{Changed, Job, Jobs, Key, Network, Part, Reach, RunError, Trial, sandbox};
+use crate::{Changed, Gate, Job, Jobs, Key, Network, Part, Reach, RunError, Trial, sandbox};
 
 /// Runs the stages of one project.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Runner {
     /// Whether this machine can cut commands off; asked once, where it matters.
     pub(crate) sandbox: OnceLock<Result<(), String>>,
     pub(crate) images: Images,
+    /// Who looks at what stages made.
+    pub(crate) gate: Option<Arc<dyn Gate>>,
     /// What containers see.
     pub(crate) around: PathBuf,
     tools: Mutex<Tools>,
@@ -86,6 +88,7 @@ impl Runner {
             memo: Memo::open(&record.join("cache/memo")),
             tools: Mutex::new(Tools::in_path(&path)),
             sandbox: OnceLock::new(),
+            gate: None,
             images: Images::of(Engine::in_path(&path)),
             around,
             record: Record { folder: record },
@@ -95,6 +98,12 @@ impl Runner {
             variables,
             locked: locked.map(|facts| Part::text("environment".to_owned(), &facts)),
         })
+    }
+
+    /// The same runner with somebody who looks at what stages made before others read it.
+    #[must_use]
+    pub fn guarded_by(self, gate: Arc<dyn Gate>) -> Self {
+        Self { gate: Some(gate), ..self }
     }
 
     /// What a stage depends on now.

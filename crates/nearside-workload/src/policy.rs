@@ -2,10 +2,27 @@
 
 use nearside_policy::{Area, Class, Clearance, Policy};
 
+use crate::named::named;
 use crate::project_file::PolicyTable;
 use crate::reader::Reader;
 use crate::site::{Ownership, Site};
 use crate::sites::{SitePattern, patterns};
+
+/// What becomes of a stage that reads data about people where the system refuses to cut it off the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sandbox {
+    /// It runs, and a warning says so.
+    #[default]
+    WherePossible,
+    /// It does not run.
+    Required,
+}
+
+impl Sandbox {
+    const NAMES: [(Self, &'static str); 2] =
+        [(Self::WherePossible, "where-possible"), (Self::Required, "required")];
+}
+named!(Sandbox, "sandbox");
 
 /// What the project says about where data may be.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +35,8 @@ pub struct ProjectPolicy {
     pub personal: Option<Vec<SitePattern>>,
     /// The sites that may hold special categories of data, where stated.
     pub special: Option<Vec<SitePattern>>,
+    /// Whether stages on data about people have to be cut off the network.
+    pub sandbox: Sandbox,
 }
 
 impl ProjectPolicy {
@@ -84,7 +103,10 @@ pub(crate) fn read(reader: &mut Reader, table: &PolicyTable, own: &[Site]) -> Pr
             }
         }
     }
-    let policy = ProjectPolicy { rules: Policy { jurisdiction }, internal, personal, special };
+    let mut section = reader.section("policy");
+    let stated = section.choice("sandbox", table.sandbox.as_ref(), Sandbox::names());
+    let (rules, sandbox) = (Policy { jurisdiction }, stated.unwrap_or_default());
+    let policy = ProjectPolicy { rules, internal, personal, special, sandbox };
     for site in own {
         check_agreement(reader, &policy, site);
     }
@@ -119,7 +141,7 @@ mod tests {
         };
         let rules = Policy::default();
         let (internal, personal, special) = (list(internal), list(personal), list(special));
-        ProjectPolicy { rules, internal, personal, special }
+        ProjectPolicy { rules, internal, personal, special, sandbox: Sandbox::default() }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::objective::Goal;
+use crate::policy::Sandbox;
 use crate::scalar::{CountSchema, Field, ScalarSchema};
 use crate::site::Launcher;
 use crate::stage::Phase;
@@ -281,6 +282,10 @@ pub(crate) struct PolicyTable {
     pub(crate) special: Option<Vec<Located<String>>>,
     /// Countries or areas that data which is not public must stay in, as in ["EU"].
     pub(crate) jurisdiction: Vec<Located<String>>,
+    /// Whether stages that read data about people may run where the system refuses to cut them off the
+    /// network; `where-possible` when not stated.
+    #[schemars(extend("enum" = Sandbox::names().collect::<Vec<_>>()))]
+    pub(crate) sandbox: Option<Located<String>>,
 }
 
 /// What a good plan is.

@@ -5,7 +5,8 @@ use rusqlite::{Connection, Params, params};
 
 use crate::error::{At as _, LedgerError};
 use crate::project::{
-    ArtifactRow, Outcome, PlanRow, ProjectLedger, Row, RunRow, SampleRow, Table, number,
+    ArtifactRow, CertificateRow, Outcome, PlanRow, ProjectLedger, Row, RunRow, SampleRow, Table,
+    number,
 };
 use crate::timestamp::Timestamp;
 
@@ -97,6 +98,14 @@ impl ProjectLedger {
     /// When the file cannot be read.
     pub fn plan(&self, id: &str) -> Result<Option<Recorded<PlanRow>>, LedgerError> {
         Ok(self.some("WHERE id = ?1 ORDER BY entry DESC LIMIT 1", [id])?.pop())
+    }
+
+    /// The certificates of an artifact by the BLAKE3 digest of its content, the newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn certificates(&self, blake3: &str) -> Result<Vec<Recorded<CertificateRow>>, LedgerError> {
+        self.some("WHERE blake3 = ?1 ORDER BY entry DESC", [blake3])
     }
 
     /// Every row of a kind, in the order of recording.

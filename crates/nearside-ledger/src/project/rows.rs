@@ -52,6 +52,16 @@ words! {
     }
 }
 
+words! {
+    /// What became of a key.
+    KeyEvent, "used or revoked" {
+        /// It signs from now on, and what it signed is believed.
+        Used = "used",
+        /// Nothing that it signed is believed any more.
+        Revoked = "revoked",
+    }
+}
+
 row! {
     /// A plan: where each stage was to run, and why.
     PlanRow in Plans {
@@ -245,5 +255,48 @@ row! {
         bytes: u64,
         /// How sensitive it is: public, internal, personal or special.
         class: String,
+    }
+}
+
+row! {
+    /// A public key that signs certificates, and what became of it.
+    KeyRow in Keys {
+        /// When.
+        at: Timestamp,
+        /// The key: the public half of an Ed25519 pair, as hexadecimal digits.
+        public_key: String,
+        /// What became of it.
+        event: KeyEvent,
+        /// Why, where it was revoked.
+        reason: Option<String>,
+    }
+}
+
+row! {
+    /// What lowers the class of an artifact. What counts is the signed envelope; the other columns are
+    /// what it says, to be looked for.
+    CertificateRow in Certificates {
+        /// When it was made.
+        at: Timestamp,
+        /// The stage that made the artifact, where one did.
+        stage: Option<String>,
+        /// The artifact's path in the project.
+        path: String,
+        /// BLAKE3 digest of its content, as hexadecimal digits.
+        blake3: String,
+        /// SHA-256 digest of its content, as hexadecimal digits.
+        sha256: String,
+        /// The class it would have without this.
+        from_class: String,
+        /// The class it has by this.
+        to_class: String,
+        /// On which ground, by its name.
+        ground: String,
+        /// Digest of the rules that it was scanned by.
+        rules_digest: String,
+        /// The key that signed it.
+        public_key: String,
+        /// The signed statement: a DSSE envelope as JSON.
+        envelope_json: String,
     }
 }

@@ -6,8 +6,10 @@
 use crate::file::{Layout, only_added};
 
 /// `ledger.db`. The application id spells `nsld`.
-pub(crate) const LAYOUT: Layout =
-    Layout { application_id: 0x6e73_6c64, migrations: &[FIRST, PARTIAL_ENERGY, FAILURES] };
+pub(crate) const LAYOUT: Layout = Layout {
+    application_id: 0x6e73_6c64,
+    migrations: &[FIRST, PARTIAL_ENERGY, FAILURES, CERTIFICATES],
+};
 
 /// The SQL of triggers for a table whose rows are entries of the chain.
 ///
@@ -191,6 +193,39 @@ const FAILURES: &str = "
 ALTER TABLE runs ADD COLUMN failure TEXT
     CONSTRAINT only_what_failed_has_a_failure CHECK (failure IS NULL OR outcome = 'failed');
 ";
+
+/// What lowers the class of artifacts, and the public keys that it is signed with.
+const CERTIFICATES: &str = concat!(
+    "
+CREATE TABLE keys (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    at TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    event TEXT NOT NULL,
+    reason TEXT,
+    CONSTRAINT what_is_revoked_has_a_reason CHECK ((event = 'revoked') = (reason IS NOT NULL))
+) STRICT;
+",
+    chained!("keys"),
+    "
+CREATE TABLE certificates (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    at TEXT NOT NULL,
+    stage TEXT,
+    path TEXT NOT NULL,
+    blake3 TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    from_class TEXT NOT NULL,
+    to_class TEXT NOT NULL,
+    ground TEXT NOT NULL,
+    rules_digest TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    envelope_json TEXT NOT NULL
+) STRICT;
+CREATE INDEX certificates_of_an_artifact ON certificates (blake3, entry);
+",
+    chained!("certificates"),
+);
 
 #[cfg(test)]
 mod tests {

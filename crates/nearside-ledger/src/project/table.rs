@@ -1,7 +1,9 @@
 //! The tables of a project's ledger, and the statements that all of them share.
 
 use crate::column::{Cells as _, Column};
-use crate::project::rows::{ArtifactRow, MovementRow, PlanRow, RunRow, SampleRow, SpendRow};
+use crate::project::rows::{
+    ArtifactRow, CertificateRow, KeyRow, MovementRow, PlanRow, RunRow, SampleRow, SpendRow,
+};
 
 /// A table of a project's ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,12 +20,24 @@ pub enum Table {
     Movements,
     /// Files that runs made.
     Artifacts,
+    /// Public keys that sign certificates.
+    Keys,
+    /// What lowers the class of artifacts.
+    Certificates,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 6] =
-        [Self::Plans, Self::Runs, Self::Samples, Self::Spend, Self::Movements, Self::Artifacts];
+    pub const ALL: [Self; 8] = [
+        Self::Plans,
+        Self::Runs,
+        Self::Samples,
+        Self::Spend,
+        Self::Movements,
+        Self::Artifacts,
+        Self::Keys,
+        Self::Certificates,
+    ];
 
     /// Its name, in the file and in exports.
     #[must_use]
@@ -35,6 +49,8 @@ impl Table {
             Self::Spend => "spend",
             Self::Movements => "movements",
             Self::Artifacts => "artifacts",
+            Self::Keys => "keys",
+            Self::Certificates => "certificates",
         }
     }
 
@@ -54,6 +70,8 @@ impl Table {
             Self::Spend => SpendRow::COLUMNS,
             Self::Movements => MovementRow::COLUMNS,
             Self::Artifacts => ArtifactRow::COLUMNS,
+            Self::Keys => KeyRow::COLUMNS,
+            Self::Certificates => CertificateRow::COLUMNS,
         }
     }
 

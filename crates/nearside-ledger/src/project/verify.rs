@@ -339,7 +339,9 @@ mod tests {
     use super::*;
     use crate::column::{Cells, Column, Kind};
     use crate::example::{Place, fill, movement, put_filled, tamper};
-    use crate::project::rows::{ArtifactRow, MovementRow, PlanRow, RunRow, SampleRow, SpendRow};
+    use crate::project::rows::{
+        ArtifactRow, CertificateRow, KeyRow, MovementRow, PlanRow, RunRow, SampleRow, SpendRow,
+    };
     use proptest::prelude::*;
     use rusqlite::types::Value;
     use std::path::Path;
@@ -361,7 +363,7 @@ mod tests {
         assert_eq!((nothing.entries, nothing.head), (0, None));
         fill(&mut ledger);
         let found = ledger.verify(None).unwrap();
-        assert_eq!((found.entries, found.faults, found.more_faults), (12, vec![], 0));
+        assert_eq!((found.entries, found.faults, found.more_faults), (14, vec![], 0));
         assert_eq!(found.head, ledger.head().unwrap());
     }
 
@@ -428,7 +430,7 @@ mod tests {
         connection.execute_batch("DROP TRIGGER runs_stay").unwrap();
         let found = place.ledger().verify(None).unwrap();
         assert_eq!(found.faults, [Fault::Structure { name: "runs_stay".to_owned() }]);
-        assert_eq!(found.entries, 12);
+        assert_eq!(found.entries, 14);
     }
 
     #[test]
@@ -445,7 +447,7 @@ mod tests {
         drop(ledger);
         tamper(&place.file(), |file| {
             file.execute_batch(
-                "DELETE FROM entries WHERE number = 13; DELETE FROM movements WHERE entry = 13",
+                "DELETE FROM entries WHERE number = 15; DELETE FROM movements WHERE entry = 15",
             )
             .unwrap();
         });
@@ -470,12 +472,12 @@ mod tests {
             .append(|to| (0..many).try_for_each(|at| to.add(&movement(&at.to_string())).map(drop)))
             .unwrap();
         tamper(&place.file(), |file| {
-            file.execute_batch("UPDATE movements SET class = 'public' WHERE entry > 12").unwrap();
+            file.execute_batch("UPDATE movements SET class = 'public' WHERE entry > 14").unwrap();
         });
         let found = ledger.verify(None).unwrap();
         assert_eq!(found.faults.len(), MOST_FAULTS);
         assert_eq!(found.more_faults, many - MOST_FAULTS as u64);
-        assert_eq!(found.faults[0], Fault::Altered { entry: 13, table: "movements" });
+        assert_eq!(found.faults[0], Fault::Altered { entry: 15, table: "movements" });
     }
 
     /// A value of that kind which is not the one there: one byte or the least part of it differs.
@@ -531,6 +533,8 @@ mod tests {
             rows::<SpendRow>(&ledger)?,
             rows::<MovementRow>(&ledger)?,
             rows::<ArtifactRow>(&ledger)?,
+            rows::<KeyRow>(&ledger)?,
+            rows::<CertificateRow>(&ledger)?,
         ];
         Some(tables.concat())
     }

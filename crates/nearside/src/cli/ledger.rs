@@ -104,7 +104,7 @@ pub(crate) struct LedgerExport {
     /// In which form
     #[arg(long, value_enum, default_value_t = LedgerForm::Csv)]
     pub(crate) form: LedgerForm,
-    /// Which table a CSV or Parquet file holds: plans, runs, samples, spend, movements, artifacts
+    /// Which table a CSV or Parquet file holds: plans, runs, samples, spend, movements, artifacts, keys, certificates
     #[arg(long, value_name = "TABLE", default_value = "runs")]
     pub(crate) table: String,
     /// Write to this file, whole or not at all, instead of stdout

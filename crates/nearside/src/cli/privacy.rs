@@ -1,5 +1,7 @@
 //! `nearside privacy`: its arguments.
 
+mod certify;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -8,6 +10,8 @@ use nearside_privacy::anonymize::{Operator, UnknownOperator};
 use nearside_privacy::scan::Entity;
 use nearside_privacy::scan::entity::UnknownEntity;
 
+pub(crate) use certify::Certify;
+
 /// `nearside privacy`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Privacy {
@@ -15,6 +19,8 @@ pub(crate) enum Privacy {
     Scan(PrivacyScan),
     /// Take personal data and secrets out of text, tables and JSON
     Anonymize(Box<Anonymize>),
+    /// Prove that an artifact is of a lower class than what it was made from
+    Certify(Box<Certify>),
 }
 
 /// `nearside privacy scan`

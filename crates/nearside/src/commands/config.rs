@@ -15,6 +15,7 @@ use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::plan::PlanAnswer;
 use super::privacy::PrivacyScanAnswer;
 use super::privacy::anonymize::AnonymizeAnswer;
+use super::privacy::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
 use super::profile::ProfileAnswer;
 use super::report::RunbookAnswer;
 use super::resilience::ResilienceAnswer;
@@ -102,6 +103,9 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
         SchemaName::PrivacyScan => schemars::schema_for!(PrivacyScanAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
+        SchemaName::PrivacyCertify => schemars::schema_for!(CertifyAnswer).to_value(),
+        SchemaName::PrivacyVerify => schemars::schema_for!(VerifyAnswer).to_value(),
+        SchemaName::PrivacyCertificates => schemars::schema_for!(CertificatesAnswer).to_value(),
         SchemaName::Doctor => schemars::schema_for!(DoctorAnswer).to_value(),
         SchemaName::DoctorEmit => schemars::schema_for!(EmitAnswer).to_value(),
         SchemaName::DoctorCompare => schemars::schema_for!(CompareAnswer).to_value(),

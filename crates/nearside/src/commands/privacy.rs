@@ -1,8 +1,10 @@
 //! `nearside privacy`: what is personal or secret, and keeping it at home.
 
 pub(crate) mod anonymize;
+mod certify;
 pub(crate) mod scan;
 
+pub(crate) use certify::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
 pub(crate) use scan::PrivacyScanAnswer;
 
 use crate::cli::Privacy;
@@ -13,5 +15,6 @@ pub(super) fn run(arguments: &Privacy, output: &Output) -> Result<Outcome, Comma
     match arguments {
         Privacy::Scan(wanted) => scan::run(wanted, output),
         Privacy::Anonymize(arguments) => anonymize::run(arguments, output),
+        Privacy::Certify(arguments) => certify::run(arguments, output),
     }
 }

@@ -105,10 +105,11 @@ fn once(
         report.live = Some(Live::of(&runner, &wanted.places));
     }
     let mut event = |event: Event<'_>| report.event(&runner, &event);
-    let summary = runner.run(&wanted, interrupted, &mut event).map_err(failed)?;
+    let mut summary = runner.run(&wanted, interrupted, &mut event).map_err(failed)?;
     report.end();
     let stage = |(place, ran): (&usize, &Ran)| report.stage(&runner.jobs.jobs[*place].name, ran);
-    let in_order = wanted.places.iter().filter_map(|place| summary.get_key_value(place));
+    // Also those that were not wanted, but stopped others at the gate.
+    let in_order = runner.jobs.order.iter().filter_map(|place| summary.get_key_value(place));
     let stages = in_order.map(stage).collect();
     let mut full_run = Ok(());
     if let Some(rehearsal) = rehearsal.as_mut().filter(|_| summary.values().all(Ran::is_good)) {
@@ -123,8 +124,10 @@ fn once(
         let why = problems.collect::<Vec<_>>().join("; ");
         output.warning(&format!("the full run cannot be planned: {why}"));
     }
+    let outcome = outcome(arguments, &summary);
+    summary.retain(|place, _| wanted.places.contains(place));
     let watched = Watched::project(&loaded, runner, &summary, &report.attempts);
-    Ok((outcome(arguments, &summary), watched))
+    Ok((outcome, watched))
 }
 
 /// The stages to look at, in order: those that have something to execute.

@@ -1,11 +1,13 @@
 //! From a project to the jobs that are executed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nearside_run::{Aim, Job, Jobs, Network, RunError, Runner, Stop, Surroundings, Trial, sandbox};
-use nearside_workload::{Input, Located, Model, Project, Stage};
+use nearside_workload::{Input, Located, Model, Project, Sandbox, Stage};
 
 use super::project::Loaded;
+use super::promises::Promises;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 
@@ -18,7 +20,7 @@ pub(crate) fn runner(loaded: &Loaded) -> Result<Runner, CommandError> {
 }
 
 /// The project's folder, absolute.
-pub(super) fn folder(loaded: &Loaded) -> Result<PathBuf, CommandError> {
+pub(crate) fn folder(loaded: &Loaded) -> Result<PathBuf, CommandError> {
     std::path::absolute(&loaded.folder).map_err(|error| {
         let message = format!("cannot find {}: {error}", loaded.folder.display());
         CommandError::new(Fault::World, message)
@@ -50,7 +52,9 @@ pub(super) fn runner_in(
         variables: environment::variables(),
         locked: super::environment_lock::decisive(&loaded.folder)?,
     };
-    Runner::new(jobs, surroundings).map_err(failed)
+    let promises = Promises::of(loaded, surroundings.project.clone(), surroundings.record.clone())?;
+    let runner = Runner::new(jobs, surroundings).map_err(failed)?;
+    Ok(runner.guarded_by(Arc::new(promises)))
 }
 
 /// Which name or path of a model a run uses.
@@ -66,7 +70,7 @@ pub(super) fn jobs(loaded: &Loaded, source: Source<'_>) -> Jobs {
         variables: variables(project, stage, source),
         outputs: stage.outputs.iter().map(|output| output.path.clone()).collect(),
         image: stage.image.clone(),
-        network: network(stage),
+        network: network(stage, project.policy.sandbox),
         stop: stage.stop.as_ref().map(stop),
         waits_for: project.graph.predecessors(place),
     };
@@ -74,12 +78,13 @@ pub(super) fn jobs(loaded: &Loaded, source: Source<'_>) -> Jobs {
     Jobs { jobs, order: project.graph.order.clone() }
 }
 
-/// What is stated has to hold; what is assumed for the sake of the data holds where it can.
-fn network(stage: &Stage) -> Network {
+/// What is stated, of the stage or by the policy, has to hold; what is assumed for the sake of the data
+/// holds where it can.
+fn network(stage: &Stage, sandbox: Sandbox) -> Network {
     match (stage.network, stage.network_in_force()) {
         (_, nearside_workload::Network::Open) => Network::Open,
-        (None, nearside_workload::Network::None) => Network::CutIfPossible,
-        (Some(_), nearside_workload::Network::None) => Network::Cut,
+        (None, _) if sandbox == Sandbox::WherePossible => Network::CutIfPossible,
+        (_, nearside_workload::Network::None) => Network::Cut,
     }
 }
 

@@ -11,7 +11,7 @@ use nearside_ledger::{
     SpendRow, Timestamp,
 };
 use nearside_policy::Class;
-use nearside_run::{Attempt, Job, Load, Made, Ran, Runner, Tried};
+use nearside_run::{Attempt, Job, Load, Made, Ran, Refused, Runner, Tried};
 use nearside_units::{Bytes, Duration, Known};
 use nearside_workload::{HERE, ModelRef, Project, Stage};
 
@@ -303,6 +303,7 @@ impl<'a> Journal<'a> {
             Ran::Restored => (Outcome::Restored, None),
             Ran::Done(_) => (Outcome::Ran, Some(0)),
             Ran::Failed { code, .. } => (Outcome::Failed, code.map(i64::from)),
+            Ran::Refused(_) => (Outcome::Failed, None),
             Ran::Interrupted => (Outcome::Interrupted, None),
             Ran::Skipped(_) => return None,
         };
@@ -353,7 +354,12 @@ const MOST_OF_A_FAILURE: usize = 200;
 /// Why a stage failed, in one line. What a command said last may hold what it read: it is kept only where
 /// that is about nobody, and without what opens a door.
 fn failure(ran: &Ran, reads: Option<Class>) -> Option<String> {
-    let Ran::Failed { why, tail, .. } = ran else { return None };
+    let (why, tail) = match ran {
+        Ran::Failed { why, tail, .. } => (why, tail.as_slice()),
+        // Its lines are places, not what was printed.
+        Ran::Refused(Refused { why, .. }) => (why, [].as_slice()),
+        _ => return None,
+    };
     let told = reads.is_some_and(|class| class <= Class::Internal);
     let last = tail.iter().rev().find(|line| !line.trim().is_empty()).filter(|_| told);
     let said = |last: &String| format!("{why}: {}", redact::line(last.trim()));

@@ -15,6 +15,7 @@ mod bad_input;
 mod bill;
 mod cache;
 mod carbon;
+mod certificates;
 mod command;
 mod confidence;
 mod containers;

@@ -86,7 +86,7 @@ fn the_example_is_rehearsed_and_run() {
 }
 
 /// Copies what a folder holds, records of runs aside.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (source, place) = (entry.path(), to.join(entry.file_name()));
         match source.is_dir() {

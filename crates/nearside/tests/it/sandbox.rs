@@ -214,6 +214,11 @@ fn what_cannot_be_cut_off_is_said_before_anything_runs() {
     let expected = "a: its network is NOT cut: the system refuses a network namespace of its own";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
     assert_eq!(project.read("build/a"), "one\ntwo\n");
+    // The policy would rather not run.
+    let file = project.read("nearside.toml");
+    project.0.write("nearside.toml", format!("{file}[policy]\nsandbox = \"required\"\n"));
+    let run = refused(&project, &["run", "--force"]).exits(4);
+    assert!(run.stderr.contains("stage \"a\" must run without a network"), "{}", run.stderr);
     // Stated, even by the last stage: nothing runs.
     let stages = [
         stage("first", "network = \"open\"", "echo ran"),

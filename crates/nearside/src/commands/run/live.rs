@@ -131,6 +131,7 @@ impl Stage {
                 (State::Done, "")
             }
             Ran::Failed { why, .. } => (State::Failed, why.as_str()),
+            Ran::Refused(refused) => (State::Failed, refused.why.as_str()),
             Ran::Skipped(why) => (State::Skipped, why.as_str()),
             Ran::Interrupted => (State::Interrupted, ""),
         };

@@ -167,6 +167,9 @@ fn tell(event: &Event<'_>, output: &Output) {
                 output.watched(&format!("{} done in {took}", job.name));
             }
             Ran::Restored => output.watched(&format!("{} restored from the cache", job.name)),
+            Ran::Refused(refused) => {
+                output.watched(&format!("{} refused: {}", job.name, refused.why));
+            }
             Ran::Failed { why, .. } => output.watched(&format!("{} failed: {why}", job.name)),
             Ran::Current | Ran::Skipped(_) | Ran::Interrupted => {}
         },

@@ -122,7 +122,9 @@ fn describe(stage: &StageRun, text: &mut String) {
     for line in &stage.last_lines {
         let _ = write!(text, "\n  | {line}");
     }
-    if let (Some(log), false) = (&stage.log, stage.last_lines.is_empty()) {
+    if let (Some(log), false) =
+        (&stage.log, stage.last_lines.is_empty() || stage.result == "refused")
+    {
         let _ = write!(text, "\n  all of it is in {log}");
     }
 }

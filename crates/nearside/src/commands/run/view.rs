@@ -1,6 +1,6 @@
 //! What `nearside run` answers, for tables and JSON alike.
 
-use nearside_run::{Ran, Standing, Tried};
+use nearside_run::{Ran, Refused, Standing, Tried};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,7 +22,8 @@ pub(crate) struct RunAnswer {
 pub(crate) struct StageRun {
     /// Its name.
     pub(super) stage: String,
-    /// How it ended, or would: `current`, `restored`, `done`, `failed`, `skipped`, `interrupted`;
+    /// How it ended, or would: `current`, `restored`, `done`, `failed`, `refused` where it did
+    /// not keep its promise, `skipped`, `interrupted`;
     /// in a dry run `current`, `restore`, `run` or `undecided`.
     pub(super) result: &'static str,
     /// How long its commands ran, in seconds, where they did.
@@ -48,7 +49,8 @@ pub(crate) struct StageRun {
     pub(super) trials: Vec<TrialRun>,
     /// The file that holds what it printed.
     pub(super) log: Option<String>,
-    /// The last lines that it printed, where it failed.
+    /// The last lines that it printed, where it failed; what speaks against its promise, and where, where it
+    /// was refused.
     pub(super) last_lines: Vec<String>,
 }
 
@@ -109,6 +111,11 @@ impl StageRun {
                 Self { seconds: Some(took.as_secs_f64()), ..Self::named(stage, "done") }
             }
             Ran::Skipped(why) => Self { why: Some(why.clone()), ..Self::named(stage, "skipped") },
+            Ran::Refused(Refused { why, lines }) => Self {
+                why: Some(why.clone()),
+                last_lines: lines.clone(),
+                ..Self::named(stage, "refused")
+            },
             Ran::Failed { why, code, tail } => Self {
                 why: Some(why.clone()),
                 exit_code: *code,
