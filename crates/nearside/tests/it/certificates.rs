@@ -218,12 +218,12 @@ fn the_example_stops_when_its_anonymizer_is_broken() {
     kept.nearside(&["run", "--rehearse"]).exits(0);
     let list = ["privacy", "certify", "--list", "--rehearsal"];
     assert!(kept.nearside(&list).exits(0).stdout.contains("build/tickets.clean.csv"));
-    let script = kept.project.read("anonymize.py");
-    let broken = script.replace(".replace(row[\"email\"], \"EMAIL\")", "");
-    assert_ne!(script, broken);
-    kept.project.0.write("anonymize.py", broken);
+    let file = kept.project.read("nearside.toml");
+    let line = file.lines().find(|line| line.contains("privacy anonymize")).unwrap();
+    let broken = "run = \"mkdir -p build && cp data/tickets.csv build/tickets.clean.csv\"";
+    kept.project.0.write("nearside.toml", file.replace(line, broken));
     let stopped = kept.nearside(&["run", "--rehearse"]).exits(5).stdout;
     assert!(stopped.contains("anonymize  refused"), "{stopped}");
-    assert!(stopped.contains("build/tickets.clean.csv:2, column 3: EMAIL"), "{stopped}");
+    assert!(stopped.contains("build/tickets.clean.csv:2, column 2: PERSON"), "{stopped}");
     assert!(stopped.contains("features   skipped"), "{stopped}");
 }
