@@ -165,7 +165,7 @@ pub enum Locale {
 }
 
 impl Locale {
-    /// Every country, in the order of the bits of [`Locales`].
+    /// Every country, in the order of its codes.
     pub const ALL: [Self; 12] = [
         Self::Us,
         Self::Ca,

@@ -1,6 +1,6 @@
 //! What in a text is personal or secret: where it stands, what it is, and why.
 //!
-//! A stream is cut into segments ([`segment`]); each is passed over once ([`scanner`]), and every
+//! A stream is cut into segments (`segment.rs`); each is passed over once (`scanner.rs`), and every
 //! word, run of digits and sign is handed to the rules that may know it. Rules push hits; of
 //! overlapping ones the surest stays ([`finding`]). Words around a value, heads of columns and keys
 //! ([`cue`]) speak for and against it.
