@@ -8,10 +8,11 @@ use std::path::PathBuf;
 
 use nearside_policy::{Class, Digests, Inspect, Inspection};
 
+use crate::inspection::{Event, inspect};
 use crate::listing::{self, ListingError};
 use crate::rules;
-use crate::scan::{self, Entity, Finding, Group, Options};
-use crate::source::{self, Content, Limits, Skipped, Visitor};
+use crate::scan::{Entity, Finding, Group, Options};
+use crate::source::{self, Limits};
 
 /// Findings, and contents that were not judged, that are kept with their place; the others are counted.
 const MOST_PLACES: usize = 100;
@@ -77,8 +78,12 @@ impl Artifact {
                 not_judged: Vec::new(),
             },
         };
-        if let Err(error) = source::visit(&self.path, &self.limits, &mut look) {
-            look.unreadable(&self.path.to_string_lossy(), &error.to_string());
+        match source::files(&[&self.path], &self.limits) {
+            Ok(entries) => {
+                let options = Options::default();
+                inspect(&entries, &self.limits, options, &mut |event| look.take(&event));
+            }
+            Err(error) => look.unreadable(&self.path.to_string_lossy(), &error.to_string()),
         }
         if listing::digests(&self.path)? != digests {
             look.unreadable(&self.path.to_string_lossy(), "changed while it was read");
@@ -146,31 +151,30 @@ impl Look<'_> {
             None => name.to_owned(),
         }
     }
-}
 
-impl Visitor for Look<'_> {
-    fn content(&mut self, content: Content<'_>) -> std::io::Result<()> {
-        let called = self.called(content.name);
-        let examined = &mut self.examined;
-        let mut each = |finding: Finding| {
-            *examined.counts.entry(finding.entity).or_default() += 1;
-            if examined.places.len() < MOST_PLACES {
-                examined.places.push(Place { name: called.clone(), finding });
-            }
-        };
-        scan::scan(content.form, content.text, Options::default(), &mut each).map(drop)
-    }
-
-    fn unreadable(&mut self, name: &str, why: &str) {
-        let called = self.called(name);
-        self.examined.unreadable += 1;
-        if self.examined.not_judged.len() < MOST_PLACES {
-            self.examined.not_judged.push((called, why.to_owned()));
+    fn take(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Found(name, finding) => self.found(name, *finding),
+            Event::Looked(..) => {}
+            Event::Unreadable(name, why) => self.unreadable(name, why),
+            Event::Skipped(name, what) => self.unreadable(name, &what.to_string()),
         }
     }
 
-    fn skipped(&mut self, name: &str, what: Skipped) {
-        self.unreadable(name, &what.to_string());
+    fn found(&mut self, name: &str, finding: Finding) {
+        *self.examined.counts.entry(finding.entity).or_default() += 1;
+        if self.examined.places.len() < MOST_PLACES {
+            let name = self.called(name);
+            self.examined.places.push(Place { name, finding });
+        }
+    }
+
+    fn unreadable(&mut self, name: &str, why: &str) {
+        self.examined.unreadable += 1;
+        if self.examined.not_judged.len() < MOST_PLACES {
+            let called = self.called(name);
+            self.examined.not_judged.push((called, why.to_owned()));
+        }
     }
 }
 

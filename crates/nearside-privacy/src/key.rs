@@ -5,60 +5,16 @@
 //! file is, and keeps the public halves where others find them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use nearside_policy::{Distrust, Hash, Signature, Signer, Trust};
-use thiserror::Error;
-use zeroize::Zeroizing;
+
+pub use crate::secret_file::KeyError;
+use crate::secret_file::SecretFile;
 
 /// What a key file begins with.
 const HEAD: &str = "nearside-key-1 ed25519 ";
-/// More than any key file holds.
-const MOST: u64 = 1 << 10;
-
-/// Why there is no key to sign with.
-#[derive(Debug, Error)]
-pub enum KeyError {
-    /// The file cannot be read or written.
-    #[error("cannot {what} the key {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Somebody else can read it.
-    #[error("the key {} can be read by others (mode {mode:03o})", path.display())]
-    OpenToOthers {
-        /// The file.
-        path: PathBuf,
-        /// Who may do what with it.
-        mode: u32,
-    },
-    /// It belongs to somebody else.
-    #[error("the key {} belongs to another user", path.display())]
-    OfAnother {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It holds no key.
-    #[error("{} holds no key", path.display())]
-    NoKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The system has no random numbers.
-    #[error("the system gives no random numbers: {0}")]
-    Random(getrandom::Error),
-}
 
 /// A key pair. What is shown of it is its public half.
 pub struct Key(SigningKey);
@@ -75,20 +31,7 @@ impl Key {
     /// # Errors
     /// When it cannot be read or made, holds no key, or somebody else can read it.
     pub fn open(file: &Path) -> Result<Self, KeyError> {
-        if let Some(key) = Self::read(file)? {
-            return Ok(key);
-        }
-        let (key, new) = Self::write_beside(file)?;
-        // Unlike renaming it, linking it never takes the place of a key that another program made meanwhile.
-        let linked = fs::hard_link(&new, file);
-        let _ = fs::remove_file(&new);
-        match linked {
-            Ok(()) => Ok(key),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Self::read(file)?.ok_or_else(|| KeyError::NoKey { path: file.to_path_buf() })
-            }
-            Err(error) => Err(failed("write", file)(error)),
-        }
+        Ok(Self(SigningKey::from_bytes(&*kept_in(file).open()?)))
     }
 
     /// A new key in place of the one of a file, whose secret half is gone then.
@@ -96,68 +39,12 @@ impl Key {
     /// # Errors
     /// When it cannot be made or written; the old one is still there then.
     pub fn renew(file: &Path) -> Result<Self, KeyError> {
-        let (key, new) = Self::write_beside(file)?;
-        fs::rename(&new, file).map_err(failed("replace", file))?;
-        Ok(key)
-    }
-
-    fn read(file: &Path) -> Result<Option<Self>, KeyError> {
-        let opened = match File::open(file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(failed("read", file))?,
-        };
-        let path = || file.to_path_buf();
-        let metadata = opened.metadata().map_err(failed("read", file))?;
-        let mode = metadata.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeyError::OpenToOthers { path: path(), mode });
-        }
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(KeyError::OfAnother { path: path() });
-        }
-        // Never larger than this, so that no copy of it is left behind when it grows.
-        let mut text = Zeroizing::new(String::with_capacity(MOST as usize));
-        opened.take(MOST).read_to_string(&mut text).map_err(failed("read", file))?;
-        let digits = text.trim_end().strip_prefix(HEAD);
-        let secret = digits.and_then(|digits| digits.parse::<Hash>().ok());
-        let secret = secret.ok_or_else(|| KeyError::NoKey { path: path() })?;
-        Ok(Some(Self(SigningKey::from_bytes(&Zeroizing::new(secret.0)))))
-    }
-
-    /// A new key, in a new file beside the one that it is for.
-    fn write_beside(file: &Path) -> Result<(Self, PathBuf), KeyError> {
-        let mut secret = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *secret).map_err(KeyError::Random)?;
-        let mut text = Zeroizing::new(String::with_capacity(MOST as usize));
-        text.push_str(HEAD);
-        for byte in secret.iter() {
-            // Texts take whatever is written to them.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text.push('\n');
-        if let Some(folder) = file.parent() {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(failed("make the folder of", file))?;
-        }
-        static MADE: AtomicU64 = AtomicU64::new(0);
-        let count = MADE.fetch_add(1, Ordering::Relaxed);
-        let new = file.with_extension(format!("new-{}-{count}", std::process::id()));
-        // What a killed process of the same number left.
-        let _ = fs::remove_file(&new);
-        let write = || {
-            let mut file =
-                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(failed("write", &new))?;
-        Ok((Self(SigningKey::from_bytes(&secret)), new))
+        Ok(Self(SigningKey::from_bytes(&*kept_in(file).renew()?)))
     }
 }
 
-fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyError {
-    let path = path.to_path_buf();
-    move |source| KeyError::Io { what, path, source }
+const fn kept_in(file: &Path) -> SecretFile<'_> {
+    SecretFile { path: file, head: HEAD }
 }
 
 impl Signer for Key {
@@ -218,7 +105,8 @@ impl Trust for Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     /// A folder of its own for each test, gone when the test is.
     fn folder() -> tempfile::TempDir {

@@ -13,4 +13,5 @@ pub mod key;
 pub mod listing;
 pub mod rules;
 pub mod scan;
+mod secret_file;
 pub mod source;

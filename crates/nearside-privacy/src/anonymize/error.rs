@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::secret_file::KeyError;
 use crate::source::SourceError;
 
 /// What can go wrong. Whatever it is, no output is left.
@@ -68,5 +69,20 @@ impl AnonymizeError {
     pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::File { what, path, source }
+    }
+}
+
+impl From<KeyError> for AnonymizeError {
+    fn from(error: KeyError) -> Self {
+        let (path, why) = match error {
+            KeyError::Io { what, path, source } => return Self::File { what, path, source },
+            KeyError::OpenToOthers { path, .. } => {
+                (path, "may be read by others: chmod 600".to_owned())
+            }
+            KeyError::OfAnother { path } => (path, "belongs to another user".to_owned()),
+            KeyError::NoKey { path } => (path, "holds no key".to_owned()),
+            KeyError::Random { path, source } => (path, format!("cannot be made: {source}")),
+        };
+        Self::Key { path, why }
     }
 }

@@ -1,7 +1,7 @@
 //! How a text is written, byte by byte: what is content and may be replaced, and what is structure
 //! and stays, so that a table stays a table and JSON stays JSON.
 
-use crate::scan::Column;
+use crate::scan::Scanned;
 use crate::source::Form;
 
 /// How a text is written.
@@ -15,58 +15,14 @@ pub(super) enum Layout {
     Json,
 }
 
-const SEPARATORS: [u8; 4] = [b';', b'\t', b'|', b','];
-/// The most rows that are looked at to tell what separates cells.
-const SAMPLE_ROWS: usize = 50;
-
 impl Layout {
-    /// The layout of a text that begins so. `columns` are those that a scan found.
-    pub(super) fn of(form: Option<Form>, head: &[u8], columns: &[Column]) -> Self {
-        match form {
-            Some(Form::Delimited) => Self::Delimited(separator(head)),
-            Some(Form::Json) => Self::Json,
-            _ if !columns.is_empty() => Self::Delimited(separator(head)),
-            None if begins_json(head) => Self::Json,
-            _ => Self::Text,
+    /// The layout that a search of a text found it to have.
+    pub(super) const fn of(scanned: &Scanned) -> Self {
+        match (scanned.separator, scanned.form) {
+            (Some(separator), _) => Self::Delimited(separator),
+            (None, Some(Form::Json)) => Self::Json,
+            (None, _) => Self::Text,
         }
-    }
-}
-
-/// What separates cells: what most rows have as often as the first, at least once.
-fn separator(head: &[u8]) -> u8 {
-    let widths = |separator: u8| {
-        let mut lexer = Lexer::new(Layout::Delimited(separator));
-        let mut widths = Vec::new();
-        for byte in head {
-            let row = lexer.row;
-            let width = lexer.column;
-            lexer.step(*byte);
-            if lexer.row != row {
-                widths.push(width);
-            }
-        }
-        // A table of one row has no end of a line.
-        if widths.is_empty() {
-            widths.push(lexer.column);
-        }
-        widths.truncate(SAMPLE_ROWS);
-        widths
-    };
-    let alike = |separator: &u8| {
-        let widths = widths(*separator);
-        let first = widths.first().copied().unwrap_or(0);
-        let alike = widths.iter().filter(|width| **width == first).count();
-        (if first > 0 { alike } else { 0 }, first.min(64))
-    };
-    SEPARATORS.into_iter().max_by_key(alike).unwrap_or(b',')
-}
-
-fn begins_json(head: &[u8]) -> bool {
-    let mut bytes = head.iter().filter(|byte| !byte.is_ascii_whitespace());
-    match bytes.next() {
-        Some(b'{') => matches!(bytes.next(), Some(b'"' | b'}')),
-        Some(b'[') => matches!(bytes.next(), Some(b'{' | b'"' | b'[' | b']')),
-        _ => false,
     }
 }
 
@@ -188,13 +144,5 @@ mod tests {
         assert_eq!(json, r##"__a____x\"y\u0041z____b___#####___c____####__"##);
         let table = kinds("a;\"b;\n\"\r\nc;d", Layout::Delimited(b';'));
         assert_eq!(table, "a__b;\n___c_d");
-    }
-
-    #[test]
-    fn separators_are_told() {
-        assert_eq!(separator(b"a;b,c\n1;2\n3;4,5,6\n"), b';');
-        assert_eq!(separator(b"a,b\n\"1;2\",3\n"), b',');
-        assert_eq!(separator(b"a\tb"), b'\t');
-        assert_eq!(separator(b"one"), b',');
     }
 }

@@ -5,19 +5,13 @@
 //! of its own, derived from it (BLAKE3 in its mode for deriving keys).
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use nearside_store::atomic;
-
 use super::AnonymizeError;
+use crate::secret_file::SecretFile;
 
-/// The first line of a key file.
-const HEAD: &str = "nearside-pseudonym-key-1";
-/// The most bytes of a key file.
-const MOST: u64 = 4096;
+/// What a key file begins with.
+const HEAD: &str = "nearside-pseudonym-key-1\n";
 
 /// The secret of a project. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,10 +35,7 @@ impl SecretKey {
     /// # Errors
     /// A file that cannot be read or written, that others may read, or that holds no key.
     pub fn load_or_make(path: &Path) -> Result<Self, AnonymizeError> {
-        match Self::load(path)? {
-            Some(key) => Ok(key),
-            None => Self::make(path),
-        }
+        Ok(Self(*SecretFile { path, head: HEAD }.open()?))
     }
 
     /// Reads the key of a file, if it is there.
@@ -52,54 +43,7 @@ impl SecretKey {
     /// # Errors
     /// A file that cannot be read, that others may read, or that holds no key.
     pub fn load(path: &Path) -> Result<Option<Self>, AnonymizeError> {
-        let wrong =
-            |why: &str| AnonymizeError::Key { path: path.to_path_buf(), why: why.to_owned() };
-        let mut file = match fs::File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(AnonymizeError::file("read", path))?,
-        };
-        let found = file.metadata().map_err(AnonymizeError::file("read", path))?;
-        if found.mode() & 0o077 != 0 {
-            return Err(wrong("may be read by others: chmod 600"));
-        }
-        let mut text = String::new();
-        let read = (&mut file).take(MOST).read_to_string(&mut text);
-        read.map_err(AnonymizeError::file("read", path))?;
-        let digits = text.strip_prefix(HEAD).map(str::trim);
-        let bytes = digits.and_then(from_hexadecimal).ok_or_else(|| wrong("holds no key"))?;
-        Ok(Some(Self(bytes)))
-    }
-
-    /// Makes a key; of two who do so at once, both get that of the first.
-    fn make(path: &Path) -> Result<Self, AnonymizeError> {
-        let failed = || AnonymizeError::file("write", path);
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|error| AnonymizeError::Key {
-            path: path.to_path_buf(),
-            why: format!("cannot be made: {error}"),
-        })?;
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(failed())?;
-        }
-        let temporary = atomic::beside(path);
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
-        let linked = made
-            .and_then(|mut file| {
-                file.write_all(format!("{HEAD}\n{digits}\n").as_bytes())?;
-                file.sync_all()
-            })
-            // Unlike a rename, a link takes no other file's place.
-            .and_then(|()| fs::hard_link(&temporary, path));
-        let _ = fs::remove_file(&temporary);
-        match linked {
-            Ok(()) => Ok(Self(bytes)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let missing = || std::io::Error::from(ErrorKind::NotFound);
-                Self::load(path)?.ok_or_else(missing).map_err(failed())
-            }
-            Err(error) => Err(failed()(error)),
-        }
+        Ok(SecretFile { path, head: HEAD }.read()?.map(|secret| Self(*secret)))
     }
 
     /// Eight digits that tell keys apart and say nothing of what they are.
@@ -115,13 +59,9 @@ impl SecretKey {
     }
 }
 
-fn from_hexadecimal(digits: &str) -> Option<[u8; 32]> {
-    let hash = blake3::Hash::from_hex(digits).ok()?;
-    Some(*hash.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

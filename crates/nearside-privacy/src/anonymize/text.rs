@@ -15,13 +15,11 @@ use super::pseudonym::Pseudonyms;
 use super::rewrite::{Columns, Counts, Rewriter, Written};
 use super::rows::Rows;
 use super::spool::{Item, Items, Spool};
-use crate::scan::{self, Entity, Finding, Group, Scanned};
+use crate::scan::{self, Entity, Finding, Group};
 use crate::source::Form;
 
 /// How often a result is searched and written anew.
 const ROUNDS: usize = 4;
-/// The bytes at the start of a text that say how it is laid out.
-const HEAD: usize = 64 * 1024;
 /// Bytes that are read at once.
 const PIECE: usize = 64 * 1024;
 
@@ -66,7 +64,6 @@ pub(super) struct Clean {
 struct Tee<'t> {
     text: &'t mut dyn Read,
     hasher: blake3::Hasher,
-    head: Vec<u8>,
     bytes: u64,
     binary: bool,
 }
@@ -77,8 +74,6 @@ impl Read for Tee<'_> {
         let passed = buffer.get(..read).unwrap_or(&[]);
         self.hasher.update(passed);
         self.binary |= memchr::memchr(0, passed).is_some();
-        let wanted = HEAD.saturating_sub(self.head.len()).min(read);
-        self.head.extend_from_slice(passed.get(..wanted).unwrap_or(&[]));
         self.bytes += read as u64;
         Ok(read)
     }
@@ -89,14 +84,15 @@ impl Work<'_> {
     pub(super) fn search(self, form: Option<Form>, text: &mut dyn Read) -> io::Result<Searched> {
         let mut spool = Spool::new(self.scratch);
         let hasher = blake3::Hasher::new();
-        let mut tee = Tee { text, hasher, head: Vec::new(), bytes: 0, binary: false };
-        let Scanned { columns, .. } = scan::scan(form, &mut tee, self.scan, &mut |finding| {
+        let mut tee = Tee { text, hasher, bytes: 0, binary: false };
+        let scanned = scan::scan(form, &mut tee, self.scan, &mut |finding| {
             spool.push(item(&finding, self.rules.operator(finding.entity)));
         })?;
-        let heads: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let names = scanned.columns.iter().map(|column| column.name.clone());
+        let heads: Vec<String> = names.collect();
         Ok(Searched {
             form,
-            layout: Layout::of(form, &tee.head, &columns),
+            layout: Layout::of(&scanned),
             columns: self.rules.columns(&heads),
             items: spool.items()?,
             digest: tee.hasher.finalize(),

@@ -31,7 +31,7 @@ pub(super) fn find(view: &View<'_>, start: usize, word_end: usize, hits: &mut Ve
     if score == base && !cues.is_empty() && base < 80 {
         score = score.saturating_sub(15);
     }
-    hits.push(Hit { entity, start, end: word_end, score, rule, proof, cues, country: None });
+    hits.push(Hit::new(entity, start..word_end, score, rule).because(proof, cues));
     word_end
 }
 
@@ -179,8 +179,8 @@ fn spaced_iban(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usi
         at += 1;
     }
     let end = best?;
-    let (entity, proof, cues) = (Entity::Iban, Proof::Checked, view.cues(start));
-    hits.push(Hit { entity, start, end, score: 97, rule: "iban", proof, cues, country: None });
+    let hit = Hit::new(Entity::Iban, start..end, 97, "iban");
+    hits.push(hit.because(Proof::Checked, view.cues(start)));
     Some(end)
 }
 
@@ -193,7 +193,7 @@ fn push_checked(
 ) {
     if is_free_before(view.text, start) && is_free_after(view.text, end) {
         let (proof, cues) = (Proof::Checked, view.cues(start));
-        hits.push(Hit { entity, start, end, score: 92, rule, proof, cues, country: None });
+        hits.push(Hit::new(entity, start..end, 92, rule).because(proof, cues));
     }
 }
 
@@ -243,8 +243,8 @@ pub(super) fn spaced_nino(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) ->
     {
         return None;
     }
-    let (entity, proof, cues) = (Entity::UkNino, Proof::Form, view.cues(start));
-    hits.push(Hit { entity, start, end, score: 85, rule: "uk.nino", proof, cues, country: None });
+    let hit = Hit::new(Entity::UkNino, start..end, 85, "uk.nino");
+    hits.push(hit.because(Proof::Form, view.cues(start)));
     Some(end)
 }
 

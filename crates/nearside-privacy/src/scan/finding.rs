@@ -1,5 +1,7 @@
 //! What was found: where, how sure, by which rule and why. Never the value itself.
 
+use std::ops::Range;
+
 use super::cue::Cues;
 use super::entity::{Entity, Locale};
 
@@ -66,6 +68,30 @@ pub(super) struct Hit {
     pub(super) country: Option<Locale>,
 }
 
+impl Hit {
+    /// What its form alone speaks for.
+    pub(super) const fn new(
+        entity: Entity,
+        place: Range<usize>,
+        score: u8,
+        rule: &'static str,
+    ) -> Self {
+        let (start, end) = (place.start, place.end);
+        let (proof, cues, country) = (Proof::Form, Cues::NONE, None);
+        Self { entity, start, end, score, rule, proof, cues, country }
+    }
+
+    /// The same, with what speaks for it and the words that announced it.
+    pub(super) const fn because(self, proof: Proof, cues: Cues) -> Self {
+        Self { proof, cues, ..self }
+    }
+
+    /// The same, as it would come from a country.
+    pub(super) const fn of(self, country: Option<Locale>) -> Self {
+        Self { country, ..self }
+    }
+}
+
 /// What a hit gains where the text speaks of its country.
 const HOME: u8 = 8;
 
@@ -127,8 +153,7 @@ mod tests {
     use super::*;
 
     fn hit(entity: Entity, start: usize, end: usize, score: u8) -> Hit {
-        let (proof, cues) = (Proof::Form, Cues::NONE);
-        Hit { entity, start, end, score, rule: "test", proof, cues, country: None }
+        Hit::new(entity, start..end, score, "test")
     }
 
     #[test]

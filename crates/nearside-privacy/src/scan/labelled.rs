@@ -234,16 +234,7 @@ pub(super) fn value(
     }
     let whole = certainty == Certainty::Whole;
     let mut add = |entity, score, rule| {
-        hits.push(Hit {
-            entity,
-            start,
-            end,
-            score,
-            rule,
-            proof: Proof::Labelled,
-            cues,
-            country: None,
-        });
+        hits.push(Hit::new(entity, start..end, score, rule).because(Proof::Labelled, cues));
     };
     if cues.meets(Cues::of(&[Cue::Name, Cue::Given, Cue::Family]))
         && person::is_whole(view, start, end, cues)
@@ -297,17 +288,8 @@ fn whole_phone(view: &View<'_>, start: usize, end: usize, cues: Cues, hits: &mut
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
     let sound = text.iter().all(|byte| byte.is_ascii_digit() || b" +-./()x".contains(byte));
     if sound && (7..=15).contains(&digits) {
-        let entity = Entity::Phone;
-        hits.push(Hit {
-            entity,
-            start,
-            end,
-            score: 80,
-            rule: "phone.labelled",
-            proof: Proof::Labelled,
-            cues,
-            country: None,
-        });
+        let hit = Hit::new(Entity::Phone, start..end, 80, "phone.labelled");
+        hits.push(hit.because(Proof::Labelled, cues));
     }
 }
 
@@ -320,17 +302,8 @@ fn birth(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
         _ => date::from_month(view, start, person::end_of_word(view, start)),
     };
     if let Some(end) = end {
-        let (entity, cues) = (Entity::DateOfBirth, Cues::of(&[Cue::Birth]));
-        hits.push(Hit {
-            entity,
-            start,
-            end,
-            score: 90,
-            rule: "birth.labelled",
-            proof: Proof::Labelled,
-            cues,
-            country: None,
-        });
+        let hit = Hit::new(Entity::DateOfBirth, start..end, 90, "birth.labelled");
+        hits.push(hit.because(Proof::Labelled, Cues::of(&[Cue::Birth])));
     }
 }
 

@@ -12,10 +12,6 @@ use super::view::{View, weigh};
 const MAX_LOCAL: usize = 64;
 const MAX_HOST: usize = 253;
 
-fn hit(entity: Entity, start: usize, end: usize, score: u8, rule: &'static str) -> Hit {
-    Hit { entity, start, end, score, rule, proof: Proof::Form, cues: Cues::NONE, country: None }
-}
-
 /// An e-mail address around an `@`, or a password before the host of a URL. Answers where to go on.
 pub(super) fn at_sign(view: &View<'_>, at: usize, hits: &mut Vec<Hit>) -> usize {
     let local = |byte: &u8| {
@@ -53,7 +49,7 @@ pub(super) fn at_sign(view: &View<'_>, at: usize, hits: &mut Vec<Hit>) -> usize 
     {
         return at + 1;
     }
-    hits.push(hit(Entity::Email, start, end, 95, "email"));
+    hits.push(Hit::new(Entity::Email, start..end, 95, "email"));
     end
 }
 
@@ -93,7 +89,7 @@ fn url_credentials(view: &View<'_>, at: usize, host_end: usize, hits: &mut Vec<H
     let password = credentials.get(colon + 1..).unwrap_or(&[]);
     let filled = !password.is_empty() && !b"${<*".iter().any(|mark| password.starts_with(&[*mark]));
     if filled && host_end > at + 1 && password != b"password" {
-        hits.push(hit(Entity::Password, start + colon + 1, at, 90, "password.url"));
+        hits.push(Hit::new(Entity::Password, start + colon + 1..at, 90, "password.url"));
     }
     true
 }
@@ -125,8 +121,7 @@ pub(super) fn version_4(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
     let cues = view.cues(first.start);
     let score = weigh(70, cues, Cues::of(&[Cue::Ip]), Cues::NONE);
     let score = if cues.has(Cue::Version) { score.min(30) } else { score };
-    let entity = Entity::Ip;
-    hits.push(Hit { cues, ..hit(entity, first.start, end, score, "ip.v4") });
+    hits.push(Hit::new(Entity::Ip, first.start..end, score, "ip.v4").because(Proof::Form, cues));
 }
 
 /// Six pairs of hexadecimal digits (hardware), or groups of up to four (IPv6), from a hexadecimal
@@ -153,7 +148,7 @@ pub(super) fn hexadecimal(
         let goes_on = next.is_some_and(|byte| is_word(byte) || byte == separator);
         let told = text.iter().any(|byte| !matches!(byte, b'0' | b'f' | b'F' | b':' | b'-'));
         if pairs && !goes_on && told {
-            hits.push(hit(Entity::Mac, start, start + 17, 90, "mac"));
+            hits.push(Hit::new(Entity::Mac, start..start + 17, 90, "mac"));
             return start + 17;
         }
     }
@@ -180,7 +175,7 @@ pub(super) fn dotted_hardware(view: &View<'_>, start: usize, hits: &mut Vec<Hit>
     {
         return start;
     }
-    hits.push(hit(Entity::Mac, start, start + 14, 75, "mac.dotted"));
+    hits.push(Hit::new(Entity::Mac, start..start + 14, 75, "mac.dotted"));
     start + 14
 }
 
@@ -225,7 +220,7 @@ fn version_6(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usize
     if address.is_loopback() || (groups < 3 && address.segments()[0] < 0x100) {
         return None;
     }
-    hits.push(hit(Entity::Ip, start, end, 85, "ip.v6"));
+    hits.push(Hit::new(Entity::Ip, start..end, 85, "ip.v6"));
     Some(end)
 }
 

@@ -108,16 +108,8 @@ pub(super) fn find(
     let plain = announced == Announced::Not;
     let cues = if plain { Cues::NONE } else { view.cues(at) };
     let start = if inverted { with_particles(view, start.start) } else { start.start };
-    hits.push(Hit {
-        entity: Entity::Person,
-        start,
-        end: last.end,
-        score,
-        rule: if plain { "name.listed" } else { "name.announced" },
-        proof,
-        cues,
-        country: None,
-    });
+    let rule = if plain { "name.listed" } else { "name.announced" };
+    hits.push(Hit::new(Entity::Person, start..last.end, score, rule).because(proof, cues));
     last.end
 }
 

@@ -1,6 +1,7 @@
 //! Telephone numbers: international ones by their country code, national ones as twelve countries
 //! write them.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::cue::{Cue, Cues};
@@ -171,7 +172,7 @@ fn international(
         (_, true) => 50,
         _ => 20,
     };
-    push(view, (start, end), base, cues, "phone.international", hits);
+    hits.push(hit(start..end, base, cues, "phone.international"));
     locale
 }
 
@@ -215,10 +216,8 @@ fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, v
             votes.add(locale, 1);
         }
         let end = run.end(first + groups.len() - 1);
-        push(view, (start - bracket, end), way.score, cues, "phone.national", hits);
-        if let Some(hit) = hits.last_mut() {
-            hit.country = Some(way.locale);
-        }
+        let hit = hit(start - bracket..end, way.score, cues, "phone.national");
+        hits.push(hit.of(Some(way.locale)));
     }
 }
 
@@ -234,14 +233,8 @@ fn fits(between: impl Iterator<Item = u8> + Clone, way: &National) -> bool {
     }
 }
 
-fn push(
-    view: &View<'_>,
-    (start, end): (usize, usize),
-    base: u8,
-    cues: Cues,
-    rule: &'static str,
-    hits: &mut Vec<Hit>,
-) {
+/// A number, as sure as what stands before it makes it.
+fn hit(place: Range<usize>, base: u8, cues: Cues, rule: &'static str) -> Hit {
     let score = match weigh(base, cues, OWN, Cues::NONE) {
         // `Call Ann Young at 030 6929483`: somebody to whom it belongs.
         score if score == base && cues.meets(PEOPLE) && base >= 35 => (base + 15).min(99),
@@ -250,8 +243,7 @@ fn push(
         score => score,
     };
     let proof = if cues.meets(OWN) { Proof::Labelled } else { Proof::Form };
-    let _ = view;
-    hits.push(Hit { entity: Entity::Phone, start, end, score, rule, proof, cues, country: None });
+    Hit::new(Entity::Phone, place, score, rule).because(proof, cues)
 }
 
 #[cfg(test)]

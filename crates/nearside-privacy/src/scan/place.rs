@@ -266,27 +266,14 @@ fn push(
     if score < SURE {
         return None;
     }
-    hits.push(Hit {
-        entity: Entity::Address,
-        start,
-        end,
-        score,
-        rule: "address.street",
-        proof: Proof::Form,
-        cues,
-        country: None,
-    });
+    hits.push(
+        Hit::new(Entity::Address, start..end, score, "address.street").because(Proof::Form, cues),
+    );
     if let Some(code_end) = code {
-        hits.push(Hit {
-            entity: Entity::Postcode,
-            start: end + gap,
-            end: code_end,
-            score: 75,
-            rule: "postcode.after-street",
-            proof: Proof::Form,
-            cues,
-            country: None,
-        });
+        hits.push(
+            Hit::new(Entity::Postcode, end + gap..code_end, 75, "postcode.after-street")
+                .because(Proof::Form, cues),
+        );
     }
     Some(end)
 }
@@ -335,17 +322,8 @@ pub(super) fn near_street(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
         return;
     }
     let Some(end) = postcode(view, start) else { return };
-    let (entity, proof, cues) = (Entity::Postcode, Proof::Labelled, Cues::NONE);
-    hits.push(Hit {
-        entity,
-        start,
-        end,
-        score: 70,
-        rule: "postcode.near-street",
-        proof,
-        cues,
-        country: None,
-    });
+    let hit = Hit::new(Entity::Postcode, start..end, 70, "postcode.near-street");
+    hits.push(hit.because(Proof::Labelled, Cues::NONE));
 }
 
 /// `Fresno, CA 93136`: five digits after a state of the United States, from the state on.
@@ -360,18 +338,8 @@ NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR";
     }
     let Some(end) = postcode(view, start + 3) else { return };
     if matches!(end - start - 3, 5 | 10) {
-        let (entity, proof, cues) = (Entity::Postcode, Proof::Labelled, Cues::NONE);
-        let start = start + 3;
-        hits.push(Hit {
-            entity,
-            start,
-            end,
-            score: 78,
-            rule: "postcode.after-state",
-            proof,
-            cues,
-            country: None,
-        });
+        let hit = Hit::new(Entity::Postcode, start + 3..end, 78, "postcode.after-state");
+        hits.push(hit.because(Proof::Labelled, Cues::NONE));
     }
 }
 
@@ -389,17 +357,10 @@ pub(super) fn lettered_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hi
     let base = if inward { 52 } else { 30 };
     let own = Cues::of(&[Cue::Postcode, Cue::Address]);
     let score = weigh(base, cues, own, Cues::NONE);
-    let (entity, proof) = (Entity::Postcode, Proof::Form);
-    hits.push(Hit {
-        entity,
-        start,
-        end,
-        score,
-        rule: "postcode.lettered",
-        proof,
-        cues,
-        country: None,
-    });
+    hits.push(
+        Hit::new(Entity::Postcode, start..end, score, "postcode.lettered")
+            .because(Proof::Form, cues),
+    );
 }
 
 /// `52.52001, 13.40495`: latitude and longitude of four decimals and more.
@@ -443,17 +404,9 @@ pub(super) fn position(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
     // Two shares of one are more often losses than a place in the Gulf of Guinea.
     let base = if latitude.abs() < 1.0 && longitude < 1.0 { 15 } else { 60 };
     let score = weigh(base, cues, Cues::of(&[Cue::Geo]), Cues::NONE);
-    let (entity, proof) = (Entity::Geo, Proof::Form);
-    hits.push(Hit {
-        entity,
-        start,
-        end,
-        score,
-        rule: "position.decimal",
-        proof,
-        cues,
-        country: None,
-    });
+    hits.push(
+        Hit::new(Entity::Geo, start..end, score, "position.decimal").because(Proof::Form, cues),
+    );
 }
 
 #[cfg(test)]

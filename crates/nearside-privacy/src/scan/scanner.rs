@@ -236,17 +236,10 @@ fn month(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
 fn born(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
     let cues = view.cues(start);
     if cues.has(Cue::Birth) {
-        let (entity, proof) = (Entity::DateOfBirth, Proof::Labelled);
-        hits.push(Hit {
-            entity,
-            start,
-            end,
-            score: 90,
-            rule: "birth.announced",
-            proof,
-            cues,
-            country: None,
-        });
+        hits.push(
+            Hit::new(Entity::DateOfBirth, start..end, 90, "birth.announced")
+                .because(Proof::Labelled, cues),
+        );
     }
 }
 
@@ -363,17 +356,10 @@ fn announced_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     let Some(end) = place::postcode(view, start) else { return };
     let cues = view.cues(start);
     if cues.has(Cue::Postcode) {
-        let (entity, proof) = (Entity::Postcode, Proof::Labelled);
-        hits.push(Hit {
-            entity,
-            start,
-            end,
-            score: 85,
-            rule: "postcode.announced",
-            proof,
-            cues,
-            country: None,
-        });
+        hits.push(
+            Hit::new(Entity::Postcode, start..end, 85, "postcode.announced")
+                .because(Proof::Labelled, cues),
+        );
     }
 }
 
@@ -432,15 +418,6 @@ fn known(
     if let Some(locale) = kind.locale.filter(|_| score >= 80 && kind.score >= 60) {
         votes.add(locale, 1);
     }
-    let (entity, end) = (kind.entity, run.end(last));
-    hits.push(Hit {
-        entity,
-        start,
-        end,
-        score,
-        rule: "number",
-        proof: Proof::Checked,
-        cues,
-        country: kind.locale,
-    });
+    let hit = Hit::new(kind.entity, start..run.end(last), score, "number");
+    hits.push(hit.because(Proof::Checked, cues).of(kind.locale));
 }

@@ -164,17 +164,7 @@ pub(super) fn token(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Optio
         if !lengths.contains(&length) || goes_on || !is_random(view.slice(from, end)) {
             return None;
         }
-        let (score, rule, proof) = (97, *service, Proof::Form);
-        hits.push(Hit {
-            entity: *entity,
-            start,
-            end,
-            score,
-            rule,
-            proof,
-            cues: Cues::NONE,
-            country: None,
-        });
+        hits.push(Hit::new(*entity, start..end, 97, service));
         Some(end)
     })
 }
@@ -192,17 +182,7 @@ fn jwt(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usize> {
     }
     let end = start + head.len() + 1 + body.len() + 1 + signature.len();
     let end = end.min(start + length);
-    let (entity, proof) = (Entity::Jwt, Proof::Form);
-    hits.push(Hit {
-        entity,
-        start,
-        end,
-        score: 97,
-        rule: "jwt",
-        proof,
-        cues: Cues::NONE,
-        country: None,
-    });
+    hits.push(Hit::new(Entity::Jwt, start..end, 97, "jwt").because(Proof::Form, Cues::NONE));
     Some(end)
 }
 
@@ -251,18 +231,11 @@ pub(super) fn private_key(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) ->
     if body.iter().filter(|byte| byte.is_ascii_alphanumeric()).count() < 32 {
         return None;
     }
-    let (entity, proof) = (Entity::PrivateKey, Proof::Form);
     let end = start + end;
-    hits.push(Hit {
-        entity,
-        start,
-        end,
-        score: 99,
-        rule: "private-key",
-        proof,
-        cues: Cues::NONE,
-        country: None,
-    });
+    hits.push(
+        Hit::new(Entity::PrivateKey, start..end, 99, "private-key")
+            .because(Proof::Form, Cues::NONE),
+    );
     Some(end)
 }
 

@@ -48,6 +48,10 @@ pub struct Scanned {
     pub bytes: u64,
     /// Lines.
     pub lines: u64,
+    /// How it is laid out.
+    pub form: Option<Form>,
+    /// What separates cells, where it is a table.
+    pub separator: Option<u8>,
     /// Its columns, where it is a table with heads.
     pub columns: Vec<Column>,
 }
@@ -101,8 +105,12 @@ pub fn scan(
         threads => together(&mut source, &layout, threads, &mut order, each),
     };
     result?;
-    let columns = layout.dialect.map(|dialect| dialect.columns).unwrap_or_default();
-    Ok(Scanned { bytes: source.offset, lines: source.line, columns })
+    let form = Some(layout.form);
+    let (separator, columns) = match layout.dialect {
+        Some(dialect) => (Some(dialect.separator), dialect.columns),
+        None => (None, Vec::new()),
+    };
+    Ok(Scanned { bytes: source.offset, lines: source.line, form, separator, columns })
 }
 
 fn alone(

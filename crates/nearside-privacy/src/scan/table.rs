@@ -24,7 +24,7 @@ pub struct Column {
 /// How a table is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Dialect {
-    separator: u8,
+    pub(super) separator: u8,
     pub(super) columns: Vec<Column>,
 }
 
@@ -188,6 +188,15 @@ mod tests {
         let headless = table(b"1,2,3\n4,5,6\n", Belief::Stated).unwrap();
         assert_eq!((headless.separator, headless.columns.len()), (b',', 0));
         assert_eq!(table(b"", Belief::Stated).map(|table| table.columns.len()), None);
+    }
+
+    #[test]
+    fn separators_are_told() {
+        let separator = |text: &[u8]| table(text, Belief::Stated).map(|dialect| dialect.separator);
+        assert_eq!(separator(b"a;b,c\n1;2\n3;4,5,6\n"), Some(b';'));
+        assert_eq!(separator(b"a,b\n\"1;2\",3\n"), Some(b','));
+        assert_eq!(separator(b"a\tb"), Some(b'\t'));
+        assert_eq!(separator(b"one"), Some(b','));
     }
 
     #[test]
