@@ -114,7 +114,13 @@ impl Work {
 }
 
 /// What can be there and need not: the program to ask, what is lost without it, and the remedy.
-const OPTIONAL: [(&str, &str, &str, &str); 9] = [
+const OPTIONAL: [(&str, &str, &str, &str); 10] = [
+    (
+        "age",
+        "age",
+        "not installed, no sealed file was opened by another program",
+        "apt install age, or cargo xtask setup as root",
+    ),
     (
         "cargo-nextest",
         "cargo-nextest",

@@ -25,7 +25,8 @@ const PROGRAMS: [(&str, &[&str], &str); 2] = [
 /// Real engines that some tests use where they are there: the same, but nothing fails without them.
 /// Podman without its recommended packages lacks an init; its images are made of busybox.
 /// LibreOffice computes workbooks and needs no screen for it; Chromium shows pages.
-const ENGINES: [(&str, &[&str], &str); 4] = [
+const ENGINES: [(&str, &[&str], &str); 5] = [
+    ("age", &["age"], "install age"),
     ("podman", &["podman", "catatonit", "runc", "busybox-static"], "install podman"),
     ("faketime", &["faketime"], "install faketime"),
     ("soffice", &["libreoffice-calc-nogui"], "install LibreOffice Calc"),

@@ -11,7 +11,7 @@ use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use nearside_policy::{Distrust, Hash, Signature, Signer, Trust};
 
 pub use crate::secret_file::KeyError;
-use crate::secret_file::SecretFile;
+use crate::secret_file::{Form, SecretFile};
 
 /// What a key file begins with.
 const HEAD: &str = "nearside-key-1 ed25519 ";
@@ -44,7 +44,7 @@ impl Key {
 }
 
 const fn kept_in(file: &Path) -> SecretFile<'_> {
-    SecretFile { path: file, head: HEAD }
+    SecretFile { path: file, form: Form::Hexadecimal(HEAD) }
 }
 
 impl Signer for Key {

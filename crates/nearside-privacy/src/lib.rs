@@ -13,5 +13,7 @@ pub mod key;
 pub mod listing;
 pub mod rules;
 pub mod scan;
+pub mod sealing_key;
 mod secret_file;
 pub mod source;
+pub mod vault;

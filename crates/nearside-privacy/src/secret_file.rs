@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nearside_policy::Hash;
 use nearside_store::atomic;
+use nearside_store::sealed::Identity;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -62,11 +63,56 @@ pub enum KeyError {
     },
 }
 
-/// A file that begins with what it is for, then the secret in hexadecimal digits.
+/// A file with a secret.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SecretFile<'p> {
     pub(crate) path: &'p Path,
-    pub(crate) head: &'static str,
+    pub(crate) form: Form,
+}
+
+/// How the secret is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    /// What it is for, then hexadecimal digits.
+    Hexadecimal(&'static str),
+    /// As an identity of age, which other programs read too.
+    Age,
+}
+
+impl Form {
+    fn text(self, secret: &Secret) -> Zeroizing<String> {
+        // Never larger than this, so that no copy of it is left behind when it grows.
+        let mut text = Zeroizing::new(String::with_capacity(MOST as usize));
+        match self {
+            Self::Hexadecimal(head) => {
+                text.push_str(head);
+                for byte in secret.iter() {
+                    // Texts take whatever is written to them.
+                    let _ = write!(text, "{byte:02x}");
+                }
+            }
+            Self::Age => {
+                let identity = Identity::of(secret);
+                let _ = writeln!(text, "# public key: {}", identity.recipient());
+                text.push_str(&identity.text());
+            }
+        }
+        text.push('\n');
+        text
+    }
+
+    fn secret(self, text: &str) -> Option<Secret> {
+        match self {
+            Self::Hexadecimal(head) => {
+                let digits = text.trim_end().strip_prefix(head)?;
+                Some(Zeroizing::new(digits.parse::<Hash>().ok()?.0))
+            }
+            Self::Age => {
+                let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+                Some(lines.next()?.trim().parse::<Identity>().ok()?.secret())
+            }
+        }
+    }
 }
 
 impl SecretFile<'_> {
@@ -111,13 +157,10 @@ impl SecretFile<'_> {
         if metadata.uid() != rustix::process::geteuid().as_raw() {
             return Err(KeyError::OfAnother { path: path() });
         }
-        // Never larger than this, so that no copy of it is left behind when it grows.
         let mut text = Zeroizing::new(String::with_capacity(MOST as usize));
         opened.take(MOST).read_to_string(&mut text).map_err(failed("read", self.path))?;
-        let digits = text.trim_end().strip_prefix(self.head);
-        let secret = digits.and_then(|digits| digits.parse::<Hash>().ok());
-        let secret = secret.ok_or_else(|| KeyError::NoKey { path: path() })?;
-        Ok(Some(Zeroizing::new(secret.0)))
+        let secret = self.form.secret(&text);
+        secret.map(Some).ok_or_else(|| KeyError::NoKey { path: path() })
     }
 
     /// A new secret, in a new file beside the one that it is for.
@@ -125,13 +168,7 @@ impl SecretFile<'_> {
         let mut secret = Zeroizing::new([0; 32]);
         let random = getrandom::fill(&mut *secret);
         random.map_err(|source| KeyError::Random { path: self.path.to_path_buf(), source })?;
-        let mut text = Zeroizing::new(String::with_capacity(MOST as usize));
-        text.push_str(self.head);
-        for byte in secret.iter() {
-            // Texts take whatever is written to them.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text.push('\n');
+        let text = self.form.text(&secret);
         if let Some(folder) = self.path.parent() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
             made.map_err(failed("make the folder of", self.path))?;

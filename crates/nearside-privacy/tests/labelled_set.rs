@@ -69,6 +69,7 @@ fn a_labelled_set_is_clean_afterwards() {
                 scan,
                 scratch: folder.path(),
                 unreadable: Unread::Fail,
+                vault: None,
             };
             let mut done = job.run().unwrap();
             let output = folder.path().join("out");

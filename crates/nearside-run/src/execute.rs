@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use nearside_store::{Digest, StoreError, atomic};
+use nearside_store::{Digest, atomic};
 
 use crate::failure::{ending, full_disk, tail};
 use crate::gate::Refused;
@@ -235,6 +235,7 @@ impl Runner {
             fs::create_dir_all(&path).map_err(RunError::io("make folder", &path))?;
         }
         atomic::write(&folder.join(".gitignore"), b"*\n")?;
+        self.seal_what_is_open()?;
         let own = folder.join("bin/nearside");
         if fs::read_link(&own).ok().as_deref() != Some(self.program.as_path()) {
             atomic::remove(&own)?;
@@ -368,8 +369,8 @@ impl Run<'_> {
                     return Ok(());
                 }
                 Ok(false) => {}
-                // What is damaged is made anew.
-                Err(error @ StoreError::Damaged { .. }) => {
+                // What is damaged, or cannot be opened, is made anew.
+                Err(error) if error.is_of_no_use() => {
                     (self.report)(Event::Note { job, text: error.to_string() });
                 }
                 Err(error) => {
@@ -397,7 +398,7 @@ impl Run<'_> {
                 return Ok(());
             }
         };
-        File::create(&log).map_err(RunError::io("write", &log))?;
+        runner.begin_log(job)?;
         let began = (Instant::now(), SystemTime::now());
         let going = Going {
             hold: None,
@@ -536,6 +537,9 @@ impl Run<'_> {
     fn end(&mut self, place: usize, ran: Ran, attempt: Option<Attempt>) {
         let job = &self.runner.jobs.jobs[place];
         (self.report)(Event::Ended { job, ran: &ran, attempt: attempt.as_ref() });
+        if let Some(text) = self.runner.seal_log(job) {
+            (self.report)(Event::Note { job, text });
+        }
         self.summary.insert(place, ran);
     }
 }

@@ -125,7 +125,7 @@ impl Runner {
     /// Names of the variables that a container finds: ours, the job's, and what its commands read of the
     /// person's.
     fn passed_on(&self, job: &Job) -> Vec<String> {
-        let own = ["NEARSIDE_STAGE", "NEARSIDE_TRIAL"].map(str::to_owned);
+        let own = ["NEARSIDE_STAGE", "NEARSIDE_TRIAL", "NEARSIDE_RECORD"].map(str::to_owned);
         let stated = job.variables.iter().map(|(name, _)| name.clone());
         let read = job.trials.iter().flat_map(|trial| shell::named(&trial.command).variables);
         let is_set = |name: &String| self.variables.iter().any(|(known, _)| known == name);

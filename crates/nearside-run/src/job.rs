@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path};
 
+use nearside_store::AtRest;
+
 use crate::{Network, RunError, Stop};
 
 /// A stage as it is executed.
@@ -21,6 +23,8 @@ pub struct Job {
     pub image: Option<String>,
     /// What its commands reach.
     pub network: Network,
+    /// How what is kept of it lies on the disk: its results, and what it printed.
+    pub at_rest: AtRest,
     /// When its trials need not all be run.
     pub stop: Option<Stop>,
     /// The jobs that come before it, by their place.

@@ -28,6 +28,7 @@ mod image;
 mod job;
 mod key;
 mod lock;
+mod log;
 #[cfg(target_os = "linux")]
 mod loopback;
 mod metric;

@@ -129,6 +129,11 @@ impl Record {
         self.folder.join("logs").join(format!("{stage}.log"))
     }
 
+    /// The same, sealed.
+    pub(crate) fn sealed_log_file(&self, stage: &str) -> PathBuf {
+        self.folder.join("logs").join(format!("{stage}.log.age"))
+    }
+
     /// The working folder of a stage.
     pub(crate) fn work_folder(&self, stage: &str) -> PathBuf {
         self.folder.join("work").join(stage)
@@ -136,6 +141,12 @@ impl Record {
 
     pub(crate) fn result(&self, key: &Digest) -> Option<Outcome> {
         read(&self.result_file(key))
+    }
+
+    /// Every result that can be read.
+    pub(crate) fn results(&self) -> Vec<Outcome> {
+        let entries = fs::read_dir(self.folder.join("cache/results")).into_iter().flatten();
+        entries.filter_map(|entry| read(&entry.ok()?.path())).collect()
     }
 
     pub(crate) fn keep_result(&self, key: &Digest, outcome: &Outcome) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use nearside_store::{Digest, Memo, Reader, Store, StoreError, atomic};
+use nearside_store::{Digest, Keys, Memo, Reader, Store, StoreError, atomic};
 use nearside_units::Bytes;
 
 use crate::code;
@@ -104,6 +104,12 @@ impl Runner {
     #[must_use]
     pub fn guarded_by(self, gate: Arc<dyn Gate>) -> Self {
         Self { gate: Some(gate), ..self }
+    }
+
+    /// The same runner with the key that people's data is sealed with where it is kept.
+    #[must_use]
+    pub fn with_keys(self, keys: Keys) -> Self {
+        Self { store: self.store.with_keys(keys), ..self }
     }
 
     /// What a stage depends on now.
@@ -284,6 +290,7 @@ impl Runner {
         let own = [
             ("PATH".to_owned(), self.search_path()),
             ("NEARSIDE_STAGE".to_owned(), job.name.clone().into()),
+            ("NEARSIDE_RECORD".to_owned(), self.record.folder.clone().into()),
             ("NEARSIDE_TRIAL".to_owned(), trial.into()),
         ];
         let stated = job.variables.iter().map(|(name, value)| (name.clone(), value.into()));

@@ -30,6 +30,15 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
+    /// What is sealed cannot be opened or made without a key.
+    #[error("there is no key for what is sealed: {0}")]
+    Key(String),
+    /// What is sealed is so for another key.
+    #[error("{} is sealed for another key", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
     /// What was kept is not what it was.
     #[error("what was kept of {} is damaged: it is no longer {expected}", path.display())]
     Damaged {
@@ -45,6 +54,12 @@ impl StoreError {
     pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |error| Self::Io { what, path, error }
+    }
+
+    /// Whether what is kept cannot be had any more, so that it has to be made anew.
+    #[must_use]
+    pub const fn is_of_no_use(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Locked { .. } | Self::Key(_))
     }
 
     /// Whether the path is not there at all.

@@ -6,6 +6,7 @@
 //! - [`Memo`] remembers digests of files that have not changed since, so that unchanged data is not
 //!   read again.
 //! - [`Store`] keeps content by its digest and puts it back in one step.
+//! - [`sealed`] files are read by the holder of a key alone.
 //! - [`atomic`] writes a file so that others see the old one or the new one.
 //!
 //! The caller says where everything is: this crate reads no environment.
@@ -15,6 +16,7 @@ mod content;
 mod digest;
 mod error;
 mod memo;
+pub mod sealed;
 mod store;
 mod sweep;
 
@@ -22,5 +24,5 @@ pub use content::{Content, Entry, Kind, Reader};
 pub use digest::{Digest, Fields, NoDigest};
 pub use error::StoreError;
 pub use memo::Memo;
-pub use store::Store;
+pub use store::{AtRest, Keys, Store};
 pub use sweep::Object;

@@ -3,24 +3,67 @@
 //! Files lie under `objects/`, two digits of their digest first, and are never changed: a file that
 //! is there is whole. Copies share blocks with the original where the file system can (reflinks).
 
+use std::fmt;
 use std::fs::{self, File, Permissions};
+use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::sealed::{Identity, Opened, SealError, Sealer};
 use crate::{Content, Digest, Entry, Kind, Memo, Reader, StoreError, atomic};
 
+/// What the names of sealed objects end with.
+pub(crate) const SEALED: &str = ".age";
+
 /// A folder of content, each file by its digest.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
     pub(crate) objects: PathBuf,
+    keys: Option<Keys>,
+}
+
+/// Where the key comes from that opens what is sealed; it is asked for when it is needed, and says why
+/// there is none.
+pub type Keys = Arc<dyn Fn() -> Result<Identity, String> + Send + Sync>;
+
+/// How something that is kept lies on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtRest {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Sealed: whoever gets hold of the disk reads nothing without the key.
+    Sealed,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Store({})", self.objects.display())
+    }
 }
 
 impl Store {
     /// The store in a folder, which is made when something is first kept.
     #[must_use]
     pub fn at(folder: &Path) -> Self {
-        Self { objects: folder.join("objects") }
+        Self { objects: folder.join("objects"), keys: None }
+    }
+
+    /// The same store, with the key for what is sealed.
+    #[must_use]
+    pub fn with_keys(self, keys: Keys) -> Self {
+        Self { keys: Some(keys), ..self }
+    }
+
+    /// The key for what is sealed.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn key(&self) -> Result<Identity, StoreError> {
+        let found = self.keys.as_ref().map_or(Err("nobody has one".to_owned()), |keys| keys());
+        found.map_err(StoreError::Key)
     }
 
     pub(crate) fn object(&self, digest: &Digest) -> PathBuf {
@@ -29,44 +72,101 @@ impl Store {
         self.objects.join(shard).join(rest)
     }
 
+    pub(crate) fn sealed_object(&self, digest: &Digest) -> PathBuf {
+        let name = digest.to_string();
+        let (shard, rest) = name.split_at(2);
+        self.objects.join(shard).join(format!("{rest}{SEALED}"))
+    }
+
+    fn is_kept(&self, digest: &Digest) -> bool {
+        self.object(digest).is_file() || self.sealed_object(digest).is_file()
+    }
+
     /// Whether all files of some content are kept.
     #[must_use]
     pub fn has(&self, content: &Content) -> bool {
         let kept = |entry: &Entry| match &entry.kind {
-            Kind::File { digest, .. } => self.object(digest).is_file(),
+            Kind::File { digest, .. } => self.is_kept(digest),
             Kind::Link(_) | Kind::Folder => true,
         };
         content.entries.iter().all(kept)
     }
 
-    /// Keeps what a path holds, and makes sure that it is on the disk.
+    /// Keeps what a path holds, and makes sure that it is on the disk. What is sealed already stays so;
+    /// what is to be sealed lies there in no other way afterwards.
     ///
     /// # Errors
-    /// When a file cannot be copied, or is no longer what `content` says.
-    pub fn keep(&self, path: &Path, content: &Content) -> Result<(), StoreError> {
+    /// When a file cannot be copied, is no longer what `content` says, or there is no key to seal it with.
+    pub fn keep(&self, path: &Path, content: &Content, at_rest: AtRest) -> Result<(), StoreError> {
+        let key = match at_rest {
+            AtRest::Plain => None,
+            AtRest::Sealed => Some(self.key()?),
+        };
         content.entries.par_iter().try_for_each(|entry| match &entry.kind {
-            Kind::File { digest, .. } => self.keep_file(&below(path, &entry.path), digest),
+            Kind::File { digest, .. } => {
+                self.keep_file(&below(path, &entry.path), digest, key.as_ref())
+            }
             Kind::Link(_) | Kind::Folder => Ok(()),
         })?;
-        self.flush()
+        self.flush()?;
+        if key.is_none() {
+            return Ok(());
+        }
+        content.entries.iter().try_for_each(|entry| match &entry.kind {
+            Kind::File { digest, .. } => atomic::remove(&self.object(digest)),
+            Kind::Link(_) | Kind::Folder => Ok(()),
+        })
     }
 
-    fn keep_file(&self, path: &Path, digest: &Digest) -> Result<(), StoreError> {
-        let object = self.object(digest);
-        if object.is_file() {
+    /// Seals what is kept of some content and lies open.
+    ///
+    /// # Errors
+    /// When there is no key, or a file cannot be read or written.
+    pub fn seal_kept(&self, content: &Content) -> Result<(), StoreError> {
+        for entry in &content.entries {
+            let Kind::File { digest, .. } = &entry.kind else { continue };
+            let object = self.object(digest);
+            if object.is_file() {
+                self.keep_file(&object, digest, Some(&self.key()?))?;
+                self.flush()?;
+                atomic::remove(&object)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_file(
+        &self,
+        path: &Path,
+        digest: &Digest,
+        key: Option<&Identity>,
+    ) -> Result<(), StoreError> {
+        let sealed = self.sealed_object(digest);
+        let object = if key.is_some() { sealed.clone() } else { self.object(digest) };
+        let is_open = match key {
+            // What is sealed for a key that is gone is of no use.
+            Some(_) => {
+                sealed.is_file() && !matches!(self.unseal(&sealed), Err(StoreError::Locked { .. }))
+            }
+            None => object.is_file() || sealed.is_file(),
+        };
+        if is_open {
             return Ok(());
         }
         if let Some(shard) = object.parent() {
             fs::create_dir_all(shard).map_err(StoreError::io("make folder", shard))?;
         }
         let temporary = atomic::beside(&object);
-        let kept = copy(path, &temporary).and_then(|()| {
-            let found = crate::content::read(&temporary)?;
+        let copied = || match key {
+            None => copy(path, &temporary).and_then(|()| crate::content::read(&temporary)),
+            Some(key) => seal(path, &temporary, key),
+        };
+        let kept = copied().and_then(|found| {
             if found != *digest {
                 let expected = digest.to_string();
                 return Err(StoreError::Damaged { path: path.to_path_buf(), expected });
             }
-            set_mode(&temporary, 0o444)?;
+            set_mode(&temporary, if key.is_some() { 0o400 } else { 0o444 })?;
             fs::rename(&temporary, &object).map_err(StoreError::io("keep", path))
         });
         if kept.is_err() {
@@ -116,7 +216,7 @@ impl Store {
             }
             match &entry.kind {
                 Kind::File { digest, executable } => {
-                    copy(&self.object(digest), &path)?;
+                    self.take_out(digest, &path)?;
                     set_mode(&path, if *executable { 0o755 } else { 0o644 })
                 }
                 Kind::Link(target) => link(target, &path),
@@ -125,6 +225,65 @@ impl Store {
                 }
             }
         })
+    }
+
+    /// Copies a kept file to a path, opened where it is sealed.
+    fn take_out(&self, digest: &Digest, to: &Path) -> Result<(), StoreError> {
+        let (object, sealed) = (self.object(digest), self.sealed_object(digest));
+        match object.is_file() || !sealed.is_file() {
+            true => copy(&object, to),
+            false => {
+                let mut opened = self.unseal(&sealed)?;
+                let copied = private(to).and_then(|mut file| io::copy(&mut opened, &mut file));
+                copied.map(drop).map_err(|error| match error.kind() {
+                    io::ErrorKind::InvalidData => {
+                        let _ = fs::remove_file(&sealed);
+                        let expected = digest.to_string();
+                        StoreError::Damaged { path: to.to_path_buf(), expected }
+                    }
+                    _ => StoreError::io("open", &sealed)(error),
+                })
+            }
+        }
+    }
+
+    /// Hands a kept file to somebody, opened where it is sealed.
+    ///
+    /// # Errors
+    /// When it is not kept or cannot be opened.
+    pub fn open(&self, digest: &Digest) -> Result<Box<dyn io::Read + Send>, StoreError> {
+        let (object, sealed) = (self.object(digest), self.sealed_object(digest));
+        if object.is_file() || !sealed.is_file() {
+            return Ok(Box::new(File::open(&object).map_err(StoreError::io("read", &object))?));
+        }
+        self.unseal(&sealed)
+    }
+
+    /// Writes a file sealed to another place, for this store's key.
+    ///
+    /// # Errors
+    /// When there is no key, or it cannot be read or written.
+    pub fn seal(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
+        let key = self.key()?;
+        let temporary = atomic::beside(to);
+        let sealed = seal(from, &temporary, &key).and_then(|_| atomic::replace(&temporary, to));
+        if sealed.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        sealed
+    }
+
+    /// What a file holds that is sealed for this store's key.
+    ///
+    /// # Errors
+    /// When there is no key, or it cannot be read or opened.
+    pub fn unseal(&self, path: &Path) -> Result<Box<dyn io::Read + Send>, StoreError> {
+        let file = File::open(path).map_err(StoreError::io("read", path))?;
+        match Opened::new(&self.key()?, BufReader::new(file)) {
+            Ok(opened) => Ok(Box::new(opened)),
+            Err(SealError::OtherKey) => Err(StoreError::Locked { path: path.to_path_buf() }),
+            Err(error) => Err(StoreError::io("open", path)(error.into())),
+        }
     }
 
     /// Reads what was put together; objects that are not what they were are thrown away.
@@ -136,7 +295,7 @@ impl Store {
         }
         for (entry, expected) in found.entries.iter().zip(&content.entries) {
             if let (true, Kind::File { digest, .. }) = (entry != expected, &expected.kind) {
-                let _ = fs::remove_file(self.object(digest));
+                let _ = self.remove(digest);
             }
         }
         let expected = content.digest.to_string();
@@ -169,6 +328,38 @@ impl Store {
 
 fn below(top: &Path, path: &str) -> PathBuf {
     if path.is_empty() { top.to_path_buf() } else { top.join(path) }
+}
+
+/// Writes a file sealed, and says what was in it.
+fn seal(from: &Path, to: &Path, key: &Identity) -> Result<Digest, StoreError> {
+    let sealed = || -> io::Result<Digest> {
+        let mut hasher = blake3::Hasher::new();
+        let file = BufWriter::with_capacity(1 << 20, private(to)?);
+        let mut sealer = Sealer::new(&[key.recipient()], file)?;
+        let mut source = File::open(from)?;
+        let mut piece = zeroize::Zeroizing::new(vec![0; 64 << 10]);
+        loop {
+            match io::Read::read(&mut source, &mut piece)? {
+                0 => break,
+                count => {
+                    let read = piece.get(..count).unwrap_or(&[]);
+                    hasher.update(read);
+                    io::Write::write_all(&mut sealer, read)?;
+                }
+            }
+        }
+        sealer.finish()?.into_inner()?.sync_data()?;
+        Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+    };
+    sealed().map_err(StoreError::io("seal", from))
+}
+
+/// A new file that only its owner can read.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(path)
 }
 
 /// Copies a file, sharing its blocks where the file system can.
@@ -235,6 +426,41 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_sealed_lies_there_in_no_other_way_and_comes_back() {
+        let folder = scratch("sealed");
+        let key = Identity::new().unwrap();
+        let keys: Keys = Arc::new(move || Ok(key.clone()));
+        let without = Store::at(&folder.join("store"));
+        let store = without.clone().with_keys(keys);
+        let file = folder.join("people.csv");
+        fs::write(&file, "name\nAnna Roth\n".repeat(9_000)).unwrap();
+        let content = Reader::new(&Memo::default()).content(&file).unwrap();
+        assert!(matches!(without.keep(&file, &content, AtRest::Sealed), Err(StoreError::Key(_))));
+        assert!(!store.has(&content));
+        store.keep(&file, &content, AtRest::Plain).unwrap();
+        store.keep(&file, &content, AtRest::Sealed).unwrap();
+        store.keep(&file, &content, AtRest::Plain).unwrap();
+        let [object] = store.list().unwrap()[..] else { panic!("more than one object") };
+        let sealed = store.sealed_object(&object.digest);
+        let bytes = fs::read(&sealed).unwrap();
+        assert!(!bytes.windows(4).any(|part| part == b"Anna"));
+        assert!(store.has(&content) && !store.object(&object.digest).exists());
+        let mut text = String::new();
+        store.open(&object.digest).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, fs::read_to_string(&file).unwrap());
+        let place = folder.join("back.csv");
+        assert!(matches!(without.restore(&content, &place), Err(StoreError::Key(_))));
+        store.restore(&content, &place).unwrap();
+        assert_eq!(fs::read(&place).unwrap(), fs::read(&file).unwrap());
+        // One that was changed is told from one that is whole, and thrown away.
+        set_mode(&sealed, 0o600).unwrap();
+        fs::write(&sealed, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(store.restore(&content, &place).is_err());
+        store.remove(&object.digest).unwrap();
+        assert!(!store.has(&content));
+    }
+
+    #[test]
     fn what_was_kept_comes_back_as_it_was() {
         let folder = scratch("back");
         let tree = folder.join("tree");
@@ -246,7 +472,7 @@ pub(crate) mod tests {
         let before = content(&tree);
         let store = Store::at(&folder.join("store"));
         assert!(!store.has(&before));
-        store.keep(&tree, &before).unwrap();
+        store.keep(&tree, &before, AtRest::Plain).unwrap();
         assert!(store.has(&before));
         atomic::remove(&tree).unwrap();
         store.restore(&before, &tree).unwrap();
@@ -259,7 +485,7 @@ pub(crate) mod tests {
         let file = folder.join("file");
         fs::write(&file, "one file").unwrap();
         let one = content(&file);
-        store.keep(&file, &one).unwrap();
+        store.keep(&file, &one, AtRest::Plain).unwrap();
         store.restore(&one, &tree).unwrap();
         assert_eq!(fs::read_to_string(&tree).unwrap(), "one file");
     }
@@ -271,7 +497,7 @@ pub(crate) mod tests {
         fs::write(&file, "content").unwrap();
         let before = content(&file);
         let store = Store::at(&folder.join("store"));
-        store.keep(&file, &before).unwrap();
+        store.keep(&file, &before, AtRest::Plain).unwrap();
         let Kind::File { digest, .. } = before.entries[0].kind else { panic!() };
         let object = store.object(&digest);
         set_mode(&object, 0o644).unwrap();
@@ -280,7 +506,7 @@ pub(crate) mod tests {
         assert!(error.to_string().contains("is damaged"), "{error}");
         assert_eq!(fs::read_to_string(&file).unwrap(), "content");
         assert!(!store.has(&before));
-        store.keep(&file, &before).unwrap();
+        store.keep(&file, &before, AtRest::Plain).unwrap();
         assert!(store.has(&before));
     }
 
@@ -292,7 +518,7 @@ pub(crate) mod tests {
         let before = content(&file);
         fs::write(&file, "another").unwrap();
         let store = Store::at(&folder.join("store"));
-        assert!(store.keep(&file, &before).is_err());
+        assert!(store.keep(&file, &before, AtRest::Plain).is_err());
         assert!(!store.has(&before));
         fs::write(store.objects.join("00.x"), "").unwrap();
         store.tidy().unwrap_or(());

@@ -4,6 +4,7 @@ use std::fs;
 
 use nearside_units::Bytes;
 
+use crate::store::SEALED;
 use crate::{Digest, Store, StoreError, atomic};
 
 /// A file that is kept.
@@ -34,7 +35,9 @@ impl Store {
             }
             for entry in fs::read_dir(&path).map_err(StoreError::io("read", &path))?.flatten() {
                 let (first, rest) = (name.to_string_lossy(), entry.file_name());
-                let digest = format!("{first}{}", rest.to_string_lossy()).parse().ok();
+                let rest = rest.to_string_lossy();
+                let rest = rest.strip_suffix(SEALED).unwrap_or(&rest);
+                let digest = format!("{first}{rest}").parse().ok();
                 if let (Some(digest), Ok(metadata)) = (digest, entry.metadata()) {
                     found.push(Object { digest, bytes: Bytes::new(metadata.len()) });
                 }
@@ -49,14 +52,15 @@ impl Store {
     /// # Errors
     /// When it cannot be removed.
     pub fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
-        atomic::remove(&self.object(digest))
+        atomic::remove(&self.object(digest))?;
+        atomic::remove(&self.sealed_object(digest))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Memo, Reader};
+    use crate::{AtRest, Memo, Reader};
 
     #[test]
     fn what_is_kept_is_listed_and_can_be_removed() {
@@ -67,7 +71,7 @@ mod tests {
             let path = folder.join(name);
             fs::write(&path, text).unwrap();
             let content = Reader::new(&Memo::default()).content(&path).unwrap();
-            store.keep(&path, &content).unwrap();
+            store.keep(&path, &content, AtRest::Plain).unwrap();
             content
         };
         let (one, other) = (keep("one", "1"), keep("other", "22"));

@@ -32,6 +32,11 @@ fn folder(own: &str, base: &str, in_home: &str) -> Option<PathBuf> {
         .or_else(|| set("HOME").map(|home| below(PathBuf::from(home).join(in_home))))
 }
 
+/// The record of the project that runs this process as part of a stage.
+pub(crate) fn record() -> Option<PathBuf> {
+    std::env::var_os("NEARSIDE_RECORD").filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
 /// Where files are made that are needed for a while only.
 pub(crate) fn temporary_folder() -> PathBuf {
     std::env::temp_dir()

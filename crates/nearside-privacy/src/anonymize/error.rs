@@ -45,6 +45,9 @@ pub enum AnonymizeError {
         /// What speaks against it.
         why: &'static str,
     },
+    /// A vault that cannot be used.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::VaultError),
     /// A key that cannot be used.
     #[error("the key {} {why}", path.display())]
     Key {

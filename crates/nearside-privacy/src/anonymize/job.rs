@@ -1,20 +1,22 @@
 //! A file, or every file of a folder, made anonymous: all of it or nothing.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read, Seek as _};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use nearside_policy::Class;
-use nearside_store::atomic;
 
 use super::operator::Rules;
+use super::placed::{self, Placed};
 use super::pseudonym::Pseudonyms;
 use super::rewrite::Counts;
-use super::text::{Clean, Searched, Work};
+use super::text::{Clean, Depositing, Searched, Work};
 use super::{AnonymizeError, Unreadable};
 use crate::scan::{self, Entity};
 use crate::source::{self, Content, Entry, Form, Limits, Skipped, Visitor};
+use crate::vault::Deposit;
 
 /// What is to be made anonymous, and how.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,9 @@ pub struct Job<'a> {
     pub scratch: &'a Path,
     /// What happens to files that cannot be anonymized.
     pub unreadable: Unread,
+    /// Where the values go that labels of [`super::Operator::Vault`] stand for; the caller stores it once all
+    /// of them are there.
+    pub vault: Option<&'a RefCell<Deposit>>,
 }
 
 /// What happens to files that cannot be anonymized.
@@ -68,10 +73,8 @@ pub struct AnonymizedFile {
     pub chosen: Counts,
     /// What else a search of the result finds.
     pub left: BTreeMap<Entity, u64>,
-    /// The result, from its start.
-    file: File,
-    /// Where it goes, below the output.
-    below: PathBuf,
+    /// The result.
+    result: Placed,
 }
 
 impl Anonymized {
@@ -95,58 +98,17 @@ impl Anonymized {
     /// # Errors
     /// An output that cannot be written, or a folder that is there already.
     pub fn store(&mut self, output: &Path) -> Result<(), AnonymizeError> {
-        match self.files.as_mut_slice() {
-            [only] if only.below.as_os_str().is_empty() => put(&mut only.file, output),
-            files => put_all(files, output),
-        }
+        placed::store(&mut self.results(), output)
     }
 
     /// The result of one file, from its start; [`None`] where the input is a folder.
     pub fn only(&mut self) -> Option<&mut dyn Read> {
-        match self.files.as_mut_slice() {
-            [only] if only.below.as_os_str().is_empty() => Some(&mut only.file),
-            _ => None,
-        }
+        placed::only(self.results())
     }
-}
 
-/// Writes a folder whole or not at all. One that holds something already is left alone.
-fn put_all(files: &mut [AnonymizedFile], output: &Path) -> Result<(), AnonymizeError> {
-    let taken = fs::read_dir(output).is_ok_and(|mut there| there.next().is_some());
-    if taken || output.is_file() {
-        let why = "is there already: remove it, or name another one";
-        return Err(AnonymizeError::Output { path: output.to_path_buf(), why });
+    fn results(&mut self) -> Vec<&mut Placed> {
+        self.files.iter_mut().map(|file| &mut file.result).collect()
     }
-    let staged = atomic::beside(output);
-    let stored = fs::create_dir_all(&staged)
-        .map_err(AnonymizeError::file("write", output))
-        .and_then(|()| {
-            files.iter_mut().try_for_each(|file| put(&mut file.file, &staged.join(&file.below)))
-        })
-        .and_then(|()| Ok(atomic::replace(&staged, output)?));
-    if stored.is_err() {
-        let _ = atomic::remove(&staged);
-    }
-    stored
-}
-
-/// Writes a file whole or not at all.
-fn put(from: &mut File, to: &Path) -> Result<(), AnonymizeError> {
-    let failed = || AnonymizeError::file("write", to);
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).map_err(failed())?;
-    }
-    let temporary = atomic::beside(to);
-    let written = from
-        .rewind()
-        .and_then(|()| File::create_new(&temporary))
-        .and_then(|mut file| io::copy(from, &mut file).and_then(|_| file.sync_data()))
-        .map_err(failed())
-        .and_then(|()| Ok(atomic::replace(&temporary, to)?));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }
 
 impl Job<'_> {
@@ -198,13 +160,15 @@ impl Job<'_> {
         path: &Path,
         heads: &mut BTreeSet<String>,
     ) -> Result<Result<AnonymizedFile, String>, AnonymizeError> {
+        let source = path.to_string_lossy();
         let work = Work {
             rules: self.rules,
             pseudonyms: self.pseudonyms,
             scan: self.scan,
             scratch: self.scratch,
+            vault: self.vault.map(|deposit| Depositing { deposit, source: &source }),
         };
-        let search = self.open(path, |form, text| work.search(form, text))?;
+        let search = open(path, self.limits, |form, text| work.search(form, text))?;
         let (searched, raw) = match search {
             Ok(searched) => searched,
             Err(why) => return Ok(Err(why)),
@@ -216,7 +180,7 @@ impl Job<'_> {
         let read = searched.bytes;
         let below = path.strip_prefix(self.input).unwrap_or(path).to_path_buf();
         let mut searched = Some(searched);
-        let written = self.open(path, |_, text| match searched.take() {
+        let written = open(path, self.limits, |_, text| match searched.take() {
             Some(searched) => work.write(searched, below.to_string_lossy().as_bytes(), text),
             None => Ok(None),
         })?;
@@ -228,28 +192,29 @@ impl Job<'_> {
         }
         let Clean { file, bytes: written, counts: replaced, chosen, left } = clean;
         let input = path.to_path_buf();
-        Ok(Ok(AnonymizedFile { input, read, written, replaced, chosen, left, file, below }))
+        let result = Placed { file, below };
+        Ok(Ok(AnonymizedFile { input, read, written, replaced, chosen, left, result }))
     }
+}
 
-    /// Opens a file as text; what was read of it, or why it cannot be read.
-    fn open<T>(
-        &self,
-        path: &Path,
-        read: impl FnMut(Option<Form>, &mut dyn Read) -> io::Result<T>,
-    ) -> Result<Result<(T, Raw), String>, AnonymizeError> {
-        let file = File::open(path).map_err(AnonymizeError::file("read", path))?;
-        let mut raw = RawReader { file, hasher: blake3::Hasher::new(), head: Vec::new() };
-        let mut reading = Reading { read, content: None, why: None };
-        let name = path.to_string_lossy();
-        source::open(&name, &mut raw, self.limits, &mut reading);
-        if let Some(why) = reading.why {
-            return Ok(Err(why));
-        }
-        // An empty file is no content to some; there is nothing in it.
-        io::copy(&mut raw, &mut io::sink()).map_err(AnonymizeError::file("read", path))?;
-        let found = Raw { digest: raw.hasher.finalize(), head: raw.head };
-        Ok(reading.content.map(|content| (content, found)).ok_or_else(|| "no text".to_owned()))
+/// Opens a file as text; what was read of it, or why it cannot be read.
+pub(super) fn open<T>(
+    path: &Path,
+    limits: &Limits,
+    read: impl FnMut(Option<Form>, &mut dyn Read) -> io::Result<T>,
+) -> Result<Result<(T, Raw), String>, AnonymizeError> {
+    let file = File::open(path).map_err(AnonymizeError::file("read", path))?;
+    let mut raw = RawReader { file, hasher: blake3::Hasher::new(), head: Vec::new() };
+    let mut reading = Reading { read, content: None, why: None };
+    let name = path.to_string_lossy();
+    source::open(&name, &mut raw, limits, &mut reading);
+    if let Some(why) = reading.why {
+        return Ok(Err(why));
     }
+    // An empty file is no content to some; there is nothing in it.
+    io::copy(&mut raw, &mut io::sink()).map_err(AnonymizeError::file("read", path))?;
+    let found = Raw { digest: raw.hasher.finalize(), head: raw.head };
+    Ok(reading.content.map(|content| (content, found)).ok_or_else(|| "no text".to_owned()))
 }
 
 /// Why a content is not the text that a file is, if so.
@@ -267,8 +232,8 @@ fn why_no_text(searched: &Searched, raw: &Raw) -> Option<&'static str> {
 }
 
 /// What a file holds, before it was decoded.
-struct Raw {
-    digest: blake3::Hash,
+pub(super) struct Raw {
+    pub(super) digest: blake3::Hash,
     head: Vec<u8>,
 }
 

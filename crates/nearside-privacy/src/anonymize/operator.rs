@@ -39,6 +39,7 @@ macro_rules! operators {
 operators! {
     Remove "remove" "a label without number, the same for every value of a kind: `[EMAIL]`",
     Replace "replace" "a label with a number of the value: `[EMAIL_k7m2q9xw4tzb]`",
+    Vault "vault" "a label as of `replace`, with the value kept in the vault of the project",
     Mask "mask" "a star for every letter and digit; length and signs stay",
     Hash "hash" "sixteen hexadecimal digits, keyed",
     Surrogate "surrogate" "a value of the same form that belongs to nobody",
@@ -56,7 +57,7 @@ impl Operator {
     /// Whether what it writes depends on the key of the project.
     #[must_use]
     pub const fn is_keyed(self) -> bool {
-        matches!(self, Self::Replace | Self::Hash | Self::Surrogate | Self::Shift)
+        matches!(self, Self::Replace | Self::Vault | Self::Hash | Self::Surrogate | Self::Shift)
     }
 
     /// Whether what it writes is about somebody still.
@@ -135,6 +136,12 @@ impl Rules {
         Entity::ALL.iter().any(|entity| self.operator(*entity).is_keyed())
     }
 
+    /// Whether values are put into the vault.
+    #[must_use]
+    pub fn needs_vault(&self) -> bool {
+        Entity::ALL.iter().any(|entity| self.operator(*entity) == Operator::Vault)
+    }
+
     /// The columns that are spoken of.
     pub(super) fn named_columns(&self) -> impl Iterator<Item = &String> {
         self.dropped_columns.iter().chain(&self.kept_columns).chain(&self.subject)
@@ -158,7 +165,7 @@ impl Rules {
     /// looks like something since its surroundings went. Only labels are sure to be found by nothing.
     pub(super) fn operator_again(&self, entity: Entity) -> Operator {
         match self.operator(entity) {
-            Operator::Keep => Operator::Keep,
+            same @ (Operator::Keep | Operator::Vault) => same,
             keyed if keyed.is_keyed() => Operator::Replace,
             _ => Operator::Remove,
         }

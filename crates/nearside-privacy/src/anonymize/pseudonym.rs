@@ -51,7 +51,9 @@ impl Pseudonyms {
             Operator::Keep => None,
             Operator::Remove => Some(format!("[{name}]")),
             Operator::Mask => Some(mask(&String::from_utf8_lossy(value))),
-            Operator::Replace => Some(format!("[{name}_{}]", label(self.number(entity, value)))),
+            Operator::Replace | Operator::Vault => {
+                Some(format!("[{name}_{}]", label(self.number(entity, value))))
+            }
             Operator::Hash => Some(hash(self.number(entity, value))),
             Operator::Surrogate if entity == Entity::DateOfBirth => self.shifted(value, value),
             Operator::Shift if entity == Entity::DateOfBirth => self.shifted(value, subject),

@@ -13,6 +13,7 @@ use super::layout::{Kind, Layout, Lexer};
 use super::operator::Operator;
 use super::pseudonym::Pseudonyms;
 use super::spool::{Item, Items, Spool};
+use super::text::{Depositing, Work};
 use crate::scan::{Entity, Group};
 
 /// The most bytes of a number or word of JSON that are taken for one.
@@ -46,6 +47,7 @@ pub(super) struct Rewriter<'a> {
     out: &'a mut dyn Write,
     pseudonyms: &'a Pseudonyms,
     columns: &'a Columns,
+    vault: Option<Depositing<'a>>,
     lexer: Lexer,
     items: Items,
     /// Items that come before all others.
@@ -78,14 +80,15 @@ impl<'a> Rewriter<'a> {
         mut items: Items,
         marks: Spool,
         columns: &'a Columns,
-        pseudonyms: &'a Pseudonyms,
+        work: Work<'a>,
         out: &'a mut dyn Write,
     ) -> io::Result<Self> {
         let item = items.next()?;
         Ok(Self {
             out,
-            pseudonyms,
+            pseudonyms: work.pseudonyms,
             columns,
+            vault: work.vault,
             lexer: Lexer::new(layout),
             items,
             queue: VecDeque::new(),
@@ -296,6 +299,9 @@ impl<'a> Rewriter<'a> {
         };
         let made = self.pseudonyms.make(item.entity, operator, &value, &self.subject);
         let made = made.unwrap_or_else(|| format!("[{}]", item.entity));
+        if let (Operator::Vault, Some(vault)) = (operator, self.vault) {
+            vault.add(item.entity, &made, &value, !quote.is_empty())?;
+        }
         self.write(quote.as_bytes())?;
         let start = self.written.bytes;
         self.write(made.as_bytes())?;

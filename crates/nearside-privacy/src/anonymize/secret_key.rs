@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::AnonymizeError;
-use crate::secret_file::SecretFile;
+use crate::secret_file::{Form, SecretFile};
 
 /// What a key file begins with.
 const HEAD: &str = "nearside-pseudonym-key-1\n";
@@ -35,7 +35,7 @@ impl SecretKey {
     /// # Errors
     /// A file that cannot be read or written, that others may read, or that holds no key.
     pub fn load_or_make(path: &Path) -> Result<Self, AnonymizeError> {
-        Ok(Self(*SecretFile { path, head: HEAD }.open()?))
+        Ok(Self(*kept_in(path).open()?))
     }
 
     /// Reads the key of a file, if it is there.
@@ -43,7 +43,7 @@ impl SecretKey {
     /// # Errors
     /// A file that cannot be read, that others may read, or that holds no key.
     pub fn load(path: &Path) -> Result<Option<Self>, AnonymizeError> {
-        Ok(SecretFile { path, head: HEAD }.read()?.map(|secret| Self(*secret)))
+        Ok(kept_in(path).read()?.map(|secret| Self(*secret)))
     }
 
     /// Eight digits that tell keys apart and say nothing of what they are.
@@ -57,6 +57,10 @@ impl SecretKey {
     pub(super) fn derived(&self, purpose: &'static str) -> [u8; 32] {
         blake3::derive_key(purpose, &self.0)
     }
+}
+
+const fn kept_in(path: &Path) -> SecretFile<'_> {
+    SecretFile { path, form: Form::Hexadecimal(HEAD) }
 }
 
 #[cfg(test)]

@@ -4,10 +4,13 @@
 //! digest. What a search of the result still finds is written anew as well, a few times; what it finds
 //! after that, and what was left on purpose, is reported.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek as _};
 use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use super::layout::Layout;
 use super::operator::{Operator, Rules};
@@ -17,6 +20,7 @@ use super::rows::Rows;
 use super::spool::{Item, Items, Spool};
 use crate::scan::{self, Entity, Finding, Group};
 use crate::source::Form;
+use crate::vault::{self, Deposit};
 
 /// How often a result is searched and written anew.
 const ROUNDS: usize = 4;
@@ -31,6 +35,30 @@ pub(super) struct Work<'a> {
     pub(super) scan: scan::Options,
     /// Where files without a name are made.
     pub(super) scratch: &'a Path,
+    /// Where values go that are to be had again.
+    pub(super) vault: Option<Depositing<'a>>,
+}
+
+/// Puts the values of one file into a vault.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Depositing<'a> {
+    pub(super) deposit: &'a RefCell<Deposit>,
+    /// The file.
+    pub(super) source: &'a str,
+}
+
+impl Depositing<'_> {
+    /// Adds a value; a bare one is a number or word of JSON.
+    pub(super) fn add(self, kind: Entity, label: &str, value: &[u8], bare: bool) -> io::Result<()> {
+        let entry = vault::Entry {
+            label: label.to_owned(),
+            kind,
+            value: Zeroizing::new(String::from_utf8_lossy(value).into_owned()),
+            bare,
+            source: self.source.to_owned(),
+        };
+        self.deposit.borrow_mut().add(&entry).map_err(io::Error::other)
+    }
 }
 
 /// A text that was searched.
@@ -143,8 +171,7 @@ impl Work<'_> {
         let written = {
             let mut out = BufWriter::with_capacity(PIECE, &mut file);
             let marks = Spool::new(self.scratch);
-            let mut rewriter =
-                Rewriter::new(layout, items, marks, columns, self.pseudonyms, &mut out)?;
+            let mut rewriter = Rewriter::new(layout, items, marks, columns, self, &mut out)?;
             rewriter.set_subject(subject);
             let mut rows = Rows::new(layout, columns.subject);
             let mut piece = vec![0; PIECE];

@@ -1,10 +1,10 @@
 //! Keeps what a stage wrote, and puts it where it belongs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nearside_store::{Content, Reader, StoreError, atomic};
+use nearside_store::{AtRest, Content, Reader, Store, StoreError, atomic};
 
 use super::{Event, Going, Ran, Run};
 use crate::record::{Last, Outcome, Output};
@@ -15,7 +15,11 @@ impl Run<'_> {
     pub(super) fn keep(&mut self, place: usize, job: &Job, going: Going) -> Result<(), RunError> {
         let took = going.took.unwrap_or_default();
         match self.kept(job, &going, took) {
-            Ok(()) => {
+            Ok(unkept) => {
+                if let Some(why) = unkept {
+                    let text = format!("what it made is about people and is not kept: {why}");
+                    (self.report)(Event::Note { job, text });
+                }
                 self.hand_over_undeclared(job, &going);
                 self.remember(job, &going.key)?;
                 let _ = atomic::remove(&going.workspace.folder);
@@ -26,15 +30,20 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn kept(&self, job: &Job, going: &Going, took: Duration) -> Result<(), String> {
+    /// Keeps it; answers why it is not kept where there is no key to seal it with.
+    fn kept(&self, job: &Job, going: &Going, took: Duration) -> Result<Option<String>, String> {
         let runner = self.runner;
+        let mut unkept = None;
         let said = |error: StoreError| error.to_string();
         let mut contents: Vec<(&String, PathBuf, Content)> = Vec::new();
         for output in &job.outputs {
             let written = going.workspace.written(output);
             let at = written.ok_or_else(|| format!("it did not write {output}"))?;
             let content = Reader::new(&runner.memo).content(&at).map_err(said)?;
-            runner.store.keep(&at, &content).map_err(said)?;
+            match runner.store.keep(&at, &content, job.at_rest) {
+                Err(StoreError::Key(why)) => unkept = Some(why),
+                kept => kept.map_err(said)?,
+            }
             contents.push((output, at, content));
         }
         let outputs = contents.iter().map(|(path, _, content)| Output::of(path, content)).collect();
@@ -47,12 +56,29 @@ impl Run<'_> {
             if *at == place {
                 continue;
             }
-            // Another file system: a copy of what is kept.
+            // Another file system.
             if atomic::replace(at, &place).is_err() {
-                runner.store.restore(content, &place).map_err(said)?;
+                self.copied(at, content, &place).map_err(said)?;
             }
         }
-        Ok(())
+        Ok(unkept)
+    }
+
+    /// Puts a copy in place, of what is kept or else of what was written.
+    fn copied(&self, at: &Path, content: &Content, place: &Path) -> Result<(), StoreError> {
+        match self.runner.store.restore(content, place) {
+            Ok(()) => Ok(()),
+            // Nothing of it is kept: it passes through a store of its own, beside its place.
+            Err(_) => {
+                let folder = atomic::beside(place);
+                let store = Store::at(&folder);
+                let copied = store
+                    .keep(at, content, AtRest::Plain)
+                    .and_then(|()| store.restore(content, place));
+                let _ = atomic::remove(&folder);
+                copied
+            }
+        }
     }
 
     /// What a stage made and did not declare goes where it would have gone, unless that would write

@@ -25,7 +25,7 @@ pub(crate) use catalog::{Catalog, CatalogList, CatalogRefresh, CatalogTable, Lis
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
-pub(crate) use privacy::{Anonymize, Certify, Privacy, PrivacyScan};
+pub(crate) use privacy::{Anonymize, Certify, Privacy, PrivacyScan, Reveal};
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;
 pub(crate) use resilience::Resilience;
@@ -108,6 +108,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Why would a stage run again?
     Why(Why),
+    /// What did a stage print?
+    Logs(Logs),
     /// How long is the loop from an edit to its result, here and elsewhere?
     Iteration(Iteration),
     /// Does buying a machine pay against renting one?
@@ -356,7 +358,8 @@ Examples:
 A stage runs when its command, the content of its inputs, the code that it names (and what Python
 files import), a program that it starts or a variable that it reads has changed; otherwise its result
 is taken from .nearside/cache. Results appear when a stage has ended well, whole or not at all. What
-stages print is in .nearside/logs. Commands find the models of the project in their environment, as
+stages print is in .nearside/logs; where they read people's data, that and what is kept of their results is
+sealed with a key of yours (nearside logs STAGE shows it). Commands find the models of the project in their environment, as
 NEARSIDE_MODEL_BASE for the model \"base\". A rehearsal leaves the project's results alone: its own are
 in .nearside/rehearsal/project, and it ends with what the full run will take. Ctrl-C ends everything; the next run goes on from there.")]
 #[allow(
@@ -416,6 +419,23 @@ pub(crate) struct Why {
     pub(crate) path: PathBuf,
 }
 
+/// `nearside logs`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside logs train
+  nearside logs anonymize examples/support-assistant --rehearsal")]
+pub(crate) struct Logs {
+    /// The stage
+    pub(crate) stage: String,
+    /// Project folder or file
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// What it printed in a rehearsal
+    #[arg(long)]
+    pub(crate) rehearsal: bool,
+}
+
 /// `nearside config`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
@@ -473,7 +493,11 @@ pub(crate) enum SchemaName {
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
     /// Data of `privacy anonymize --json`
+    Logs,
+    /// `nearside privacy anonymize`
     PrivacyAnonymize,
+    /// `nearside privacy reveal`
+    PrivacyReveal,
     /// Data of `ledger list --json`
     LedgerList,
     /// Data of `ledger show --json`

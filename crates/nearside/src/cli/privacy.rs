@@ -19,6 +19,8 @@ pub(crate) enum Privacy {
     Scan(PrivacyScan),
     /// Take personal data and secrets out of text, tables and JSON
     Anonymize(Box<Anonymize>),
+    /// Put values back that are in the vault
+    Reveal(Reveal),
     /// Prove that an artifact is of a lower class than what it was made from
     Certify(Box<Certify>),
 }
@@ -60,6 +62,7 @@ pub(crate) struct PrivacyScan {
 #[command(after_help = "\
 Operators:
   replace    a label with a number of the value: [EMAIL_k7m2q9xw4tzb]
+  vault      the label of replace, with the value kept sealed in the vault of the project: privacy reveal
   remove     a label, the same for every value of a kind: [EMAIL]
   mask       a star for every letter and digit; length and signs stay
   hash       sixteen hexadecimal digits, keyed
@@ -115,9 +118,37 @@ pub(crate) struct Anonymize {
     /// Whose key makes the pseudonyms: the name of a project, instead of the one around this folder
     #[arg(long, value_name = "NAME")]
     pub(crate) project: Option<String>,
+    /// The vault that --with vault fills [default: of the project, .nearside/vault]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) vault: Option<PathBuf>,
     /// Say what would be replaced, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `nearside privacy reveal`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside privacy anonymize tickets.csv -o tickets.masked.csv --with vault
+  nearside privacy reveal tickets.masked.csv -o tickets.again.csv
+
+A value comes back in the way of writing in which it was found first. The vault is sealed in the format of
+age with a key in the folder of your configuration: without it nobody has anything back. Labels that the
+vault does not know stay, and the exit code is 1.")]
+pub(crate) struct Reveal {
+    /// A file with labels, or a folder of files
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The result, a folder for a folder; `-` and nothing are stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Whose vault it is: the name of a project, instead of the one around this folder
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// The vault [default: of the project, .nearside/vault]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) vault: Option<PathBuf>,
 }
 
 fn operator(text: &str) -> Result<Operator, String> {

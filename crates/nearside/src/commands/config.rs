@@ -12,10 +12,11 @@ use super::doctor::{CompareAnswer, DoctorAnswer, EmitAnswer, PowerAnswer};
 use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
+use super::logs::LogsAnswer;
 use super::plan::PlanAnswer;
-use super::privacy::PrivacyScanAnswer;
 use super::privacy::anonymize::AnonymizeAnswer;
 use super::privacy::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
+use super::privacy::{PrivacyScanAnswer, RevealAnswer};
 use super::profile::ProfileAnswer;
 use super::report::RunbookAnswer;
 use super::resilience::ResilienceAnswer;
@@ -84,6 +85,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Fit => schemars::schema_for!(FitAnswer).to_value(),
         SchemaName::FitList => schemars::schema_for!(FitList).to_value(),
         SchemaName::Run => schemars::schema_for!(RunAnswer).to_value(),
+        SchemaName::Logs => schemars::schema_for!(LogsAnswer).to_value(),
         SchemaName::PrivacyAnonymize => schemars::schema_for!(AnonymizeAnswer).to_value(),
         SchemaName::LedgerList => schemars::schema_for!(LedgerList).to_value(),
         SchemaName::LedgerShow => schemars::schema_for!(LedgerRun).to_value(),
@@ -101,6 +103,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Carbon => schemars::schema_for!(CarbonAnswer).to_value(),
         SchemaName::Bill => schemars::schema_for!(BillAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
+        SchemaName::PrivacyReveal => schemars::schema_for!(RevealAnswer).to_value(),
         SchemaName::PrivacyScan => schemars::schema_for!(PrivacyScanAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),
         SchemaName::PrivacyCertify => schemars::schema_for!(CertifyAnswer).to_value(),

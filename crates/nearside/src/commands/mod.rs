@@ -11,6 +11,7 @@ pub(crate) mod fit;
 mod init;
 pub(crate) mod iteration;
 pub(crate) mod ledger;
+mod logs;
 pub(crate) mod plan;
 pub(crate) mod privacy;
 pub(crate) mod profile;
@@ -42,6 +43,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Resilience(arguments) => resilience::run(&arguments, output),
         Command::Carbon(arguments) => carbon::run(&arguments, output),
         Command::Bill(arguments) => bill::run(&arguments, output),
+        Command::Logs(arguments) => logs::run(&arguments, output),
         Command::Privacy(arguments) => privacy::run(&arguments, output),
         Command::Ledger(arguments) => ledger::run(&arguments, output),
         Command::Cache(arguments) => cache::run(&arguments, output),

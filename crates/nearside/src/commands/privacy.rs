@@ -1,10 +1,14 @@
 //! `nearside privacy`: what is personal or secret, and keeping it at home.
 
 pub(crate) mod anonymize;
+mod around;
 mod certify;
+mod output_path;
+mod reveal;
 pub(crate) mod scan;
 
 pub(crate) use certify::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
+pub(crate) use reveal::RevealAnswer;
 pub(crate) use scan::PrivacyScanAnswer;
 
 use crate::cli::Privacy;
@@ -15,6 +19,7 @@ pub(super) fn run(arguments: &Privacy, output: &Output) -> Result<Outcome, Comma
     match arguments {
         Privacy::Scan(wanted) => scan::run(wanted, output),
         Privacy::Anonymize(arguments) => anonymize::run(arguments, output),
+        Privacy::Reveal(arguments) => reveal::run(arguments, output),
         Privacy::Certify(arguments) => certify::run(arguments, output),
     }
 }

@@ -13,10 +13,9 @@ use nearside_privacy::key::{Key, KeyError, Keyring};
 use nearside_privacy::listing::ListingError;
 use nearside_privacy::rules;
 
-use super::jobs::folder;
 use super::journal::{self, moment};
+use super::keys::{self, Purpose};
 use super::project::Loaded;
-use crate::environment;
 use crate::error::{CommandError, Fault};
 
 /// Where the certificates of a project, or of its rehearsals, are, and what they are signed with.
@@ -49,14 +48,7 @@ pub(crate) struct Held {
 impl Certificates {
     /// Those of a project whose record is in a folder.
     pub(crate) fn of(loaded: &Loaded, record: PathBuf) -> Result<Self, CommandError> {
-        let folder = folder(loaded)?;
-        let folder = folder.canonicalize().unwrap_or(folder);
-        // Projects of the same name are told apart by where they are.
-        let place = nearside_store::Digest::of(folder.as_os_str().as_encoded_bytes()).short();
-        let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-        let name: String = loaded.project.name.chars().take(40).map(letter).collect();
-        let file = |folder: PathBuf| folder.join("keys").join(format!("{name}-{place}.key"));
-        Ok(Self { record, key: environment::config_folder().map(file) })
+        Ok(Self { record, key: keys::file(loaded, Purpose::Signing)? })
     }
 
     /// An artifact of the project, called so.
@@ -213,7 +205,7 @@ fn used(at: Timestamp, key: &Key) -> KeyRow {
     KeyRow { at, public_key: key.public().to_string(), event: KeyEvent::Used, reason: None }
 }
 
-fn no_key(error: &KeyError) -> CommandError {
+pub(crate) fn no_key(error: &KeyError) -> CommandError {
     let refused = CommandError::new(Fault::World, error.to_string());
     match error {
         KeyError::OpenToOthers { path, .. } => refused.hint(format!(

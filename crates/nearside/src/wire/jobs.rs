@@ -3,16 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nearside_policy::Class;
 use nearside_run::{Aim, Job, Jobs, Network, RunError, Runner, Stop, Surroundings, Trial, sandbox};
+use nearside_store::AtRest;
 use nearside_workload::{Input, Located, Model, Project, Sandbox, Stage};
 
+use super::keys::{self, Purpose};
 use super::project::Loaded;
 use super::promises::Promises;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 
 /// The record of a project, below its folder.
-const RECORD: &str = ".nearside";
+pub(crate) const RECORD: &str = ".nearside";
 
 /// A runner of a project's stages.
 pub(crate) fn runner(loaded: &Loaded) -> Result<Runner, CommandError> {
@@ -54,7 +57,8 @@ pub(super) fn runner_in(
     };
     let promises = Promises::of(loaded, surroundings.project.clone(), surroundings.record.clone())?;
     let runner = Runner::new(jobs, surroundings).map_err(failed)?;
-    Ok(runner.guarded_by(Arc::new(promises)))
+    let keys = keys::sealing(keys::file(loaded, Purpose::Sealing)?);
+    Ok(runner.with_keys(keys).guarded_by(Arc::new(promises)))
 }
 
 /// Which name or path of a model a run uses.
@@ -71,6 +75,7 @@ pub(super) fn jobs(loaded: &Loaded, source: Source<'_>) -> Jobs {
         outputs: stage.outputs.iter().map(|output| output.path.clone()).collect(),
         image: stage.image.clone(),
         network: network(stage, project.policy.sandbox),
+        at_rest: at_rest(stage),
         stop: stage.stop.as_ref().map(stop),
         waits_for: project.graph.predecessors(place),
     };
@@ -85,6 +90,15 @@ fn network(stage: &Stage, sandbox: Sandbox) -> Network {
         (_, nearside_workload::Network::Open) => Network::Open,
         (None, _) if sandbox == Sandbox::WherePossible => Network::CutIfPossible,
         (_, nearside_workload::Network::None) => Network::Cut,
+    }
+}
+
+/// What reads people's data writes and prints it, whatever it promises, until somebody has looked.
+fn at_rest(stage: &Stage) -> AtRest {
+    let highest = stage.outputs.iter().map(|output| output.class).max();
+    match stage.reads.max(highest.unwrap_or(Class::Public)) >= Class::Personal {
+        true => AtRest::Sealed,
+        false => AtRest::Plain,
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod far;
 pub(crate) mod hourly;
 pub(crate) mod jobs;
 pub(crate) mod journal;
+pub(crate) mod keys;
 pub(crate) mod machine;
 pub(crate) mod measured;
 pub(crate) mod meters;

@@ -67,10 +67,12 @@ impl Kept {
     }
 
     fn key(&self) -> PathBuf {
-        let mut files = fs::read_dir(self.configuration.path().join("keys")).unwrap();
-        let file = files.next().unwrap().unwrap().path();
-        assert!(files.next().is_none());
-        file
+        let files = fs::read_dir(self.configuration.path().join("keys")).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let signs = |path: &PathBuf| path.extension().is_some_and(|end| end == "key");
+        let keys: Vec<_> = files.filter(signs).collect();
+        let [key] = &keys[..] else { panic!("{keys:?}") };
+        key.clone()
     }
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod at_rest;
 mod bad_input;
 mod bill;
 mod cache;

@@ -1,18 +1,20 @@
 //! `nearside privacy anonymize`: personal data and secrets taken out of files.
 
 mod answer;
-mod project_key;
 
-use std::path::{Path, PathBuf};
+use std::cell::RefCell;
 
 use nearside_privacy::anonymize::{
     AnonymizeError, Anonymized, Job, Operator, Pseudonyms, Rules, SecretKey, Unread,
 };
 use nearside_privacy::scan;
 use nearside_privacy::source::Limits;
+use nearside_privacy::vault::Deposit;
 
 pub(crate) use answer::AnonymizeAnswer;
 
+use super::around::Around;
+use super::output_path::{self, Ends};
 use crate::cli::Anonymize;
 use crate::environment;
 use crate::error::{CommandError, Fault};
@@ -22,18 +24,28 @@ use crate::output::{Answer, Form, Outcome, Output};
 const MOST_NAMED: usize = 10;
 
 pub(super) fn run(arguments: &Anonymize, output: &Output) -> Result<Outcome, CommandError> {
-    check(arguments, output)?;
+    let ends = Ends {
+        input: &arguments.input,
+        output: arguments.output.as_deref(),
+        dry_run: arguments.dry_run,
+    };
+    ends.check(output)?;
     let rules = rules(arguments);
-    let key = match rules.is_keyed() {
-        true => Some(project_key::find(arguments)?),
+    let around = match rules.is_keyed() {
+        true => Some(Around::find(arguments.project.as_deref())?),
         false => None,
+    };
+    let key = around.map(|around| Key::of(around, arguments.dry_run)).transpose()?;
+    let deposit = match &key {
+        Some(key) if rules.needs_vault() && !arguments.dry_run => Some(deposit(key, arguments)?),
+        _ => None,
     };
     // Nothing is computed from the key of nobody.
     let nobody = SecretKey::of([0; 32]);
     let secret = key.as_ref().map_or(&nobody, |key| &key.secret);
     let limits =
         Limits { spool_folder: Some(environment::temporary_folder()), ..Limits::default() };
-    let scratch = scratch(arguments);
+    let scratch = ends.scratch();
     let job = Job {
         input: &arguments.input,
         rules: &rules,
@@ -42,56 +54,41 @@ pub(super) fn run(arguments: &Anonymize, output: &Output) -> Result<Outcome, Com
         scan: scan::Options::default(),
         scratch: &scratch,
         unreadable: if arguments.skip_unreadable { Unread::LeaveOut } else { Unread::Fail },
+        vault: deposit.as_ref(),
     };
     let mut done = job.run().map_err(failed)?;
-    let answer = AnonymizeAnswer::of(arguments, key.as_ref(), &done);
-    write(arguments, &mut done, output)?;
-    report(arguments, &answer, output);
+    let kept = deposit.as_ref().map(|deposit| deposit.borrow().count());
+    let answer = AnonymizeAnswer::of(arguments, key.as_ref(), kept, &done);
+    // Before the labels are anywhere: whoever sees one can have its value.
+    if let Some(deposit) = deposit {
+        deposit.into_inner().store().map_err(|error| failed(error.into()))?;
+    }
+    write(ends, &mut done, output)?;
+    report(ends, &answer, output);
     match done.left_of(arguments.class) {
         0 => Ok(Outcome::Done),
         _ => Ok(Outcome::Negative),
     }
 }
 
-/// The file or folder that the result goes to; [`None`] is stdout.
-fn target(arguments: &Anonymize) -> Option<&Path> {
-    arguments.output.as_deref().filter(|output| *output != Path::new("-"))
+/// A project, and the key of its pseudonyms.
+pub(super) struct Key {
+    pub(super) around: Around,
+    pub(super) secret: SecretKey,
 }
 
-fn check(arguments: &Anonymize, output: &Output) -> Result<(), CommandError> {
-    let usage =
-        |message: &str, hint: &str| Err(CommandError::new(Fault::Usage, message).hint(hint));
-    let Some(target) = target(arguments) else {
-        if arguments.dry_run {
-            return Ok(());
-        }
-        if arguments.input.is_dir() {
-            return usage("a folder needs a folder for the result", "add -o FOLDER, or --dry-run");
-        }
-        if output.form == Form::Json {
-            return usage(
-                "stdout cannot hold the result and the report",
-                "add -o FILE, or --dry-run",
-            );
-        }
-        return Ok(());
-    };
-    let real = |path: &Path| path.canonicalize().ok();
-    let input = real(&arguments.input);
-    if input.is_some() && input == real(target) {
-        return usage("the result would take the place of the input", "name another -o");
+impl Key {
+    fn of(around: Around, dry_run: bool) -> Result<Self, CommandError> {
+        let secret = around.secret(dry_run)?;
+        Ok(Self { around, secret })
     }
-    let around =
-        target.ancestors().skip(1).find_map(|folder| match folder.as_os_str().is_empty() {
-            true => real(Path::new(".")),
-            false => real(folder),
-        });
-    match (input, around) {
-        (Some(input), Some(around)) if input.is_dir() && around.starts_with(&input) => {
-            usage("the result would be part of the input", "name an -o outside of it")
-        }
-        _ => Ok(()),
-    }
+}
+
+/// The vault, open to take values.
+fn deposit(key: &Key, arguments: &Anonymize) -> Result<RefCell<Deposit>, CommandError> {
+    let vault = key.around.vault(arguments.vault.as_deref())?;
+    let deposit = vault.deposit(&key.around.identity()?.recipient());
+    deposit.map(RefCell::new).map_err(|error| failed(error.into()))
 }
 
 fn rules(arguments: &Anonymize) -> Rules {
@@ -106,24 +103,9 @@ fn rules(arguments: &Anonymize) -> Rules {
     }
 }
 
-/// Where files without a name are made: on the disk of the result, where there is a result.
-fn scratch(arguments: &Anonymize) -> PathBuf {
-    let target = target(arguments).filter(|_| !arguments.dry_run);
-    let around =
-        target.into_iter().flat_map(|target| target.ancestors().skip(1)).find_map(|folder| {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            folder.is_dir().then(|| folder.to_path_buf())
-        });
-    around.unwrap_or_else(environment::temporary_folder)
-}
-
-fn write(
-    arguments: &Anonymize,
-    done: &mut Anonymized,
-    output: &Output,
-) -> Result<(), CommandError> {
-    match (target(arguments), done.only()) {
-        _ if arguments.dry_run => Ok(()),
+fn write(ends: Ends<'_>, done: &mut Anonymized, output: &Output) -> Result<(), CommandError> {
+    match (ends.target(), done.only()) {
+        _ if ends.dry_run => Ok(()),
         (None, Some(text)) => output.copy(text),
         (None, None) => Ok(()),
         (Some(target), _) => done.store(target).map_err(failed),
@@ -131,14 +113,14 @@ fn write(
 }
 
 /// The report is the answer where stdout is free; beside a result it is a hint.
-fn report(arguments: &Anonymize, answer: &AnonymizeAnswer, output: &Output) {
+fn report(ends: Ends<'_>, answer: &AnonymizeAnswer, output: &Output) {
     let warnings = answer.warnings();
     if output.form == Form::Json {
         let schema = "nearside/privacy-anonymize/1";
         let answer = Answer { schema, data: answer, warnings: &warnings, sources: &[] };
         return output.json(&answer, environment::today());
     }
-    let free = arguments.dry_run || target(arguments).is_some();
+    let free = ends.dry_run || ends.target().is_some();
     match free {
         true => output.text(&answer.text()),
         false => output.hint(&answer.summary()),
@@ -146,12 +128,12 @@ fn report(arguments: &Anonymize, answer: &AnonymizeAnswer, output: &Output) {
     for warning in &warnings {
         output.warning(warning);
     }
-    if let Some(target) = target(arguments).filter(|_| !arguments.dry_run) {
-        output.hint(&format!("{} is written", target.display()));
+    if let Some(target) = ends.target().filter(|_| !ends.dry_run) {
+        output_path::written(target, output);
     }
 }
 
-fn failed(error: AnonymizeError) -> CommandError {
+pub(super) fn failed(error: AnonymizeError) -> CommandError {
     let message = error.to_string();
     match error {
         AnonymizeError::Unreadable(files) => {

@@ -133,7 +133,9 @@ impl<'a> Report<'a> {
     pub(super) fn stage(&self, name: &str, ran: &Ran) -> StageRun {
         let mut stage = StageRun::ended(name, ran);
         if let Some(began) = self.began.get(name) {
-            (stage.changed, stage.log) = (began.changed.clone(), Some(shown(&began.log)));
+            let sealed = began.log.with_added_extension("age");
+            let log = if began.log.is_file() { &began.log } else { &sealed };
+            (stage.changed, stage.log) = (began.changed.clone(), Some(shown(log)));
             stage.network = Some(match began.reach {
                 Reach::Open => "open",
                 Reach::Cut => "none",

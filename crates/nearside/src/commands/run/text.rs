@@ -125,7 +125,10 @@ fn describe(stage: &StageRun, text: &mut String) {
     if let (Some(log), false) =
         (&stage.log, stage.last_lines.is_empty() || stage.result == "refused")
     {
-        let _ = write!(text, "\n  all of it is in {log}");
+        let _ = match log.strip_suffix(".age") {
+            None => write!(text, "\n  all of it is in {log}"),
+            Some(_) => write!(text, "\n  all of it is in {log}: nearside logs {name}"),
+        };
     }
 }
 

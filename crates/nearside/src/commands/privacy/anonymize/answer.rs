@@ -8,7 +8,7 @@ use nearside_privacy::scan::{Entity, Group};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::project_key::ProjectKey;
+use super::Key;
 use crate::cli::Anonymize;
 use crate::output::{Align, table};
 
@@ -21,6 +21,8 @@ pub(crate) struct AnonymizeAnswer {
     project: Option<String>,
     /// Which key that was: eight digits that tell keys apart and are no secret. Nothing in a dry run.
     key: Option<String>,
+    /// Values that were put into the vault; nothing where none were to be.
+    in_vault: Option<usize>,
     /// The class that was asked about.
     class: String,
     /// Findings of that class or a higher one that are left.
@@ -75,15 +77,21 @@ struct LeftOutView {
 }
 
 impl AnonymizeAnswer {
-    pub(super) fn of(arguments: &Anonymize, key: Option<&ProjectKey>, done: &Anonymized) -> Self {
+    pub(super) fn of(
+        arguments: &Anonymize,
+        key: Option<&Key>,
+        in_vault: Option<usize>,
+        done: &Anonymized,
+    ) -> Self {
         let left_out = done.left_out.iter().map(|file| {
             let (input, why) = (file.name.clone(), file.why.clone());
             LeftOutView { input, why }
         });
         Self {
             dry_run: arguments.dry_run,
-            project: key.map(|key| key.project.clone()),
+            project: key.map(|key| key.around.project.clone()),
             key: key.filter(|_| !arguments.dry_run).map(|key| key.secret.name()),
+            in_vault,
             class: arguments.class.to_string(),
             left_of_class: done.left_of(arguments.class),
             kinds: kinds(&done.files),
@@ -130,8 +138,12 @@ impl AnonymizeAnswer {
             0 => "nothing".to_owned(),
             left => left.to_string(),
         };
+        let vault = match self.in_vault {
+            Some(count) => format!("; {count} different ones are in the vault"),
+            None => String::new(),
+        };
         format!(
-            "{replaced} values in {files} {were} replaced; a search of the result finds {again}"
+            "{replaced} values in {files} {were} replaced; a search of the result finds {again}{vault}"
         )
     }
 
