@@ -157,7 +157,7 @@ fn without_a_place_for_a_key_nothing_about_people_is_kept() {
 fn what_lay_open_before_is_sealed_once_it_is_known_to_be_about_people() {
     let kept = Kept::new("later");
     let project = kept.project.read("nearside.toml");
-    kept.project.0.write("nearside.toml", &project.replace("\"personal\"", "\"internal\""));
+    kept.project.0.write("nearside.toml", project.replace("\"personal\"", "\"internal\""));
     kept.nearside(&["run"]).exits(0);
     assert!(kept.holding("anna.roth").len() >= 2, "{:?}", kept.holding("anna.roth"));
     kept.project.0.write("nearside.toml", &project);
