@@ -40,6 +40,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("logs"),
         Schema("privacy-anonymize"),
         Schema("privacy-reveal"),
+        Schema("privacy-erase"),
         Schema("ledger-list"),
         Schema("ledger-show"),
         Schema("ledger-accuracy"),

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 
 use crate::project::{
-    ArtifactRow, CertificateRow, ChargeCategory, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow,
-    ProjectLedger, RunRow, SampleRow, SpendBasis, SpendRow,
+    ArtifactRow, CertificateRow, ChargeCategory, ErasureEvent, ErasureRow, KeyEvent, KeyRow,
+    MovementRow, Outcome, PlanRow, ProjectLedger, RunRow, SampleRow, SpendBasis, SpendRow,
 };
 use crate::timestamp::Timestamp;
 
@@ -175,7 +175,22 @@ pub(crate) fn certificate(blake3: &str) -> CertificateRow {
     }
 }
 
-/// Fills a ledger with 14 entries, some of each kind; run 2 has samples and an artifact.
+pub(crate) fn erasure() -> ErasureRow {
+    ErasureRow {
+        at: moment("2026-11-23T12:00:02Z"),
+        event: ErasureEvent::Done,
+        scope: "dataset".to_owned(),
+        name: "tickets".to_owned(),
+        reason: Some("asked for".to_owned()),
+        results: 2,
+        outputs: 1,
+        logs: 1,
+        vault_values: 0,
+        digests_json: "[\"ab\"]".to_owned(),
+    }
+}
+
+/// Fills a ledger with 15 entries, some of each kind; run 2 has samples and an artifact.
 pub(crate) fn fill(ledger: &mut ProjectLedger) {
     ledger.add(&plan("p1")).unwrap();
     let filled = ledger.append(|to| {
@@ -192,7 +207,8 @@ pub(crate) fn fill(ledger: &mut ProjectLedger) {
     ledger.add(&run("evaluate", Outcome::Failed)).unwrap();
     ledger.add(&key()).unwrap();
     ledger.add(&certificate("ab")).unwrap();
-    assert_eq!(ledger.add(&plan("p2")).unwrap(), 14);
+    ledger.add(&erasure()).unwrap();
+    assert_eq!(ledger.add(&plan("p2")).unwrap(), 15);
 }
 
 /// A file as [`fill`] leaves it; made once, because whoever commits waits for the disk.

@@ -52,9 +52,9 @@ pub use error::{CellError, LedgerError};
 pub use import::{ImportError, TableFile, TableRow};
 pub use machine::MachineStore;
 pub use project::{
-    Appender, ArtifactRow, CertificateRow, ChargeCategory, ClockStep, Fault, Head, KeyEvent,
-    KeyRow, MovementRow, Outcome, PlanRow, ProjectLedger, Recorded, Row, RunDetails, RunFilter,
-    RunRow, SampleRow, SpendBasis, SpendRow, Table, Verification,
+    Appender, ArtifactRow, CertificateRow, ChargeCategory, ClockStep, ErasureEvent, ErasureRow,
+    Fault, Head, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow, ProjectLedger, Recorded, Row,
+    RunDetails, RunFilter, RunRow, SampleRow, SpendBasis, SpendRow, Table, Verification,
 };
 pub use row::{CeilingRow, Figures, ObservationRow, RowError};
 pub use timestamp::Timestamp;

@@ -22,8 +22,8 @@ pub use chain::Head;
 pub use clock::ClockStep;
 pub use query::{Recorded, RunDetails, RunFilter};
 pub use rows::{
-    ArtifactRow, CertificateRow, ChargeCategory, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow,
-    RunRow, SampleRow, SpendBasis, SpendRow,
+    ArtifactRow, CertificateRow, ChargeCategory, ErasureEvent, ErasureRow, KeyEvent, KeyRow,
+    MovementRow, Outcome, PlanRow, RunRow, SampleRow, SpendBasis, SpendRow,
 };
 pub use table::Table;
 pub use verify::{Fault, Verification};
@@ -193,7 +193,7 @@ mod tests {
         const fn recorded<R>(entry: u64, row: R) -> Recorded<R> {
             Recorded { entry, row }
         }
-        assert_eq!(ledger.all().unwrap(), [recorded(1, plan("p1")), recorded(14, plan("p2"))]);
+        assert_eq!(ledger.all().unwrap(), [recorded(1, plan("p1")), recorded(15, plan("p2"))]);
         let runs = [("tune", Outcome::Ran, 2), ("evaluate", Outcome::Failed, 11)];
         let runs = runs.map(|(stage, outcome, entry)| recorded(entry, run(stage, outcome)));
         assert_eq!(ledger.all().unwrap(), runs);
@@ -305,7 +305,7 @@ mod tests {
         fill(&mut first);
         fill(&mut second);
         let head = first.head().unwrap().unwrap();
-        assert_eq!(head.number(), 14);
+        assert_eq!(head.number(), 15);
         assert_eq!(second.head().unwrap(), Some(head));
         second.add(&movement("a")).unwrap();
         first.add(&movement("b")).unwrap();
@@ -403,7 +403,7 @@ mod tests {
         assert_eq!(ledger.head().unwrap(), head);
         drop(ledger);
         let mut ledger = place.ledger();
-        assert_eq!(ledger.add(&large).unwrap(), 15);
+        assert_eq!(ledger.add(&large).unwrap(), 16);
         assert!(ledger.verify(head.as_ref()).unwrap().is_sound());
     }
 

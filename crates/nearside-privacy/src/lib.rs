@@ -16,4 +16,5 @@ pub mod scan;
 pub mod sealing_key;
 mod secret_file;
 pub mod source;
+pub mod subject;
 pub mod vault;

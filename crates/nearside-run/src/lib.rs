@@ -10,6 +10,7 @@
 //!   without a network ([`Network`], [`sandbox`]) or in a container (`container`, `image`).
 //!
 //! - A [`Gate`] holds stages to what they promise before others read what they made.
+//! - [`Runner::holdings`] says what is kept, [`Runner::forget`] takes some of it out for good.
 //! - [`Rehearsal`] makes a project of its own to try the stages in: samples in place of the datasets.
 //!
 //! Everything that has to last lies in one folder, `.nearside` by convention: `cache/` (results by
@@ -21,6 +22,7 @@ mod container;
 mod error;
 mod execute;
 mod failure;
+mod forget;
 mod gate;
 mod group;
 pub mod guard;
@@ -50,6 +52,7 @@ mod workspace;
 pub use cache::{Cache, Fate, Keep, KeptResult, Leftover};
 pub use error::RunError;
 pub use execute::{Attempt, Event, Ran, Summary};
+pub use forget::{HeldFile, Holding};
 pub use gate::{Gate, Refused};
 pub use job::{Job, Jobs, Trial};
 pub use key::{Changed, How, Key, Part};

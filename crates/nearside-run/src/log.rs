@@ -73,7 +73,7 @@ impl Runner {
             return Ok(());
         }
         sealed.for_each(|job| drop(self.seal_log(job)));
-        for outcome in self.record.results() {
+        for (_, outcome) in self.record.keyed_results() {
             if stages.contains(outcome.stage.as_str()) {
                 for content in outcome.outputs.iter().filter_map(Output::content) {
                     self.store.seal_kept(&content)?;

@@ -143,10 +143,14 @@ impl Record {
         read(&self.result_file(key))
     }
 
-    /// Every result that can be read.
-    pub(crate) fn results(&self) -> Vec<Outcome> {
+    /// Every result that can be read, with its key.
+    pub(crate) fn keyed_results(&self) -> Vec<(Digest, Outcome)> {
         let entries = fs::read_dir(self.folder.join("cache/results")).into_iter().flatten();
-        entries.filter_map(|entry| read(&entry.ok()?.path())).collect()
+        let keyed = |entry: std::io::Result<fs::DirEntry>| {
+            let path = entry.ok()?.path();
+            Some((path.file_stem()?.to_str()?.parse().ok()?, read(&path)?))
+        };
+        entries.filter_map(keyed).collect()
     }
 
     pub(crate) fn keep_result(&self, key: &Digest, outcome: &Outcome) -> Result<(), StoreError> {

@@ -62,6 +62,16 @@ words! {
     }
 }
 
+words! {
+    /// How far an erasure is.
+    ErasureEvent, "begun or done" {
+        /// What is to go is known.
+        Begun = "begun",
+        /// It is gone.
+        Done = "done",
+    }
+}
+
 row! {
     /// A plan: where each stage was to run, and why.
     PlanRow in Plans {
@@ -269,6 +279,32 @@ row! {
         event: KeyEvent,
         /// Why, where it was revoked.
         reason: Option<String>,
+    }
+}
+
+row! {
+    /// Content that was taken out for good: its digests stay, and why.
+    ErasureRow in Erasures {
+        /// When.
+        at: Timestamp,
+        /// How far it is: what is to go is written down before it goes.
+        event: ErasureEvent,
+        /// `dataset` or `subject`.
+        scope: String,
+        /// The name of the dataset; of a person a keyed digest of what was looked for.
+        name: String,
+        /// Why, where it was said.
+        reason: Option<String>,
+        /// How many results of stages.
+        results: u64,
+        /// How many outputs in the project's folder.
+        outputs: u64,
+        /// How many logs.
+        logs: u64,
+        /// How many values of the vault.
+        vault_values: u64,
+        /// The digests of all of them, a list as JSON.
+        digests_json: String,
     }
 }
 

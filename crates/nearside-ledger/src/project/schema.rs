@@ -8,7 +8,7 @@ use crate::file::{Layout, only_added};
 /// `ledger.db`. The application id spells `nsld`.
 pub(crate) const LAYOUT: Layout = Layout {
     application_id: 0x6e73_6c64,
-    migrations: &[FIRST, PARTIAL_ENERGY, FAILURES, CERTIFICATES],
+    migrations: &[FIRST, PARTIAL_ENERGY, FAILURES, CERTIFICATES, ERASURES],
 };
 
 /// The SQL of triggers for a table whose rows are entries of the chain.
@@ -225,6 +225,26 @@ CREATE TABLE certificates (
 CREATE INDEX certificates_of_an_artifact ON certificates (blake3, entry);
 ",
     chained!("certificates"),
+);
+
+/// What was taken out for good: digests alone stay of it.
+const ERASURES: &str = concat!(
+    "
+CREATE TABLE erasures (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    at TEXT NOT NULL,
+    event TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    reason TEXT,
+    results INTEGER NOT NULL,
+    outputs INTEGER NOT NULL,
+    logs INTEGER NOT NULL,
+    vault_values INTEGER NOT NULL,
+    digests_json TEXT NOT NULL
+) STRICT;
+",
+    chained!("erasures"),
 );
 
 #[cfg(test)]

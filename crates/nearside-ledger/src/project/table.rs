@@ -2,7 +2,8 @@
 
 use crate::column::{Cells as _, Column};
 use crate::project::rows::{
-    ArtifactRow, CertificateRow, KeyRow, MovementRow, PlanRow, RunRow, SampleRow, SpendRow,
+    ArtifactRow, CertificateRow, ErasureRow, KeyRow, MovementRow, PlanRow, RunRow, SampleRow,
+    SpendRow,
 };
 
 /// A table of a project's ledger.
@@ -24,11 +25,13 @@ pub enum Table {
     Keys,
     /// What lowers the class of artifacts.
     Certificates,
+    /// Content that was taken out for good.
+    Erasures,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Plans,
         Self::Runs,
         Self::Samples,
@@ -37,6 +40,7 @@ impl Table {
         Self::Artifacts,
         Self::Keys,
         Self::Certificates,
+        Self::Erasures,
     ];
 
     /// Its name, in the file and in exports.
@@ -51,6 +55,7 @@ impl Table {
             Self::Artifacts => "artifacts",
             Self::Keys => "keys",
             Self::Certificates => "certificates",
+            Self::Erasures => "erasures",
         }
     }
 
@@ -72,6 +77,7 @@ impl Table {
             Self::Artifacts => ArtifactRow::COLUMNS,
             Self::Keys => KeyRow::COLUMNS,
             Self::Certificates => CertificateRow::COLUMNS,
+            Self::Erasures => ErasureRow::COLUMNS,
         }
     }
 

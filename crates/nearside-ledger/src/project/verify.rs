@@ -340,7 +340,8 @@ mod tests {
     use crate::column::{Cells, Column, Kind};
     use crate::example::{Place, fill, movement, put_filled, tamper};
     use crate::project::rows::{
-        ArtifactRow, CertificateRow, KeyRow, MovementRow, PlanRow, RunRow, SampleRow, SpendRow,
+        ArtifactRow, CertificateRow, ErasureRow, KeyRow, MovementRow, PlanRow, RunRow, SampleRow,
+        SpendRow,
     };
     use proptest::prelude::*;
     use rusqlite::types::Value;
@@ -363,7 +364,7 @@ mod tests {
         assert_eq!((nothing.entries, nothing.head), (0, None));
         fill(&mut ledger);
         let found = ledger.verify(None).unwrap();
-        assert_eq!((found.entries, found.faults, found.more_faults), (14, vec![], 0));
+        assert_eq!((found.entries, found.faults, found.more_faults), (15, vec![], 0));
         assert_eq!(found.head, ledger.head().unwrap());
     }
 
@@ -430,7 +431,7 @@ mod tests {
         connection.execute_batch("DROP TRIGGER runs_stay").unwrap();
         let found = place.ledger().verify(None).unwrap();
         assert_eq!(found.faults, [Fault::Structure { name: "runs_stay".to_owned() }]);
-        assert_eq!(found.entries, 14);
+        assert_eq!(found.entries, 15);
     }
 
     #[test]
@@ -447,7 +448,7 @@ mod tests {
         drop(ledger);
         tamper(&place.file(), |file| {
             file.execute_batch(
-                "DELETE FROM entries WHERE number = 15; DELETE FROM movements WHERE entry = 15",
+                "DELETE FROM entries WHERE number = 16; DELETE FROM movements WHERE entry = 16",
             )
             .unwrap();
         });
@@ -472,12 +473,12 @@ mod tests {
             .append(|to| (0..many).try_for_each(|at| to.add(&movement(&at.to_string())).map(drop)))
             .unwrap();
         tamper(&place.file(), |file| {
-            file.execute_batch("UPDATE movements SET class = 'public' WHERE entry > 14").unwrap();
+            file.execute_batch("UPDATE movements SET class = 'public' WHERE entry > 15").unwrap();
         });
         let found = ledger.verify(None).unwrap();
         assert_eq!(found.faults.len(), MOST_FAULTS);
         assert_eq!(found.more_faults, many - MOST_FAULTS as u64);
-        assert_eq!(found.faults[0], Fault::Altered { entry: 15, table: "movements" });
+        assert_eq!(found.faults[0], Fault::Altered { entry: 16, table: "movements" });
     }
 
     /// A value of that kind which is not the one there: one byte or the least part of it differs.
@@ -535,6 +536,7 @@ mod tests {
             rows::<ArtifactRow>(&ledger)?,
             rows::<KeyRow>(&ledger)?,
             rows::<CertificateRow>(&ledger)?,
+            rows::<ErasureRow>(&ledger)?,
         ];
         Some(tables.concat())
     }

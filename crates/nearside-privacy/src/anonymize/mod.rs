@@ -26,6 +26,7 @@ mod text;
 pub use error::{AnonymizeError, Unreadable};
 pub use job::{Anonymized, AnonymizedFile, Job, Unread};
 pub use operator::{Operator, Rules, UnknownOperator};
+pub(crate) use pseudonym::HASH_DIGITS;
 pub use pseudonym::Pseudonyms;
 pub use reveal::{Reveal, Revealed, RevealedFile};
 pub use secret_key::SecretKey;

@@ -22,7 +22,7 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Digits of a label, five bits each.
 const LABEL_DIGITS: usize = 12;
 /// Digits of a hash, four bits each.
-const HASH_DIGITS: usize = 16;
+pub(crate) const HASH_DIGITS: usize = 16;
 
 /// Makes pseudonyms with the key of a project.
 #[derive(Clone, Debug)]

@@ -53,6 +53,13 @@ impl SecretKey {
         digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// A digest of something that nobody can guess without the key, in hexadecimal digits.
+    #[must_use]
+    pub fn digest_of(&self, text: &[u8]) -> String {
+        let key = self.derived("nearside 2026-11-27 digests of erased subjects");
+        blake3::keyed_hash(&key, text).to_string()
+    }
+
     /// A key for one purpose.
     pub(super) fn derived(&self, purpose: &'static str) -> [u8; 32] {
         blake3::derive_key(purpose, &self.0)

@@ -25,7 +25,7 @@ pub(crate) use catalog::{Catalog, CatalogList, CatalogRefresh, CatalogTable, Lis
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
-pub(crate) use privacy::{Anonymize, Certify, Privacy, PrivacyScan, Reveal};
+pub(crate) use privacy::{Anonymize, Certify, Erase, Privacy, PrivacyScan, Reveal};
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;
 pub(crate) use resilience::Resilience;
@@ -498,6 +498,8 @@ pub(crate) enum SchemaName {
     PrivacyAnonymize,
     /// `nearside privacy reveal`
     PrivacyReveal,
+    /// `nearside privacy erase`
+    PrivacyErase,
     /// Data of `ledger list --json`
     LedgerList,
     /// Data of `ledger show --json`

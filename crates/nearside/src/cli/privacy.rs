@@ -1,6 +1,7 @@
 //! `nearside privacy`: its arguments.
 
 mod certify;
+mod erase;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use nearside_privacy::scan::Entity;
 use nearside_privacy::scan::entity::UnknownEntity;
 
 pub(crate) use certify::Certify;
+pub(crate) use erase::Erase;
 
 /// `nearside privacy`
 #[derive(Debug, Subcommand)]
@@ -21,6 +23,8 @@ pub(crate) enum Privacy {
     Anonymize(Box<Anonymize>),
     /// Put values back that are in the vault
     Reveal(Reveal),
+    /// Take a person, or what was made of a dataset, out of all that is kept
+    Erase(Erase),
     /// Prove that an artifact is of a lower class than what it was made from
     Certify(Box<Certify>),
 }

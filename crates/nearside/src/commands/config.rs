@@ -16,7 +16,7 @@ use super::logs::LogsAnswer;
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::AnonymizeAnswer;
 use super::privacy::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
-use super::privacy::{PrivacyScanAnswer, RevealAnswer};
+use super::privacy::{EraseAnswer, PrivacyScanAnswer, RevealAnswer};
 use super::profile::ProfileAnswer;
 use super::report::RunbookAnswer;
 use super::resilience::ResilienceAnswer;
@@ -103,6 +103,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Carbon => schemars::schema_for!(CarbonAnswer).to_value(),
         SchemaName::Bill => schemars::schema_for!(BillAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
+        SchemaName::PrivacyErase => schemars::schema_for!(EraseAnswer).to_value(),
         SchemaName::PrivacyReveal => schemars::schema_for!(RevealAnswer).to_value(),
         SchemaName::PrivacyScan => schemars::schema_for!(PrivacyScanAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),

@@ -3,11 +3,13 @@
 pub(crate) mod anonymize;
 mod around;
 mod certify;
+mod erase;
 mod output_path;
 mod reveal;
 pub(crate) mod scan;
 
 pub(crate) use certify::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
+pub(crate) use erase::EraseAnswer;
 pub(crate) use reveal::RevealAnswer;
 pub(crate) use scan::PrivacyScanAnswer;
 
@@ -20,6 +22,7 @@ pub(super) fn run(arguments: &Privacy, output: &Output) -> Result<Outcome, Comma
         Privacy::Scan(wanted) => scan::run(wanted, output),
         Privacy::Anonymize(arguments) => anonymize::run(arguments, output),
         Privacy::Reveal(arguments) => reveal::run(arguments, output),
+        Privacy::Erase(arguments) => erase::run(arguments, output),
         Privacy::Certify(arguments) => certify::run(arguments, output),
     }
 }

@@ -209,3 +209,95 @@ fn values_come_back_from_the_vault_for_who_has_the_key() {
     assert!(run.stderr.contains("there is no key of the project"), "{}", run.stderr);
     assert_eq!(run.stdout, "");
 }
+
+/// The scopes and counts of the erasures that are recorded.
+fn erasures(kept: &Kept) -> Vec<(String, String, String)> {
+    let lines = kept.nearside(&["ledger", "export", "--form", "json"]).exits(0).stdout;
+    let row = |line: &str| {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let of = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        (row["table"] == "erasures").then(|| (of("event"), of("scope"), of("reason")))
+    };
+    lines.lines().filter_map(row).collect()
+}
+
+#[test]
+fn a_person_goes_out_of_all_that_is_kept_and_others_stay() {
+    let kept = Kept::new("subject");
+    kept.nearside(&["run"]).exits(0);
+    kept.nearside(&["run", "--rehearse"]);
+    kept.project.0.write("who.txt", "Anna Roth\nanna.roth@mail.example.org\n");
+    let erase = ["privacy", "erase", "--subject", "who.txt"];
+    let dry = kept.nearside(&[&erase[..], &["--json"]].concat()).exits(0).data();
+    let found = |what: &str| {
+        let items = list(&dry["items"]).iter();
+        let of =
+            items.filter(|item| item["what"] == what).map(|item| text(&item["place"]).to_owned());
+        of.collect::<Vec<_>>()
+    };
+    assert_eq!(found("result"), ["build/masked.csv", "build/copy.csv"]);
+    assert_eq!(found("output"), ["build/masked.csv", "build/copy.csv"]);
+    assert_eq!(found("log"), [".nearside/logs/mask.log.age"]);
+    assert_eq!((found("vault").len(), found("rehearsal").len()), (1, 1));
+    assert_eq!(dry["stays"][0]["place"], "data/people.csv");
+    assert_eq!((&dry["erased"], list(&dry["unreadable"]).len()), (&false.into(), 0));
+    assert!(kept.project.path().join("build/copy.csv").exists());
+    assert_eq!(erasures(&kept), []);
+    let masked = kept.project.read("build/masked.csv");
+    let run = kept.nearside(&[&erase[..], &["--yes", "--reason", "asked for"]].concat()).exits(0);
+    assert!(run.stdout.contains("data/people.csv stays: it is yours"), "{}", run.stdout);
+    assert!(!run.stdout.contains("Anna") && !run.stdout.contains("anna.roth"));
+    for gone in ["build/copy.csv", "build/masked.csv", ".nearside/logs/mask.log.age"] {
+        assert!(!kept.project.path().join(gone).exists(), "{gone}");
+    }
+    assert!(kept.project.path().join("build/count").exists());
+    // What is masked elsewhere still leads to others, and to her no more.
+    kept.project.0.write("masked.csv", masked);
+    let run = kept.nearside(&["privacy", "reveal", "masked.csv"]).exits(1);
+    assert!(run.stdout.contains("Jo Berg") && !run.stdout.contains("Anna"), "{}", run.stdout);
+    let reason = |event: &str| (event.to_owned(), "subject".to_owned(), "asked for".to_owned());
+    assert_eq!(erasures(&kept), [reason("begun"), reason("done")]);
+    kept.nearside(&["ledger", "verify"]).exits(0);
+    let again = kept.nearside(&[&erase[..], &["--json"]].concat()).exits(0).data();
+    assert_eq!(list(&again["items"]).len(), 0, "{again}");
+    // Her row goes out of the source by hand; the next run is without her.
+    kept.project
+        .0
+        .write("data/people.csv", PEOPLE.replace("1,Anna Roth,anna.roth@mail.example.org\n", ""));
+    kept.nearside(&["run"]).exits(0);
+    let again = kept.nearside(&[&erase[..], &["--json"]].concat()).exits(0).data();
+    assert_eq!((list(&again["items"]).len(), list(&again["stays"]).len()), (0, 0), "{again}");
+}
+
+#[test]
+fn what_was_made_of_a_dataset_goes_and_what_is_proven_to_be_lower_stays() {
+    let stages = STAGES.replace(
+        "[stage.count]",
+        "[stage.clean]\nphase = \"prepare\"\ninputs = [\"people\"]\noutputs = [\"build/clean\"]\n\
+         promises = { \"build/clean\" = \"internal\" }\nrun = \"wc -l < data/people.csv > build/clean\"\n\
+         [stage.score]\nphase = \"evaluate\"\ninputs = [\"build/clean\"]\noutputs = [\"build/score\"]\n\
+         run = \"cp build/clean build/score\"\n[stage.count]",
+    );
+    let mut kept = Kept::new("dataset");
+    kept.project = Project::new("rest-dataset", &stages);
+    kept.project.0.write("data/people.csv", PEOPLE);
+    kept.project.0.write("data/terms.txt", "words\n");
+    kept.nearside(&["run"]).exits(0);
+    let erase = ["privacy", "erase", "--dataset", "people", "--yes", "--json"];
+    let data = kept.nearside(&erase).exits(0).data();
+    let places = |what: &str| {
+        let items = list(&data["items"]).iter().filter(|item| item["what"] == what);
+        items.map(|item| text(&item["place"]).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(places("output"), ["build/copy.csv", "build/masked.csv"]);
+    assert_eq!(data["stays"][0]["place"], "build/clean");
+    assert_eq!(data["erased"], true);
+    let there = |path: &str| kept.project.path().join(path).exists();
+    assert!(there("build/clean") && there("build/score") && there("data/people.csv"));
+    assert!(!there("build/copy.csv") && !there("build/masked.csv"));
+    let run = kept.nearside(&["privacy", "erase", "--dataset", "poeple"]).exits(2);
+    assert!(run.stderr.contains("no dataset \"poeple\""), "{}", run.stderr);
+    kept.project.0.write("who.txt", "A.B\n");
+    let run = kept.nearside(&["privacy", "erase", "--subject", "who.txt"]).exits(3);
+    assert!(run.stderr.contains("it would be found everywhere"), "{}", run.stderr);
+}

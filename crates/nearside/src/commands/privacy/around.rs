@@ -11,9 +11,9 @@ use super::anonymize::failed;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::wire::certificates::no_key;
-use crate::wire::jobs::RECORD;
+use crate::wire::jobs::{self, RECORD};
 use crate::wire::keys::{self, Purpose};
-use crate::wire::project::PROJECT_FILE;
+use crate::wire::project::{Loaded, PROJECT_FILE};
 
 /// The project of everything that is in no project.
 const NO_PROJECT: &str = "default";
@@ -52,6 +52,17 @@ impl Around {
             return Err(CommandError::new(Fault::Usage, message).hint(hint));
         }
         Ok(Self { project, place })
+    }
+
+    /// A project that was read.
+    pub(super) fn of(loaded: &Loaded) -> Result<Self, CommandError> {
+        let (folder, record) = (jobs::folder(loaded)?, jobs::record(loaded, false)?);
+        Ok(Self { project: loaded.project.name.clone(), place: Some(Place { folder, record }) })
+    }
+
+    /// The key of its pseudonyms, if it was ever made.
+    pub(super) fn secret_if_there(&self) -> Result<Option<SecretKey>, CommandError> {
+        SecretKey::load(&self.file("key")?).map_err(failed)
     }
 
     /// The key of its pseudonyms, which is made where there is none; a dry run makes none that stays.
