@@ -37,6 +37,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("carbon"),
         Schema("bill"),
         Schema("cache"),
+        Schema("cache-reseal"),
         Schema("logs"),
         Schema("privacy-anonymize"),
         Schema("privacy-reveal"),

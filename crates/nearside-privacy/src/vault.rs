@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use nearside_store::sealed::{Identity, Opened, Recipient, SealError, Sealer, rewrap};
+use nearside_store::sealed::{Identity, Opened, Recipient, SealError, Sealer, rewrap_file};
 use nearside_store::{StoreError, atomic};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -183,27 +183,23 @@ impl Vault {
         Ok(erased)
     }
 
-    /// Seals it for another key instead.
+    /// Seals it for other keys instead, and says how many files it was and how many are sealed for others.
     ///
     /// # Errors
-    /// A file that cannot be opened, or written anew; each is sealed for the one key or the other.
-    pub fn rewrap(&self, old: &Identity, new: &Recipient) -> Result<u64, VaultError> {
-        let mut count = 0;
+    /// A file that cannot be read or written; those before it are handed over.
+    pub fn rewrap(
+        &self,
+        identity: &Identity,
+        recipients: &[Recipient],
+    ) -> Result<(u64, u64), VaultError> {
+        let (mut handed, mut left) = (0, 0);
         for path in self.files()? {
-            let wrapped = atomic::beside(&path);
-            let done = File::open(&path).and_then(|mut from| {
-                let mut to = BufWriter::new(private(&wrapped)?);
-                rewrap(old, &[*new], &mut from, &mut to)?;
-                to.into_inner()?.sync_all()
-            });
-            if let Err(source) = done {
-                let _ = fs::remove_file(&wrapped);
-                return Err(VaultError::Io { what: "hand over", path, source });
+            match rewrap_file(&path, identity, recipients)? {
+                true => handed += 1,
+                false => left += 1,
             }
-            atomic::replace(&wrapped, &path)?;
-            count += 1;
         }
-        Ok(count)
+        Ok((handed, left))
     }
 
     fn files(&self) -> Result<Vec<PathBuf>, VaultError> {
@@ -421,7 +417,8 @@ mod tests {
         let vault = Vault::at(folder.path().to_path_buf());
         let (old, new) = (Identity::new().unwrap(), Identity::new().unwrap());
         filled(&vault, &old, &[entry("[EMAIL_1]", "anna", "a")]);
-        assert_eq!(vault.rewrap(&old, &new.recipient()).unwrap(), 1);
+        assert_eq!(vault.rewrap(&old, &[new.recipient()]).unwrap(), (1, 0));
+        assert_eq!(vault.rewrap(&old, &[old.recipient()]).unwrap(), (0, 1));
         assert_eq!(all(&vault, &new).len(), 1);
         assert!(vault.read(&old, &mut drop).is_err());
     }

@@ -1,12 +1,14 @@
 //! What stages print: a file for each, sealed once it has ended where it may be about people.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::PathBuf;
 
+use nearside_store::sealed::{Identity, Recipient, rewrap_file};
 use nearside_store::{AtRest, StoreError, atomic};
 
+use crate::lock::Lock;
 use crate::record::Output;
 use crate::{Job, RunError, Runner};
 
@@ -81,5 +83,32 @@ impl Runner {
             }
         }
         Ok(())
+    }
+
+    /// Hands everything that is sealed to other recipients, and says how many files it was and how many are
+    /// sealed for others.
+    ///
+    /// # Errors
+    /// When somebody runs the project, or a file cannot be read or written.
+    pub fn rewrap(
+        &self,
+        identity: &Identity,
+        recipients: &[Recipient],
+    ) -> Result<(u64, u64), RunError> {
+        if !self.record.folder.is_dir() {
+            return Ok((0, 0));
+        }
+        let _lock = Lock::take(&self.record.folder)?;
+        let (mut handed, mut left) = self.store.rewrap(identity, recipients)?;
+        for file in fs::read_dir(self.record.folder.join("logs")).into_iter().flatten().flatten() {
+            let path = file.path();
+            if path.extension().is_some_and(|end| end == "age") {
+                match rewrap_file(&path, identity, recipients)? {
+                    true => handed += 1,
+                    false => left += 1,
+                }
+            }
+        }
+        Ok((handed, left))
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 
 use nearside_units::Bytes;
 
+use crate::sealed::{Identity, Recipient, rewrap_file};
 use crate::store::SEALED;
 use crate::{Digest, Store, StoreError, atomic};
 
@@ -45,6 +46,29 @@ impl Store {
         }
         found.sort_by_key(|object| object.digest.to_string());
         Ok(found)
+    }
+
+    /// Hands everything that is sealed to other recipients, and says how many files it was and how many are
+    /// sealed for others.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written; those before it are handed over.
+    pub fn rewrap(
+        &self,
+        identity: &Identity,
+        recipients: &[Recipient],
+    ) -> Result<(u64, u64), StoreError> {
+        let (mut handed, mut left) = (0, 0);
+        for object in self.list()? {
+            let sealed = self.sealed_object(&object.digest);
+            if sealed.is_file() {
+                match rewrap_file(&sealed, identity, recipients)? {
+                    true => handed += 1,
+                    false => left += 1,
+                }
+            }
+        }
+        Ok((handed, left))
     }
 
     /// Removes a file; one that is not there is fine.

@@ -15,6 +15,7 @@
 mod header;
 mod identity;
 mod payload;
+mod rewrapped;
 
 use std::io;
 
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 
 pub use identity::{Identity, Recipient};
 pub use payload::{Opened, Sealer, rewrap};
+pub use rewrapped::rewrap_file;
 
 /// The key of one file.
 type FileKey = Zeroizing<[u8; 16]>;

@@ -19,6 +19,12 @@ pub(crate) enum Cache {
     },
     /// Remove what is old and not needed; without --yes only say what would go
     Prune(CachePrune),
+    /// Seal what is kept of people's data with a new key: results, logs and the vault
+    Reseal {
+        /// Project folder or file
+        #[arg(default_value = ".")]
+        path: PathBuf,
+    },
 }
 
 /// `nearside cache prune`

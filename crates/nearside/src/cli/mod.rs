@@ -492,6 +492,8 @@ pub(crate) enum SchemaName {
     Bill,
     /// Data of `cache list --json` and `cache prune --json`
     Cache,
+    /// `nearside cache reseal`
+    CacheReseal,
     /// Data of `privacy anonymize --json`
     Logs,
     /// `nearside privacy anonymize`

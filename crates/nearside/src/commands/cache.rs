@@ -7,6 +7,10 @@ use nearside_units::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+mod reseal;
+
+pub(crate) use reseal::ResealAnswer;
+
 use crate::cli;
 use crate::environment;
 use crate::error::CommandError;
@@ -68,6 +72,7 @@ pub(super) fn run(arguments: &cli::Cache, output: &Output) -> Result<Outcome, Co
     let (path, rehearsal) = match arguments {
         cli::Cache::List { path, rehearsal } => (path, *rehearsal),
         cli::Cache::Prune(prune) => (&prune.path, prune.rehearsal),
+        cli::Cache::Reseal { path } => return reseal::run(path, output),
     };
     let loaded = wire::project::load(path, &[])?;
     let runner = match rehearsal {
@@ -75,7 +80,7 @@ pub(super) fn run(arguments: &cli::Cache, output: &Output) -> Result<Outcome, Co
         false => wire::jobs::runner(&loaded)?,
     };
     let answer = match arguments {
-        cli::Cache::List { .. } => {
+        cli::Cache::List { .. } | cli::Cache::Reseal { .. } => {
             let all = Keep { younger: std::time::Duration::MAX, size: None };
             let mut cache = runner.cache(&all, now).map_err(failed)?;
             cache.freed = Bytes::ZERO;
@@ -138,8 +143,8 @@ fn print(arguments: &cli::Cache, answer: &CacheAnswer, output: &Output) {
         return output.json(&answer, environment::today());
     }
     let text = match arguments {
-        cli::Cache::List { .. } => listed(answer),
         cli::Cache::Prune(_) => pruned(answer),
+        cli::Cache::List { .. } | cli::Cache::Reseal { .. } => listed(answer),
     };
     output.text(&text);
     if matches!(arguments, cli::Cache::Prune(_)) && !answer.pruned && frees(answer) > 0 {

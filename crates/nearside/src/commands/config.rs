@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bill::BillAnswer;
-use super::cache::CacheAnswer;
+use super::cache::{CacheAnswer, ResealAnswer};
 use super::carbon::CarbonAnswer;
 use super::catalog::{Doubt, Listing, RefreshAnswer};
 use super::doctor::{CompareAnswer, DoctorAnswer, EmitAnswer, PowerAnswer};
@@ -102,6 +102,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::RoiCases => schemars::schema_for!(CasesAnswer).to_value(),
         SchemaName::Carbon => schemars::schema_for!(CarbonAnswer).to_value(),
         SchemaName::Bill => schemars::schema_for!(BillAnswer).to_value(),
+        SchemaName::CacheReseal => schemars::schema_for!(ResealAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
         SchemaName::PrivacyErase => schemars::schema_for!(EraseAnswer).to_value(),
         SchemaName::PrivacyReveal => schemars::schema_for!(RevealAnswer).to_value(),

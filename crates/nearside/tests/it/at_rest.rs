@@ -301,3 +301,32 @@ fn what_was_made_of_a_dataset_goes_and_what_is_proven_to_be_lower_stays() {
     let run = kept.nearside(&["privacy", "erase", "--subject", "who.txt"]).exits(3);
     assert!(run.stderr.contains("it would be found everywhere"), "{}", run.stderr);
 }
+
+#[test]
+fn another_key_takes_over_what_is_sealed() {
+    let kept = Kept::new("reseal");
+    kept.nearside(&["run"]).exits(0);
+    let (old, masked) = (fs::read(kept.key()).unwrap(), kept.project.read("build/masked.csv"));
+    let data = kept.nearside(&["cache", "reseal", "--json"]).exits(0).data();
+    // Two results, a log and a file of the vault.
+    assert_eq!((&data["resealed"], &data["left"]), (&4.into(), &0.into()));
+    assert_ne!(fs::read(kept.key()).unwrap(), old);
+    assert!(kept.nearside(&["logs", "mask"]).exits(0).stdout.starts_with(PEOPLE));
+    assert_eq!(kept.nearside(&["privacy", "reveal", "build/masked.csv"]).exits(0).stdout, PEOPLE);
+    fs::remove_dir_all(kept.project.path().join("build")).unwrap();
+    kept.nearside(&["run"]).exits(0);
+    assert_eq!(kept.project.read("build/masked.csv"), masked);
+    // With the old key nobody opens anything any more.
+    let new = fs::read(kept.key()).unwrap();
+    fs::write(kept.key(), &old).unwrap();
+    assert!(!kept.nearside(&["logs", "mask"]).stderr.is_empty());
+    kept.nearside(&["privacy", "reveal", "build/masked.csv"]).exits(4);
+    // One that was ended after the first half is completed by the next.
+    fs::write(kept.key(), &new).unwrap();
+    let beside = kept.key().with_added_extension("new");
+    fs::write(&beside, &old).unwrap();
+    fs::set_permissions(&beside, fs::metadata(kept.key()).unwrap().permissions()).unwrap();
+    kept.nearside(&["cache", "reseal"]).exits(0);
+    assert_eq!(fs::read(kept.key()).unwrap(), old);
+    assert!(kept.nearside(&["logs", "mask"]).exits(0).stdout.starts_with(PEOPLE));
+}
