@@ -114,7 +114,13 @@ impl Work {
 }
 
 /// What can be there and need not: the program to ask, what is lost without it, and the remedy.
-const OPTIONAL: [(&str, &str, &str, &str); 10] = [
+const OPTIONAL: [(&str, &str, &str, &str); 11] = [
+    (
+        "crypto",
+        "target/engines/crypto/bin/python",
+        "not installed, no proof of an entry was checked by another program",
+        "cargo xtask setup",
+    ),
     (
         "age",
         "age",

@@ -37,9 +37,13 @@ const ENGINES: [(&str, &[&str], &str); 5] = [
 const PEER: &str = "skypilot==0.14.1";
 
 /// Real engines that tests compare with, each in an environment of its own under `target/engines/`:
-/// the program, and the package at the version that the tests are written for. A test whose engine is
-/// not there says so and passes.
-const PYTHON_ENGINES: [(&str, &str); 2] = [("dvc", "dvc==3.67.1"), ("uv", "uv==0.13.0")];
+/// the environment, a program in it, and the packages, at the version that the tests are written for where that
+/// matters. A test whose engine is not there says so and passes.
+const PYTHON_ENGINES: [(&str, &str, &[&str]); 3] = [
+    ("dvc", "dvc", &["dvc==3.67.1"]),
+    ("uv", "uv", &["uv==0.13.0"]),
+    ("crypto", "python", &["cryptography", "blake3"]),
+];
 
 /// Lists what is there and what is missing, and installs what is missing.
 pub(crate) fn setup(scope: Scope) -> Outcome {
@@ -64,10 +68,11 @@ pub(crate) fn setup(scope: Scope) -> Outcome {
     for (program, packages, _) in &engines {
         println!("    missing  {program}, optional (Debian packages: {})", packages.join(" "));
     }
-    let absent: Vec<_> = PYTHON_ENGINES.iter().filter(|(name, _)| !engine(name)).collect();
-    for (name, package) in PYTHON_ENGINES {
-        let ready = if engine(name) { "found  " } else { "missing" };
-        println!("    {ready}  {package} in {}", engine_folder(name));
+    let absent: Vec<_> =
+        PYTHON_ENGINES.iter().filter(|(name, program, _)| !engine(name, program)).collect();
+    for (name, program, packages) in PYTHON_ENGINES {
+        let ready = if engine(name, program) { "found  " } else { "missing" };
+        println!("    {ready}  {} in {}", packages.join(" "), engine_folder(name));
     }
     let nothing = missing.is_empty() && engines.is_empty() && absent.is_empty();
     if nothing && peer != Some(false) {
@@ -83,11 +88,14 @@ pub(crate) fn setup(scope: Scope) -> Outcome {
         }
     }
     if peer == Some(false) {
-        install_in(bench::ENVIRONMENT, PEER)?;
+        install_in(bench::ENVIRONMENT, &[PEER])?;
     }
-    for (name, package) in absent {
-        if let Err(why) = install_in(&engine_folder(name), package) {
-            println!("    SKIPPED  {package}: {why}; its tests will be skipped");
+    for (name, _, packages) in absent {
+        let folder = engine_folder(name);
+        if let Err(why) = install_in(&folder, packages) {
+            // One without its packages would be taken for whole the next time.
+            let _ = std::fs::remove_dir_all(&folder);
+            println!("    SKIPPED  {}: {why}; its tests will be skipped", packages.join(" "));
         }
     }
     println!("    installed");
@@ -116,16 +124,16 @@ fn engine_folder(name: &str) -> String {
     format!("target/engines/{name}")
 }
 
-fn engine(name: &str) -> bool {
-    shell::installed(&format!("{}/bin/{name}", engine_folder(name)))
+fn engine(name: &str, program: &str) -> bool {
+    shell::installed(&format!("{}/bin/{program}", engine_folder(name)))
 }
 
-/// Makes a virtual environment and installs a package there.
-fn install_in(environment: &str, package: &str) -> Outcome {
+/// Makes a virtual environment and installs packages there.
+fn install_in(environment: &str, packages: &[&str]) -> Outcome {
     let make = || shell::run(shell::program("python3").args(["-m", "venv", environment]));
     // Debian splits the venv module from Python itself.
     make()
         .or_else(|_absent| install_packages(&["python3", "python3-venv"]).and_then(|()| make()))?;
-    let pip = ["-m", "pip", "install", "--quiet", package];
-    shell::run(shell::program(&format!("{environment}/bin/python")).args(pip))
+    let pip = ["-m", "pip", "install", "--quiet"];
+    shell::run(shell::program(&format!("{environment}/bin/python")).args(pip).args(packages))
 }

@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 
 use crate::project::{
-    ArtifactRow, CertificateRow, ChargeCategory, ErasureEvent, ErasureRow, KeyEvent, KeyRow,
-    MovementRow, Outcome, PlanRow, ProjectLedger, RunRow, SampleRow, SpendBasis, SpendRow,
+    ArtifactRow, CertificateRow, ChargeCategory, DecisionRow, DecisionWord, ErasureEvent,
+    ErasureRow, HeadRow, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow, ProjectLedger, RunRow,
+    SampleRow, SpendBasis, SpendRow,
 };
 use crate::timestamp::Timestamp;
 
@@ -190,7 +191,35 @@ pub(crate) fn erasure() -> ErasureRow {
     }
 }
 
-/// Fills a ledger with 15 entries, some of each kind; run 2 has samples and an artifact.
+pub(crate) fn decision() -> DecisionRow {
+    DecisionRow {
+        at: moment("2026-11-23T12:00:03Z"),
+        stage: Some("anonymize".to_owned()),
+        path: "build/tickets.clean.csv".to_owned(),
+        blake3: "ab".to_owned(),
+        class: "internal".to_owned(),
+        destination: "here".to_owned(),
+        decision: DecisionWord::Allow,
+        reason: "a certificate says so".to_owned(),
+        policy_digest: "cd".to_owned(),
+        findings_json: "{}".to_owned(),
+    }
+}
+
+pub(crate) fn head(size: u64) -> HeadRow {
+    HeadRow {
+        at: moment("2026-11-23T12:00:04Z"),
+        size,
+        root: "ef".to_owned(),
+        public_key: "3d40".to_owned(),
+        note: "nearside/test\n".to_owned(),
+    }
+}
+
+/// How many entries [`fill`] adds.
+pub(crate) const FILLED: u64 = 17;
+
+/// Fills a ledger with entries, some of each kind; run 2 has samples and an artifact.
 pub(crate) fn fill(ledger: &mut ProjectLedger) {
     ledger.add(&plan("p1")).unwrap();
     let filled = ledger.append(|to| {
@@ -208,7 +237,9 @@ pub(crate) fn fill(ledger: &mut ProjectLedger) {
     ledger.add(&key()).unwrap();
     ledger.add(&certificate("ab")).unwrap();
     ledger.add(&erasure()).unwrap();
-    assert_eq!(ledger.add(&plan("p2")).unwrap(), 15);
+    ledger.add(&decision()).unwrap();
+    ledger.add(&head(15)).unwrap();
+    assert_eq!(ledger.add(&plan("p2")).unwrap(), FILLED);
 }
 
 /// A file as [`fill`] leaves it; made once, because whoever commits waits for the disk.
@@ -228,6 +259,7 @@ pub(crate) fn put_filled(path: &Path) {
 pub(crate) fn tamper(path: &Path, change: impl FnOnce(&Connection)) {
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();
+    connection.pragma_update(None, "synchronous", "off").unwrap();
     // A rule of a table may refuse the new value; somebody who tampers lifts it.
     connection.pragma_update(None, "ignore_check_constraints", true).unwrap();
     connection.execute_batch("BEGIN").unwrap();

@@ -1,7 +1,8 @@
 //! What was measured and done, kept for good: append-only tables in SQLite files.
 //!
 //! [`ProjectLedger`] is the record of a project: its plans, runs with their samples and artifacts,
-//! spend, data movements and certificates, in one hash chain that [`ProjectLedger::verify`] walks. [`MachineStore`]
+//! spend, data movements, decisions and certificates, in one hash chain that [`ProjectLedger::verify`] walks, and in the tree
+//! of [`merkle`], of which signed heads and proofs are made. [`MachineStore`]
 //! is what holds for a machine whatever the project: the measured ceilings and the observations that
 //! calibrate estimates.
 //!
@@ -42,6 +43,7 @@ mod example;
 mod file;
 mod import;
 mod machine;
+pub mod merkle;
 mod project;
 mod row;
 mod timestamp;
@@ -52,9 +54,10 @@ pub use error::{CellError, LedgerError};
 pub use import::{ImportError, TableFile, TableRow};
 pub use machine::MachineStore;
 pub use project::{
-    Appender, ArtifactRow, CertificateRow, ChargeCategory, ClockStep, ErasureEvent, ErasureRow,
-    Fault, Head, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow, ProjectLedger, Recorded, Row,
-    RunDetails, RunFilter, RunRow, SampleRow, SpendBasis, SpendRow, Table, Verification,
+    Appender, ArtifactRow, CellValue, CertificateRow, ChargeCategory, ClockStep, DecisionRow,
+    DecisionWord, ErasureEvent, ErasureRow, Fault, Head, HeadRow, KeyEvent, KeyRow, MovementRow,
+    Outcome, PlanRow, ProjectLedger, Record, Recorded, Row, RunDetails, RunFilter, RunRow,
+    SampleRow, SpendBasis, SpendRow, Table, Verification,
 };
 pub use row::{CeilingRow, Figures, ObservationRow, RowError};
 pub use timestamp::Timestamp;

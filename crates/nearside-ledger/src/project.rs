@@ -7,6 +7,7 @@
 mod chain;
 mod clock;
 mod export;
+mod proof;
 mod query;
 mod rows;
 mod schema;
@@ -20,10 +21,12 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params, params_fro
 
 pub use chain::Head;
 pub use clock::ClockStep;
+pub use proof::{CellValue, Record};
 pub use query::{Recorded, RunDetails, RunFilter};
 pub use rows::{
-    ArtifactRow, CertificateRow, ChargeCategory, ErasureEvent, ErasureRow, KeyEvent, KeyRow,
-    MovementRow, Outcome, PlanRow, RunRow, SampleRow, SpendBasis, SpendRow,
+    ArtifactRow, CertificateRow, ChargeCategory, DecisionRow, DecisionWord, ErasureEvent,
+    ErasureRow, HeadRow, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow, RunRow, SampleRow,
+    SpendBasis, SpendRow,
 };
 pub use table::Table;
 pub use verify::{Fault, Verification};
@@ -31,6 +34,7 @@ pub use verify::{Fault, Verification};
 use crate::column::Cells;
 use crate::error::{At as _, LedgerError};
 use crate::file::LedgerFile;
+use crate::merkle;
 use schema::LAYOUT;
 
 /// A row type of a project's ledger.
@@ -112,6 +116,23 @@ pub struct Appender<'a> {
 }
 
 impl Appender<'_> {
+    /// How many entries there are, with those that were added.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.head.number
+    }
+
+    /// The tree of all entries, with those that were added.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn tree(&self) -> Result<merkle::Tree, LedgerError> {
+        let mut tree = merkle::Tree::default();
+        proof::each_leaf(self.connection, &mut |leaf| tree.push(leaf))
+            .map_err(|error| error.at(self.path))?;
+        Ok(tree)
+    }
+
     /// Adds a row and gives the number of its entry, by which later rows can refer to it.
     ///
     /// # Errors
@@ -178,7 +199,7 @@ mod tests {
     use super::*;
     use crate::error::CellError;
     use crate::example::{
-        Place, artifact, certificate, fill, key, movement, plan, run, sample, spend,
+        FILLED, Place, artifact, certificate, fill, key, movement, plan, run, sample, spend,
     };
     use proptest::prelude::*;
     use rusqlite::types::Value;
@@ -193,7 +214,7 @@ mod tests {
         const fn recorded<R>(entry: u64, row: R) -> Recorded<R> {
             Recorded { entry, row }
         }
-        assert_eq!(ledger.all().unwrap(), [recorded(1, plan("p1")), recorded(15, plan("p2"))]);
+        assert_eq!(ledger.all().unwrap(), [recorded(1, plan("p1")), recorded(FILLED, plan("p2"))]);
         let runs = [("tune", Outcome::Ran, 2), ("evaluate", Outcome::Failed, 11)];
         let runs = runs.map(|(stage, outcome, entry)| recorded(entry, run(stage, outcome)));
         assert_eq!(ledger.all().unwrap(), runs);
@@ -305,7 +326,7 @@ mod tests {
         fill(&mut first);
         fill(&mut second);
         let head = first.head().unwrap().unwrap();
-        assert_eq!(head.number(), 15);
+        assert_eq!(head.number(), FILLED);
         assert_eq!(second.head().unwrap(), Some(head));
         second.add(&movement("a")).unwrap();
         first.add(&movement("b")).unwrap();
@@ -403,7 +424,7 @@ mod tests {
         assert_eq!(ledger.head().unwrap(), head);
         drop(ledger);
         let mut ledger = place.ledger();
-        assert_eq!(ledger.add(&large).unwrap(), 16);
+        assert_eq!(ledger.add(&large).unwrap(), FILLED + 1);
         assert!(ledger.verify(head.as_ref()).unwrap().is_sound());
     }
 

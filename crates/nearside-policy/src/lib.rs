@@ -9,6 +9,7 @@
 //! which alone makes a [`Cleared`].
 
 mod certificate;
+mod checkpoint;
 mod class;
 mod decision;
 mod envelope;
@@ -19,6 +20,7 @@ mod statement;
 mod subject;
 
 pub use certificate::{Certificate, Expert, Ground, Maker, Recall, Scan, Unfit};
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use class::{Class, Clearance, UnknownClass};
 pub use decision::{Decision, Place, Policy, Refusal};
 pub use envelope::{

@@ -60,7 +60,7 @@ pub use named::UnknownName;
 pub use network::Network;
 pub use objective::{Goal, Objective};
 pub use parallelism::{Choice, Offload, Parallelism, Sharding, Stream};
-pub use policy::{ProjectPolicy, Sandbox};
+pub use policy::{ProcessingRecord, ProjectPolicy, Sandbox};
 pub use project::Project;
 pub use recipe::{AttentionKernel, Checkpointing, Optimizer, Recipe, VocabularyLoss};
 pub use roi::StatedInputs;

@@ -1,6 +1,8 @@
 //! `[policy]`: which sites may hold which class of data, and where data must stay.
 
 use nearside_policy::{Area, Class, Clearance, Policy};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::named::named;
 use crate::project_file::PolicyTable;
@@ -37,6 +39,32 @@ pub struct ProjectPolicy {
     pub special: Option<Vec<SitePattern>>,
     /// Whether stages on data about people have to be cut off the network.
     pub sandbox: Sandbox,
+    /// What is said of the processing as such.
+    pub record: ProcessingRecord,
+}
+
+/// What a record of processing activities needs and no program can find out (GDPR articles 30 and 35).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProcessingRecord {
+    /// Who is responsible, with how to reach them.
+    pub controller: Option<String>,
+    /// Their representative or others who are responsible with them.
+    pub representative: Option<String>,
+    /// Their data protection officer.
+    pub officer: Option<String>,
+    /// What the data is processed for.
+    pub purposes: Vec<String>,
+    /// On which legal basis.
+    pub legal_basis: Option<String>,
+    /// Whom the data is about, as in ["customers"].
+    pub people: Vec<String>,
+    /// After which time which data is erased.
+    pub retention: Option<String>,
+    /// Measures of security besides those that nearside takes.
+    pub measures: Vec<String>,
+    /// Why the processing is necessary and in proportion.
+    pub necessity: Option<String>,
 }
 
 impl ProjectPolicy {
@@ -106,7 +134,8 @@ pub(crate) fn read(reader: &mut Reader, table: &PolicyTable, own: &[Site]) -> Pr
     let mut section = reader.section("policy");
     let stated = section.choice("sandbox", table.sandbox.as_ref(), Sandbox::names());
     let (rules, sandbox) = (Policy { jurisdiction }, stated.unwrap_or_default());
-    let policy = ProjectPolicy { rules, internal, personal, special, sandbox };
+    let record = table.record.clone();
+    let policy = ProjectPolicy { rules, internal, personal, special, sandbox, record };
     for site in own {
         check_agreement(reader, &policy, site);
     }
@@ -141,7 +170,7 @@ mod tests {
         };
         let rules = Policy::default();
         let (internal, personal, special) = (list(internal), list(personal), list(special));
-        ProjectPolicy { rules, internal, personal, special, sandbox: Sandbox::default() }
+        ProjectPolicy { rules, internal, personal, special, ..ProjectPolicy::default() }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::objective::Goal;
-use crate::policy::Sandbox;
+use crate::policy::{ProcessingRecord, Sandbox};
 use crate::scalar::{CountSchema, Field, ScalarSchema};
 use crate::site::Launcher;
 use crate::stage::Phase;
@@ -286,6 +286,8 @@ pub(crate) struct PolicyTable {
     /// network; `where-possible` when not stated.
     #[schemars(extend("enum" = Sandbox::names().collect::<Vec<_>>()))]
     pub(crate) sandbox: Option<Located<String>>,
+    /// What nobody can find out: who is responsible, what for, how long. For the documents of `privacy audit`.
+    pub(crate) record: ProcessingRecord,
 }
 
 /// What a good plan is.

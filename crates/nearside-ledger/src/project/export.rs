@@ -233,7 +233,7 @@ mod tests {
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let entries: Vec<u64> = lines.iter().map(|line| line["entry"].as_u64().unwrap()).collect();
-        assert_eq!(entries, (1..=16).collect::<Vec<_>>());
+        assert_eq!(entries, (1..=crate::example::FILLED + 1).collect::<Vec<_>>());
         let tables: Vec<&str> = lines.iter().map(|line| line["table"].as_str().unwrap()).collect();
         assert_eq!(tables[..3], ["plans", "runs", "samples"]);
         assert_eq!(lines[1]["boot_seconds"], serde_json::Value::Null);

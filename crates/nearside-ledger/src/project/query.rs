@@ -5,8 +5,8 @@ use rusqlite::{Connection, Params, params};
 
 use crate::error::{At as _, LedgerError};
 use crate::project::{
-    ArtifactRow, CertificateRow, Outcome, PlanRow, ProjectLedger, Row, RunRow, SampleRow, Table,
-    number,
+    ArtifactRow, CertificateRow, DecisionRow, Outcome, PlanRow, ProjectLedger, Row, RunRow,
+    SampleRow, Table, number,
 };
 use crate::timestamp::Timestamp;
 
@@ -105,6 +105,14 @@ impl ProjectLedger {
     /// # Errors
     /// When the file cannot be read.
     pub fn certificates(&self, blake3: &str) -> Result<Vec<Recorded<CertificateRow>>, LedgerError> {
+        self.some("WHERE blake3 = ?1 ORDER BY entry DESC", [blake3])
+    }
+
+    /// What was decided about content, by its BLAKE3 digest, the newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn decisions_about(&self, blake3: &str) -> Result<Vec<Recorded<DecisionRow>>, LedgerError> {
         self.some("WHERE blake3 = ?1 ORDER BY entry DESC", [blake3])
     }
 

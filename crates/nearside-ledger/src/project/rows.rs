@@ -72,6 +72,18 @@ words! {
     }
 }
 
+words! {
+    /// What was decided about data that was to go somewhere.
+    DecisionWord, "allow, transform or deny" {
+        /// It may go as it is.
+        Allow = "allow",
+        /// Something has to be done to it first.
+        Transform = "transform",
+        /// It may not go.
+        Deny = "deny",
+    }
+}
+
 row! {
     /// A plan: where each stage was to run, and why.
     PlanRow in Plans {
@@ -279,6 +291,48 @@ row! {
         event: KeyEvent,
         /// Why, where it was revoked.
         reason: Option<String>,
+    }
+}
+
+row! {
+    /// What was decided about data that was to be handed on or sent, and why. Never a value of it.
+    DecisionRow in Decisions {
+        /// When.
+        at: Timestamp,
+        /// The stage that made the data, where one did.
+        stage: Option<String>,
+        /// What, by its path in the project.
+        path: String,
+        /// BLAKE3 digest of its content, as hexadecimal digits.
+        blake3: String,
+        /// The class that it was held to.
+        class: String,
+        /// Where it was to go: the name of a site, or `here` for the stages that read it.
+        destination: String,
+        /// What was decided.
+        decision: DecisionWord,
+        /// Why.
+        reason: String,
+        /// Digest of the policy in force: of what sites are cleared for, and where they may be.
+        policy_digest: String,
+        /// How many things of each kind were found in it, an object as JSON.
+        findings_json: String,
+    }
+}
+
+row! {
+    /// The hash that stands for all entries before this one, signed.
+    HeadRow in Heads {
+        /// When.
+        at: Timestamp,
+        /// For how many entries it stands: all before this one.
+        size: u64,
+        /// The root of their tree, as hexadecimal digits.
+        root: String,
+        /// The key that signed it.
+        public_key: String,
+        /// The signed note (C2SP `tlog-checkpoint`).
+        note: String,
     }
 }
 

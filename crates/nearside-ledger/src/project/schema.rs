@@ -8,7 +8,7 @@ use crate::file::{Layout, only_added};
 /// `ledger.db`. The application id spells `nsld`.
 pub(crate) const LAYOUT: Layout = Layout {
     application_id: 0x6e73_6c64,
-    migrations: &[FIRST, PARTIAL_ENERGY, FAILURES, CERTIFICATES, ERASURES],
+    migrations: &[FIRST, PARTIAL_ENERGY, FAILURES, CERTIFICATES, ERASURES, AUDIT],
 };
 
 /// The SQL of triggers for a table whose rows are entries of the chain.
@@ -245,6 +245,39 @@ CREATE TABLE erasures (
 ) STRICT;
 ",
     chained!("erasures"),
+);
+
+/// What was decided, and signed hashes of all that was recorded.
+const AUDIT: &str = concat!(
+    "
+CREATE TABLE decisions (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    at TEXT NOT NULL,
+    stage TEXT,
+    path TEXT NOT NULL,
+    blake3 TEXT NOT NULL,
+    class TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    policy_digest TEXT NOT NULL,
+    findings_json TEXT NOT NULL
+) STRICT;
+CREATE INDEX decisions_about_content ON decisions (blake3, entry);
+",
+    chained!("decisions"),
+    "
+CREATE TABLE heads (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    at TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    root TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    note TEXT NOT NULL,
+    CONSTRAINT a_head_stands_for_all_before_it CHECK (size = entry - 1)
+) STRICT;
+",
+    chained!("heads"),
 );
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use crate::column::{Cells as _, Column};
 use crate::project::rows::{
-    ArtifactRow, CertificateRow, ErasureRow, KeyRow, MovementRow, PlanRow, RunRow, SampleRow,
-    SpendRow,
+    ArtifactRow, CertificateRow, DecisionRow, ErasureRow, HeadRow, KeyRow, MovementRow, PlanRow,
+    RunRow, SampleRow, SpendRow,
 };
 
 /// A table of a project's ledger.
@@ -27,11 +27,15 @@ pub enum Table {
     Certificates,
     /// Content that was taken out for good.
     Erasures,
+    /// What was decided about data that was to go somewhere.
+    Decisions,
+    /// Signed hashes of all entries so far.
+    Heads,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Plans,
         Self::Runs,
         Self::Samples,
@@ -41,6 +45,8 @@ impl Table {
         Self::Keys,
         Self::Certificates,
         Self::Erasures,
+        Self::Decisions,
+        Self::Heads,
     ];
 
     /// Its name, in the file and in exports.
@@ -56,6 +62,8 @@ impl Table {
             Self::Keys => "keys",
             Self::Certificates => "certificates",
             Self::Erasures => "erasures",
+            Self::Decisions => "decisions",
+            Self::Heads => "heads",
         }
     }
 
@@ -78,6 +86,8 @@ impl Table {
             Self::Keys => KeyRow::COLUMNS,
             Self::Certificates => CertificateRow::COLUMNS,
             Self::Erasures => ErasureRow::COLUMNS,
+            Self::Decisions => DecisionRow::COLUMNS,
+            Self::Heads => HeadRow::COLUMNS,
         }
     }
 

@@ -3,6 +3,8 @@
 //! What it cannot find without a noted [`Head`]: that the newest entries are gone, and that somebody
 //! with leave to write made the whole chain anew.
 
+use std::sync::OnceLock;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 use thiserror::Error;
 
@@ -128,7 +130,7 @@ impl ProjectLedger {
             clock_steps: Vec::new(),
         };
         let mut check = Check { connection: &moment, found };
-        check.all(&expected, noted);
+        check.all(expected, noted);
         Ok(check.found)
     }
 }
@@ -137,12 +139,17 @@ impl ProjectLedger {
 type Structure = Vec<(String, String)>;
 
 /// What the tables look like when this program makes them.
-fn structure_as_made() -> rusqlite::Result<Structure> {
+fn structure_as_made() -> rusqlite::Result<&'static Structure> {
+    static MADE: OnceLock<Structure> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(made);
+    }
     let connection = Connection::open_in_memory()?;
     for migration in LAYOUT.migrations {
         connection.execute_batch(migration)?;
     }
-    structure(&connection)
+    let made = structure(&connection)?;
+    Ok(MADE.get_or_init(|| made))
 }
 
 fn structure(connection: &Connection) -> rusqlite::Result<Structure> {
@@ -335,13 +342,15 @@ fn content(connection: &Connection, table: Table, entry: u64) -> rusqlite::Resul
 }
 
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::column::{Cells, Column, Kind};
-    use crate::example::{Place, fill, movement, put_filled, tamper};
+    use crate::example::{FILLED, Place, fill, movement, put_filled, tamper};
     use crate::project::rows::{
-        ArtifactRow, CertificateRow, ErasureRow, KeyRow, MovementRow, PlanRow, RunRow, SampleRow,
-        SpendRow,
+        ArtifactRow, CertificateRow, DecisionRow, ErasureRow, HeadRow, KeyRow, MovementRow,
+        PlanRow, RunRow, SampleRow, SpendRow,
     };
     use proptest::prelude::*;
     use rusqlite::types::Value;
@@ -364,7 +373,7 @@ mod tests {
         assert_eq!((nothing.entries, nothing.head), (0, None));
         fill(&mut ledger);
         let found = ledger.verify(None).unwrap();
-        assert_eq!((found.entries, found.faults, found.more_faults), (15, vec![], 0));
+        assert_eq!((found.entries, found.faults, found.more_faults), (FILLED, vec![], 0));
         assert_eq!(found.head, ledger.head().unwrap());
     }
 
@@ -431,7 +440,7 @@ mod tests {
         connection.execute_batch("DROP TRIGGER runs_stay").unwrap();
         let found = place.ledger().verify(None).unwrap();
         assert_eq!(found.faults, [Fault::Structure { name: "runs_stay".to_owned() }]);
-        assert_eq!(found.entries, 15);
+        assert_eq!(found.entries, FILLED);
     }
 
     #[test]
@@ -448,7 +457,7 @@ mod tests {
         drop(ledger);
         tamper(&place.file(), |file| {
             file.execute_batch(
-                "DELETE FROM entries WHERE number = 16; DELETE FROM movements WHERE entry = 16",
+                "DELETE FROM entries WHERE number = 18; DELETE FROM movements WHERE entry = 18",
             )
             .unwrap();
         });
@@ -473,12 +482,12 @@ mod tests {
             .append(|to| (0..many).try_for_each(|at| to.add(&movement(&at.to_string())).map(drop)))
             .unwrap();
         tamper(&place.file(), |file| {
-            file.execute_batch("UPDATE movements SET class = 'public' WHERE entry > 15").unwrap();
+            file.execute_batch("UPDATE movements SET class = 'public' WHERE entry > 17").unwrap();
         });
         let found = ledger.verify(None).unwrap();
         assert_eq!(found.faults.len(), MOST_FAULTS);
         assert_eq!(found.more_faults, many - MOST_FAULTS as u64);
-        assert_eq!(found.faults[0], Fault::Altered { entry: 16, table: "movements" });
+        assert_eq!(found.faults[0], Fault::Altered { entry: 18, table: "movements" });
     }
 
     /// A value of that kind which is not the one there: one byte or the least part of it differs.
@@ -537,6 +546,8 @@ mod tests {
             rows::<KeyRow>(&ledger)?,
             rows::<CertificateRow>(&ledger)?,
             rows::<ErasureRow>(&ledger)?,
+            rows::<DecisionRow>(&ledger)?,
+            rows::<HeadRow>(&ledger)?,
         ];
         Some(tables.concat())
     }

@@ -1,3 +1,5 @@
+//! Sealed files against their format, against `age`, and against every way of changing them.
+
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 

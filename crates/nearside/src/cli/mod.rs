@@ -25,7 +25,10 @@ pub(crate) use catalog::{Catalog, CatalogList, CatalogRefresh, CatalogTable, Lis
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
-pub(crate) use privacy::{Anonymize, Certify, Erase, Privacy, PrivacyScan, Reveal};
+pub(crate) use privacy::{
+    Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve, AuditVerify,
+    Certify, DocumentName, Erase, OfProject, Privacy, PrivacyScan, Reveal,
+};
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;
 pub(crate) use resilience::Resilience;
@@ -502,6 +505,16 @@ pub(crate) enum SchemaName {
     PrivacyReveal,
     /// `nearside privacy erase`
     PrivacyErase,
+    /// `nearside privacy audit verify`
+    PrivacyAuditVerify,
+    /// `nearside privacy audit head`
+    PrivacyAuditHead,
+    /// `nearside privacy audit list`
+    PrivacyAuditList,
+    /// `nearside privacy audit check`
+    PrivacyAuditCheck,
+    /// `nearside privacy audit document`
+    PrivacyAuditDocument,
     /// Data of `ledger list --json`
     LedgerList,
     /// Data of `ledger show --json`

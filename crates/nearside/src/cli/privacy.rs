@@ -1,5 +1,6 @@
 //! `nearside privacy`: its arguments.
 
+mod audit;
 mod certify;
 mod erase;
 
@@ -11,6 +12,10 @@ use nearside_privacy::anonymize::{Operator, UnknownOperator};
 use nearside_privacy::scan::Entity;
 use nearside_privacy::scan::entity::UnknownEntity;
 
+pub(crate) use audit::{
+    Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve, AuditVerify, DocumentName,
+    OfProject,
+};
 pub(crate) use certify::Certify;
 pub(crate) use erase::Erase;
 
@@ -23,6 +28,9 @@ pub(crate) enum Privacy {
     Anonymize(Box<Anonymize>),
     /// Put values back that are in the vault
     Reveal(Reveal),
+    /// The signed record of decisions and movements, and documents made of it
+    #[command(subcommand)]
+    Audit(Audit),
     /// Take a person, or what was made of a dataset, out of all that is kept
     Erase(Erase),
     /// Prove that an artifact is of a lower class than what it was made from

@@ -15,8 +15,11 @@ use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::AnonymizeAnswer;
+use super::privacy::{
+    AuditCheckAnswer, AuditDocumentAnswer, AuditHeadAnswer, AuditListAnswer, AuditVerifyAnswer,
+    EraseAnswer, PrivacyScanAnswer, RevealAnswer,
+};
 use super::privacy::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
-use super::privacy::{EraseAnswer, PrivacyScanAnswer, RevealAnswer};
 use super::profile::ProfileAnswer;
 use super::report::RunbookAnswer;
 use super::resilience::ResilienceAnswer;
@@ -104,6 +107,11 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Bill => schemars::schema_for!(BillAnswer).to_value(),
         SchemaName::CacheReseal => schemars::schema_for!(ResealAnswer).to_value(),
         SchemaName::Cache => schemars::schema_for!(CacheAnswer).to_value(),
+        SchemaName::PrivacyAuditVerify => schemars::schema_for!(AuditVerifyAnswer).to_value(),
+        SchemaName::PrivacyAuditHead => schemars::schema_for!(AuditHeadAnswer).to_value(),
+        SchemaName::PrivacyAuditList => schemars::schema_for!(AuditListAnswer).to_value(),
+        SchemaName::PrivacyAuditCheck => schemars::schema_for!(AuditCheckAnswer).to_value(),
+        SchemaName::PrivacyAuditDocument => schemars::schema_for!(AuditDocumentAnswer).to_value(),
         SchemaName::PrivacyErase => schemars::schema_for!(EraseAnswer).to_value(),
         SchemaName::PrivacyReveal => schemars::schema_for!(RevealAnswer).to_value(),
         SchemaName::PrivacyScan => schemars::schema_for!(PrivacyScanAnswer).to_value(),

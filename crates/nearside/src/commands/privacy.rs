@@ -2,12 +2,16 @@
 
 pub(crate) mod anonymize;
 mod around;
+mod audit;
 mod certify;
 mod erase;
 mod output_path;
 mod reveal;
 pub(crate) mod scan;
 
+pub(crate) use audit::{
+    AuditCheckAnswer, AuditDocumentAnswer, AuditHeadAnswer, AuditListAnswer, AuditVerifyAnswer,
+};
 pub(crate) use certify::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
 pub(crate) use erase::EraseAnswer;
 pub(crate) use reveal::RevealAnswer;
@@ -22,6 +26,7 @@ pub(super) fn run(arguments: &Privacy, output: &Output) -> Result<Outcome, Comma
         Privacy::Scan(wanted) => scan::run(wanted, output),
         Privacy::Anonymize(arguments) => anonymize::run(arguments, output),
         Privacy::Reveal(arguments) => reveal::run(arguments, output),
+        Privacy::Audit(arguments) => audit::run(arguments, output),
         Privacy::Erase(arguments) => erase::run(arguments, output),
         Privacy::Certify(arguments) => certify::run(arguments, output),
     }

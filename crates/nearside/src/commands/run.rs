@@ -13,7 +13,9 @@ mod watch;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nearside_policy::Class;
 use nearside_run::{Event, Ran, Runner, Standing, Summary, Wanted};
+use nearside_workload::Dataset;
 
 use live::Live;
 use rehearse::view::RehearsalView;
@@ -27,6 +29,7 @@ use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
+use crate::wire::audit::Audit;
 use crate::wire::jobs::failed;
 use crate::wire::journal::Journal;
 use crate::wire::project::Loaded;
@@ -76,6 +79,20 @@ fn prepared(
     Ok((loaded, runner, rehearsal))
 }
 
+/// A record about people's data ends with a signed head: what is cut off or written anew later is found.
+fn sign(loaded: &Loaded, rehearsal: bool, output: &Output) {
+    let people = |dataset: &Dataset| dataset.class >= Class::Personal;
+    if !loaded.project.datasets.iter().any(people) {
+        return;
+    }
+    let signed = Audit::of(loaded, rehearsal).and_then(|audit| audit.sign());
+    if let Err(error) = signed {
+        for problem in error.problems {
+            output.warning(&format!("the record is not signed: {}", problem.message));
+        }
+    }
+}
+
 /// One run, and what it looked at.
 fn once(
     arguments: &Run,
@@ -118,6 +135,7 @@ fn once(
     }
     print(&RunAnswer { dry_run: false, stages, rehearsal }, output);
     report.journal.close()?;
+    sign(&loaded, arguments.rehearse, output);
     // What was rehearsed is done, whatever can be said of the full run.
     if let Err(error) = full_run {
         let problems = error.problems.iter().map(|problem| problem.message.as_str());

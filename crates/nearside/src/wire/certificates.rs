@@ -135,7 +135,7 @@ impl Certificates {
         })
     }
 
-    fn key(&self) -> Result<Key, CommandError> {
+    pub(super) fn key(&self) -> Result<Key, CommandError> {
         Key::open(self.key_file()?).map_err(|error| no_key(&error))
     }
 
@@ -201,7 +201,7 @@ fn row(proven: &Proven, at: Timestamp, stage: Option<String>, envelope: String) 
     }
 }
 
-fn used(at: Timestamp, key: &Key) -> KeyRow {
+pub(super) fn used(at: Timestamp, key: &Key) -> KeyRow {
     KeyRow { at, public_key: key.public().to_string(), event: KeyEvent::Used, reason: None }
 }
 

@@ -1,6 +1,7 @@
 //! Where the crates meet: files become values, catalog rows and machines become sites, estimates
 //! become a planning problem.
 
+pub(crate) mod audit;
 pub(crate) mod bill;
 pub(crate) mod billed;
 pub(crate) mod busy;

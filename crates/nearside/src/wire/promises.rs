@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use nearside_policy::{Class, Ground, Subject};
+use nearside_ledger::{DecisionRow, DecisionWord};
+use nearside_policy::{Class, Digests, Ground, Subject};
+use nearside_privacy::artifact::Examined;
 use nearside_privacy::{listing, rules};
 use nearside_run::{Gate, Job, Refused};
+use nearside_store::Fields;
+use nearside_workload::{HERE, ProjectPolicy};
 
+use super::audit;
 use super::certificates::{Certificates, Claim, against};
+use super::journal::moment;
 use super::project::Loaded;
 use crate::error::CommandError;
 
@@ -15,8 +22,11 @@ use crate::error::CommandError;
 #[derive(Debug)]
 pub(super) struct Promises {
     certificates: Certificates,
-    /// The folder that outputs are in.
+    /// The folder that outputs are in, and that of the record.
     folder: PathBuf,
+    folder_of_record: PathBuf,
+    /// Of the policy in force.
+    policy: String,
     /// By stage.
     promises: BTreeMap<String, Vec<Promise>>,
 }
@@ -27,6 +37,14 @@ struct Promise {
     output: String,
     from: Class,
     to: Class,
+}
+
+/// What is decided about a promise, and what was found.
+struct Verdict<'a> {
+    word: DecisionWord,
+    reason: String,
+    digests: Digests,
+    found: Option<&'a Examined>,
 }
 
 impl Promises {
@@ -43,7 +61,9 @@ impl Promises {
             let (output, to) = (condition.output, condition.class);
             promises.entry(condition.stage).or_default().push(Promise { output, from, to });
         }
-        Ok(Self { certificates: Certificates::of(loaded, record)?, folder, promises })
+        let certificates = Certificates::of(loaded, record.clone())?;
+        let policy = policy_digest(&loaded.project.policy);
+        Ok(Self { certificates, folder, folder_of_record: record, policy, promises })
     }
 
     /// A certificate that still holds is enough; else the output is looked into, and certified.
@@ -57,8 +77,10 @@ impl Promises {
         let digests = listing::digests(&path).map_err(|error| refused(promise, &error))?;
         let held = self.certificates.of_content(digests.blake3);
         let held = held.map_err(|error| said(promise, &error))?;
-        if held.iter().any(|held| held.holds(&digests, *to).is_ok()) {
-            return Ok(());
+        if let Some(held) = held.iter().find(|held| held.holds(&digests, *to).is_ok()) {
+            let reason = format!("the certificate of entry {} holds", held.entry);
+            let verdict = Verdict { word: DecisionWord::Allow, reason, digests, found: None };
+            return self.record(stage, promise, verdict);
         }
         let examined = self.certificates.artifact(path, output).examine();
         let examined = examined.map_err(|error| refused(promise, &error))?;
@@ -72,7 +94,11 @@ impl Promises {
                     (found, _) => format!("{found} things in it are not"),
                 }
             );
-            return Err(Refused { why, lines: against(&examined, *to) });
+            let lines = against(&examined, *to);
+            let (word, reason, digests) = (DecisionWord::Deny, why.clone(), examined.digests);
+            let verdict = Verdict { word, reason, digests, found: Some(&examined) };
+            self.record(stage, promise, verdict)?;
+            return Err(Refused { why, lines });
         }
         let claim = Claim {
             subject: Subject { name: output.clone(), digests: examined.digests },
@@ -81,8 +107,45 @@ impl Promises {
             to: *to,
             ground: Ground::ScanClean(rules::scan()),
         };
-        self.certificates.certify(claim).map(drop).map_err(|error| said(promise, &error))
+        let held = self.certificates.certify(claim).map_err(|error| said(promise, &error))?;
+        let reason =
+            format!("a scan finds nothing above it: the certificate of entry {}", held.entry);
+        let (word, digests) = (DecisionWord::Allow, examined.digests);
+        let verdict = Verdict { word, reason, digests, found: Some(&examined) };
+        self.record(stage, promise, verdict)
     }
+
+    /// Records what was decided, unless it was the last that was decided about this content.
+    fn record(&self, stage: &str, promise: &Promise, verdict: Verdict<'_>) -> Result<(), Refused> {
+        let Verdict { word, reason, digests, found } = verdict;
+        let counts = found.map(|examined| {
+            let counts = examined.counts.iter().map(|(kind, count)| (kind.name(), *count));
+            counts.collect::<BTreeMap<_, _>>()
+        });
+        let class = if word == DecisionWord::Allow { promise.to } else { promise.from };
+        let row = DecisionRow {
+            at: moment(SystemTime::now()),
+            stage: Some(stage.to_owned()),
+            path: promise.output.clone(),
+            blake3: digests.blake3.to_string(),
+            class: class.to_string(),
+            destination: HERE.to_owned(),
+            decision: word,
+            reason,
+            policy_digest: self.policy.clone(),
+            findings_json: serde_json::to_string(&counts.unwrap_or_default()).unwrap_or_default(),
+        };
+        audit::decide(&self.folder_of_record, &row).map_err(|error| said(promise, &error))
+    }
+}
+
+/// What tells one policy from another: what sites may hold, and where data has to stay.
+fn policy_digest(policy: &ProjectPolicy) -> String {
+    let lists = Class::ALL.into_iter().fold(Fields::default(), |fields, class| {
+        fields.text(&format!("{class} {:?}", policy.list(class)))
+    });
+    let rest = format!("{:?} {:?}", policy.rules.jurisdiction, policy.sandbox);
+    lists.text(&rest).digest().to_string()
 }
 
 impl Gate for Promises {

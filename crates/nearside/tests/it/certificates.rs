@@ -194,8 +194,9 @@ fn a_key_that_others_can_read_signs_nothing() {
     kept.run(&[], 0, &[("clean", "done"), ("count", "done")]);
     fs::set_permissions(kept.key(), fs::Permissions::from_mode(0o644)).unwrap();
     kept.project.0.write("clean.sh", format!("{CLEAN} | sed s/slow/fast/"));
-    let data = kept.run(&[], 5, &[("clean", "refused"), ("count", "skipped")]);
-    assert!(text(&data["stages"][0]["why"]).contains("can be read by others"), "{data}");
+    let run = kept.nearside(&["run"]).exits(5);
+    assert!(run.stdout.contains("clean refused") && run.stdout.contains("can be read by others"));
+    assert!(run.stderr.contains("the record is not signed"), "{}", run.stderr);
     fs::set_permissions(kept.key(), fs::Permissions::from_mode(0o600)).unwrap();
     kept.run(&[], 0, &[("clean", "current"), ("count", "done")]);
     let data = serde_json::to_string(&kept.certificates()).unwrap();

@@ -12,6 +12,7 @@
 
 mod answers;
 mod at_rest;
+mod audit;
 mod bad_input;
 mod bill;
 mod cache;
