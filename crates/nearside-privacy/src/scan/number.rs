@@ -158,6 +158,17 @@ fn digits_from(text: &[u8], start: usize) -> usize {
     text.get(start..).unwrap_or(&[]).iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
+/// How many digits stand before a place.
+fn digits_until(text: &[u8], end: usize) -> usize {
+    text.get(..end)
+        .unwrap_or(&[])
+        .iter()
+        .rev()
+        .take(4)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
+}
+
 /// Whether a byte is part of a word.
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
@@ -170,7 +181,9 @@ pub(super) fn is_free_before(text: &[u8], start: usize) -> bool {
         None => true,
         Some(byte) if is_word(byte) => false,
         Some(b',') => {
-            !(at(2).is_some_and(|byte| byte.is_ascii_digit()) && digits_from(text, start) == 3)
+            let thousands = (1..=3).contains(&digits_until(text, start - 1));
+            let three = digits_from(text, start) == 3 && text.get(start + 3) != Some(&b'-');
+            !(thousands && three)
         }
         Some(b'.' | b'-' | b'/' | b'\\') => !at(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
         Some(b'#' | b'$' | b'%' | b'&') => false,
@@ -185,7 +198,7 @@ pub(super) fn is_free_after(text: &[u8], end: usize) -> bool {
         None => true,
         Some(byte) if is_word(byte) => false,
         // A comma within a number has three digits after it.
-        Some(b',') => digits_from(text, end + 1) != 3,
+        Some(b',') => digits_from(text, end + 1) != 3 || digits_until(text, end) > 3,
         Some(b'.' | b'-' | b'/' | b':' | b'@') => {
             !at(1).is_some_and(|byte| byte.is_ascii_alphanumeric())
         }

@@ -45,6 +45,7 @@ const NATIONAL: &[National] = nationals! {
         [3 4 4] b" " 60 [5 6] b" " 58 [5 3 3] b" " 58 [4 3 4] b" " 58 [5 5] b" " 45 [4 7] b" " 50 [3 4 4] b"~ " 65 [5 6] b"~" 60 [3 4 4] b"-" 50 [5 6] b"-" 50 [11] b"" 30;
     De |digits| matches!(digits, [0, 1..=9, ..]) =>
         [3 7] b" /-~" 52 [3 8] b" /-~" 55 [4 7] b" /-~" 55 [4 8] b" /-~" 55 [5 6] b" /-~" 52 [5 5] b" /-" 50 [4 6] b" /-~" 50 [4 5] b"/~" 50 [3 6] b"/~" 50 [5 4] b"/~" 45
+        [4 4 4] b" " 52 [4 2 2 3] b"~  " 60 [4 2 2 2] b"~  " 60 [3 4 2] b" -" 52 [4 3 2] b" -" 50 [3 4 3] b" -" 52 [3 2 2 2 2] b" " 50
         [4 3 5] b" " 50 [4 3 4] b" " 55 [3 4 4] b" " 50 [3 3 4] b" " 45 [11] b"" 30 [12] b"" 20;
     Fr |digits| matches!(digits, [0, 1..=9, ..]) =>
         [2 2 2 2 2] b" " 62 [2 2 2 2 2] b"." 70 [2 2 2 2 2] b"-" 62 [10] b"" 35;
@@ -59,14 +60,15 @@ const NATIONAL: &[National] = nationals! {
     Au |digits| matches!(digits, [0, 2 | 3 | 4 | 7 | 8, ..] | [1, 3 | 8, ..]) =>
         [4 3 3] b" " 62 [2 4 4] b" " 60 [2 4 4] b"~ " 75 [4 3 3] b"-" 60 [10] b"" 30;
     In |digits| matches!(digits, [6..=9, ..] | [0, 6..=9, ..]) =>
-        [5 5] b" " 55 [5 5] b"-" 55 [3 4 4] b"- " 58 [6 5] b" " 52 [3 8] b"-" 50 [10] b"" 12 [11] b"" 20;
+        [5 5] b" " 55 [5 5] b"-" 55 [6 5] b" " 52 [3 8] b"-" 50 [10] b"" 12 [11] b"" 20;
+    In |digits| matches!(digits, [0, 1..=8, ..]) => [3 4 4] b"- " 58 [3 8] b"-" 40;
     Br |digits| matches!(digits, [1..=9, 1..=9, ..]) =>
         [2 5 4] b"~-" 82 [2 5 4] b" -" 75 [2 4 4] b"~-" 75 [2 4 4] b" -" 60 [5 4] b"-" 40 [2 5 4] b" " 55 [2 4 4] b" " 40 [11] b"" 8;
 };
 
 /// Codes of countries, their lengths of national numbers, and which of the twelve they are (ITU-T
 /// E.164 and its national numbering plans).
-const COUNTRIES: [(&[u8], std::ops::RangeInclusive<usize>, Option<Locale>); 13] = [
+const COUNTRIES: [(&[u8], std::ops::RangeInclusive<usize>, Option<Locale>); 40] = [
     (&[1], 10..=10, None),
     (&[4, 4], 9..=10, Some(Locale::Gb)),
     (&[6, 1], 9..=9, Some(Locale::Au)),
@@ -80,6 +82,33 @@ const COUNTRIES: [(&[u8], std::ops::RangeInclusive<usize>, Option<Locale>); 13] 
     (&[5, 5], 10..=11, Some(Locale::Br)),
     (&[7], 10..=10, None),
     (&[8, 6], 9..=11, None),
+    (&[2, 0], 8..=10, None),
+    (&[2, 7], 9..=9, None),
+    (&[3, 0], 10..=10, None),
+    (&[3, 2], 8..=9, None),
+    (&[3, 5, 1], 9..=9, None),
+    (&[3, 5, 3], 7..=9, None),
+    (&[3, 5, 8], 6..=11, None),
+    (&[3, 6], 8..=9, None),
+    (&[3, 8, 0], 9..=9, None),
+    (&[4, 0], 9..=9, None),
+    (&[4, 1], 9..=9, None),
+    (&[4, 2, 0], 9..=9, None),
+    (&[4, 2, 1], 9..=9, None),
+    (&[4, 3], 7..=13, None),
+    (&[4, 5], 8..=8, None),
+    (&[4, 6], 7..=10, None),
+    (&[4, 7], 8..=8, None),
+    (&[5, 2], 10..=10, None),
+    (&[5, 4], 10..=11, None),
+    (&[5, 6], 9..=9, None),
+    (&[5, 7], 10..=10, None),
+    (&[6, 4], 8..=10, None),
+    (&[6, 5], 8..=8, None),
+    (&[8, 1], 9..=10, None),
+    (&[8, 2], 8..=10, None),
+    (&[9, 0], 10..=10, None),
+    (&[9, 7, 2], 8..=9, None),
 ];
 
 const OWN: Cues = Cues::of(&[Cue::Phone]);
@@ -168,6 +197,8 @@ fn international(
     let cues = view.cues(start);
     let base = match (plus, known) {
         (1, true) => 85,
+        // `+4294967292`: a count, unless a country is known by its code.
+        (1, false) if run.groups().len() == 1 => 40,
         (1, false) => 65,
         (_, true) => 50,
         _ => 20,
@@ -212,6 +243,10 @@ fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, v
             Locale::Us => american(digits.strip_prefix(&[1]).unwrap_or(&digits)),
             other => other,
         };
+        // More pairs of digits beside it: bytes, the rows of a table.
+        if groups.len() >= 3 && !run.is_apart(first, groups.len()) {
+            continue;
+        }
         if way.score >= 55 {
             votes.add(locale, 1);
         }

@@ -6,7 +6,7 @@ use super::cue::{Cue, Cues};
 use super::entity::Entity;
 use super::finding::{Hit, Proof, SURE};
 use super::folded::{Folded, Table};
-use super::number::{Run, is_free_after, is_free_before};
+use super::number::{is_free_after, is_free_before};
 use super::person::end_of_word;
 use super::view::{View, weigh};
 
@@ -360,52 +360,6 @@ pub(super) fn lettered_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hi
     hits.push(
         Hit::new(Entity::Postcode, start..end, score, "postcode.lettered")
             .because(Proof::Form, cues),
-    );
-}
-
-/// `52.52001, 13.40495`: latitude and longitude of four decimals and more.
-pub(super) fn position(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
-    let number = |first: usize| -> Option<(usize, usize, f64, usize)> {
-        let group = run.take(first, 2)?;
-        let [whole, decimals] = group else { return None };
-        if decimals.before != b'.' || whole.length > 3 || !(4..=9).contains(&decimals.length) {
-            return None;
-        }
-        let end = decimals.start + decimals.length;
-        let sign = usize::from(view.before(whole.start) == Some(b'-'));
-        let text = std::str::from_utf8(view.slice(whole.start - sign, end)).ok()?;
-        Some((whole.start - sign, end, text.parse().ok()?, decimals.length))
-    };
-    let Some((start, first_end, latitude, _)) = number(0) else { return };
-    let gap = match (view.at(first_end), view.at(first_end + 1)) {
-        (Some(b','), Some(b' ')) => 2,
-        (Some(b',' | b' ' | b';'), _) => 1,
-        _ => return,
-    };
-    let sign = usize::from(view.at(first_end + gap) == Some(b'-'));
-    let at = first_end + gap + sign;
-    if !view.at(at).is_some_and(|byte| byte.is_ascii_digit()) {
-        return;
-    }
-    let second = Run::read(view.text, at);
-    let Some([whole, decimals]) = second.take(0, 2) else { return };
-    let end = decimals.start + decimals.length;
-    let Some(longitude) = std::str::from_utf8(view.slice(whole.start, end))
-        .ok()
-        .and_then(|text| text.parse::<f64>().ok())
-    else {
-        return;
-    };
-    let fine = decimals.before == b'.' && (4..=9).contains(&decimals.length) && whole.length <= 3;
-    if !fine || latitude.abs() > 90.0 || longitude > 180.0 || !is_free_after(view.text, end) {
-        return;
-    }
-    let cues = view.cues(start);
-    // Two shares of one are more often losses than a place in the Gulf of Guinea.
-    let base = if latitude.abs() < 1.0 && longitude < 1.0 { 15 } else { 60 };
-    let score = weigh(base, cues, Cues::of(&[Cue::Geo]), Cues::NONE);
-    hits.push(
-        Hit::new(Entity::Geo, start..end, score, "position.decimal").because(Proof::Form, cues),
     );
 }
 
