@@ -69,7 +69,7 @@ pub(super) fn is_one(text: &[u8], certainty: Certainty) -> bool {
     let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let enough = match certainty {
         Certainty::Prose => digit || text.contains(&b'_'),
-        Certainty::Stated => digit || !is_ordinary(text),
+        Certainty::Stated => digit || (!is_ordinary(text) && letters >= 5),
         Certainty::Assigned => !is_ordinary(text) && !is_type(text),
         Certainty::Whole => true,
     };
@@ -104,7 +104,10 @@ fn is_ordinary(text: &[u8]) -> bool {
     };
     let parts = || text.split(|byte| matches!(byte, b'.' | b'_' | b'-'));
     let one = parts().count() == 1;
-    parts().all(|part| ordinary(part) || (!one && gazetteer::look_up(part).is_ordinary()))
+    if one && gazetteer::look_up(text).is_ordinary() {
+        return true;
+    }
+    parts().all(ordinary)
 }
 
 /// Whether a name is written as types are: `FileHandle`, `UserModel`.
@@ -186,14 +189,17 @@ pub(super) fn mention(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     let end = end_of_name(view, start);
     let name = view.slice(start, end);
     let free = start < 2 || view.at(start - 2).is_some_and(|byte| b" \n(,\"".contains(&byte));
-    let goes_on = view.at(end).is_some_and(|byte| b"(/@{=".contains(&byte));
+    let goes_on = view.at(end).is_some_and(|byte| b"(/@{=:".contains(&byte));
+    // `* @max_tx`: a comment of code says what a parameter is.
+    let comment = view.slice(start.saturating_sub(3), start - 1) == b"* ";
+    let small = name.iter().any(u8::is_ascii_lowercase);
     let listed = name.split(|byte| matches!(byte, b'.' | b'_' | b'-')).any(|part| {
         let names = gazetteer::look_up(part);
         part.len() >= 3 && names.is_name() && !names.is_ordinary()
     });
     let joined =
         name.iter().any(|byte| matches!(byte, b'.' | b'_' | b'-') || byte.is_ascii_digit());
-    if free && !goes_on && joined && listed && is_sound(name) {
+    if free && !goes_on && !comment && small && joined && listed && is_sound(name) {
         push((start, end), 60, "username.mention", hits);
     }
 }
@@ -285,6 +291,10 @@ mod tests {
             "import x from src/home/widgets/list",
             "the login is required",
             "-u user:group sets",
+            " * @max_tx: read only",
+            " * @GNUTLS_MAC_SHA256: algorithm",
+            "allows the user to \"call\" functions",
+            "so the user is able to stream",
         ] {
             nothing(text);
         }

@@ -191,6 +191,9 @@ pub(super) fn scheme(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<H
 
 /// Whether base 64 stands for printable `user:password`.
 fn decodes_to_a_pair(text: &[u8]) -> bool {
+    if !text.len().is_multiple_of(4) {
+        return false;
+    }
     let text = text.strip_suffix(b"==").or(text.strip_suffix(b"=")).unwrap_or(text);
     let (mut bits, mut count, mut colon) = (0_u32, 0, false);
     for (index, byte) in text.iter().enumerate() {
@@ -452,6 +455,7 @@ mod tests {
             "Authorization: Bearer <token>",
             "Authorization: Bearer $TOKEN",
             "Basic understanding of networks",
+            "Basic SFNT/TrueType tables",
             "the bearer of this letter",
             "auth=(user, password)",
             "login(\"user\", \"password\")",

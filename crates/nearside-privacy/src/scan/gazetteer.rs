@@ -75,6 +75,18 @@ pub(super) fn look_up(word: &[u8]) -> Names {
     Names(names.get(Folded::of(word)).unwrap_or(0))
 }
 
+/// What a word may be whose parts a hyphen may join: `Anne-Marie`, `Meyer-Stolte`.
+pub(super) fn look_up_joined(word: &[u8]) -> Names {
+    let whole = look_up(word);
+    if whole.is_name() || !word.contains(&b'-') {
+        return whole;
+    }
+    let parts = || word.split(|byte| *byte == b'-').map(look_up);
+    let given = parts().all(Names::is_given);
+    let family = parts().any(Names::is_family) && parts().all(|part| !part.is_ordinary());
+    Names(if given { GIVEN } else { 0 } | if family { FAMILY } else { 0 })
+}
+
 /// A bit for each country.
 fn countries_of(codes: &str) -> u32 {
     let bit = |code: &str| Locale::of_code(code).map_or(0, |locale| 1 << locale as u32);
@@ -106,6 +118,9 @@ mod tests {
         assert!(look_up(b"Grace").is_ordinary());
         assert!(look_up(b"Paris").is_place());
         assert!(!look_up(b"Throughput").is_name());
+        assert!(look_up_joined(b"Karl-Heinz").is_given());
+        assert!(look_up_joined(b"Meyer-Stolte").is_family());
+        assert!(!look_up_joined(b"Built-In").is_name());
         assert!(is_organisation(b"Morgan", b"Stanley"));
         assert!(!is_organisation(b"Morgan", b"Smith"));
     }

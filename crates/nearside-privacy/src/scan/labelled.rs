@@ -14,7 +14,7 @@ use super::position;
 use super::view::View;
 
 /// Words that may stand between a label and its value.
-const FILLERS: [&[u8]; 33] = [
+const FILLERS: [&[u8]; 32] = [
     b"no",
     b"number",
     b"nr",
@@ -44,13 +44,12 @@ const FILLERS: [&[u8]; 33] = [
     "n\u{b0}".as_bytes(),
     b"nr.\xc2\xba",
     b"num.",
-    b"to",
     b"provisoire",
     b"provisional",
     b"provvisoria",
 ];
 /// Fillers after which nothing but the value comes.
-const COPULAS: [&[u8]; 7] = [b"is", b"was", b"es", b"ist", b"est", b"lautet", b"to"];
+const COPULAS: [&[u8]; 6] = [b"is", b"was", b"es", b"ist", b"est", b"lautet"];
 /// The most bytes of a value.
 const MAX_VALUE: usize = 256;
 
@@ -215,7 +214,12 @@ pub(super) fn after_sign(view: &View<'_>, sign: usize, hits: &mut Vec<Hit>) -> u
 /// is given a value in turn.
 fn is_code(view: &View<'_>, start: usize, end: usize) -> bool {
     let text = view.slice(start, end);
+    let reference =
+        matches!(text, [b'&' | b'*', rest @ ..] if rest.iter().all(u8::is_ascii_alphabetic));
     let text = text.strip_prefix(b"&").or(text.strip_prefix(b"*")).unwrap_or(text);
+    if reference || text.starts_with(b"self.") || text.starts_with(b"this.") {
+        return true;
+    }
     let name = |byte: &&u8| byte.is_ascii_alphabetic() || b"_.:".contains(byte);
     let length = text.iter().take_while(name).count();
     let next = text.get(length).copied().or_else(|| view.at(end)).unwrap_or(0);
@@ -234,7 +238,10 @@ pub(super) fn after_tag(view: &View<'_>, close: usize, hits: &mut Vec<Hit>) -> u
     let Some(open) = before.iter().rposition(|byte| *byte == b'<') else { return close + 1 };
     let name = before.get(open + 1..).unwrap_or(&[]);
     let name = name.split(|byte| *byte == b' ').next().unwrap_or(&[]);
-    let tag = name.first().is_some_and(u8::is_ascii_alphabetic);
+    let arrow = before.last().is_some_and(|byte| matches!(byte, b'-' | b'='));
+    let tag = name.first().is_some_and(u8::is_ascii_alphabetic)
+        && !arrow
+        && !before.get(open..).is_some_and(|tag| tag.contains(&b'\n'));
     let rest = view.slice(close + 1, close + 1 + MAX_VALUE);
     let length = rest.iter().position(|byte| matches!(byte, b'<' | b'\n')).unwrap_or(0);
     if tag && length > 0 && rest.first() != Some(&b'|') {
@@ -366,7 +373,8 @@ pub(super) fn value(
 fn whole_phone(view: &View<'_>, start: usize, end: usize, cues: Cues, hits: &mut Vec<Hit>) {
     let text = view.slice(start, end);
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let sound = text.iter().all(|byte| byte.is_ascii_digit() || b" +-./()x".contains(byte));
+    let sound = text.iter().all(|byte| byte.is_ascii_digit() || b" +-./()x".contains(byte))
+        && !text.starts_with(b"0x");
     // `phone: 4154182077`: without quotes a number has to be long enough to be no count.
     let least = if view.before(start).is_some_and(|byte| byte.is_ascii_digit()) { 16 } else { 7 };
     let bare = matches!(view.before(start), Some(b' ' | b':' | b'='));

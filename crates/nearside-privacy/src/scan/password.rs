@@ -29,6 +29,7 @@ pub(super) fn judge(
     if code
         || text.starts_with(b"<")
         || text.ends_with(b":")
+        || (certainty == Certainty::Prose && text.iter().any(|byte| b"=`\\".contains(byte)))
         || text.starts_with(b"[")
         || is_form(text)
         || text.starts_with(b"$")

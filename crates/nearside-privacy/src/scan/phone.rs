@@ -60,7 +60,7 @@ const NATIONAL: &[National] = nationals! {
     Au |digits| matches!(digits, [0, 2 | 3 | 4 | 7 | 8, ..] | [1, 3 | 8, ..]) =>
         [4 3 3] b" " 62 [2 4 4] b" " 60 [2 4 4] b"~ " 75 [4 3 3] b"-" 60 [10] b"" 30;
     In |digits| matches!(digits, [6..=9, ..] | [0, 6..=9, ..]) =>
-        [5 5] b" " 55 [5 5] b"-" 55 [6 5] b" " 52 [3 8] b"-" 50 [10] b"" 12 [11] b"" 20;
+        [5 5] b" " 55 [5 5] b"-" 48 [6 5] b" " 52 [3 8] b"-" 50 [10] b"" 12 [11] b"" 20;
     In |digits| matches!(digits, [0, 1..=8, ..]) => [3 4 4] b"- " 58 [3 8] b"-" 40;
     Br |digits| matches!(digits, [1..=9, 1..=9, ..]) =>
         [2 5 4] b"~-" 82 [2 5 4] b" -" 75 [2 4 4] b"~-" 75 [2 4 4] b" -" 60 [5 4] b"-" 40 [2 5 4] b" " 55 [2 4 4] b" " 40 [11] b"" 8;
@@ -237,6 +237,9 @@ fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, v
             continue;
         }
         let Some(start) = groups.first().map(|group| group.start) else { continue };
+        if follows_code(view, start) {
+            continue;
+        }
         let bracket = usize::from(view.before(start) == Some(b'('));
         let cues = view.cues(start);
         let locale = match way.locale {
@@ -254,6 +257,13 @@ fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, v
         let hit = hit(start - bracket..end, way.score, cues, "phone.national");
         hits.push(hit.of(Some(way.locale)));
     }
+}
+
+/// Whether groups with letters go on to the left: `BE38 0159 8494 0093`.
+fn follows_code(view: &View<'_>, start: usize) -> bool {
+    let before = view.slice(start.saturating_sub(5), start);
+    matches!(before, [a, b, c, d, b' '] if a.is_ascii_uppercase()
+        && b.is_ascii_alphanumeric() && c.is_ascii_alphanumeric() && d.is_ascii_digit())
 }
 
 /// Whether what stands between groups is what a way has: one byte for each, or one of its bytes

@@ -214,7 +214,7 @@ fn letters(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Fou
     if next == b' ' && opens_scheme(view, start, end) {
         credential::scheme(view, start, end, hits);
     }
-    if next == b' '
+    if matches!(next, b' ' | b',')
         && kinds == UPPER
         && end - start <= 3
         && let Some(on) = capitals(view, start, end, hits)
@@ -231,8 +231,15 @@ fn letters(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Fou
         month(view, start, end, hits);
     }
     let before = view.before(start).unwrap_or(0);
-    if matches!(next, b' ' | b',' | b'.' | b'-' | b'\'')
+    let line = matches!(next, b'\n' | b'\r') && before == b'\n';
+    // `[12:25] Suresh: the feed is up`.
+    let line = line
+        || (next == b':'
+            && before == b' '
+            && matches!(view.before(start - 1), Some(b']' | b',' | b'0'..=b'9')));
+    if (line || matches!(next, b' ' | b',' | b'.' | b'-' | b'\''))
         && !matches!(before, b'@' | b'/' | b'\\' | b'$' | b'.')
+        && !(matches!(before, b'-' | b'\'') && view.before(start - 1).is_some_and(is_word))
     {
         let whole = person::end_of_word(view, start).max(end);
         let on = person::find(view, start, whole, hits, &mut found.votes);
@@ -254,9 +261,13 @@ fn opens_scheme(view: &View<'_>, start: usize, end: usize) -> bool {
 /// Up to three capitals, a blank after them: what may begin with them.
 fn capitals(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) -> Option<usize> {
     match end - start {
-        3 => code::spaced_fiscal_code(view, start, hits),
+        3 => {
+            place::after_abroad(view, start, end, hits);
+            code::spaced_fiscal_code(view, start, hits)
+        }
         2 => {
             place::after_state(view, start, hits);
+            place::after_abroad(view, start, end, hits);
             code::spaced_nino(view, start, hits)
         }
         _ => None,
@@ -403,7 +414,7 @@ fn number(
     if end - start == 8 {
         code::hyphenated_nif(view, start, end, hits);
     }
-    if (4..=6).contains(&(end - start)) {
+    if (3..=6).contains(&(end - start)) {
         place::near_street(view, start, hits);
     }
     if let Some(last) = groups.last().filter(|last| last.length <= 5)
