@@ -522,6 +522,12 @@ fn known(
     if let Some(locale) = kind.locale.filter(|_| score >= 80 && kind.score >= 60) {
         votes.add(locale, 1);
     }
+    let proof = match kind.entity {
+        // Neither has a check digit.
+        Entity::UsSsn | Entity::UsItin if cues.meets(kind.cues.and(general)) => Proof::Labelled,
+        Entity::UsSsn | Entity::UsItin => Proof::Form,
+        _ => Proof::Checked,
+    };
     let hit = Hit::new(kind.entity, start..run.end(last), score, "number");
-    hits.push(hit.because(Proof::Checked, cues).of(kind.locale));
+    hits.push(hit.because(proof, cues).of(kind.locale));
 }
