@@ -212,6 +212,7 @@ pub(super) const FORWARD: Cues = Cues::of(&[
 ]);
 
 /// Whether a word may announce a value to its right that has no form of its own.
+#[inline]
 pub(super) fn may_announce(word: &[u8]) -> bool {
     static LIKELY: LazyLock<Likely> = LazyLock::new(|| Likely::of(|cues| cues.meets(FORWARD)));
     LIKELY.has(word)

@@ -45,6 +45,27 @@ fn phrases() -> &'static Table<u8> {
     &PHRASES
 }
 
+/// The first letters and lengths of the last words of phrases: a filter, not the answer.
+fn may_end(word: &[u8]) -> bool {
+    static LENGTHS: LazyLock<[u32; 32]> = LazyLock::new(|| {
+        let mut lengths = [0; 32];
+        let lines = include_str!("../../data/introductions.tsv").lines();
+        for line in lines.filter(|line| !line.starts_with('#')) {
+            let phrase = line.split('\t').next().unwrap_or("");
+            for word in phrase.rsplit(' ').take(1).chain([phrase]) {
+                let first = word.bytes().next().unwrap_or(0) & 31;
+                // Marks make a word longer than its folded form.
+                let length = word.len().min(24);
+                lengths[usize::from(first)] |= 7 << length;
+            }
+        }
+        lengths
+    });
+    let first = word.first().map_or(0, |first| first & 31);
+    LENGTHS[usize::from(first)] >> word.len().min(26) & 1 == 1
+        || word.first().is_some_and(|first| *first >= 0x80)
+}
+
 /// What stands directly before a name that begins at a place.
 pub(super) fn before(view: &View<'_>, start: usize) -> Option<Introduced> {
     if matches!(view.before(start.saturating_sub(1)), Some(b'0'..=b'9' | b']'))
@@ -79,6 +100,9 @@ pub(super) fn before(view: &View<'_>, start: usize) -> Option<Introduced> {
         }
         let word = view.slice(at - length, at);
         words[MAX_WORDS - 1 - count] = word;
+        if count == 0 && !may_end(word) {
+            break;
+        }
         // `I'm`, not the German `Im`.
         if word.eq_ignore_ascii_case(b"im") {
             break;
@@ -101,7 +125,9 @@ pub(super) fn before(view: &View<'_>, start: usize) -> Option<Introduced> {
 
 /// Whether a word introduces by itself and so is no name: `Hola`, `Thanks`.
 pub(super) fn is_one(word: &[u8]) -> bool {
-    word.len() <= 16 && phrases().get(Folded::of(word)).is_some_and(|bits| bits & !ENDS != 0)
+    word.len() <= 16
+        && may_end(word)
+        && phrases().get(Folded::of(word)).is_some_and(|bits| bits & !ENDS != 0)
 }
 
 /// Whether a name at a place speaks in a chat: only a time stands before it on its line, and a colon

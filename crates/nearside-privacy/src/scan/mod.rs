@@ -19,6 +19,7 @@ mod dwelling;
 mod gazetteer;
 mod introduction;
 mod labelled;
+mod name_table;
 mod network;
 mod number;
 mod number_kind;

@@ -170,9 +170,19 @@ fn digits_until(text: &[u8], end: usize) -> usize {
 }
 
 /// Whether a byte is part of a word.
-pub(super) fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+pub(super) const fn is_word(byte: u8) -> bool {
+    WORDS[byte as usize]
 }
+
+const WORDS: [bool; 256] = {
+    let mut words = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        words[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'_' as usize || byte >= 0x80;
+        byte += 1;
+    }
+    words
+};
 
 /// Whether what begins here is not the rest of a longer thing: `v1.2.3`, `a-1`, `x/1`, `#1`.
 pub(super) fn is_free_before(text: &[u8], start: usize) -> bool {

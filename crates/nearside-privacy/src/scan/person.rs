@@ -15,62 +15,6 @@ const PARTICLES: [&[u8]; 24] = [
     b"de", b"del", b"della", b"di", b"da", b"das", b"do", b"dos", b"van", b"von", b"der", b"den",
     b"ten", b"ter", b"zu", b"zur", b"la", b"le", b"el", b"al", b"bin", b"y", b"e", b"du",
 ];
-/// Words after a name that make it an organisation or a place.
-const ORGANISATIONS: [&[u8]; 53] = [
-    b"inc",
-    b"ltd",
-    b"llc",
-    b"gmbh",
-    b"ag",
-    b"corp",
-    b"university",
-    b"college",
-    b"institute",
-    b"center",
-    b"centre",
-    b"hospital",
-    b"clinic",
-    b"bank",
-    b"group",
-    b"foundation",
-    b"library",
-    b"museum",
-    b"airport",
-    b"station",
-    b"park",
-    b"bridge",
-    b"prize",
-    b"award",
-    b"act",
-    b"law",
-    b"theorem",
-    b"transform",
-    b"test",
-    b"method",
-    b"algorithm",
-    b"distribution",
-    b"county",
-    b"company",
-    b"co",
-    b"plc",
-    b"kg",
-    b"bv",
-    b"nv",
-    b"spa",
-    b"srl",
-    b"sarl",
-    b"sl",
-    b"team",
-    b"services",
-    b"software",
-    b"systems",
-    b"solutions",
-    b"project",
-    b"utils",
-    b"technologies",
-    b"authors",
-    b"cloud",
-];
 const ANNOUNCED: Cues = Cues::of(&[Cue::Name, Cue::Person, Cue::Given, Cue::Family]);
 
 /// One word of what may be a name.
@@ -252,7 +196,10 @@ fn read(view: &View<'_>, at: usize, word_end: usize) -> Parts {
         next += 1;
         // Particles, written small, lead to one more word.
         let mut word_end = end_of_word(view, next);
-        while PARTICLES.contains(&view.slice(next, word_end)) && view.at(word_end) == Some(b' ') {
+        while word_end - next <= 5
+            && view.at(word_end) == Some(b' ')
+            && PARTICLES.contains(&view.slice(next, word_end))
+        {
             parts.particle = true;
             next = word_end + 1;
             word_end = end_of_word(view, next);
@@ -286,7 +233,8 @@ fn with_particles(view: &View<'_>, start: usize) -> usize {
 }
 
 fn is_particle(word: &[u8]) -> bool {
-    PARTICLES.iter().any(|particle| particle.eq_ignore_ascii_case(word))
+    (1..=5).contains(&word.len())
+        && PARTICLES.iter().any(|particle| particle.eq_ignore_ascii_case(word))
 }
 
 /// A comma belongs to a name only before a given name; else the name ends with it.
@@ -479,15 +427,14 @@ fn has_hump(word: &[u8]) -> bool {
 }
 
 fn is_organisation(view: &View<'_>, first: &Part, last: &Part) -> bool {
-    let lower = |start: usize, end: usize, known: &[&[u8]]| {
-        let word = view.slice(start, end);
-        known.iter().any(|name| name.eq_ignore_ascii_case(word))
-    };
     let next = last.end + 1;
-    let follows =
-        view.at(last.end) == Some(b' ') && lower(next, end_of_word(view, next), &ORGANISATIONS);
-    follows
-        || lower(last.start, last.end, &ORGANISATIONS)
+    let follows = || {
+        view.at(last.end) == Some(b' ')
+            && view.at(next).is_some_and(|byte| byte.is_ascii_alphabetic())
+            && gazetteer::look_up(view.slice(next, end_of_word(view, next))).is_organisation()
+    };
+    last.names.is_organisation()
+        || follows()
         || gazetteer::is_organisation(
             view.slice(first.start, first.end),
             view.slice(last.start, last.end),
@@ -531,8 +478,7 @@ pub(super) fn is_whole(view: &View<'_>, start: usize, end: usize, cues: Cues) ->
         |word: &[u8]| word.first().is_some_and(u8::is_ascii_lowercase) && !is_particle(word);
     let mixed = words().any(small);
     let code = words().any(has_hump);
-    let organisation =
-        words().any(|word| ORGANISATIONS.iter().any(|known| known.eq_ignore_ascii_case(word)));
+    let organisation = words().any(|word| gazetteer::look_up(word).is_organisation());
     let strange = count <= 4;
     capital
         && count > 1

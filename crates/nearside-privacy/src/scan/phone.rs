@@ -116,6 +116,10 @@ const PEOPLE: Cues = Cues::of(&[Cue::Person, Cue::Name, Cue::Title, Cue::User]);
 
 /// A telephone number at the start of a run of digits; it speaks for its country.
 pub(super) fn find(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>, votes: &mut Votes) {
+    // No number of a telephone has fewer than seven digits.
+    if run.groups().iter().map(|group| group.length).sum::<usize>() < 7 {
+        return;
+    }
     let mut digits = [0; 24];
     let zeros = run.digits(run.groups(), &mut digits).starts_with(&[0, 0]) && run.opens(0);
     if run.follows(0, b'+') {
@@ -130,12 +134,12 @@ pub(super) fn find(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>, votes: &
             votes.add(locale, 3);
         }
     }
-    // No number of a telephone has fewer than seven digits.
-    if run.groups().iter().map(|group| group.length).sum::<usize>() < 7 {
-        return;
-    }
-    for first in 0..run.groups().len() {
-        national(view, run, first, hits, votes);
+    let mut left: usize = run.groups().iter().map(|group| group.length).sum();
+    for (first, group) in run.groups().iter().enumerate() {
+        if left >= 7 && run.opens(first) {
+            national(view, run, first, hits, votes);
+        }
+        left -= group.length;
     }
 }
 
@@ -221,9 +225,13 @@ fn ways(opening: usize) -> &'static [(&'static National, u64)] {
 
 fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, votes: &mut Votes) {
     let opening = run.groups().get(first).map_or(0, |group| group.length);
+    let ways = ways(opening);
+    if ways.is_empty() {
+        return;
+    }
     let signatures = run.signatures(first);
-    for (way, signature) in ways(opening) {
-        if signatures.of(way.groups.len()) != *signature || !run.opens(first) {
+    for (way, signature) in ways {
+        if signatures.of(way.groups.len()) != *signature {
             continue;
         }
         let Some(groups) = run.take(first, way.groups.len()) else { continue };

@@ -384,13 +384,16 @@ fn number(
         position::position(view, &run, hits);
     }
     phone::find(view, &run, hits, votes);
+    // No number of a kind has fewer than nine digits.
+    let long = groups.iter().map(|group| group.length).sum::<usize>() >= 9;
     for (first, group) in groups.iter().enumerate() {
         if !run.opens(first) {
             continue;
         }
-        let signatures = run.signatures(first);
-        for kind in kinds_of(group.length) {
-            if signatures.of(kind.count()) == kind.signature() {
+        let kinds = if long { kinds_of(group.length) } else { &[] };
+        let signatures = if kinds.is_empty() { None } else { Some(run.signatures(first)) };
+        for kind in kinds {
+            if signatures.as_ref().is_some_and(|known| known.of(kind.count()) == kind.signature()) {
                 known(view, &run, first, kind, hits, votes);
             }
         }

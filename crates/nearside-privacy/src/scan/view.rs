@@ -173,8 +173,21 @@ impl<'a> Iterator for WordsBefore<'a> {
     }
 }
 
+/// Whether each byte is part of a word that may announce a value.
+const LETTERS: [bool; 256] = {
+    let mut letters = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let here = byte as u8;
+        letters[byte] =
+            here.is_ascii_alphanumeric() || matches!(here, b'_' | b'\'') || here >= 0x80;
+        byte += 1;
+    }
+    letters
+};
+
 const fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'') || byte >= 0x80
+    LETTERS[byte as usize]
 }
 
 /// Whether a sentence ends between two words; after one of three letters or fewer a point may
