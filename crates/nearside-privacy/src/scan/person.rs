@@ -133,7 +133,9 @@ impl Parts {
     /// Whether family names stand first: one, or two of a double name, then a comma.
     fn is_inverted(&self, first: usize) -> bool {
         let Some(comma) = self.comma else { return false };
-        let family = |part: &Part| part.names.is_family() || !part.names.is_name();
+        let family = |part: &Part| {
+            !part.names.is_given() && (part.names.is_family() || !part.names.is_name())
+        };
         comma == first
             || (comma == first + 1
                 && self.parts.get(first..=comma).is_some_and(|parts| parts.iter().all(family))
