@@ -248,6 +248,7 @@ impl Likely {
     }
 
     /// Whether a word may end as one of them; what ends in a mark always may.
+    #[inline]
     fn ends(&self, word: &[u8]) -> bool {
         let [.., before, last] = *word else { return false };
         self.endings[usize::from(before & 31)] >> (last & 31) & 1 == 1
@@ -255,6 +256,7 @@ impl Likely {
     }
 
     /// Whether a word may be one of them; a word with marks always may.
+    #[inline]
     fn has(&self, word: &[u8]) -> bool {
         let first = word.first().map_or(0, |first| first & 31);
         self.ends(word)

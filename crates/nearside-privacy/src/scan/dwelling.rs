@@ -207,11 +207,13 @@ pub(super) fn post_box(view: &View<'_>, number: usize) -> Option<usize> {
         b"postbus ",
         b"skrytka pocztowa ",
     ];
-    if view.before(number) != Some(b' ') {
-        return None;
-    }
-    let lead = view.slice(number.saturating_sub(24), number).to_ascii_lowercase();
-    let words = WORDS.iter().find(|words| lead.ends_with(words))?;
+    let lead = view.slice(number.saturating_sub(24), number);
+    // The last letter before the blank tells most others apart.
+    let last = matches!(lead, [.., b'x' | b'h' | b's' | b'e' | b'a' | b'X', b' ']);
+    let words = WORDS.iter().filter(|_| last).find(|words| {
+        let tail = lead.len().checked_sub(words.len()).and_then(|from| lead.get(from..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(words))
+    })?;
     free(view, number - words.len())
 }
 

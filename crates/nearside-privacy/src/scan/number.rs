@@ -27,6 +27,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// The run that begins at a digit.
+    #[inline]
     pub(super) fn read(text: &'a [u8], start: usize) -> Self {
         let mut run = Self { text, groups: [Group::default(); MAX_GROUPS], count: 0 };
         let (mut at, mut before) = (start, 0);

@@ -392,8 +392,8 @@ fn number(
         }
         let kinds = if long { kinds_of(group.length) } else { &[] };
         let signatures = if kinds.is_empty() { None } else { Some(run.signatures(first)) };
-        for kind in kinds {
-            if signatures.as_ref().is_some_and(|known| known.of(kind.count()) == kind.signature()) {
+        for (kind, signature) in kinds {
+            if signatures.as_ref().is_some_and(|known| known.of(kind.count()) == *signature) {
                 known(view, &run, first, kind, hits, votes);
             }
         }
@@ -470,13 +470,14 @@ fn announced_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     }
 }
 
-/// The kinds of number whose first group has so many digits.
-fn kinds_of(length: usize) -> &'static [&'static NumberKind] {
+/// The kinds of number whose first group has so many digits, with their signatures.
+fn kinds_of(length: usize) -> &'static [(&'static NumberKind, u64)] {
     const MAX: usize = 20;
-    static BY_LENGTH: OnceLock<Vec<Vec<&'static NumberKind>>> = OnceLock::new();
+    static BY_LENGTH: OnceLock<Vec<Vec<(&'static NumberKind, u64)>>> = OnceLock::new();
     let kinds = BY_LENGTH.get_or_init(|| {
         let of = |length| KINDS.iter().filter(move |kind| kind.opening() == length);
-        (0..MAX).map(|length| of(length).collect()).collect()
+        let signed = |kind: &'static NumberKind| (kind, kind.signature());
+        (0..MAX).map(|length| of(length).map(signed).collect()).collect()
     });
     kinds.get(length).map_or(&[], Vec::as_slice)
 }
