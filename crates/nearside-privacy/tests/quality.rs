@@ -78,6 +78,20 @@ fn the_development_set_is_found_and_its_decoys_are_not() {
 }
 
 #[test]
+fn short_texts_written_by_hand_are_found() {
+    let score = scored(include_str!("by_hand.jsonl"));
+    let structured = score.of(|kind| !UNSTRUCTURED.contains(&kind));
+    assert!(structured.f1() >= 0.97, "structured: {}", structured.f1());
+    let secrets =
+        score.of(|kind| kind == "PASSWORD" || kind.ends_with("KEY") || kind.ends_with("TOKEN"));
+    assert!(secrets.found > 50.0, "the set is empty: {}", secrets.found);
+    assert!(secrets.recall() >= 0.95, "secrets: {}", secrets.recall());
+    let people = score.of(|kind| matches!(kind, "PERSON" | "ADDRESS"));
+    assert!(people.f1() >= 0.85, "people and addresses: {}", people.f1());
+    assert!(score.flagged <= 0.005 * score.decoys, "{} of {}", score.flagged, score.decoys);
+}
+
+#[test]
 fn text_by_another_hand_is_found_too() {
     let script = root().join("bench/pii/generate.py");
     let made =
@@ -91,8 +105,9 @@ fn text_by_another_hand_is_found_too() {
     let structured = score.of(|kind| !UNSTRUCTURED.contains(&kind));
     assert!(structured.found > 3_000.0, "the set is empty: {}", structured.found);
     assert!(structured.precision() >= 0.98, "precision {}", structured.precision());
-    assert!(structured.recall() >= 0.88, "recall {}", structured.recall());
+    assert!(structured.recall() >= 0.95, "recall {}", structured.recall());
+    assert!(structured.f1() >= 0.97, "F1 {}", structured.f1());
     let people = score.of(|kind| matches!(kind, "PERSON" | "ADDRESS"));
-    assert!(people.f1() >= 0.70, "people and addresses: {}", people.f1());
+    assert!(people.f1() >= 0.80, "people and addresses: {}", people.f1());
     assert!(score.flagged <= 0.005 * score.decoys, "{} of {}", score.flagged, score.decoys);
 }

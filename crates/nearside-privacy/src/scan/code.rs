@@ -248,6 +248,16 @@ pub(super) fn spaced_nino(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) ->
     Some(end)
 }
 
+/// `53 110267 K 040`: a German pension number in its parts, from the first two digits on.
+pub(super) fn spaced_pension(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
+    let text = view.slice(start, start + 15);
+    let [_, _, b' ', _, _, _, _, _, _, b' ', letter, b' ', ..] = *text else { return };
+    let compact: Vec<u8> = text.iter().filter(|byte| **byte != b' ').copied().collect();
+    if letter.is_ascii_uppercase() && compact.len() == 12 && german_pension(&compact) {
+        push_checked(view, Entity::DeSocialInsurance, (start, start + 15), "de.pension", hits);
+    }
+}
+
 fn mixed(text: &[u8]) -> bool {
     let letters = text.iter().filter(|byte| byte.is_ascii_uppercase()).count();
     (2..=15).contains(&letters)
@@ -393,6 +403,7 @@ mod tests {
             ("AB 12 34 56 C", "UK_NINO"),
             ("ABCPE1234F", "IN_PAN"),
             ("15070649C103", "DE_SOCIAL_INSURANCE"),
+            ("15 070649 C 103", "DE_SOCIAL_INSURANCE"),
             ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "CRYPTO"),
             ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "CRYPTO"),
         ] {

@@ -8,24 +8,78 @@ use std::sync::LazyLock;
 use super::folded::{Folded, Table};
 
 macro_rules! cues {
-    ($($cue:ident)+) => {
+    ($($cue:ident $words:literal,)+) => {
         /// What a word announces.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[expect(missing_docs, reason = "named as what they announce")]
         pub enum Cue { $($cue,)+ }
 
         impl Cue {
-            const ALL: &'static [(&'static str, Self)] = &[$((stringify!($cue), Self::$cue),)+];
+            /// Every cue: its name in the vocabulary, itself, and what it announces in a reader's words.
+            const ALL: &'static [(&'static str, Self, &'static str)] =
+                &[$((stringify!($cue), Self::$cue, $words),)+];
         }
     };
 }
 
 cues! {
-    Name Given Family Person Title Address Postcode Birth Geo User Email Phone
-    NationalId Tax Ssn Itin Sin Nino Nhs Utr Tfn Medicare Aadhaar Pan SteuerId GermanPension Nir
-    Nif FiscalCode Bsn Pesel Nip Cpf Ahv BelgianNumber Personnummer Hetu
-    Passport DriverLicence Mrn Npi Dea Card Iban Account Routing Crypto Ip Mac Imei Vin Plate
-    Password Token Version Metric Thing
+    Name "name",
+    Given "given name",
+    Family "family name",
+    Person "person",
+    Title "title of a person",
+    Address "address",
+    Postcode "postal code",
+    Birth "birth",
+    Geo "position",
+    User "account",
+    Email "e-mail",
+    Phone "telephone",
+    NationalId "identity number",
+    Tax "tax number",
+    Ssn "social security",
+    Itin "ITIN",
+    Sin "social insurance",
+    Nino "national insurance",
+    Nhs "NHS number",
+    Utr "UTR",
+    Tfn "tax file number",
+    Medicare "Medicare",
+    Aadhaar "Aadhaar",
+    Pan "PAN",
+    SteuerId "Steuer-ID",
+    GermanPension "pension number",
+    Nir "NIR",
+    Nif "NIF",
+    FiscalCode "codice fiscale",
+    Bsn "BSN",
+    Pesel "PESEL",
+    Nip "NIP",
+    Cpf "CPF",
+    Ahv "AHV",
+    BelgianNumber "rijksregisternummer",
+    Personnummer "personnummer",
+    Hetu "henkilotunnus",
+    Passport "passport",
+    DriverLicence "driving licence",
+    Mrn "medical record",
+    Npi "NPI",
+    Dea "DEA number",
+    Card "payment card",
+    Iban "IBAN",
+    Account "bank account",
+    Routing "routing number",
+    Crypto "wallet",
+    Ip "network address",
+    Mac "hardware address",
+    Imei "IMEI",
+    Vin "VIN",
+    Plate "licence plate",
+    Password "password",
+    Token "key or token",
+    Version "version",
+    Metric "measure",
+    Thing "number of a thing",
 }
 
 /// A set of cues.
@@ -72,9 +126,9 @@ impl Cues {
         self.0 == 0
     }
 
-    /// The names of its cues, for reasons.
+    /// What its cues announce, in a reader's words, for reasons.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Cue::ALL.iter().filter(move |(_, cue)| self.has(*cue)).map(|(name, _)| *name)
+        Cue::ALL.iter().filter(move |(_, cue, _)| self.has(*cue)).map(|(_, _, words)| *words)
     }
 }
 
@@ -158,6 +212,7 @@ pub(super) const FORWARD: Cues = Cues::of(&[
 ]);
 
 /// Whether a word may announce a value to its right that has no form of its own.
+#[inline]
 pub(super) fn may_announce(word: &[u8]) -> bool {
     static LIKELY: LazyLock<Likely> = LazyLock::new(|| Likely::of(|cues| cues.meets(FORWARD)));
     LIKELY.has(word)
@@ -193,6 +248,7 @@ impl Likely {
     }
 
     /// Whether a word may end as one of them; what ends in a mark always may.
+    #[inline]
     fn ends(&self, word: &[u8]) -> bool {
         let [.., before, last] = *word else { return false };
         self.endings[usize::from(before & 31)] >> (last & 31) & 1 == 1
@@ -200,6 +256,7 @@ impl Likely {
     }
 
     /// Whether a word may be one of them; a word with marks always may.
+    #[inline]
     fn has(&self, word: &[u8]) -> bool {
         let first = word.first().map_or(0, |first| first & 31);
         self.ends(word)
@@ -215,7 +272,7 @@ fn rows() -> impl Iterator<Item = (&'static str, Cue)> {
     let lines = include_str!("../../data/cues.tsv").lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| {
         let (phrase, name) = line.split_once('\t')?;
-        let (_, cue) = Cue::ALL.iter().find(|(known, _)| *known == name)?;
+        let (_, cue, _) = Cue::ALL.iter().find(|(known, ..)| *known == name)?;
         Some((phrase, *cue))
     })
 }
@@ -335,7 +392,7 @@ mod tests {
             include_str!("../../data/cues.tsv").lines().filter(|line| !line.starts_with('#'))
         {
             let (phrase, name) = line.split_once('\t').unwrap();
-            assert!(Cue::ALL.iter().any(|(known, _)| *known == name), "{line}");
+            assert!(Cue::ALL.iter().any(|(known, ..)| *known == name), "{line}");
             assert!(phrase.split(' ').count() <= MAX_WORDS, "{line}");
             assert!(!of_name(phrase.as_bytes()).is_empty(), "{line:?}");
         }
@@ -348,6 +405,12 @@ mod tests {
         assert_eq!(nearest("NPI DEA"), Cues::of(&[Cue::Dea]));
         assert_eq!(nearest("tax file number"), Cues::of(&[Cue::Tfn]));
         assert_eq!(nearest("of the"), Cues::NONE);
+    }
+
+    #[test]
+    fn reasons_name_cues_in_words() {
+        let cues = Cues::of(&[Cue::NationalId, Cue::Ssn]);
+        assert_eq!(cues.names().collect::<Vec<_>>(), ["identity number", "social security"]);
     }
 
     #[test]

@@ -64,13 +64,16 @@ fn numeric(view: &View<'_>, run: &Run<'_>, first: usize) -> Option<usize> {
         }
     }
     let [only] = run.take(first, 1)? else { return None };
+    if only.length != 8 {
+        return None;
+    }
     let digits = view.slice(only.start, only.start + 8);
     let number = |range: std::ops::Range<usize>| {
         std::str::from_utf8(digits.get(range)?).ok()?.parse::<u32>().ok()
     };
     let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);
     let sound = YEARS.contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    (only.length == 8 && sound && run.opens(first) && run.closes(first)).then_some(only.start + 8)
+    (sound && run.opens(first) && run.closes(first)).then_some(only.start + 8)
 }
 
 /// A day, a month in words, a year.

@@ -186,9 +186,7 @@ impl Locale {
     /// The country of a code in small letters.
     #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {
-        const CODES: [&str; 12] =
-            ["us", "ca", "gb", "au", "in", "de", "fr", "es", "it", "nl", "pl", "br"];
-        let index = CODES.iter().position(|known| *known == code)?;
+        let index = super::name_table::CODES.iter().position(|known| *known == code)?;
         Self::ALL.get(index).copied()
     }
 }

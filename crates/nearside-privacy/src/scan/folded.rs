@@ -20,6 +20,12 @@ impl Folded {
         folded
     }
 
+    /// Its hash.
+    #[must_use]
+    pub const fn hash(self) -> u64 {
+        self.0
+    }
+
     /// Adds the letters of a word.
     pub fn push(&mut self, word: &[u8]) {
         let mut at = 0;

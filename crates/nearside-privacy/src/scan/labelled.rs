@@ -1,18 +1,20 @@
 //! Values without a form of their own, which a word announces: `passport no. C78727052`,
 //! `user kare_stone16`, `password = "..."`, a column `surname`.
 
+use super::account_name;
 use super::cue::{self, Cue, Cues};
 use super::date;
 use super::entity::Entity;
 use super::finding::{Hit, Proof};
 use super::number::{Run, is_word};
+use super::password;
 use super::person;
 use super::place;
-use super::secret::is_random;
+use super::position;
 use super::view::View;
 
 /// Words that may stand between a label and its value.
-const FILLERS: [&[u8]; 22] = [
+const FILLERS: [&[u8]; 32] = [
     b"no",
     b"number",
     b"nr",
@@ -35,7 +37,19 @@ const FILLERS: [&[u8]; 22] = [
     b"es",
     b"ist",
     b"est",
+    b"lautet",
+    "n.\u{ba}".as_bytes(),
+    "n.\u{b0}".as_bytes(),
+    "n\u{ba}".as_bytes(),
+    "n\u{b0}".as_bytes(),
+    b"nr.\xc2\xba",
+    b"num.",
+    b"provisoire",
+    b"provisional",
+    b"provvisoria",
 ];
+/// Fillers after which nothing but the value comes.
+const COPULAS: [&[u8]; 6] = [b"is", b"was", b"es", b"ist", b"est", b"lautet"];
 /// The most bytes of a value.
 const MAX_VALUE: usize = 256;
 
@@ -48,14 +62,22 @@ pub(super) fn after_word(view: &View<'_>, start: usize, word_end: usize, hits: &
     if cues.is_empty() {
         return;
     }
-    let mut at = word_end;
+    let (mut at, mut copula) = (word_end, false);
     for _ in 0..4 {
         let gap = view
             .slice(at, at + 6)
             .iter()
             .take_while(|byte| b" .:#\xc2\xb0\xba".contains(byte))
             .count();
+        // `handle.open`, `pass.rs`: a point without a blank joins names of code.
+        if view.slice(at, at + gap) == b"." {
+            return;
+        }
+        copula |= view.slice(at, at + gap).contains(&b':');
         let next = at + gap;
+        if gap > 0 && quoted(view, next, cues, hits) {
+            return;
+        }
         let end = end_of_token(view, next);
         let word = view.slice(next, end);
         if gap == 0 || word.is_empty() {
@@ -63,19 +85,50 @@ pub(super) fn after_word(view: &View<'_>, start: usize, word_end: usize, hits: &
         }
         let end = if cues.has(Cue::Password) { end_of_value(view, next) } else { end };
         let word = view.slice(next, end);
+        // `provisional: ...`.
+        let (word, end) = match word {
+            [inner @ .., b':'] if cues.has(Cue::Password) => (inner, end - 1),
+            _ => (word, end),
+        };
         let filler = FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(word));
         let more = if filler { Cues::NONE } else { cue::of_key(word) };
         if !filler && !more.meets(cue::FORWARD) {
             if cues.meets(cue::FORWARD) {
-                value(view, next, end, cues, Certainty::Prose, hits);
+                let stated = copula || (cues.has(Cue::User) && is_stated(view, start, end));
+                let certainty = if stated { Certainty::Stated } else { Certainty::Prose };
+                value(view, next, end, cues, certainty, hits);
             }
             return;
         }
+        copula |= COPULAS.iter().any(|known| known.eq_ignore_ascii_case(word));
         if !filler {
             cues = more;
         }
         at = end;
     }
+}
+
+/// Whether an account is named here, not any user: `as user X`, `user X, password ...`.
+fn is_stated(view: &View<'_>, word: usize, end: usize) -> bool {
+    let joint = view.slice(end, end + 2);
+    let password = joint == b", " && {
+        let rest = view.slice(end + 2, end + 18);
+        let first = rest.split(|byte| !is_word(*byte)).next().unwrap_or(&[]);
+        cue::of_key(first).has(Cue::Password) || rest.starts_with(b"mot de passe")
+    };
+    password || view.slice(word.saturating_sub(3), word) == b"as "
+}
+
+/// `user "liesbeth78u"`: a word between quotes after the word that announces it.
+fn quoted(view: &View<'_>, at: usize, cues: Cues, hits: &mut Vec<Hit>) -> bool {
+    let Some(quote @ (b'"' | b'\'')) = view.at(at) else { return false };
+    let end = closing(view, at + 1, quote);
+    let word = view.slice(at + 1, end);
+    if word.is_empty() || word.len() > 64 || word.iter().any(u8::is_ascii_whitespace) {
+        return true;
+    }
+    value(view, at + 1, end, cues, Certainty::Assigned, hits);
+    true
 }
 
 /// Where the words begin that may be part of a label which ends with a word.
@@ -103,6 +156,8 @@ fn end_of_token(view: &View<'_>, start: usize) -> usize {
 pub(super) enum Certainty {
     /// A word of running text.
     Prose,
+    /// A word of running text of which the text says that it is the value: `the password is ...`.
+    Stated,
     /// What follows `key=` without quotes.
     Assigned,
     /// A whole cell, or a string between quotes.
@@ -119,6 +174,8 @@ pub(super) fn after_sign(view: &View<'_>, sign: usize, hits: &mut Vec<Hit>) -> u
     let key_end = match view.before(sign) {
         Some(b'"' | b'\'') => sign - 1,
         Some(b' ') => sign - 1,
+        // `Patient account (MRN): ...`.
+        Some(b')') => sign - 1,
         Some(byte) if is_word(byte) || byte == b']' => sign,
         _ => return on,
     };
@@ -138,12 +195,40 @@ pub(super) fn after_sign(view: &View<'_>, sign: usize, hits: &mut Vec<Hit>) -> u
             (closing(view, at, quote), Certainty::Whole)
         }
         None if cues.meets(WORDS) => (end_of_line(view, at), Certainty::Assigned),
+        // `?user=quayle.f&next=/`.
+        None if cues.has(Cue::User) => {
+            let end = end_of_value(view, at);
+            let parameter = view.slice(at, end).iter().position(|byte| *byte == b'&');
+            (parameter.map_or(end, |length| at + length), Certainty::Assigned)
+        }
         None => (end_of_value(view, at), Certainty::Assigned),
     };
-    if let Some(end) = Some(end).filter(|end| *end > at) {
+    let bare = certainty == Certainty::Assigned;
+    if end > at && !(bare && is_code(view, at, end)) {
         value(view, at, end, cues, certainty, hits);
     }
     on
+}
+
+/// Whether what follows a sign without quotes is code: a type, a call, an element, a variable that
+/// is given a value in turn.
+fn is_code(view: &View<'_>, start: usize, end: usize) -> bool {
+    let text = view.slice(start, end);
+    let reference =
+        matches!(text, [b'&' | b'*', rest @ ..] if rest.iter().all(u8::is_ascii_alphabetic));
+    let text = text.strip_prefix(b"&").or(text.strip_prefix(b"*")).unwrap_or(text);
+    if reference || text.starts_with(b"self.") || text.starts_with(b"this.") {
+        return true;
+    }
+    let name = |byte: &&u8| byte.is_ascii_alphabetic() || b"_.:".contains(byte);
+    let length = text.iter().take_while(name).count();
+    let next = text.get(length).copied().or_else(|| view.at(end)).unwrap_or(0);
+    let after = view.slice(end, end + 3);
+    let whole = length == text.len();
+    let opens = length > 0
+        && (b"[<(".contains(&next)
+            || text.get(length..).is_some_and(|rest| rest.starts_with(b"![")));
+    opens || (whole && (after == b" = " || after.starts_with(b" {"))) || text.starts_with(b"[")
 }
 
 /// The text of an element, `<phone>..</phone>`, whose tag announces it. Answers where to go on.
@@ -153,10 +238,13 @@ pub(super) fn after_tag(view: &View<'_>, close: usize, hits: &mut Vec<Hit>) -> u
     let Some(open) = before.iter().rposition(|byte| *byte == b'<') else { return close + 1 };
     let name = before.get(open + 1..).unwrap_or(&[]);
     let name = name.split(|byte| *byte == b' ').next().unwrap_or(&[]);
-    let tag = name.first().is_some_and(u8::is_ascii_alphabetic);
+    let arrow = before.last().is_some_and(|byte| matches!(byte, b'-' | b'='));
+    let tag = name.first().is_some_and(u8::is_ascii_alphabetic)
+        && !arrow
+        && !before.get(open..).is_some_and(|tag| tag.contains(&b'\n'));
     let rest = view.slice(close + 1, close + 1 + MAX_VALUE);
     let length = rest.iter().position(|byte| matches!(byte, b'<' | b'\n')).unwrap_or(0);
-    if tag && length > 0 {
+    if tag && length > 0 && rest.first() != Some(&b'|') {
         let cues = cue::of_key(name);
         if !cues.is_empty() {
             value(view, close + 1, close + 1 + length, cues, Certainty::Whole, hits);
@@ -229,7 +317,7 @@ pub(super) fn value(
     hits: &mut Vec<Hit>,
 ) {
     let text = view.slice(start, end);
-    if text.is_empty() || text.len() > MAX_VALUE || is_placeholder(text) {
+    if text.is_empty() || text.len() > MAX_VALUE || password::is_placeholder(text) {
         return;
     }
     let whole = certainty == Certainty::Whole;
@@ -259,26 +347,25 @@ pub(super) fn value(
     if cues.has(Cue::Plate) && plate(text) {
         add(Entity::LicencePlate, 75, "licence-plate.labelled");
     }
-    if cues.has(Cue::Account)
-        && certainty != Certainty::Prose
-        && text.iter().all(u8::is_ascii_digit)
-        && (6..=18).contains(&text.len())
-    {
+    if cues.has(Cue::Account) && account(text, certainty) {
         add(Entity::BankAccount, 60, "bank-account.labelled");
     }
-    if cues.has(Cue::User) && username(text, certainty) {
+    if cues.has(Cue::User) && account_name::is_one(text, certainty) {
         add(Entity::Username, 70, "username.labelled");
     }
     if cues.meets(Cues::of(&[Cue::Password, Cue::Token]))
-        && let Some((entity, rule)) = opener(text, cues, certainty)
+        && let Some((entity, rule)) = password::judge(text, cues, certainty)
     {
         add(entity, 75, rule);
     }
     if cues.has(Cue::Birth) {
         birth(view, start, hits);
     }
-    if whole && cues.has(Cue::Phone) {
+    if cues.has(Cue::Phone) && (whole || certainty == Certainty::Assigned) {
         whole_phone(view, start, end, cues, hits);
+    }
+    if cues.has(Cue::Geo) {
+        position::coordinate(view, start, end, certainty != Certainty::Prose, hits);
     }
 }
 
@@ -286,8 +373,13 @@ pub(super) fn value(
 fn whole_phone(view: &View<'_>, start: usize, end: usize, cues: Cues, hits: &mut Vec<Hit>) {
     let text = view.slice(start, end);
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let sound = text.iter().all(|byte| byte.is_ascii_digit() || b" +-./()x".contains(byte));
-    if sound && (7..=15).contains(&digits) {
+    let sound = text.iter().all(|byte| byte.is_ascii_digit() || b" +-./()x".contains(byte))
+        && !text.starts_with(b"0x");
+    // `phone: 4154182077`: without quotes a number has to be long enough to be no count.
+    let least = if view.before(start).is_some_and(|byte| byte.is_ascii_digit()) { 16 } else { 7 };
+    let bare = matches!(view.before(start), Some(b' ' | b':' | b'='));
+    let least = if bare { 9 } else { least };
+    if sound && (least..=15).contains(&digits) && text.iter().any(u8::is_ascii_digit) {
         let hit = Hit::new(Entity::Phone, start..end, 80, "phone.labelled");
         hits.push(hit.because(Proof::Labelled, cues));
     }
@@ -310,9 +402,12 @@ fn birth(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
 fn address(text: &[u8], whole: bool) -> bool {
     let digits = text.iter().any(u8::is_ascii_digit);
     let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
+    let opens = text.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80);
     whole
         && digits
         && letters >= 4
+        && opens
+        && !text.iter().any(|byte| b"`{}[]<>\\$".contains(byte))
         && text.contains(&b' ')
         && !text.contains(&b'@')
         && !text.contains(&b'=')
@@ -332,7 +427,15 @@ fn numbered(text: &[u8], least: usize, most: usize) -> bool {
 fn passport(text: &[u8]) -> bool {
     let sound = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    text.iter().all(sound) && digits >= 3 && (6..=10).contains(&text.len())
+    // German ones are nine letters and digits without vowels, of which most may be letters.
+    let least = if text.len() == 9 { 1 } else { 3 };
+    text.iter().all(sound) && digits >= least && (6..=10).contains(&text.len())
+}
+
+/// As numbers of bank accounts are; in running text as long as little else is.
+fn account(text: &[u8], certainty: Certainty) -> bool {
+    let least = if matches!(certainty, Certainty::Prose) { 8 } else { 6 };
+    text.iter().all(u8::is_ascii_digit) && (least..=18).contains(&text.len())
 }
 
 /// As numbers of driving licences are: capitals and at least four digits.
@@ -349,112 +452,6 @@ fn plate(text: &[u8]) -> bool {
     let digits = text.iter().any(u8::is_ascii_digit);
     let letters = text.iter().any(u8::is_ascii_uppercase);
     sound && digits && letters && (4..=11).contains(&text.len())
-}
-
-/// A name of an account: in running text only what no other word looks like.
-fn username(text: &[u8], certainty: Certainty) -> bool {
-    const ENDINGS: [&[u8]; 10] =
-        [b"py", b"rs", b"js", b"txt", b"json", b"csv", b"md", b"html", b"toml", b"com"];
-    let sound = text.iter().all(|byte| is_word(*byte) || matches!(byte, b'.' | b'-'));
-    let letter = text.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
-    let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let marked =
-        text.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-'));
-    let ending = text.rsplit(|byte| *byte == b'.').next().unwrap_or(&[]);
-    let file = ending.len() < text.len() && ENDINGS.contains(&ending);
-    let digit = text.iter().any(u8::is_ascii_digit);
-    let enough = match certainty {
-        Certainty::Prose => marked && (digit || text.contains(&b'_')),
-        Certainty::Assigned => marked || letters == text.len(),
-        Certainty::Whole => true,
-    };
-    sound
-        && letter
-        && letters >= 3
-        && (3..=40).contains(&text.len())
-        && !file
-        && enough
-        && !is_hexadecimal(text)
-}
-
-fn is_hexadecimal(text: &[u8]) -> bool {
-    text.len() >= 12 && text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
-}
-
-/// A password or key, where its label says so: what no word or name of code looks like.
-fn opener(text: &[u8], cues: Cues, certainty: Certainty) -> Option<(Entity, &'static str)> {
-    let kinds = [
-        text.iter().any(u8::is_ascii_lowercase),
-        text.iter().any(u8::is_ascii_uppercase),
-        text.iter().any(u8::is_ascii_digit),
-        text.iter().any(|byte| byte.is_ascii_punctuation() && !matches!(byte, b'_' | b'-' | b'.')),
-    ];
-    let count = kinds.iter().filter(|kind| **kind).count();
-    let code =
-        text.windows(2).any(|two| matches!(two, b"()" | b"::" | b"->" | b"${" | b"{{" | b"[\""))
-            || text.contains(&b'(')
-            || text.iter().any(u8::is_ascii_whitespace);
-    let body = text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+/=".contains(byte));
-    let key = body && text.len() >= 20 && kinds[2] && is_random(text) && !text.contains(&b'.');
-    if code
-        || text.starts_with(b"<")
-        || text.starts_with(b"[")
-        || text.starts_with(b"$")
-        || text.starts_with(b"/")
-    {
-        return None;
-    }
-    let password = match certainty {
-        Certainty::Whole if cues.has(Cue::Password) => text.len() >= 6 && count >= 2,
-        Certainty::Whole => text.len() >= 8 && count >= 3,
-        Certainty::Assigned if cues.has(Cue::Password) => {
-            text.len() >= 6 && count >= 2 && (kinds[2] || kinds[3])
-        }
-        _ => text.len() >= 8 && count >= 3 && (kinds[2] || kinds[3]),
-    };
-    match (key, password) {
-        (true, _) if cues.has(Cue::Token) || text.len() >= 32 => {
-            Some((Entity::ApiKey, "key.labelled"))
-        }
-        (_, true) => Some((Entity::Password, "password.labelled")),
-        _ => None,
-    }
-}
-
-/// Values that stand for another one.
-fn is_placeholder(text: &[u8]) -> bool {
-    const WORDS: [&[u8]; 20] = [
-        b"none",
-        b"null",
-        b"nil",
-        b"true",
-        b"false",
-        b"todo",
-        b"n/a",
-        b"na",
-        b"unknown",
-        b"undefined",
-        b"example",
-        b"password",
-        b"secret",
-        b"token",
-        b"changeme",
-        b"redacted",
-        b"string",
-        b"test",
-        b"your",
-        b"str",
-    ];
-    let first = text.first().copied().unwrap_or(0);
-    text.iter().all(|byte| byte.eq_ignore_ascii_case(&first))
-        || text
-            .iter()
-            .all(|byte| matches!(byte, b'x' | b'X' | b'*' | b'-' | b'.' | b'#' | b' ' | b'0'))
-        || text.starts_with(b"<") && text.ends_with(b">")
-        || text.starts_with(b"${")
-        || text.starts_with(b"{{")
-        || text.to_ascii_lowercase().starts_with(b"your")
-        || WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use super::account_name;
+use super::credential;
 use super::cue::{Cue, Cues};
 use super::entity::Entity;
 use super::finding::{Hit, Proof};
@@ -39,7 +41,12 @@ pub(super) fn at_sign(view: &View<'_>, at: usize, hits: &mut Vec<Hit>) -> usize 
     if url_credentials(view, at, end, hits) {
         return end.max(at + 1);
     }
-    if start == at || view.at(end) == Some(b'@') || !is_host(view.slice(at + 1, end)) {
+    if start == at {
+        account_name::mention(view, at + 1, hits);
+        return at + 1;
+    }
+    if view.at(end) == Some(b'@') || !is_host(view.slice(at + 1, end)) {
+        account_name::on_host(view, at, hits);
         return at + 1;
     }
     let scoped = matches!(view.slice(start, at), b"git" | b"svn" | b"hg");
@@ -87,8 +94,7 @@ fn url_credentials(view: &View<'_>, at: usize, host_end: usize, hits: &mut Vec<H
     let credentials = view.slice(start, at);
     let Some(colon) = credentials.iter().position(|byte| *byte == b':') else { return false };
     let password = credentials.get(colon + 1..).unwrap_or(&[]);
-    let filled = !password.is_empty() && !b"${<*".iter().any(|mark| password.starts_with(&[*mark]));
-    if filled && host_end > at + 1 && password != b"password" {
+    if credential::is_password(password) && host_end > at + 1 {
         hits.push(Hit::new(Entity::Password, start + colon + 1..at, 90, "password.url"));
     }
     true
@@ -103,7 +109,9 @@ pub(super) fn version_4(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
     let end = last.start + last.length;
     let port = view.at(end) == Some(b':');
     let net = view.at(end) == Some(b'/');
-    let free = run.opens(0) && (run.closes(3) || port || net);
+    // A comma before it separates values: no number of thousands has points.
+    let opens = run.opens(0) || view.before(first.start) == Some(b',');
+    let free = opens && (run.closes(3) || port || net || view.at(end) == Some(b','));
     if !dotted || !small || !free || run.groups().get(4).is_some_and(|group| group.before == b'.') {
         return;
     }
@@ -113,15 +121,24 @@ pub(super) fn version_4(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
     else {
         return;
     };
-    // Nobody's address: this host, everyone, masks of nets.
-    let nobody = octets.is_loopback() || octets.is_unspecified() || octets.octets()[0] >= 240;
-    if nobody {
+    // Nobody's address: this host, everyone, groups, masks of nets, examples of documents.
+    let nobody = octets.is_loopback() || octets.octets()[0] == 0 || octets.octets()[0] >= 224;
+    if nobody || octets.is_documentation() {
         return;
     }
     let cues = view.cues(first.start);
-    let score = weigh(70, cues, Cues::of(&[Cue::Ip]), Cues::NONE);
+    let base = if is_numbering(octets.octets()) && !port && !net { 40 } else { 70 };
+    let score = weigh(base, cues, Cues::of(&[Cue::Ip]), Cues::NONE);
     let score = if cues.has(Cue::Version) { score.min(30) } else { score };
     hits.push(Hit::new(Entity::Ip, first.start..end, score, "ip.v4").because(Proof::Form, cues));
+    account_name::beside_address(view, first.start, end, hits);
+}
+
+/// Whether four numbers rather count sections of a document, versions or object identifiers: all
+/// are small, or they begin as identifiers of standards do.
+fn is_numbering(octets: [u8; 4]) -> bool {
+    let identifier = matches!(octets, [1, 0..=3, ..] | [2, 1 | 2 | 5 | 16 | 23, ..]);
+    identifier || (octets[0] != 10 && octets.iter().all(|octet| *octet < 30))
 }
 
 /// Six pairs of hexadecimal digits (hardware), or groups of up to four (IPv6), from a hexadecimal
@@ -175,7 +192,10 @@ pub(super) fn dotted_hardware(view: &View<'_>, start: usize, hits: &mut Vec<Hit>
     {
         return start;
     }
-    hits.push(Hit::new(Entity::Mac, start..start + 14, 75, "mac.dotted"));
+    // Code points of Unicode and identifiers are written with points and capitals too.
+    let small = !text.iter().any(u8::is_ascii_uppercase);
+    let score = if small || view.cues(start).has(Cue::Mac) { 75 } else { 40 };
+    hits.push(Hit::new(Entity::Mac, start..start + 14, score, "mac.dotted"));
     start + 14
 }
 
@@ -216,11 +236,15 @@ fn version_6(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usize
     if groups == 8 && text.len() == 23 && text.iter().skip(2).step_by(3).all(|byte| *byte == b':') {
         return None;
     }
-    // `12::5` is more often a scope or a time than an address.
-    if address.is_loopback() || (groups < 3 && address.segments()[0] < 0x100) {
+    // Given out or used within nets; `Fe32::A` and `12::5` are names of code and times.
+    let first = address.segments()[0];
+    let known = matches!(first, 0x64 | 0x2000..=0x3fff | 0xfc00..=0xfdff | 0xfe80..=0xfebf);
+    let example = first == 0x2001 && address.segments()[1] == 0x0db8 || first == 0x3fff;
+    if !known || example {
         return None;
     }
     hits.push(Hit::new(Entity::Ip, start..end, 85, "ip.v6"));
+    account_name::beside_address(view, start, end, hits);
     Some(end)
 }
 

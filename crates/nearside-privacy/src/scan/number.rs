@@ -27,6 +27,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// The run that begins at a digit.
+    #[inline]
     pub(super) fn read(text: &'a [u8], start: usize) -> Self {
         let mut run = Self { text, groups: [Group::default(); MAX_GROUPS], count: 0 };
         let (mut at, mut before) = (start, 0);
@@ -158,10 +159,31 @@ fn digits_from(text: &[u8], start: usize) -> usize {
     text.get(start..).unwrap_or(&[]).iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Whether a byte is part of a word.
-pub(super) fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+/// How many digits stand before a place.
+fn digits_until(text: &[u8], end: usize) -> usize {
+    text.get(..end)
+        .unwrap_or(&[])
+        .iter()
+        .rev()
+        .take(4)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
 }
+
+/// Whether a byte is part of a word.
+pub(super) const fn is_word(byte: u8) -> bool {
+    WORDS[byte as usize]
+}
+
+const WORDS: [bool; 256] = {
+    let mut words = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        words[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'_' as usize || byte >= 0x80;
+        byte += 1;
+    }
+    words
+};
 
 /// Whether what begins here is not the rest of a longer thing: `v1.2.3`, `a-1`, `x/1`, `#1`.
 pub(super) fn is_free_before(text: &[u8], start: usize) -> bool {
@@ -170,7 +192,9 @@ pub(super) fn is_free_before(text: &[u8], start: usize) -> bool {
         None => true,
         Some(byte) if is_word(byte) => false,
         Some(b',') => {
-            !(at(2).is_some_and(|byte| byte.is_ascii_digit()) && digits_from(text, start) == 3)
+            let thousands = (1..=3).contains(&digits_until(text, start - 1));
+            let three = digits_from(text, start) == 3 && text.get(start + 3) != Some(&b'-');
+            !(thousands && three)
         }
         Some(b'.' | b'-' | b'/' | b'\\') => !at(2).is_some_and(|byte| byte.is_ascii_alphanumeric()),
         Some(b'#' | b'$' | b'%' | b'&') => false,
@@ -185,7 +209,7 @@ pub(super) fn is_free_after(text: &[u8], end: usize) -> bool {
         None => true,
         Some(byte) if is_word(byte) => false,
         // A comma within a number has three digits after it.
-        Some(b',') => digits_from(text, end + 1) != 3,
+        Some(b',') => digits_from(text, end + 1) != 3 || digits_until(text, end) > 3,
         Some(b'.' | b'-' | b'/' | b':' | b'@') => {
             !at(1).is_some_and(|byte| byte.is_ascii_alphanumeric())
         }

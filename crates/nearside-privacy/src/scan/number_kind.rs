@@ -290,6 +290,8 @@ fn aba(digits: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::check::findings;
+    use super::super::finding::Proof;
     use super::super::number::Run;
     use super::*;
 
@@ -339,6 +341,19 @@ mod tests {
             let known = kinds(text);
             let expected = !matches!(text, "046 454 286" | "912-93-6789");
             assert_eq!(known.contains(&entity), expected, "{text}: {known:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_without_check_digits_claim_none() {
+        for (text, proof) in [
+            ("SSN 856-45-6789", Proof::Labelled),
+            ("it was 856-45-6789 then", Proof::Form),
+            ("ITIN 944-78-2210", Proof::Labelled),
+            ("paid by 4111111111111111", Proof::Checked),
+        ] {
+            let found = findings(text);
+            assert_eq!(found.iter().map(|finding| finding.proof).collect::<Vec<_>>(), [proof]);
         }
     }
 

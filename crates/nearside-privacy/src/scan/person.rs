@@ -4,6 +4,7 @@ use super::cue::{self, Cue, Cues};
 use super::entity::{Entity, Votes};
 use super::finding::{Hit, Proof, SURE};
 use super::gazetteer::{self, Names};
+use super::introduction::{self, Introduced};
 use super::number::is_word;
 use super::view::View;
 
@@ -13,43 +14,6 @@ const MAX_PARTS: usize = 6;
 const PARTICLES: [&[u8]; 24] = [
     b"de", b"del", b"della", b"di", b"da", b"das", b"do", b"dos", b"van", b"von", b"der", b"den",
     b"ten", b"ter", b"zu", b"zur", b"la", b"le", b"el", b"al", b"bin", b"y", b"e", b"du",
-];
-/// Words after a name that make it an organisation or a place.
-const ORGANISATIONS: [&[u8]; 34] = [
-    b"inc",
-    b"ltd",
-    b"llc",
-    b"gmbh",
-    b"ag",
-    b"corp",
-    b"university",
-    b"college",
-    b"institute",
-    b"center",
-    b"centre",
-    b"hospital",
-    b"clinic",
-    b"bank",
-    b"group",
-    b"foundation",
-    b"library",
-    b"museum",
-    b"airport",
-    b"station",
-    b"park",
-    b"bridge",
-    b"prize",
-    b"award",
-    b"act",
-    b"law",
-    b"theorem",
-    b"transform",
-    b"test",
-    b"method",
-    b"algorithm",
-    b"distribution",
-    b"county",
-    b"company",
 ];
 const ANNOUNCED: Cues = Cues::of(&[Cue::Name, Cue::Person, Cue::Given, Cue::Family]);
 
@@ -81,15 +45,30 @@ pub(super) fn find(
     hits: &mut Vec<Hit>,
     votes: &mut Votes,
 ) -> usize {
-    if !begins_name(view, at, word_end) || is_alone(view, at, word_end) {
+    if !begins_name(view, at, word_end) {
+        return word_end;
+    }
+    let introduced = introduction::before(view, at);
+    if (is_alone(view, at, word_end) && introduced.is_none())
+        || introduction::is_one(view.slice(at, word_end))
+    {
         return word_end;
     }
     let parts = read(view, at, word_end);
-    let Some((first, mut announced)) = opening(view, &parts) else { return word_end };
+    let opened = match (opening(view, &parts), introduced) {
+        (Some((0, Announced::Not)) | None, Some(how)) => Some((0, Announced::Introduced(how))),
+        (opened, _) => opened,
+    };
+    let Some((first, mut announced)) = opened else { return word_end };
     let names = parts.get(first);
-    let inverted = parts.comma == Some(first);
+    let inverted = parts.is_inverted(first);
     if parts.comma.is_some() && !inverted {
         return word_end;
+    }
+    // `Kavya Raghunathan <kavya@...>`: whose address it is.
+    let end = names.last().map_or(word_end, |last| last.end);
+    if announced == Announced::Not && begins_address(view, end) {
+        announced = Announced::Introduced(Introduced::Strongly);
     }
     let written = Written { inverted, particle: parts.particle };
     let mut judged = judge(view, names, written, announced);
@@ -142,7 +121,27 @@ fn is_alone(view: &View<'_>, start: usize, end: usize) -> bool {
     !follows && !titled
 }
 
+/// Whether an address of mail between angle brackets begins here.
+fn begins_address(view: &View<'_>, end: usize) -> bool {
+    let rest = view.slice(end, end + 80);
+    let rest = rest.strip_prefix(b"\"").unwrap_or(rest);
+    rest.starts_with(b" <")
+        && rest.iter().take_while(|byte| **byte != b'>').any(|byte| *byte == b'@')
+}
+
 impl Parts {
+    /// Whether family names stand first: one, or two of a double name, then a comma.
+    fn is_inverted(&self, first: usize) -> bool {
+        let Some(comma) = self.comma else { return false };
+        let family = |part: &Part| {
+            !part.names.is_given() && (part.names.is_family() || !part.names.is_name())
+        };
+        comma == first
+            || (comma == first + 1
+                && self.parts.get(first..=comma).is_some_and(|parts| parts.iter().all(family))
+                && self.parts.get(comma + 1).is_some_and(|part| part.names.is_given()))
+    }
+
     fn get(&self, from: usize) -> &[Part] {
         self.parts.get(from..self.count).unwrap_or(&[])
     }
@@ -157,7 +156,7 @@ fn read(view: &View<'_>, at: usize, word_end: usize) -> Parts {
         // `De Santis`: one word of two.
         let joined = end_of_word(view, end + 1);
         if is_particle(word) && view.at(end) == Some(b' ') && begins_name(view, end + 1, joined) {
-            let names = gazetteer::look_up(view.slice(end + 1, joined));
+            let names = gazetteer::look_up_joined(view.slice(end + 1, joined));
             parts.particle = parts.count > 0;
             *place = Part { start, end: joined, names, initial: false, capitals: false };
             parts.count += 1;
@@ -184,7 +183,7 @@ fn read(view: &View<'_>, at: usize, word_end: usize) -> Parts {
         let initial = end - start == 1;
         let point = usize::from(view.at(end) == Some(b'.') && (initial || is_title(word)));
         let capitals = !initial && !word.iter().any(u8::is_ascii_lowercase);
-        let names = if initial { Names::default() } else { gazetteer::look_up(word) };
+        let names = if initial { Names::default() } else { gazetteer::look_up_joined(word) };
         *place = Part { start, end: end + point, names, initial, capitals };
         parts.count += 1;
         let mut next = end + point;
@@ -199,7 +198,10 @@ fn read(view: &View<'_>, at: usize, word_end: usize) -> Parts {
         next += 1;
         // Particles, written small, lead to one more word.
         let mut word_end = end_of_word(view, next);
-        while PARTICLES.contains(&view.slice(next, word_end)) && view.at(word_end) == Some(b' ') {
+        while word_end - next <= 5
+            && view.at(word_end) == Some(b' ')
+            && PARTICLES.contains(&view.slice(next, word_end))
+        {
             parts.particle = true;
             next = word_end + 1;
             word_end = end_of_word(view, next);
@@ -233,14 +235,23 @@ fn with_particles(view: &View<'_>, start: usize) -> usize {
 }
 
 fn is_particle(word: &[u8]) -> bool {
-    PARTICLES.iter().any(|particle| particle.eq_ignore_ascii_case(word))
+    (1..=5).contains(&word.len())
+        && PARTICLES.iter().any(|particle| particle.eq_ignore_ascii_case(word))
 }
 
 /// A comma belongs to a name only before a given name; else the name ends with it.
 fn drop_after_comma(view: &View<'_>, parts: &mut Parts) {
     let Some(comma) = parts.comma else { return };
     let next = parts.parts.get(comma + 1).filter(|_| comma + 1 < parts.count);
-    let known = next.is_some_and(|part| part.names.is_given() || !part.names.is_name());
+    let known = next.is_some_and(|part| {
+        let initial = part.initial && part.end - part.start == 1;
+        !initial && !part.capitals && (part.names.is_given() || !part.names.is_name())
+    });
+    // A name in capitals all through may be given so.
+    let known = known
+        || next.is_some_and(|part| {
+            part.capitals && part.end - part.start > 3 && part.names.is_given()
+        });
     let gap = next.zip(parts.parts.get(comma)).map(|(next, part)| view.slice(part.end, next.start));
     if !known || gap != Some(b", ") {
         parts.count = comma + 1;
@@ -287,6 +298,8 @@ enum Announced {
     Word,
     /// A title.
     Title,
+    /// A phrase directly before it.
+    Introduced(Introduced),
 }
 
 impl Announced {
@@ -334,7 +347,10 @@ fn judge(
 ) -> Option<(u8, Proof)> {
     let Written { inverted, particle } = written;
     let (first, last) = (names.first()?, names.last()?);
-    if is_organisation(view, first, last) {
+    // `StringRef FileName` are names of code; `Boise, ID` is a place and its state.
+    let hump = names.iter().any(|part| has_hump(view.slice(part.start, part.end)));
+    let state = inverted && last.capitals && last.end - last.start == 2;
+    if hump || state || is_organisation(view, first, last) {
         return None;
     }
     if first.initial {
@@ -372,7 +388,9 @@ fn judge(
     };
     let proof = if base >= 60 { Proof::Listed } else { Proof::Labelled };
     let more: u8 = match announced {
+        Announced::Title if base <= 5 => 30,
         Announced::Title => 50,
+        Announced::Introduced(how) => return introduced(names, how, base, ordinary || odd),
         Announced::Word if alone => 20,
         Announced::Word => 35,
         Announced::Not => 0,
@@ -381,16 +399,44 @@ fn judge(
     Some(((base + more).saturating_sub(less).min(95), proof))
 }
 
-fn is_organisation(view: &View<'_>, first: &Part, last: &Part) -> bool {
-    let lower = |start: usize, end: usize, known: &[&[u8]]| {
-        let word = view.slice(start, end);
-        known.iter().any(|name| name.eq_ignore_ascii_case(word))
+/// How sure a name is that a phrase introduces.
+fn introduced(names: &[Part], how: Introduced, base: u8, doubtful: bool) -> Option<(u8, Proof)> {
+    let first = names.first()?;
+    let given = first.names.is_given() && !first.names.is_place();
+    let strange = names.iter().all(|part| part.initial || !part.names.is_ordinary());
+    let score = match (how, names.len()) {
+        _ if doubtful && base < 72 => 20,
+        (Introduced::Strongly, 1) if given => 60,
+        (Introduced::Weakly, 1) if given && !first.names.is_ordinary() => 55,
+        (_, 1) => 10,
+        (Introduced::Strongly, _) if given || strange => base.max(45) + 20,
+        (Introduced::Weakly, _) if given && strange => base.max(45) + 15,
+        _ => base,
     };
+    Some((score.min(95), if base >= 60 { Proof::Listed } else { Proof::Labelled }))
+}
+
+/// Whether a capital follows a small letter, as in names of code; `McCoy` and `DeLuca` are names.
+fn has_hump(word: &[u8]) -> bool {
+    const OPENINGS: [&[u8]; 9] =
+        [b"Mc", b"Mac", b"De", b"Di", b"La", b"Le", b"Van", b"Fitz", b"Du"];
+    let hump = word.windows(2).position(
+        |two| matches!(two, [small, big] if small.is_ascii_lowercase() && big.is_ascii_uppercase()),
+    );
+    hump.is_some_and(|at| {
+        !OPENINGS.iter().any(|opening| word.get(..=at).is_some_and(|start| start == *opening))
+    })
+}
+
+fn is_organisation(view: &View<'_>, first: &Part, last: &Part) -> bool {
     let next = last.end + 1;
-    let follows =
-        view.at(last.end) == Some(b' ') && lower(next, end_of_word(view, next), &ORGANISATIONS);
-    follows
-        || lower(last.start, last.end, &ORGANISATIONS)
+    let follows = || {
+        view.at(last.end) == Some(b' ')
+            && view.at(next).is_some_and(|byte| byte.is_ascii_alphabetic())
+            && gazetteer::look_up(view.slice(next, end_of_word(view, next))).is_organisation()
+    };
+    last.names.is_organisation()
+        || follows()
         || gazetteer::is_organisation(
             view.slice(first.start, first.end),
             view.slice(last.start, last.end),
@@ -412,16 +458,35 @@ pub(super) fn is_whole(view: &View<'_>, start: usize, end: usize, cues: Cues) ->
     if !letters || value.len() < 2 || count == 0 || count > 6 {
         return false;
     }
+    // `"nombre": "Cecília"`: a given name alone, which is no word of the language.
+    if count == 1 && !cues.has(Cue::Given) && !cues.has(Cue::Family) {
+        let names = gazetteer::look_up(value);
+        let capital = value.first().is_some_and(|byte| byte.is_ascii_uppercase() || *byte >= 0x80);
+        return capital && names.is_given() && !names.is_ordinary() && !names.is_place();
+    }
     let listed = words().any(|word| word.len() > 2 && gazetteer::look_up(word).is_name());
     let capital = words()
         .any(|word| word.first().is_some_and(|byte| byte.is_ascii_uppercase() || *byte >= 0x80));
-    match cues.has(Cue::Given) || cues.has(Cue::Family) {
-        true => listed || (capital && count <= 3),
-        // A word that nobody knows is rather a name than one of the language.
-        false => {
-            let word = |word: &[u8]| word.len() > 2 && gazetteer::look_up(word).is_ordinary();
-            let strange = !words().any(word) && count <= 4;
-            capital && count > 1 && (listed || strange)
-        }
+    if cues.has(Cue::Given) || cues.has(Cue::Family) {
+        return listed || (capital && count <= 3);
     }
+    // A word that nobody knows is rather a name than one of the language; `Build and Test`, `Cloud
+    // Services` are neither.
+    let ordinary = |word: &[u8]| {
+        let names = gazetteer::look_up(word);
+        word.len() > 2 && names.is_ordinary() && !names.is_name() && !is_particle(word)
+    };
+    let small =
+        |word: &[u8]| word.first().is_some_and(u8::is_ascii_lowercase) && !is_particle(word);
+    let mixed = words().any(small);
+    let code = words().any(has_hump);
+    let organisation = words().any(|word| gazetteer::look_up(word).is_organisation());
+    let strange = count <= 4;
+    capital
+        && count > 1
+        && !mixed
+        && !code
+        && !organisation
+        && !words().any(ordinary)
+        && (listed || strange)
 }

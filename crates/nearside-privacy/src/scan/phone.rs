@@ -45,6 +45,7 @@ const NATIONAL: &[National] = nationals! {
         [3 4 4] b" " 60 [5 6] b" " 58 [5 3 3] b" " 58 [4 3 4] b" " 58 [5 5] b" " 45 [4 7] b" " 50 [3 4 4] b"~ " 65 [5 6] b"~" 60 [3 4 4] b"-" 50 [5 6] b"-" 50 [11] b"" 30;
     De |digits| matches!(digits, [0, 1..=9, ..]) =>
         [3 7] b" /-~" 52 [3 8] b" /-~" 55 [4 7] b" /-~" 55 [4 8] b" /-~" 55 [5 6] b" /-~" 52 [5 5] b" /-" 50 [4 6] b" /-~" 50 [4 5] b"/~" 50 [3 6] b"/~" 50 [5 4] b"/~" 45
+        [4 4 4] b" " 52 [4 2 2 3] b"~  " 60 [4 2 2 2] b"~  " 60 [3 4 2] b" -" 52 [4 3 2] b" -" 50 [3 4 3] b" -" 52 [3 2 2 2 2] b" " 50
         [4 3 5] b" " 50 [4 3 4] b" " 55 [3 4 4] b" " 50 [3 3 4] b" " 45 [11] b"" 30 [12] b"" 20;
     Fr |digits| matches!(digits, [0, 1..=9, ..]) =>
         [2 2 2 2 2] b" " 62 [2 2 2 2 2] b"." 70 [2 2 2 2 2] b"-" 62 [10] b"" 35;
@@ -59,14 +60,15 @@ const NATIONAL: &[National] = nationals! {
     Au |digits| matches!(digits, [0, 2 | 3 | 4 | 7 | 8, ..] | [1, 3 | 8, ..]) =>
         [4 3 3] b" " 62 [2 4 4] b" " 60 [2 4 4] b"~ " 75 [4 3 3] b"-" 60 [10] b"" 30;
     In |digits| matches!(digits, [6..=9, ..] | [0, 6..=9, ..]) =>
-        [5 5] b" " 55 [5 5] b"-" 55 [3 4 4] b"- " 58 [6 5] b" " 52 [3 8] b"-" 50 [10] b"" 12 [11] b"" 20;
+        [5 5] b" " 55 [5 5] b"-" 48 [6 5] b" " 52 [3 8] b"-" 50 [10] b"" 12 [11] b"" 20;
+    In |digits| matches!(digits, [0, 1..=8, ..]) => [3 4 4] b"- " 58 [3 8] b"-" 40;
     Br |digits| matches!(digits, [1..=9, 1..=9, ..]) =>
         [2 5 4] b"~-" 82 [2 5 4] b" -" 75 [2 4 4] b"~-" 75 [2 4 4] b" -" 60 [5 4] b"-" 40 [2 5 4] b" " 55 [2 4 4] b" " 40 [11] b"" 8;
 };
 
 /// Codes of countries, their lengths of national numbers, and which of the twelve they are (ITU-T
 /// E.164 and its national numbering plans).
-const COUNTRIES: [(&[u8], std::ops::RangeInclusive<usize>, Option<Locale>); 13] = [
+const COUNTRIES: [(&[u8], std::ops::RangeInclusive<usize>, Option<Locale>); 40] = [
     (&[1], 10..=10, None),
     (&[4, 4], 9..=10, Some(Locale::Gb)),
     (&[6, 1], 9..=9, Some(Locale::Au)),
@@ -80,6 +82,33 @@ const COUNTRIES: [(&[u8], std::ops::RangeInclusive<usize>, Option<Locale>); 13] 
     (&[5, 5], 10..=11, Some(Locale::Br)),
     (&[7], 10..=10, None),
     (&[8, 6], 9..=11, None),
+    (&[2, 0], 8..=10, None),
+    (&[2, 7], 9..=9, None),
+    (&[3, 0], 10..=10, None),
+    (&[3, 2], 8..=9, None),
+    (&[3, 5, 1], 9..=9, None),
+    (&[3, 5, 3], 7..=9, None),
+    (&[3, 5, 8], 6..=11, None),
+    (&[3, 6], 8..=9, None),
+    (&[3, 8, 0], 9..=9, None),
+    (&[4, 0], 9..=9, None),
+    (&[4, 1], 9..=9, None),
+    (&[4, 2, 0], 9..=9, None),
+    (&[4, 2, 1], 9..=9, None),
+    (&[4, 3], 7..=13, None),
+    (&[4, 5], 8..=8, None),
+    (&[4, 6], 7..=10, None),
+    (&[4, 7], 8..=8, None),
+    (&[5, 2], 10..=10, None),
+    (&[5, 4], 10..=11, None),
+    (&[5, 6], 9..=9, None),
+    (&[5, 7], 10..=10, None),
+    (&[6, 4], 8..=10, None),
+    (&[6, 5], 8..=8, None),
+    (&[8, 1], 9..=10, None),
+    (&[8, 2], 8..=10, None),
+    (&[9, 0], 10..=10, None),
+    (&[9, 7, 2], 8..=9, None),
 ];
 
 const OWN: Cues = Cues::of(&[Cue::Phone]);
@@ -87,6 +116,10 @@ const PEOPLE: Cues = Cues::of(&[Cue::Person, Cue::Name, Cue::Title, Cue::User]);
 
 /// A telephone number at the start of a run of digits; it speaks for its country.
 pub(super) fn find(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>, votes: &mut Votes) {
+    // No number of a telephone has fewer than seven digits.
+    if run.groups().iter().map(|group| group.length).sum::<usize>() < 7 {
+        return;
+    }
     let mut digits = [0; 24];
     let zeros = run.digits(run.groups(), &mut digits).starts_with(&[0, 0]) && run.opens(0);
     if run.follows(0, b'+') {
@@ -101,12 +134,12 @@ pub(super) fn find(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>, votes: &
             votes.add(locale, 3);
         }
     }
-    // No number of a telephone has fewer than seven digits.
-    if run.groups().iter().map(|group| group.length).sum::<usize>() < 7 {
-        return;
-    }
-    for first in 0..run.groups().len() {
-        national(view, run, first, hits, votes);
+    let mut left: usize = run.groups().iter().map(|group| group.length).sum();
+    for (first, group) in run.groups().iter().enumerate() {
+        if left >= 7 && run.opens(first) {
+            national(view, run, first, hits, votes);
+        }
+        left -= group.length;
     }
 }
 
@@ -168,6 +201,8 @@ fn international(
     let cues = view.cues(start);
     let base = match (plus, known) {
         (1, true) => 85,
+        // `+4294967292`: a count, unless a country is known by its code.
+        (1, false) if run.groups().len() == 1 => 40,
         (1, false) => 65,
         (_, true) => 50,
         _ => 20,
@@ -190,9 +225,13 @@ fn ways(opening: usize) -> &'static [(&'static National, u64)] {
 
 fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, votes: &mut Votes) {
     let opening = run.groups().get(first).map_or(0, |group| group.length);
+    let ways = ways(opening);
+    if ways.is_empty() {
+        return;
+    }
     let signatures = run.signatures(first);
-    for (way, signature) in ways(opening) {
-        if signatures.of(way.groups.len()) != *signature || !run.opens(first) {
+    for (way, signature) in ways {
+        if signatures.of(way.groups.len()) != *signature {
             continue;
         }
         let Some(groups) = run.take(first, way.groups.len()) else { continue };
@@ -206,12 +245,19 @@ fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, v
             continue;
         }
         let Some(start) = groups.first().map(|group| group.start) else { continue };
+        if follows_code(view, start) {
+            continue;
+        }
         let bracket = usize::from(view.before(start) == Some(b'('));
         let cues = view.cues(start);
         let locale = match way.locale {
             Locale::Us => american(digits.strip_prefix(&[1]).unwrap_or(&digits)),
             other => other,
         };
+        // More pairs of digits beside it: bytes, the rows of a table.
+        if groups.len() >= 3 && !run.is_apart(first, groups.len()) {
+            continue;
+        }
         if way.score >= 55 {
             votes.add(locale, 1);
         }
@@ -219,6 +265,13 @@ fn national(view: &View<'_>, run: &Run<'_>, first: usize, hits: &mut Vec<Hit>, v
         let hit = hit(start - bracket..end, way.score, cues, "phone.national");
         hits.push(hit.of(Some(way.locale)));
     }
+}
+
+/// Whether groups with letters go on to the left: `BE38 0159 8494 0093`.
+fn follows_code(view: &View<'_>, start: usize) -> bool {
+    let before = view.slice(start.saturating_sub(5), start);
+    matches!(before, [a, b, c, d, b' '] if a.is_ascii_uppercase()
+        && b.is_ascii_alphanumeric() && c.is_ascii_alphanumeric() && d.is_ascii_digit())
 }
 
 /// Whether what stands between groups is what a way has: one byte for each, or one of its bytes

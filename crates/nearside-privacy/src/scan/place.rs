@@ -3,10 +3,13 @@
 use std::sync::OnceLock;
 
 use super::cue::{Cue, Cues};
+use super::date;
+use super::dwelling;
 use super::entity::Entity;
 use super::finding::{Hit, Proof, SURE};
 use super::folded::{Folded, Table};
-use super::number::{Run, is_free_after, is_free_before};
+use super::gazetteer;
+use super::number::{is_free_after, is_free_before};
 use super::person::end_of_word;
 use super::view::{View, weigh};
 
@@ -15,6 +18,8 @@ const FIRST: u8 = 2;
 const END: u8 = 4;
 /// The same kinds, where the word is of other use too.
 const WEAK: u8 = 8;
+/// The type stands between number and name.
+const FRENCH: u8 = 64;
 
 /// How sure a street is by its words alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +40,13 @@ fn street(word: &[u8]) -> u8 {
             let mut fields = line.split('\t');
             let word = Folded::of(fields.next()?.as_bytes());
             let kind = fields.next()?;
+            let french = if fields.next() == Some("fr") { FRENCH } else { 0 };
             let bit = match kind.split(' ').next()? {
                 "last" => LAST,
                 "first" => FIRST,
                 _ => END,
             };
-            Some((word, if kind.ends_with("weak") { bit * WEAK } else { bit }))
+            Some((word, french | if kind.ends_with("weak") { bit * WEAK } else { bit }))
         }))
     });
     streets.get(Folded::of(word)).unwrap_or(0)
@@ -111,7 +117,9 @@ pub(super) fn after_number(
     let (end, strength) = words(view, at).or_else(|| {
         // French: the type stands between number and name.
         let type_end = end_of_word(view, at);
-        let strength = strength(street(view.slice(at, type_end)), FIRST)?;
+        let word = view.slice(at, type_end);
+        // The other languages put the number behind the name: `2023, via CodeCarbon` is none.
+        let strength = strength(street(word), FIRST).filter(|_| street(word) & FRENCH != 0)?;
         let name_end = (type_end - at > 2).then(|| name_after(view, type_end)).flatten()?;
         Some((name_end, strength))
     })?;
@@ -125,7 +133,12 @@ pub(super) fn before_number(view: &View<'_>, number: usize, hits: &mut Vec<Hit>)
     if hits.last().is_some_and(|hit| hit.start <= number && number < hit.end) {
         return;
     }
+    if let Some(start) = dwelling::post_box(view, number) {
+        numbered(view, (start, number), Strength::Strong, hits);
+        return;
+    }
     let Some(mut end) = name_end(view, number) else { return };
+    let end_of_name = end;
     let mut found = None;
     for count in 0..=MAX_WORDS {
         let point = usize::from(view.before(end) == Some(b'.'));
@@ -141,7 +154,12 @@ pub(super) fn before_number(view: &View<'_>, number: usize, hits: &mut Vec<Hit>)
                 break;
             }
         } else if let Some(strength) = strength(street(word), FIRST) {
-            found = Some((start, strength));
+            // `10:10 am - Jan 11`.
+            let last = view.slice(start_of_word(view, end_of_name), end_of_name);
+            if date::is_month(last) {
+                return;
+            }
+            found = Some((start, doubted(view, (start, word), end_of_name, strength)));
             break;
         }
         if !(capital || (count > 0 && word.len() <= 5)) || view.before(start) != Some(b' ') {
@@ -152,6 +170,20 @@ pub(super) fn before_number(view: &View<'_>, number: usize, hits: &mut Vec<Hit>)
     if let Some((start, strength)) = found {
         numbered(view, (start, number), strength, hits);
     }
+}
+
+/// A word that opens streets but is written small (`via PEP 658`) or in capitals (`AM March 13`) is
+/// one only where something else says so.
+fn doubted(
+    view: &View<'_>,
+    (start, word): (usize, &[u8]),
+    end: usize,
+    strength: Strength,
+) -> Strength {
+    let name = view.slice(start + word.len(), end);
+    let capitals = !name.iter().any(u8::is_ascii_lowercase);
+    let small = word == b"via";
+    if small || capitals { Strength::Weak } else { strength }
 }
 
 /// Where the name of a street ends that a number follows: before `, `, ` nº `, ` `.
@@ -238,7 +270,9 @@ fn numbered(view: &View<'_>, (start, at): (usize, usize), strength: Strength, hi
     if letter && !view.at(end + 1).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
         end += 1;
     }
-    if is_free_after(view.text, end) && is_free_before(view.text, start) {
+    // `40-hs`, `46/A`.
+    let attached = dwelling::after(view, end) > end;
+    if (attached || is_free_after(view.text, end)) && is_free_before(view.text, start) {
         push(view, (start, end), strength, hits);
     }
 }
@@ -250,13 +284,25 @@ fn push(
     strength: Strength,
     hits: &mut Vec<Hit>,
 ) -> Option<usize> {
+    let (street_start, start) = (start, dwelling::before(view, start));
+    let end = dwelling::after(view, end);
     let gap = match (view.at(end), view.at(end + 1)) {
         (Some(b','), Some(b' ')) => 2,
-        (Some(b' ' | b','), _) => 1,
+        (Some(b' ' | b',' | b'\n'), _) => 1,
         _ => 0,
     };
     let code = (gap > 0).then(|| postcode(view, end + gap)).flatten();
+    // `Goethestr. 200`, and on the next line `44582 Dortmund`.
+    let code = code.filter(|code| view.at(end) != Some(b'\n') || is_before_town(view, *code));
+    // `2021 Iain Lane`: a year and somebody's name, in a notice of copyright.
+    let year = matches!(
+        view.slice(street_start, street_start + 5),
+        [b'1', b'9', _, _, b' '] | [b'2', b'0', _, _, b' ']
+    );
+    let name = view.slice(street_start + 5, end_of_word(view, street_start + 5));
+    let somebody = year && gazetteer::look_up(name).is_given();
     let base = match (strength, code) {
+        (Strength::Strong, None) if somebody => 38,
         (Strength::Strong, _) => 65,
         (Strength::Weak, Some(_)) => 55,
         (Strength::Weak, None) => 38,
@@ -276,6 +322,11 @@ fn push(
         );
     }
     Some(end)
+}
+
+fn is_before_town(view: &View<'_>, end: usize) -> bool {
+    view.at(end) == Some(b' ')
+        && view.at(end + 1).is_some_and(|byte| byte.is_ascii_uppercase() || byte >= 0x80)
 }
 
 /// The end of a postal code of one of the twelve countries, if one begins here.
@@ -315,15 +366,69 @@ pub(super) fn postcode(view: &View<'_>, start: usize) -> Option<usize> {
 /// A code on the line of a street, after its town or beyond what else belongs to the address.
 pub(super) fn near_street(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     const NEAR: usize = 48;
-    let near = hits.last().is_some_and(|hit| {
-        hit.entity == Entity::Address && hit.end < start && start - hit.end < NEAR
+    let near = hits.iter().rev().take(2).any(|hit| {
+        hit.entity == Entity::Address
+            && hit.end < start
+            && start - hit.end < NEAR
+            && !view.slice(hit.end, start).contains(&b'=')
     });
     if !near || !is_free_before(view.text, start) {
         return;
     }
     let Some(end) = postcode(view, start) else { return };
+    if is_date_or_longer(view, start, end) {
+        return;
+    }
     let hit = Hit::new(Entity::Postcode, start..end, 70, "postcode.near-street");
     hits.push(hit.because(Proof::Labelled, Cues::NONE));
+}
+
+/// Whether digits are the year of a date, or some of a longer number: `27 de septiembre de 2022`,
+/// `5183 7862 6334 1839`.
+fn is_date_or_longer(view: &View<'_>, start: usize, end: usize) -> bool {
+    let before = view.slice(start.saturating_sub(14), start);
+    let before = before.strip_suffix(b" de ").or(before.strip_suffix(b" ")).unwrap_or(&[]);
+    let length =
+        before.iter().rev().take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80);
+    let word = before.get(before.len() - length.count()..).unwrap_or(&[]);
+    let digit = |at: usize| view.at(at).is_some_and(|byte| byte.is_ascii_digit());
+    let goes_on = view.at(end) == Some(b' ') && digit(end + 1);
+    date::is_month(word)
+        || goes_on
+        || (end - start == 4
+            && view.slice(start, end).starts_with(b"20")
+            && before.ends_with(b" de"))
+}
+
+/// `Bunbury WA 6098`, `Goiânia - GO, 74295-582`: a code after a state of Australia or Brazil.
+pub(super) fn after_abroad(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
+    /// The first digits of the codes of each.
+    const AUSTRALIA: [(&[u8], &[u8]); 8] = [
+        (b"NSW", b"12"),
+        (b"VIC", b"38"),
+        (b"QLD", b"49"),
+        (b"SA", b"5"),
+        (b"WA", b"6"),
+        (b"TAS", b"7"),
+        (b"ACT", b"02"),
+        (b"NT", b"0"),
+    ];
+    let state = view.slice(start, end);
+    let gap = view.slice(end, end + 3).iter().take_while(|byte| b" ,-".contains(byte)).count();
+    let from = end + gap;
+    let Some(close) = postcode(view, from).filter(|_| gap > 0) else { return };
+    let code = view.slice(from, close);
+    let town = view.slice(start.saturating_sub(2), start);
+    let australian = AUSTRALIA.iter().any(|(name, firsts)| {
+        *name == state && gap == 1 && code.len() == 4 && firsts.contains(&code[0])
+    });
+    let before =
+        town.first().is_some_and(|byte| byte.is_ascii_alphabetic() || b",-".contains(byte));
+    let brazilian = state.len() == 2 && code.len() == 9 && code.get(5) == Some(&b'-');
+    if before && (australian || brazilian) {
+        let hit = Hit::new(Entity::Postcode, from..close, 72, "postcode.after-state");
+        hits.push(hit.because(Proof::Labelled, Cues::NONE));
+    }
 }
 
 /// `Fresno, CA 93136`: five digits after a state of the United States, from the state on.
@@ -363,52 +468,6 @@ pub(super) fn lettered_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hi
     );
 }
 
-/// `52.52001, 13.40495`: latitude and longitude of four decimals and more.
-pub(super) fn position(view: &View<'_>, run: &Run<'_>, hits: &mut Vec<Hit>) {
-    let number = |first: usize| -> Option<(usize, usize, f64, usize)> {
-        let group = run.take(first, 2)?;
-        let [whole, decimals] = group else { return None };
-        if decimals.before != b'.' || whole.length > 3 || !(4..=9).contains(&decimals.length) {
-            return None;
-        }
-        let end = decimals.start + decimals.length;
-        let sign = usize::from(view.before(whole.start) == Some(b'-'));
-        let text = std::str::from_utf8(view.slice(whole.start - sign, end)).ok()?;
-        Some((whole.start - sign, end, text.parse().ok()?, decimals.length))
-    };
-    let Some((start, first_end, latitude, _)) = number(0) else { return };
-    let gap = match (view.at(first_end), view.at(first_end + 1)) {
-        (Some(b','), Some(b' ')) => 2,
-        (Some(b',' | b' ' | b';'), _) => 1,
-        _ => return,
-    };
-    let sign = usize::from(view.at(first_end + gap) == Some(b'-'));
-    let at = first_end + gap + sign;
-    if !view.at(at).is_some_and(|byte| byte.is_ascii_digit()) {
-        return;
-    }
-    let second = Run::read(view.text, at);
-    let Some([whole, decimals]) = second.take(0, 2) else { return };
-    let end = decimals.start + decimals.length;
-    let Some(longitude) = std::str::from_utf8(view.slice(whole.start, end))
-        .ok()
-        .and_then(|text| text.parse::<f64>().ok())
-    else {
-        return;
-    };
-    let fine = decimals.before == b'.' && (4..=9).contains(&decimals.length) && whole.length <= 3;
-    if !fine || latitude.abs() > 90.0 || longitude > 180.0 || !is_free_after(view.text, end) {
-        return;
-    }
-    let cues = view.cues(start);
-    // Two shares of one are more often losses than a place in the Gulf of Guinea.
-    let base = if latitude.abs() < 1.0 && longitude < 1.0 { 15 } else { 60 };
-    let score = weigh(base, cues, Cues::of(&[Cue::Geo]), Cues::NONE);
-    hits.push(
-        Hit::new(Entity::Geo, start..end, score, "position.decimal").because(Proof::Form, cues),
-    );
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::check::{found, nothing};
@@ -428,6 +487,9 @@ mod tests {
             ("ul. Długa 12, 00-238", "ul. Długa 12", "00-238"),
             ("182 Station Drive, M1 9JD", "182 Station Drive", "M1 9JD"),
             ("220 MG Road, 626775", "220 MG Road", "626775"),
+            ("3 Gum Flat Road\nBunbury WA 6098", "3 Gum Flat Road", "6098"),
+            ("Rua Augusta, 85\nGoiânia - GO, 74295-582", "Rua Augusta, 85", "74295-582"),
+            ("Goethestr. 200\n44582 Dortmund", "Goethestr. 200", "44582"),
         ] {
             found(text, "ADDRESS", address);
             found(text, "POSTCODE", code);
@@ -443,10 +505,12 @@ mod tests {
             "figure 3 View of the field",
             "Am Ende 5 Punkte",
             "the M2 chip and D3 charts",
-            "loss 0.09143, 0.08239",
+            "deprecated via PEP 658 in 2022",
+            "EPA eGRID 2023, via CodeCarbon 3.3.2",
+            "Jan 10, 2007 10:10 am - Jan 11, 2007",
+            "Windows NT 2000",
         ] {
             nothing(text);
         }
-        found("parked at 18.35922, -151.26597.", "GEO", "18.35922, -151.26597");
     }
 }

@@ -3,7 +3,9 @@
 
 use std::sync::OnceLock;
 
+use super::account_name;
 use super::code;
+use super::credential;
 use super::cue::{Cue, Cues};
 use super::date;
 use super::entity::{Entity, Group, Votes};
@@ -15,6 +17,7 @@ use super::number_kind::{KINDS, NumberKind};
 use super::person;
 use super::phone;
 use super::place;
+use super::position;
 use super::secret;
 use super::view::{View, weigh};
 
@@ -38,7 +41,7 @@ const CLASSES: [u8; 256] = {
             b'0'..=b'9' => DIGIT,
             b'_' => UNDER,
             0x80.. => HIGH,
-            b'@' | b':' | b'=' | b'-' | b'>' => SIGN,
+            b'@' | b':' | b'=' | b'-' | b'>' | b'$' | b'(' => SIGN,
             b'\n' => LINE,
             _ => 0,
         };
@@ -128,10 +131,26 @@ fn sign(view: &View<'_>, at: usize, byte: u8, hits: &mut Vec<Hit>) -> usize {
     match byte {
         b'@' => network::at_sign(view, at, hits),
         b'-' => match view.at(at + 1) {
-            Some(b'-') => secret::private_key(view, at, hits).unwrap_or(at + 1),
+            Some(b'-') => secret::private_key(view, at, hits).unwrap_or_else(|| {
+                credential::option(view, at, hits);
+                at + 1
+            }),
+            Some(b'u' | b'p' | b'a' | b'P' | b'U' | b'w') => {
+                credential::option(view, at, hits);
+                at + 1
+            }
             _ => at + 1,
         },
-        b'>' => labelled::after_tag(view, at, hits),
+        b'>' => {
+            account_name::speaker(view, at, hits);
+            labelled::after_tag(view, at, hits)
+        }
+        b'$' => credential::hash(view, at, hits),
+        b'(' => {
+            credential::call(view, at, hits);
+            at + 1
+        }
+        b':' if view.slice(at + 1, at + 3) == b"//" => credential::hook(view, at, hits),
         _ => labelled::after_sign(view, at, hits),
     }
 }
@@ -164,13 +183,20 @@ fn word(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Found<
 
 /// A word of small letters.
 fn small(view: &View<'_>, start: usize, end: usize, next: u8, hits: &mut Vec<Hit>) {
+    if next == b' ' && opens_scheme(view, start, end) {
+        credential::scheme(view, start, end, hits);
+    }
     match next {
-        b' ' | b'.' | b'#' if (3..=22).contains(&(end - start)) => {
+        b'.' if end - start == 4
+            && is_hexadecimal(view, start, end)
+            && network::dotted_hardware(view, start, hits) > end => {}
+        b' ' | b'.' | b'#' if (2 + usize::from(next != b'.')..=22).contains(&(end - start)) => {
             labelled::after_word(view, start, end, hits);
         }
         b':' | b'-' if end - start <= 4 && is_hexadecimal(view, start, end) => {
             network::hexadecimal(view, start, end, hits);
         }
+        b'/' if end - start == 4 => account_name::home(view, start, end, hits),
         _ => {}
     }
 }
@@ -185,12 +211,18 @@ fn letters(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Fou
             return on;
         }
     }
-    if next == b' '
+    if next == b' ' && opens_scheme(view, start, end) {
+        credential::scheme(view, start, end, hits);
+    }
+    if matches!(next, b' ' | b',')
         && kinds == UPPER
         && end - start <= 3
         && let Some(on) = capitals(view, start, end, hits)
     {
         return on;
+    }
+    if matches!(next, b'/' | b'\\') && end - start == 5 {
+        account_name::home(view, start, end, hits);
     }
     if end - start == 1 && next == b'-' {
         code::hyphenated_nie(view, start, hits);
@@ -199,8 +231,15 @@ fn letters(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Fou
         month(view, start, end, hits);
     }
     let before = view.before(start).unwrap_or(0);
-    if matches!(next, b' ' | b',' | b'.' | b'-' | b'\'')
+    let line = matches!(next, b'\n' | b'\r') && before == b'\n';
+    // `[12:25] Suresh: the feed is up`.
+    let line = line
+        || (next == b':'
+            && before == b' '
+            && matches!(view.before(start - 1), Some(b']' | b',' | b'0'..=b'9')));
+    if (line || matches!(next, b' ' | b',' | b'.' | b'-' | b'\''))
         && !matches!(before, b'@' | b'/' | b'\\' | b'$' | b'.')
+        && !(matches!(before, b'-' | b'\'') && view.before(start - 1).is_some_and(is_word))
     {
         let whole = person::end_of_word(view, start).max(end);
         let on = person::find(view, start, whole, hits, &mut found.votes);
@@ -214,12 +253,21 @@ fn letters(view: &View<'_>, start: usize, end: usize, kinds: u8, found: &mut Fou
     end
 }
 
+/// Whether a word may be a scheme of HTTP: `Bearer`, `Basic`.
+fn opens_scheme(view: &View<'_>, start: usize, end: usize) -> bool {
+    matches!(end - start, 5 | 6) && matches!(view.at(start), Some(b'B' | b'b'))
+}
+
 /// Up to three capitals, a blank after them: what may begin with them.
 fn capitals(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) -> Option<usize> {
     match end - start {
-        3 => code::spaced_fiscal_code(view, start, hits),
+        3 => {
+            place::after_abroad(view, start, end, hits);
+            code::spaced_fiscal_code(view, start, hits)
+        }
         2 => {
             place::after_state(view, start, hits);
+            place::after_abroad(view, start, end, hits);
             code::spaced_nino(view, start, hits)
         }
         _ => None,
@@ -234,8 +282,12 @@ fn month(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
 }
 
 fn born(view: &View<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
+    // `wurde am 19.07.1977 geboren`, `(b. 1990-05-14)`.
+    let behind = view.slice(end, end + 8) == b" geboren";
+    let short = view.slice(start.saturating_sub(4), start);
+    let short = short == b"(b. " || short.ends_with(b"(* ");
     let cues = view.cues(start);
-    if cues.has(Cue::Birth) {
+    if cues.has(Cue::Birth) || behind || short {
         hits.push(
             Hit::new(Entity::DateOfBirth, start..end, 90, "birth.announced")
                 .because(Proof::Labelled, cues),
@@ -256,6 +308,17 @@ fn mixed(view: &View<'_>, start: usize, end: usize, kinds: u8, hits: &mut Vec<Hi
         if on > end {
             return on;
         }
+    }
+    if kinds & HIGH != 0
+        && let Some(on) = position::degrees(view, start, hits)
+    {
+        return on;
+    }
+    if length == 5
+        && view.at(end) == Some(b'~')
+        && let Some(on) = credential::entra(view, start, hits)
+    {
+        return on;
     }
     let digits = view.slice(start, end).iter().take_while(|byte| byte.is_ascii_digit()).count();
     if (1..=2).contains(&digits) && digits + 2 == length {
@@ -295,6 +358,9 @@ fn number(
     hits: &mut Vec<Hit>,
     votes: &mut Votes,
 ) -> usize {
+    if let Some(on) = credential_of_number(view, start, end, hits) {
+        return on;
+    }
     let run = Run::read(view.text, start);
     let groups = run.groups();
     let second = groups.get(1).map_or(0, |group| group.before);
@@ -310,18 +376,24 @@ fn number(
             return on;
         }
     }
+    if let Some(on) = degrees(view, &run, start, hits) {
+        return on;
+    }
     if second == b'.' {
         network::version_4(view, &run, hits);
-        place::position(view, &run, hits);
+        position::position(view, &run, hits);
     }
     phone::find(view, &run, hits, votes);
+    // No number of a kind has fewer than nine digits.
+    let long = groups.iter().map(|group| group.length).sum::<usize>() >= 9;
     for (first, group) in groups.iter().enumerate() {
         if !run.opens(first) {
             continue;
         }
-        let signatures = run.signatures(first);
-        for kind in kinds_of(group.length) {
-            if signatures.of(kind.count()) == kind.signature() {
+        let kinds = if long { kinds_of(group.length) } else { &[] };
+        let signatures = if kinds.is_empty() { None } else { Some(run.signatures(first)) };
+        for (kind, signature) in kinds {
+            if signatures.as_ref().is_some_and(|known| known.of(kind.count()) == *signature) {
                 known(view, &run, first, kind, hits, votes);
             }
         }
@@ -337,10 +409,15 @@ fn number(
     if groups.len() == 1 && end - start <= 5 {
         place::before_number(view, start, hits);
     }
+    if let [two, six, ..] = groups
+        && (two.length, six.length, six.before) == (2, 6, b' ')
+    {
+        code::spaced_pension(view, start, hits);
+    }
     if end - start == 8 {
         code::hyphenated_nif(view, start, end, hits);
     }
-    if (4..=6).contains(&(end - start)) {
+    if (3..=6).contains(&(end - start)) {
         place::near_street(view, start, hits);
     }
     if let Some(last) = groups.last().filter(|last| last.length <= 5)
@@ -349,6 +426,36 @@ fn number(
         return on;
     }
     run.end_of_all()
+}
+
+/// A number and a colon that a credential may begin with or hold. Answers where to go on.
+fn credential_of_number(
+    view: &View<'_>,
+    start: usize,
+    end: usize,
+    hits: &mut Vec<Hit>,
+) -> Option<usize> {
+    if view.at(end) != Some(b':') {
+        return None;
+    }
+    match end - start {
+        4..=5 if view.before(start) == Some(b':') => {
+            credential::passwords_of_libpq(view, start, end, hits);
+            None
+        }
+        8..=10 => credential::telegram(view, start, end, hits),
+        _ => None,
+    }
+}
+
+/// `33.8688° S`, `51° 30.455'`: a position whose degrees begin here, if a mark of degrees follows.
+fn degrees(view: &View<'_>, run: &Run<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usize> {
+    let first = run.groups().first()?;
+    let second = run.groups().get(1).filter(|group| group.before == b'.');
+    let end = second.map_or(first.start + first.length, |group| group.start + group.length);
+    let mark = view.slice(end, end + 3);
+    let marked = mark.starts_with(b"\xc2\xb0") || mark == b" \xc2\xb0";
+    if marked { position::degrees(view, start, hits) } else { None }
 }
 
 /// Five digits that a word calls a postal code.
@@ -363,13 +470,14 @@ fn announced_postcode(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     }
 }
 
-/// The kinds of number whose first group has so many digits.
-fn kinds_of(length: usize) -> &'static [&'static NumberKind] {
+/// The kinds of number whose first group has so many digits, with their signatures.
+fn kinds_of(length: usize) -> &'static [(&'static NumberKind, u64)] {
     const MAX: usize = 20;
-    static BY_LENGTH: OnceLock<Vec<Vec<&'static NumberKind>>> = OnceLock::new();
+    static BY_LENGTH: OnceLock<Vec<Vec<(&'static NumberKind, u64)>>> = OnceLock::new();
     let kinds = BY_LENGTH.get_or_init(|| {
         let of = |length| KINDS.iter().filter(move |kind| kind.opening() == length);
-        (0..MAX).map(|length| of(length).collect()).collect()
+        let signed = |kind: &'static NumberKind| (kind, kind.signature());
+        (0..MAX).map(|length| of(length).map(signed).collect()).collect()
     });
     kinds.get(length).map_or(&[], Vec::as_slice)
 }
@@ -418,6 +526,12 @@ fn known(
     if let Some(locale) = kind.locale.filter(|_| score >= 80 && kind.score >= 60) {
         votes.add(locale, 1);
     }
+    let proof = match kind.entity {
+        // Neither has a check digit.
+        Entity::UsSsn | Entity::UsItin if cues.meets(kind.cues.and(general)) => Proof::Labelled,
+        Entity::UsSsn | Entity::UsItin => Proof::Form,
+        _ => Proof::Checked,
+    };
     let hit = Hit::new(kind.entity, start..run.end(last), score, "number");
-    hits.push(hit.because(Proof::Checked, cues).of(kind.locale));
+    hits.push(hit.because(proof, cues).of(kind.locale));
 }

@@ -43,7 +43,7 @@ use Body::{Alphanumeric, Base32, Base64, Dotted, Hexadecimal, Url};
 use Entity::{ApiKey, AwsAccessKey, GithubToken, SlackToken};
 
 /// From the documentation of the services; longer prefixes before shorter ones.
-const TOKENS: [Token; 62] = [
+const TOKENS: [Token; 127] = [
     Token(b"AKIA", Base32, 16..=16, AwsAccessKey, "aws"),
     Token(b"ASIA", Base32, 16..=16, AwsAccessKey, "aws"),
     Token(b"ABIA", Base32, 16..=16, AwsAccessKey, "aws"),
@@ -59,6 +59,10 @@ const TOKENS: [Token; 62] = [
     Token(b"xoxa-", Url, 20..=255, SlackToken, "slack"),
     Token(b"xoxr-", Url, 20..=255, SlackToken, "slack"),
     Token(b"xoxs-", Url, 20..=255, SlackToken, "slack"),
+    Token(b"xoxc-", Url, 20..=255, SlackToken, "slack"),
+    Token(b"xoxd-", Url, 20..=512, SlackToken, "slack"),
+    Token(b"xoxe-", Url, 20..=400, SlackToken, "slack"),
+    Token(b"xwfp-", Url, 20..=255, SlackToken, "slack"),
     Token(b"xoxe.", Dotted, 20..=400, SlackToken, "slack"),
     Token(b"xapp-", Url, 20..=255, SlackToken, "slack"),
     Token(b"glpat-", Dotted, 20..=300, ApiKey, "gitlab"),
@@ -79,7 +83,7 @@ const TOKENS: [Token; 62] = [
     Token(b"hf_", Alphanumeric, 30..=40, ApiKey, "hugging-face"),
     Token(b"r8_", Alphanumeric, 37..=37, ApiKey, "replicate"),
     Token(b"gsk_", Alphanumeric, 48..=60, ApiKey, "groq"),
-    Token(b"pypi-AgE", Url, 50..=255, ApiKey, "pypi"),
+    Token(b"pypi-AgE", Url, 50..=1024, ApiKey, "pypi"),
     Token(b"npm_", Alphanumeric, 36..=36, ApiKey, "npm"),
     Token(b"dckr_pat_", Url, 20..=64, ApiKey, "docker"),
     Token(b"cio", Alphanumeric, 32..=32, ApiKey, "crates-io"),
@@ -106,6 +110,67 @@ const TOKENS: [Token; 62] = [
     Token(b"wandb_v1_", Url, 40..=120, ApiKey, "wandb"),
     Token(b"SK", Hexadecimal, 32..=32, ApiKey, "twilio"),
     Token(b"ATATT3", Url, 180..=200, ApiKey, "atlassian"),
+    Token(b"ABSK", Base64, 100..=140, ApiKey, "aws"),
+    Token(b"glptt-", Hexadecimal, 40..=40, ApiKey, "gitlab"),
+    Token(b"glcbt-", Url, 20..=64, ApiKey, "gitlab"),
+    Token(b"glsoat-", Url, 20..=64, ApiKey, "gitlab"),
+    Token(b"gloas-", Url, 20..=64, ApiKey, "gitlab"),
+    Token(b"glft-", Url, 20..=64, ApiKey, "gitlab"),
+    Token(b"glimt-", Url, 20..=64, ApiKey, "gitlab"),
+    Token(b"glagent-", Url, 20..=64, ApiKey, "gitlab"),
+    Token(b"1//0", Url, 40..=120, ApiKey, "google"),
+    Token(b"rk_test_", Alphanumeric, 16..=247, ApiKey, "stripe"),
+    Token(b"sk-admin-", Url, 32..=255, ApiKey, "openai"),
+    Token(b"sk-lf-", Url, 32..=64, ApiKey, "langfuse"),
+    Token(b"xai-", Alphanumeric, 70..=90, ApiKey, "xai"),
+    Token(b"pplx-", Alphanumeric, 40..=64, ApiKey, "perplexity"),
+    Token(b"nvapi-", Url, 60..=80, ApiKey, "nvidia"),
+    Token(b"lsv2_pt_", Url, 32..=60, ApiKey, "langsmith"),
+    Token(b"lsv2_sk_", Url, 32..=60, ApiKey, "langsmith"),
+    Token(b"pcsk_", Url, 60..=80, ApiKey, "pinecone"),
+    Token(b"tvly-", Url, 24..=60, ApiKey, "tavily"),
+    Token(b"api_org_", Alphanumeric, 30..=40, ApiKey, "hugging-face"),
+    Token(b"dckr_oat_", Url, 20..=64, ApiKey, "docker"),
+    Token(b"dor_v1_", Hexadecimal, 64..=64, ApiKey, "digitalocean"),
+    Token(b"shpca_", Hexadecimal, 32..=32, ApiKey, "shopify"),
+    Token(b"shppa_", Hexadecimal, 32..=32, ApiKey, "shopify"),
+    Token(b"hvr.", Dotted, 24..=255, ApiKey, "vault"),
+    Token(b"glsa_", Url, 32..=64, ApiKey, "grafana"),
+    Token(b"glc_", Base64, 32..=400, ApiKey, "grafana"),
+    Token(b"pul-", Hexadecimal, 40..=40, ApiKey, "pulumi"),
+    Token(b"dp.pt.", Alphanumeric, 43..=43, ApiKey, "doppler"),
+    Token(b"dp.st.", Dotted, 40..=80, ApiKey, "doppler"),
+    Token(b"fo1_", Url, 43..=43, ApiKey, "fly"),
+    Token(b"fm2_", Base64, 100..=1024, ApiKey, "fly"),
+    Token(b"rnd_", Alphanumeric, 28..=40, ApiKey, "render"),
+    Token(b"pscale_tkn_", Dotted, 32..=64, ApiKey, "planetscale"),
+    Token(b"pscale_pw_", Dotted, 32..=64, Entity::Password, "planetscale"),
+    Token(b"pnu_", Alphanumeric, 36..=36, ApiKey, "prefect"),
+    Token(b"rubygems_", Hexadecimal, 48..=48, ApiKey, "rubygems"),
+    Token(b"xkeysib-", Url, 70..=90, ApiKey, "brevo"),
+    Token(b"sbp_", Hexadecimal, 40..=40, ApiKey, "supabase"),
+    Token(b"sb_secret_", Url, 30..=60, ApiKey, "supabase"),
+    Token(b"sk.eyJ", Dotted, 60..=200, ApiKey, "mapbox"),
+    Token(b"LTAI", Alphanumeric, 20..=20, ApiKey, "alibaba"),
+    Token(b"pat-na1-", Url, 36..=36, ApiKey, "hubspot"),
+    Token(b"pat-eu1-", Url, 36..=36, ApiKey, "hubspot"),
+    Token(b"AKCp", Alphanumeric, 60..=80, ApiKey, "artifactory"),
+    Token(b"ops_eyJ", Base64, 200..=1024, ApiKey, "1password"),
+    Token(b"ATCTT3", Url, 180..=200, ApiKey, "atlassian"),
+    Token(b"ATBB", Alphanumeric, 32..=32, ApiKey, "atlassian"),
+    Token(b"CFPAT-", Url, 43..=43, ApiKey, "contentful"),
+    Token(b"dt0c01.", Dotted, 80..=100, ApiKey, "dynatrace"),
+    Token(b"EZAK", Alphanumeric, 54..=54, ApiKey, "easypost"),
+    Token(b"figd_", Url, 36..=60, ApiKey, "figma"),
+    Token(b"HRKU-AA", Url, 58..=58, ApiKey, "heroku"),
+    Token(b"sntryu_", Hexadecimal, 64..=64, ApiKey, "sentry"),
+    Token(b"sgp_", Alphanumeric, 40..=60, ApiKey, "sourcegraph"),
+    Token(b"sha256~", Url, 43..=43, ApiKey, "openshift"),
+    Token(b"tfp_", Url, 59..=59, ApiKey, "typeform"),
+    Token(b"napi_", Alphanumeric, 60..=70, ApiKey, "neon"),
+    Token(b"figo_", Url, 36..=60, ApiKey, "figma"),
+    Token(b"NRII-", Url, 32..=32, ApiKey, "new-relic"),
+    Token(b"shippo_live_", Hexadecimal, 40..=40, ApiKey, "shippo"),
 ];
 
 /// Whether some token may begin with these bytes.
@@ -161,7 +226,11 @@ pub(super) fn token(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Optio
         }
         let end = from + length;
         let goes_on = view.at(end).is_some_and(|byte| is_word(byte) && !body.has(byte));
-        if !lengths.contains(&length) || goes_on || !is_random(view.slice(from, end)) {
+        // Small letters alone are the name of something: `sntrys_...`, in code.
+        let body = view.slice(from, end);
+        let named =
+            body.iter().all(|byte| byte.is_ascii_lowercase() || !byte.is_ascii_alphanumeric());
+        if !lengths.contains(&length) || goes_on || named || !is_random(body) {
             return None;
         }
         hits.push(Hit::new(*entity, start..end, 97, service));
@@ -246,7 +315,7 @@ mod tests {
     // Written in parts, so that nobody takes them for real.
     #[test]
     fn tokens_are_known_by_their_prefix() {
-        let body = "A7bQ9xKd2LmN4pRs6TuVw8Yz1CeFgHi3Jk5o";
+        let body = "A7bQ9xKd2LmN4pRs6TuVw8Yz1CeFgHi3Jk5oPq0Rt8SvWx";
         for (prefix, length, entity) in [
             ("ghp_", 36, "GITHUB_TOKEN"),
             ("hf_", 34, "API_KEY"),
@@ -254,6 +323,19 @@ mod tests {
             ("sk_live_", 24, "API_KEY"),
             ("glpat-", 20, "API_KEY"),
             ("npm_", 36, "API_KEY"),
+            ("glft-", 24, "API_KEY"),
+            ("rk_test_", 24, "API_KEY"),
+            ("sk-proj-", 36, "API_KEY"),
+            ("sk-ant-", 36, "API_KEY"),
+            ("xoxd-", 30, "SLACK_TOKEN"),
+            ("dckr_pat_", 27, "API_KEY"),
+            ("glsa_", 34, "API_KEY"),
+            ("fo1_", 43, "API_KEY"),
+            ("figd_", 40, "API_KEY"),
+            ("pat-eu1-", 36, "API_KEY"),
+            ("sha256~", 43, "API_KEY"),
+            ("dp.pt.", 43, "API_KEY"),
+            ("1//0", 43, "API_KEY"),
         ] {
             let token = format!("{prefix}{}", &body[..length]);
             found(&format!("export X={token}\n"), entity, &token);

@@ -76,7 +76,7 @@ impl<'a> View<'a> {
     }
 
     /// The cell that a place lies in.
-    fn cell(&self, place: usize) -> Option<&'a TableCell> {
+    pub(super) fn cell(&self, place: usize) -> Option<&'a TableCell> {
         let after = self.cells.partition_point(|cell| cell.start <= place);
         after.checked_sub(1).and_then(|index| self.cells.get(index))
     }
@@ -159,7 +159,11 @@ impl<'a> Iterator for WordsBefore<'a> {
             start -= 1;
         }
         let between = &text[end..];
-        let over = self.count >= WORDS || start == end || ends_line(between, self.count);
+        // `CPF: 69112355968, 11 92851 2989`: what announced the first number does not announce the next.
+        let listed = self.count == 0
+            && between.iter().any(|byte| matches!(byte, b',' | b';' | b'|'))
+            && text[start..end].iter().filter(|byte| byte.is_ascii_digit()).count() >= 4;
+        let over = self.count >= WORDS || start == end || listed || ends_line(between, self.count);
         if over || (self.count > 0 && is_break(between, end - start)) {
             return None;
         }
@@ -169,8 +173,21 @@ impl<'a> Iterator for WordsBefore<'a> {
     }
 }
 
+/// Whether each byte is part of a word that may announce a value.
+const LETTERS: [bool; 256] = {
+    let mut letters = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let here = byte as u8;
+        letters[byte] =
+            here.is_ascii_alphanumeric() || matches!(here, b'_' | b'\'') || here >= 0x80;
+        byte += 1;
+    }
+    letters
+};
+
 const fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\'') || byte >= 0x80
+    LETTERS[byte as usize]
 }
 
 /// Whether a sentence ends between two words; after one of three letters or fewer a point may

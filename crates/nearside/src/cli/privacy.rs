@@ -43,7 +43,8 @@ pub(crate) struct PrivacyScan {
     /// Files and folders; `-` is the standard input
     #[arg(required = true)]
     pub(crate) paths: Vec<PathBuf>,
-    /// The class from which on a finding counts: personal or special
+    /// The class from which on a finding counts: personal or special. Special are numbers of health
+    /// care and secrets; statements about health or belief in running text are not looked for
     #[arg(long, value_name = "CLASS", default_value_t = Class::Personal)]
     pub(crate) class: Class,
     /// Only these kinds, such as EMAIL,IBAN; a wrong one lists all
