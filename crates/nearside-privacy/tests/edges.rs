@@ -1,9 +1,11 @@
 //! What is found does not depend on how the stream is cut: every sample at every offset across an
 //! edge, and one text in blocks of a kilobyte to eight megabytes on one thread and on several.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::num::NonZero;
 
-use nearside_privacy::scan::{Finding, Options, scan};
+use nearside_privacy::scan::{Entity, Finding, Options, scan};
 use nearside_privacy::source::Form;
 
 fn options(block: usize, threads: usize) -> Options {
@@ -176,4 +178,44 @@ fn bytes_that_are_no_text_do_no_harm() {
     scan(None, &mut reader, options(1 << 16, 2), &mut |finding| found.push(finding))
         .expect("a slice is read");
     assert!(found.iter().any(|finding| finding.entity.name() == "EMAIL"));
+}
+
+/// The places of findings, in a text of a form, as what stands there.
+fn standing(form: Option<Form>, text: &str) -> Vec<(Entity, String)> {
+    let mut found = Vec::new();
+    scan(form, &mut text.as_bytes(), Options::default(), &mut |finding| {
+        let value = &text.as_bytes()[finding.start as usize..finding.end as usize];
+        found.push((finding.entity, String::from_utf8(value.to_vec()).unwrap()));
+    })
+    .unwrap();
+    found
+}
+
+#[test]
+fn what_is_escaped_in_json_is_found_where_it_stands() {
+    let name = r"J\u00f6rg M\u00fcller";
+    let mail = r"j\u00f6rg\u0040example.org";
+    let line = format!("{{\"name\": \"{name}\", \"mail\": \"{mail}\", \"n\": 1}}\n");
+    let text = line.repeat(9_000);
+    for form in [Some(Form::Json), None] {
+        let found = standing(form, &text);
+        let of = |kind: Entity| found.iter().filter(move |(entity, _)| *entity == kind);
+        assert_eq!(of(Entity::Person).count(), 9_000);
+        assert!(of(Entity::Person).all(|(_, value)| value == name));
+        assert_eq!(of(Entity::Email).count(), 9_000);
+        assert!(of(Entity::Email).all(|(_, value)| value.ends_with(r"rg\u0040example.org")));
+    }
+}
+
+#[test]
+fn a_mark_at_the_start_moves_nothing() {
+    for (form, text) in [
+        (None, "name;mail;phone\nAnna Roth;anna@example.org;1\nBob Stone;bob@example.org;2\n"),
+        (Some(Form::Json), r#"{"mail": "anna@example.org", "name": "J\u00f6rg Roth"}"#),
+        (None, "write to anna@example.org"),
+    ] {
+        let marked = format!("\u{feff}{text}");
+        assert!(!standing(form, text).is_empty());
+        assert_eq!(standing(form, &marked), standing(form, text), "{text}");
+    }
 }

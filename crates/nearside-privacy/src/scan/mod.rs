@@ -33,6 +33,7 @@ mod secret;
 mod segment;
 mod stream;
 mod table;
+mod unescape;
 mod view;
 
 #[cfg(test)]

@@ -14,11 +14,14 @@ use super::finding::{Finding, Hit, resolve};
 use super::scanner::{self, Found};
 use super::segment::{self, Segment};
 use super::table::{Belief, Column, Dialect, Head, TableCell};
+use super::unescape::Unescaped;
 use super::view::View;
 use crate::source::Form;
 
 /// The bytes at the start of a stream that say how it is laid out and which country it speaks of.
 const HEAD: usize = 64 * 1024;
+/// What UTF-8 may begin with; it is no part of the text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 /// The bytes before a segment that may announce what is in it.
 const CONTEXT: usize = 512;
 /// The bytes that one thread scans at a time, unless stated.
@@ -92,11 +95,51 @@ pub fn scan(
     options: Options,
     each: &mut dyn FnMut(Finding),
 ) -> io::Result<Scanned> {
+    let mut first = Vec::new();
+    let whole = text.take(HEAD as u64).read_to_end(&mut first)? < HEAD;
+    if first.starts_with(MARK) {
+        first.drain(..MARK.len());
+        let rest = &mut io::Cursor::new(first).chain(text);
+        let shift = MARK.len() as u64;
+        let mut scanned = scan(form, rest, options, &mut |finding| {
+            let (start, end) = (finding.start + shift, finding.end + shift);
+            each(Finding { start, end, ..finding });
+        })?;
+        scanned.bytes += shift;
+        return Ok(scanned);
+    }
+    let (form, dialect) = Layout::form(form, Head { text: &first, complete: whole });
+    let rest = io::Cursor::new(first).chain(text);
+    match form {
+        Form::Text | Form::Delimited => {
+            scan_laid_out((form, dialect), &mut { rest }, options, each)
+        }
+        Form::Json => {
+            let (mut text, places) = Unescaped::new(rest);
+            let mut scanned =
+                scan_laid_out((form, dialect), &mut text, options, &mut |mut finding| {
+                    (finding.start, finding.end) = places.in_file(finding.start, finding.end);
+                    each(finding);
+                })?;
+            scanned.bytes += places.total();
+            Ok(scanned)
+        }
+    }
+}
+
+/// Scans a stream of which it is known how it is laid out.
+fn scan_laid_out(
+    (form, dialect): (Form, Option<Dialect>),
+    text: &mut dyn Read,
+    options: Options,
+    each: &mut dyn FnMut(Finding),
+) -> io::Result<Scanned> {
     let mut source = Source::new(text, options.block.get());
     source.fill(HEAD)?;
     let head = source.buffer.get(..source.buffer.len().min(HEAD)).unwrap_or(&[]);
     let complete = source.complete && source.buffer.len() <= HEAD;
-    let layout = Layout::of(form, head, complete);
+    let mut layout = Layout { form, dialect, home: None };
+    layout.home = layout.country(head, complete);
     let mut order = Order { next: 0, waiting: BTreeMap::new(), end: 0 };
     let small = source.complete && source.buffer.len() <= options.block.get();
     let result = match options.threads.get() {
@@ -270,12 +313,13 @@ impl Block<'_> {
 }
 
 impl Layout {
-    fn of(form: Option<Form>, head: &[u8], complete: bool) -> Self {
+    /// How a stream is laid out, by its start.
+    fn form(form: Option<Form>, start: Head<'_>) -> (Form, Option<Dialect>) {
         let belief = match form {
             Some(Form::Delimited) => Belief::Stated,
             _ => Belief::Open,
         };
-        let start = Head { text: head, complete };
+        let head = start.text;
         let dialect = match form {
             Some(Form::Json) => None,
             Some(Form::Text | Form::Delimited) | None => Dialect::of(start, belief),
@@ -286,9 +330,7 @@ impl Layout {
             (None, None) if begins_json(head) => Form::Json,
             _ => Form::Text,
         };
-        let mut layout = Self { form, dialect, home: None };
-        layout.home = layout.country(head, complete);
-        layout
+        (form, dialect)
     }
 
     /// The country that the start of a stream speaks of.
@@ -313,7 +355,10 @@ impl Layout {
         };
         let text = text.get(..seen.min(text.len())).unwrap_or(text);
         let cells: Vec<TableCell> = match &self.dialect {
-            Some(dialect) if offset + segment.start as u64 == 0 && !dialect.columns.is_empty() => {
+            Some(dialect)
+                if offset + segment.start as u64 <= dialect.first
+                    && !dialect.columns.is_empty() =>
+            {
                 dialect.heads(text, segment.start)
             }
             Some(dialect) => dialect.cells(text, segment.start),

@@ -26,6 +26,8 @@ pub struct Column {
 pub(super) struct Dialect {
     pub(super) separator: u8,
     pub(super) columns: Vec<Column>,
+    /// Where the row of heads begins, or the first row: what stands before it are titles and remarks.
+    pub(super) first: u64,
 }
 
 /// The start of a text, as far as it was read.
@@ -46,6 +48,8 @@ pub(super) enum Belief {
 const SEPARATORS: [u8; 4] = [b';', b'\t', b'|', b','];
 /// The most rows that are looked at to tell how a table is written.
 const SAMPLE_ROWS: usize = 50;
+/// The most rows of titles before the heads.
+const MAX_TITLES: usize = 5;
 /// The most bytes of a head that are kept.
 const MAX_HEAD: usize = 256;
 /// The most columns whose heads are kept.
@@ -60,34 +64,33 @@ impl Dialect {
         if !complete && rows.len() > 1 {
             rows.pop();
         }
-        rows.retain(|row| !row.is_empty());
+        let stated = rows.iter().find(|row| !row.text.is_empty()).and_then(stated_separator);
+        rows.retain(|row| !row.text.is_empty() && !row.text.starts_with(b"#"));
+        rows.retain(|row| stated_separator(row).is_none());
         rows.truncate(SAMPLE_ROWS);
-        let first = rows.first()?;
-        let count = |separator: u8, row: &[u8]| cells(row, 0, separator, &[]).len();
-        let alike = |separator: u8| {
-            let expected = count(separator, first);
-            rows.iter().filter(|row| count(separator, row) == expected).count()
-        };
-        let best = SEPARATORS.into_iter().max_by_key(|separator| {
-            let width = count(*separator, first);
-            (if width > 1 { alike(*separator) } else { 0 }, width.min(64))
-        })?;
-        let width = count(best, first);
-        let columns: Vec<Column> = cells(first, 0, best, &[])
+        let sample = SEPARATORS
+            .into_iter()
+            .filter(|separator| stated.is_none_or(|stated| stated == *separator))
+            .filter_map(|separator| Sample::of(&rows, separator))
+            .max_by_key(|sample| {
+                (if sample.width > 1 { sample.alike } else { 0 }, sample.width.min(64))
+            })?;
+        let Sample { separator, first, width, .. } = sample;
+        let columns: Vec<Column> = cells(first.text, 0, separator, &[])
             .iter()
             .take(MAX_COLUMNS)
-            .map(|cell| head_of(first.get(cell.start..cell.end).unwrap_or(&[])))
+            .map(|cell| head_of(first.text.get(cell.start..cell.end).unwrap_or(&[])))
             .collect();
         let announced = columns.iter().any(|column| !column.cues.is_empty());
         // Commas of prose have a blank after them.
-        let prose = best == b',' && first.windows(2).any(|two| two == b", ");
-        let regular = width > 2 && rows.len() > 1 && alike(best) == rows.len() && !prose;
+        let prose = separator == b',' && first.text.windows(2).any(|two| two == b", ");
+        let regular = width > 2 && sample.rows > 1 && sample.alike == sample.rows && !prose;
         let headed = columns.iter().all(|column| is_head(&column.name));
         if belief == Belief::Open && !(regular && announced && headed) {
             return None;
         }
         let columns = if headed || announced { columns } else { Vec::new() };
-        Some(Self { separator: best, columns })
+        Some(Self { separator, columns, first: first.start as u64 })
     }
 
     /// The cells of the row of heads: nothing announces what is in them.
@@ -98,6 +101,45 @@ impl Dialect {
     /// The cells of a row that begins at a place of a text and ends with it.
     pub(super) fn cells(&self, text: &[u8], start: usize) -> Vec<TableCell> {
         cells(text, start, self.separator, &self.columns)
+    }
+}
+
+/// A row, and where it begins.
+#[derive(Clone, Copy, Debug)]
+struct Row<'t> {
+    start: usize,
+    text: &'t [u8],
+}
+
+/// The rows at the start of a text, cut at one separator.
+struct Sample<'t> {
+    separator: u8,
+    /// The row of heads: the first one that has cells.
+    first: Row<'t>,
+    /// How many cells it has.
+    width: usize,
+    /// How many rows there are from it on, and how many of them have as many cells.
+    rows: usize,
+    alike: usize,
+}
+
+impl<'t> Sample<'t> {
+    fn of(rows: &[Row<'t>], separator: u8) -> Option<Self> {
+        let count = |row: &Row<'_>| cells(row.text, 0, separator, &[]).len();
+        let titles = rows.iter().take(MAX_TITLES + 1).position(|row| count(row) > 1).unwrap_or(0);
+        let rows = rows.get(titles..)?;
+        let first = *rows.first()?;
+        let width = count(&first);
+        let alike = rows.iter().filter(|row| count(row) == width).count();
+        Some(Self { separator, first, width, rows: rows.len(), alike })
+    }
+}
+
+/// What a first row of spreadsheet programs says: `sep=;`.
+fn stated_separator(row: &Row<'_>) -> Option<u8> {
+    match row.text.trim_ascii_end() {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator] => Some(*separator),
+        _ => None,
     }
 }
 
@@ -114,20 +156,24 @@ fn is_head(name: &str) -> bool {
 }
 
 /// The records of a text: lines, but a line break between quotes ends none.
-fn records(text: &[u8]) -> Vec<&[u8]> {
+fn records(text: &[u8]) -> Vec<Row<'_>> {
     let mut records = Vec::new();
+    let row = |start: usize, end: usize| Row {
+        start,
+        text: trimmed(text.get(start..end).unwrap_or(&[])),
+    };
     let (mut start, mut quoted) = (0, false);
     for (index, byte) in text.iter().enumerate() {
         match byte {
             b'"' => quoted = !quoted,
             b'\n' if !quoted => {
-                records.push(trimmed(text.get(start..index).unwrap_or(&[])));
+                records.push(row(start, index));
                 start = index + 1;
             }
             _ => {}
         }
     }
-    records.push(trimmed(text.get(start..).unwrap_or(&[])));
+    records.push(row(start, text.len()));
     records
 }
 
@@ -188,6 +234,19 @@ mod tests {
         let headless = table(b"1,2,3\n4,5,6\n", Belief::Stated).unwrap();
         assert_eq!((headless.separator, headless.columns.len()), (b',', 0));
         assert_eq!(table(b"", Belief::Stated).map(|table| table.columns.len()), None);
+    }
+
+    #[test]
+    fn titles_and_remarks_before_the_heads_are_none() {
+        for before in
+            ["", "sep=;\n", "# made today\n\n", "Customers of May\n", "sep=;\nCustomers\n#x\n"]
+        {
+            let text = format!("{before}name;phone;dob\nA, B;1;2\nC;3;4\n");
+            let found = table(text.as_bytes(), Belief::Stated).unwrap();
+            assert_eq!((found.separator, found.first), (b';', before.len() as u64), "{before}");
+            assert!(found.columns[1].cues.has(Cue::Phone), "{before}");
+            assert_eq!(table(text.as_bytes(), Belief::Open), Some(found), "{before}");
+        }
     }
 
     #[test]

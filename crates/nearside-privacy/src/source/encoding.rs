@@ -45,11 +45,14 @@ const MARKS: [(&[u8], Encoding); 5] = [
 ];
 
 impl Encoding {
-    /// The encoding of text that starts so, and the length of the mark that says it.
+    /// The encoding of text that starts so, and the length of the mark that says it. That of UTF-8 stays
+    /// part of the text, so that places in it are those in the file.
     pub(super) fn of(head: &[u8]) -> (Self, usize) {
         let marked = MARKS.iter().find(|(mark, _)| head.starts_with(mark));
-        if let Some((mark, encoding)) = marked {
-            return (*encoding, mark.len());
+        match marked {
+            Some((_, Self::Bytes)) => return (Self::Bytes, 0),
+            Some((mark, wide)) => return (*wide, mark.len()),
+            None => {}
         }
         let unmarked = [LITTLE_32, BIG_32, LITTLE_16, BIG_16];
         let found = unmarked.into_iter().find(|wide| wide.fits(head));
@@ -196,7 +199,8 @@ mod tests {
             assert_eq!(decoded(&encoded(&text, wide)), text, "{wide:?} without a mark");
             assert_eq!(decoded(&encoded(&format!("\u{feff}{text}"), wide)), text, "{wide:?}");
         }
-        assert_eq!(decoded(format!("\u{feff}{text}").as_bytes()), text);
+        let marked = format!("\u{feff}{text}");
+        assert!(decoded(marked.as_bytes()) == marked, "places stay those in the file");
         assert_eq!(decoded(text.as_bytes()), text);
     }
 

@@ -136,7 +136,7 @@ fn text_comes_through_with_its_form() {
     let wide: Vec<u8> = MAIL.encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(visited_file("wide.txt", &wide).text("wide.txt"), MAIL);
     let marked = format!("\u{feff}{MAIL}");
-    assert_eq!(visited_file("marked.txt", marked.as_bytes()).text("marked.txt"), MAIL);
+    assert_eq!(visited_file("marked.txt", marked.as_bytes()).text("marked.txt"), marked);
     let latin = visited_file("latin.txt", b"M\xfcller");
     assert_eq!(latin.text("latin.txt"), "M\u{fffd}ller");
 }

@@ -5,6 +5,7 @@ mod text;
 mod view;
 
 use std::io;
+use std::path::PathBuf;
 
 use nearside_policy::Class;
 use nearside_privacy::inspection::{Event, inspect, inspect_stream};
@@ -32,10 +33,21 @@ pub(super) fn run(wanted: &PrivacyScan, output: &Output) -> Result<Outcome, Comm
     let listed = match (wanted.limit, output.form) {
         (Some(limit), _) => limit,
         (None, Form::Json) => usize::MAX,
-        (None, Form::Text) if wanted.sarif.is_some() => usize::MAX,
         (None, Form::Text) => LISTED,
     };
-    let mut tally = Tally::new(listed);
+    // A document for other programs holds them all.
+    let mut tally = Tally::new(if wanted.sarif.is_some() { usize::MAX } else { listed });
+    let (streams, paths): (Vec<_>, Vec<_>) =
+        wanted.paths.iter().partition(|path| path.as_os_str() == STANDARD_INPUT);
+    // One that is not there stops no other; all that are not there are a mistake.
+    let (there, missing): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        paths.into_iter().partition(|path| path.symlink_metadata().is_ok());
+    if there.is_empty() && streams.is_empty() {
+        files(&missing, &limits).map_err(|error| unlisted(&error))?;
+    }
+    for path in &missing {
+        tally.unreadable(&path.to_string_lossy(), "is not there");
+    }
     let mut each = |event: Event<'_>| match event {
         Event::Found(name, finding) if question.counts(&finding) => tally.found(name, &finding),
         Event::Found(..) => {}
@@ -43,9 +55,7 @@ pub(super) fn run(wanted: &PrivacyScan, output: &Output) -> Result<Outcome, Comm
         Event::Unreadable(name, why) => tally.unreadable(name, why),
         Event::Skipped(name, what) => tally.skipped(name, what),
     };
-    let (streams, paths): (Vec<_>, Vec<_>) =
-        wanted.paths.iter().partition(|path| path.as_os_str() == STANDARD_INPUT);
-    let entries = files(&paths, &limits).map_err(|error| unlisted(&error))?;
+    let entries = files(&there, &limits).map_err(|error| unlisted(&error))?;
     let mut looked = 0;
     for batch in entries.chunks(BATCH) {
         if entries.len() > BATCH {
@@ -57,12 +67,13 @@ pub(super) fn run(wanted: &PrivacyScan, output: &Output) -> Result<Outcome, Comm
     if !streams.is_empty() {
         inspect_stream("<stdin>", &mut io::stdin().lock(), &limits, options, &mut each);
     }
-    let answer = tally.answer();
+    let mut answer = tally.answer();
     if let Some(file) = &wanted.sarif {
         document::put(file, sarif::of(&answer).as_bytes(), output)?;
     }
+    answer.findings.truncate(listed);
     match output.form {
-        Form::Text => output.text(&text::shown(&answer)),
+        Form::Text => output.text(&text::shown(&answer, &wanted.only)),
         Form::Json => {
             let schema = "nearside/privacy-scan/1";
             let answer = Answer { schema, data: &answer, warnings: &[], sources: &[] };
@@ -104,6 +115,10 @@ impl Question {
         // From 50 to 99, as was just checked.
         let score = (wanted.score * 100.0).round() as u8;
         let (only, without) = (wanted.only.clone(), wanted.without.clone());
+        if !only.is_empty() && only.iter().all(|kind| without.contains(kind)) {
+            let message = "--only and --without name the same kinds: nothing is left to look for";
+            return Err(CommandError::new(Fault::Usage, message));
+        }
         Ok(Self { class: wanted.class, only, without, score })
     }
 

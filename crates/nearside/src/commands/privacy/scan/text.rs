@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use nearside_privacy::scan::Entity;
 use nearside_units::Bytes;
 
 use super::view::PrivacyScanAnswer;
@@ -11,7 +12,7 @@ use crate::output::{Align, table};
 /// The most contents, columns and unreadable things that are listed.
 const MOST: usize = 40;
 
-pub(super) fn shown(answer: &PrivacyScanAnswer) -> String {
+pub(super) fn shown(answer: &PrivacyScanAnswer, only: &[Entity]) -> String {
     let mut text = String::new();
     if !answer.findings.is_empty() {
         let rows = answer.findings.iter().map(|finding| {
@@ -52,6 +53,10 @@ pub(super) fn shown(answer: &PrivacyScanAnswer) -> String {
     }
     unread(&mut text, answer);
     let verdict = match (answer.found, answer.unreadable.len()) {
+        (0, 0) if !only.is_empty() => {
+            let kinds = only.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+            format!("nothing of these kinds was found: {kinds}")
+        }
         (0, 0) => "nothing personal or secret was found".to_owned(),
         (0, unread) => format!("nothing was found, but {unread} could not be read"),
         (1, 0) => "1 finding".to_owned(),
