@@ -219,3 +219,17 @@ fn a_mark_at_the_start_moves_nothing() {
         assert_eq!(standing(form, &marked), standing(form, text), "{text}");
     }
 }
+
+#[test]
+fn many_marks_and_many_escapes_are_only_text() {
+    let marks = "\u{feff}".repeat(400_000);
+    let found = standing(None, &format!("{marks} anna@example.org"));
+    assert_eq!(found, [(Entity::Email, "anna@example.org".to_owned())]);
+    let escapes = r"\u00e9".repeat(1_000_000);
+    let text = format!("[\"{escapes}\", \"anna@example.org\"]");
+    let found = standing(Some(Form::Json), &text);
+    assert_eq!(found, [(Entity::Email, "anna@example.org".to_owned())]);
+    let text = r#"{"text": "Dear\nJ\u00f6rg M\u00fcller,\nplease"}"#;
+    let found = standing(Some(Form::Json), text);
+    assert_eq!(found, [(Entity::Person, r"J\u00f6rg M\u00fcller".to_owned())]);
+}

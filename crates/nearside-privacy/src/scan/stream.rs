@@ -97,34 +97,48 @@ pub fn scan(
 ) -> io::Result<Scanned> {
     let mut first = Vec::new();
     let whole = text.take(HEAD as u64).read_to_end(&mut first)? < HEAD;
-    if first.starts_with(MARK) {
-        first.drain(..MARK.len());
-        let rest = &mut io::Cursor::new(first).chain(text);
-        let shift = MARK.len() as u64;
-        let mut scanned = scan(form, rest, options, &mut |finding| {
-            let (start, end) = (finding.start + shift, finding.end + shift);
-            each(Finding { start, end, ..finding });
-        })?;
-        scanned.bytes += shift;
-        return Ok(scanned);
-    }
+    // One mark says that it is UTF-8; any other is part of the text.
+    let mark = if first.starts_with(MARK) { MARK.len() } else { 0 };
+    first.drain(..mark);
+    let moved = mark as u64;
+    let mut each = |finding: Finding| {
+        let (start, end) = (finding.start + moved, finding.end + moved);
+        each(Finding { start, end, ..finding });
+    };
     let (form, dialect) = Layout::form(form, Head { text: &first, complete: whole });
     let rest = io::Cursor::new(first).chain(text);
-    match form {
+    let laid_out = (form, dialect);
+    let mut scanned = match form {
         Form::Text | Form::Delimited => {
-            scan_laid_out((form, dialect), &mut { rest }, options, each)
+            scan_laid_out(laid_out, &mut { rest }, options, &mut |told| {
+                if let Told::Found(finding) = told {
+                    each(finding);
+                }
+            })?
         }
         Form::Json => {
             let (mut text, places) = Unescaped::new(rest);
             let mut scanned =
-                scan_laid_out((form, dialect), &mut text, options, &mut |mut finding| {
-                    (finding.start, finding.end) = places.in_file(finding.start, finding.end);
-                    each(finding);
+                scan_laid_out(laid_out, &mut text, options, &mut |told| match told {
+                    Told::Found(mut finding) => {
+                        (finding.start, finding.end) = places.in_file(finding.start, finding.end);
+                        each(finding);
+                    }
+                    Told::Passed(end) => places.forget(end),
                 })?;
             scanned.bytes += places.total();
-            Ok(scanned)
+            scanned
         }
-    }
+    };
+    scanned.bytes += moved;
+    Ok(scanned)
+}
+
+/// What is told of a stream, in order of place.
+enum Told {
+    Found(Finding),
+    /// Everything before a place was told.
+    Passed(u64),
 }
 
 /// Scans a stream of which it is known how it is laid out.
@@ -132,7 +146,7 @@ fn scan_laid_out(
     (form, dialect): (Form, Option<Dialect>),
     text: &mut dyn Read,
     options: Options,
-    each: &mut dyn FnMut(Finding),
+    tell: &mut dyn FnMut(Told),
 ) -> io::Result<Scanned> {
     let mut source = Source::new(text, options.block.get());
     source.fill(HEAD)?;
@@ -143,9 +157,9 @@ fn scan_laid_out(
     let mut order = Order { next: 0, waiting: BTreeMap::new(), end: 0 };
     let small = source.complete && source.buffer.len() <= options.block.get();
     let result = match options.threads.get() {
-        1 => alone(&mut source, &layout, &mut order, each),
-        _ if small => alone(&mut source, &layout, &mut order, each),
-        threads => together(&mut source, &layout, threads, &mut order, each),
+        1 => alone(&mut source, &layout, &mut order, tell),
+        _ if small => alone(&mut source, &layout, &mut order, tell),
+        threads => together(&mut source, &layout, threads, &mut order, tell),
     };
     result?;
     let form = Some(layout.form);
@@ -160,10 +174,10 @@ fn alone(
     source: &mut Source<'_>,
     layout: &Layout,
     order: &mut Order,
-    each: &mut dyn FnMut(Finding),
+    tell: &mut dyn FnMut(Told),
 ) -> io::Result<()> {
     while let Some(block) = source.block(layout.form)? {
-        order.add(block.number, look(&block, layout), each);
+        order.add(block.number, look(&block, layout), tell);
     }
     Ok(())
 }
@@ -173,7 +187,7 @@ fn together(
     layout: &Layout,
     threads: usize,
     order: &mut Order,
-    each: &mut dyn FnMut(Finding),
+    tell: &mut dyn FnMut(Told),
 ) -> io::Result<()> {
     let most = threads + 2;
     let (to_workers, blocks) = mpsc::sync_channel::<Block<'static>>(most);
@@ -211,36 +225,43 @@ fn together(
             }
             while flying >= most {
                 let Ok((number, found)) = findings.recv() else { break };
-                order.add(number, found, each);
+                order.add(number, found, tell);
                 flying -= 1;
             }
         }
         drop(to_workers);
         for (number, found) in findings {
-            order.add(number, found, each);
+            order.add(number, found, tell);
         }
         read
     })
 }
 
+/// The findings of a block, and where it ends.
+struct Looked {
+    found: Vec<Finding>,
+    end: u64,
+}
+
 /// Findings of blocks, put into the order of the stream.
 struct Order {
     next: u64,
-    waiting: BTreeMap<u64, Vec<Finding>>,
+    waiting: BTreeMap<u64, Looked>,
     /// Where the last finding ends: what begins before it is part of it.
     end: u64,
 }
 
 impl Order {
-    fn add(&mut self, number: u64, found: Vec<Finding>, each: &mut dyn FnMut(Finding)) {
-        self.waiting.insert(number, found);
-        while let Some(found) = self.waiting.remove(&self.next) {
-            for finding in found {
+    fn add(&mut self, number: u64, looked: Looked, tell: &mut dyn FnMut(Told)) {
+        self.waiting.insert(number, looked);
+        while let Some(looked) = self.waiting.remove(&self.next) {
+            for finding in looked.found {
                 if finding.start >= self.end {
                     self.end = finding.end;
-                    each(finding);
+                    tell(Told::Found(finding));
                 }
             }
+            tell(Told::Passed(looked.end));
             self.next += 1;
         }
     }
@@ -381,7 +402,7 @@ fn begins_json(head: &[u8]) -> bool {
 }
 
 /// The findings of a block, in order of place.
-fn look(block: &Block<'_>, layout: &Layout) -> Vec<Finding> {
+fn look(block: &Block<'_>, layout: &Layout) -> Looked {
     let mut found = Vec::new();
     // Lines are counted up to what is found, not segment by segment.
     let (mut line, mut counted) =
@@ -414,5 +435,6 @@ fn look(block: &Block<'_>, layout: &Layout) -> Vec<Finding> {
             }
         });
     }
-    found
+    let end = block.segments.last().map_or(0, |last| last.end);
+    Looked { found, end: block.offset + end as u64 }
 }

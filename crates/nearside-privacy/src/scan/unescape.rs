@@ -1,7 +1,7 @@
 //! What strings of JSON say, as it would stand without escapes, and where each byte of it stands in the file.
 //!
-//! `\u00e9` becomes `é`, a pair of surrogates one sign, `\/` a slash. What would end a string or is no text (quotes,
-//! backslashes, control signs) stays escaped, so that the text is laid out as before. Source: RFC 8259, section 7.
+//! `\u00e9` becomes `é`, a pair of surrogates one sign, `\/` a slash, `\n` and `\t` a form feed: a blank that ends no line, so
+//! that the text is laid out as before. What would end a string stays escaped. Source: RFC 8259, section 7.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -27,17 +27,28 @@ struct Shifts {
     total: u64,
 }
 
+impl Shifts {
+    fn pass(&mut self, place: u64) {
+        while let Some((_, shift)) = self.later.front().copied().filter(|(at, _)| *at <= place) {
+            self.later.pop_front();
+            self.now = shift;
+        }
+    }
+}
+
 impl Places {
     /// The place in the file of something that begins and ends in the text. Beginnings are asked for in order.
     pub(super) fn in_file(&self, start: u64, end: u64) -> (u64, u64) {
         let mut shifts = self.0.borrow_mut();
-        while let Some((_, shift)) = shifts.later.front().copied().filter(|(at, _)| *at <= start) {
-            shifts.later.pop_front();
-            shifts.now = shift;
-        }
+        shifts.pass(start);
         let passed = shifts.later.iter().take_while(|(place, _)| *place <= end);
         let shift = passed.last().map_or(shifts.now, |(_, shift)| *shift);
         (start + shifts.now, end + shift)
+    }
+
+    /// Forgets what is before a place: nothing that begins there is asked for any more.
+    pub(super) fn forget(&self, before: u64) {
+        self.0.borrow_mut().pass(before);
     }
 
     /// How many bytes the file has more.
@@ -130,6 +141,7 @@ impl<R: Read> Read for Unescaped<R> {
 fn meant(escape: &[u8]) -> Option<(char, usize)> {
     match escape.get(1)? {
         b'/' => Some(('/', 2)),
+        b'n' | b'r' | b't' | b'f' => Some(('\u{c}', 2)),
         b'u' => {
             let first = unit(escape.get(2..6)?)?;
             if let Some(sign) = char::from_u32(first) {
@@ -181,7 +193,7 @@ mod tests {
         for (text, expected) in [
             (r#"{"a": "J\u00f6rg"}"#, "{\"a\": \"J\u{f6}rg\"}"),
             (r#""\ud83d\ude00 \u0041""#, "\"\u{1f600} A\""),
-            (r#""a\/b \n \" \u0022 \u005c \u000a""#, r#""a/b \n \" \u0022 \u005c \u000a""#),
+            (r#""a\/b\n\" \u0022 \u005c \u000a""#, "\"a/b\u{c}\\\" \\u0022 \\u005c \\u000a\""),
             (r#""\\u00e9 \\\u00e9""#, "\"\\\\u00e9 \\\\\u{e9}\""),
             (r#""\ud83d \ude00 \u12 \uzzzz""#, r#""\ud83d \ude00 \u12 \uzzzz""#),
             ("\\", "\\"),

@@ -9,7 +9,7 @@ use nearside_ledger::{
     DecisionRow, DecisionWord, HeadRow, KeyRow, LedgerError, MovementRow, ProjectLedger, Recorded,
     merkle,
 };
-use nearside_policy::{Checkpoint, Hash, Signer as _};
+use nearside_policy::{Checkpoint, Class, Hash, Signer as _};
 use nearside_privacy::key::{Key, Keyring};
 use nearside_workload::HERE;
 
@@ -24,6 +24,8 @@ pub(crate) struct Audit {
     file: PathBuf,
     origin: String,
     certificates: Certificates,
+    /// Whether the project says that it has data about people: then runs sign.
+    people: bool,
 }
 
 /// What a verification found.
@@ -50,6 +52,7 @@ impl Audit {
             file: journal::file(&record),
             origin: format!("nearside/{name}"),
             certificates: Certificates::of(loaded, record)?,
+            people: loaded.project.datasets.iter().any(|it| it.class >= Class::Personal),
         })
     }
 
@@ -113,7 +116,12 @@ impl Audit {
         let leaves = ledger.leaves().map_err(failed)?;
         found.root = Some(Hash(merkle::root(&leaves)));
         let ring = ever_used(&ledger).map_err(failed)?;
-        let heads = ledger.all::<HeadRow>().unwrap_or_default();
+        let heads = ledger.all::<HeadRow>().map_err(failed)?;
+        if heads.is_empty() && found.entries > 0 && self.people {
+            let why = "no head is signed, though runs on people's data end with one: they were removed, \
+                       or no run has signed yet (nearside privacy audit head)";
+            found.faults.push(why.to_owned());
+        }
         self.heads(&heads, &leaves, &ring, &mut found);
         let signed = heads.last().map_or(0, |head| head.entry);
         found.unsigned = found.entries.saturating_sub(signed);

@@ -244,6 +244,14 @@ fn documents_say_what_is_known_and_what_nobody_stated() {
         assert!(!text.to_lowercase().contains("compliant"), "{text}");
         assert!(!text.contains("anna.roth") && !text.contains("4111"), "{text}");
     }
+    // What is not there was not looked at.
+    let people = kept.project.path().join("data/people.csv");
+    let elsewhere = kept.project.path().join("elsewhere");
+    fs::rename(&people, &elsewhere).unwrap();
+    let (absent, cards) = (document("hipaa"), document("pci"));
+    assert!(section(&absent, "(G)").starts_with("(G) Social security numbers: cannot tell"));
+    assert!(section(&cards, "Card numbers").starts_with("Card numbers (3.2, 3.5): cannot tell"));
+    fs::rename(&elsewhere, &people).unwrap();
     let data = kept.audit(&["document", "hipaa"], 0);
     assert_eq!(list(&data["sections"]).len(), 19);
     kept.nearside(&["privacy", "audit", "document", "pci", "-o", "pci.md"]).exits(0);

@@ -256,6 +256,8 @@ fn a_user_without_privileges_is_cut_off_and_keeps_its_files() {
     let as_user = |arguments: &[&str]| {
         let mut command = command(arguments);
         command.current_dir(project.path());
+        // Its own keys: those of others are not for it to read.
+        command.env("NEARSIDE_CONFIG_DIR", project.path().join("configuration"));
         if own == 0 {
             command.uid(user).gid(user);
         }

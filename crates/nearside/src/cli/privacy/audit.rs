@@ -29,8 +29,8 @@ Examples:
   nearside privacy audit verify
   nearside privacy audit verify --head kept/2026-11-01.head
 
-A record cannot show by itself that its newest entries are gone, nor that somebody with its key wrote all of it anew. For
-that a head has to be kept elsewhere: in a commit, a mail, at a second site.")]
+A record cannot show by itself that its newest entries are gone, nor that somebody who may write it made all of it anew,
+with keys of their own. For that a head has to be kept elsewhere: in a commit, a mail, at a second site.")]
 pub(crate) struct AuditVerify {
     /// Heads that were kept elsewhere
     #[arg(long, value_name = "FILE")]

@@ -73,7 +73,7 @@ pub(super) fn run(wanted: &PrivacyScan, output: &Output) -> Result<Outcome, Comm
     }
     answer.findings.truncate(listed);
     match output.form {
-        Form::Text => output.text(&text::shown(&answer, &wanted.only)),
+        Form::Text => output.text(&text::shown(&answer, &question.only)),
         Form::Json => {
             let schema = "nearside/privacy-scan/1";
             let answer = Answer { schema, data: &answer, warnings: &[], sources: &[] };
@@ -114,8 +114,10 @@ impl Question {
         }
         // From 50 to 99, as was just checked.
         let score = (wanted.score * 100.0).round() as u8;
-        let (only, without) = (wanted.only.clone(), wanted.without.clone());
-        if !only.is_empty() && only.iter().all(|kind| without.contains(kind)) {
+        let without = wanted.without.clone();
+        let left = wanted.only.iter().filter(|kind| !without.contains(kind));
+        let only: Vec<Entity> = left.copied().collect();
+        if !wanted.only.is_empty() && only.is_empty() {
             let message = "--only and --without name the same kinds: nothing is left to look for";
             return Err(CommandError::new(Fault::Usage, message));
         }

@@ -4,7 +4,7 @@
 mod gdpr;
 mod identifiers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nearside_ledger::{
     CertificateRow, DecisionRow, ErasureEvent, ErasureRow, MovementRow, ProjectLedger, Recorded,
@@ -67,6 +67,32 @@ impl Section {
     }
 }
 
+/// What was looked at, by what the project calls it, and what was not there.
+#[derive(Default)]
+struct Scanned {
+    found: BTreeMap<String, Examined>,
+    missing: BTreeSet<String>,
+}
+
+impl Scanned {
+    /// Why what was not found may be there all the same.
+    fn unseen(&self) -> Vec<String> {
+        let unreadable: u64 = self.found.values().map(|examined| examined.unreadable).sum();
+        let mut why = Vec::new();
+        if unreadable > 0 {
+            why.push(format!("{unreadable} contents could not be judged"));
+        }
+        if !self.missing.is_empty() {
+            let names = self.missing.iter().cloned().collect::<Vec<_>>().join(", ");
+            why.push(format!("not there, and not looked at: {names}"));
+        }
+        if self.found.is_empty() {
+            why.push("nothing was looked at".to_owned());
+        }
+        why
+    }
+}
+
 /// What is known of a project.
 struct Facts {
     loaded: Loaded,
@@ -106,8 +132,8 @@ impl Facts {
         self.movements.iter().filter(|row| row.to_site != HERE)
     }
 
-    /// What a scan finds in the datasets and outputs that are there, by what the project calls them.
-    fn scanned(&self, rehearsal: bool) -> Result<BTreeMap<String, Examined>, CommandError> {
+    /// What a scan finds in the datasets and outputs that are there.
+    fn scanned(&self, rehearsal: bool) -> Result<Scanned, CommandError> {
         let record = wire::jobs::record(&self.loaded, rehearsal)?;
         let folder = match rehearsal {
             true => record.join("project"),
@@ -117,15 +143,17 @@ impl Facts {
         let project = &self.loaded.project;
         let datasets = project.datasets.iter().map(|dataset| dataset.path.clone());
         let outputs = project.stages.iter().flat_map(|stage| &stage.outputs);
-        let mut found = BTreeMap::new();
+        let mut scanned = Scanned::default();
         for name in datasets.chain(outputs.map(|output| output.path.clone())) {
             let path = folder.join(&name);
-            if path.exists() && !found.contains_key(&name) {
+            if !path.exists() {
+                scanned.missing.insert(name);
+            } else if !scanned.found.contains_key(&name) {
                 let examined = certificates.artifact(path, &name).examine();
-                found.insert(name, examined.map_err(|error| closed(&error))?);
+                scanned.found.insert(name, examined.map_err(|error| closed(&error))?);
             }
         }
-        Ok(found)
+        Ok(scanned)
     }
 }
 

@@ -1,14 +1,14 @@
 //! The record of processing activities (GDPR article 30 (1)) and what an impact assessment has to hold
 //! (article 35 (7)).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use nearside_policy::Class;
 use nearside_privacy::artifact::Examined;
 use nearside_units::Known;
 use nearside_workload::Site;
 
-use super::{AuditDocumentAnswer, Facts, Section};
+use super::{AuditDocumentAnswer, Facts, Scanned, Section};
 
 /// Points (a) to (g).
 pub(super) fn record(facts: &Facts) -> AuditDocumentAnswer {
@@ -36,10 +36,7 @@ pub(super) fn record(facts: &Facts) -> AuditDocumentAnswer {
 }
 
 /// Points (a) to (d).
-pub(super) fn assessment(
-    facts: &Facts,
-    scanned: &BTreeMap<String, Examined>,
-) -> AuditDocumentAnswer {
+pub(super) fn assessment(facts: &Facts, scanned: &Scanned) -> AuditDocumentAnswer {
     let said = facts.record();
     let stages = facts.loaded.project.stages.iter().map(|stage| {
         let (name, reads) = (&stage.name.value, stage.reads);
@@ -156,7 +153,7 @@ fn certificates(facts: &Facts) -> Vec<String> {
     or_none(facts.certificates.iter().map(line).collect(), "no certificate was made")
 }
 
-fn found(scanned: &BTreeMap<String, Examined>) -> Vec<String> {
+fn found(scanned: &Scanned) -> Vec<String> {
     let line = |(name, examined): (&String, &Examined)| {
         let kinds = examined.counts.iter().map(|(kind, count)| format!("{count} {}", kind.name()));
         let kinds = kinds.collect::<Vec<_>>().join(", ");
@@ -166,7 +163,7 @@ fn found(scanned: &BTreeMap<String, Examined>) -> Vec<String> {
             count => format!("{name}: {kinds}; {count} contents could not be judged"),
         }
     };
-    or_none(scanned.iter().map(line).collect(), "no dataset or output is here")
+    scanned.found.iter().map(line).chain(scanned.unseen()).collect()
 }
 
 fn or_none(lines: Vec<String>, none: &str) -> Vec<String> {

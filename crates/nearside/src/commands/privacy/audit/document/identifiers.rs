@@ -1,20 +1,22 @@
 //! The 18 identifiers of HIPAA Safe Harbor (45 CFR 164.514 (b)(2)) and payment card numbers (PCI DSS 4.0,
 //! requirement 3): found, not found, or cannot tell.
 
-use std::collections::BTreeMap;
-
 use nearside_privacy::artifact::Examined;
 use nearside_privacy::rules;
 use nearside_privacy::scan::Entity;
 
-use super::{AuditDocumentAnswer, Facts, Section};
+use super::{AuditDocumentAnswer, Facts, Scanned, Section};
 
 /// An identifier, the kinds of finding that are one, and what a scan of text cannot see of it.
 type Identifier = (&'static str, &'static [Entity], Option<&'static str>);
 
 const ADDRESSES: &[Entity] = &[Entity::Address, Entity::Postcode, Entity::Geo];
 const IDENTIFIERS: [Identifier; 18] = [
-    ("(A) Names", &[Entity::Person], None),
+    (
+        "(A) Names",
+        &[Entity::Person],
+        Some("names that no list has and nothing announces, in free text"),
+    ),
     ("(B) Places smaller than a state", ADDRESSES, Some("cities and counties in running text")),
     (
         "(C) Dates but years, ages above 89",
@@ -22,10 +24,10 @@ const IDENTIFIERS: [Identifier; 18] = [
         Some("other dates than of birth, and ages"),
     ),
     ("(D) Telephone numbers", &[Entity::Phone], None),
-    ("(E) Fax numbers", &[Entity::Phone], None),
+    ("(E) Fax numbers", &[], Some("they are telephone numbers: see (D)")),
     ("(F) Mail addresses", &[Entity::Email], None),
     ("(G) Social security numbers", &[Entity::UsSsn, Entity::UsItin], None),
-    ("(H) Medical record numbers", &[Entity::Mrn], None),
+    ("(H) Medical record numbers", &[Entity::Mrn], Some("numbers without a word that says so")),
     (
         "(I) Health plan numbers",
         &[Entity::AuMedicare, Entity::UkNhs],
@@ -63,7 +65,7 @@ const IDENTIFIERS: [Identifier; 18] = [
 ];
 
 /// A section for each identifier.
-pub(super) fn hipaa(facts: &Facts, scanned: &BTreeMap<String, Examined>) -> AuditDocumentAnswer {
+pub(super) fn hipaa(facts: &Facts, scanned: &Scanned) -> AuditDocumentAnswer {
     let mut sections: Vec<Section> =
         IDENTIFIERS.iter().map(|identifier| section(identifier, scanned)).collect();
     sections.push(Section::new("What was looked at, and what that is worth", worth(scanned)));
@@ -75,11 +77,11 @@ pub(super) fn hipaa(facts: &Facts, scanned: &BTreeMap<String, Examined>) -> Audi
     }
 }
 
-fn section(identifier: &Identifier, scanned: &BTreeMap<String, Examined>) -> Section {
+fn section(identifier: &Identifier, scanned: &Scanned) -> Section {
     let (title, kinds, unseen) = *identifier;
     let mut lines = counted(kinds, scanned);
-    let unreadable: u64 = scanned.values().map(|examined| examined.unreadable).sum();
-    let finding = match (lines.is_empty(), unseen.is_some() || unreadable > 0) {
+    let why = scanned.unseen();
+    let finding = match (lines.is_empty(), unseen.is_some() || !why.is_empty()) {
         (false, _) => "found",
         (true, true) => "cannot tell",
         (true, false) => "not found",
@@ -89,14 +91,12 @@ fn section(identifier: &Identifier, scanned: &BTreeMap<String, Examined>) -> Sec
         lines.push(format!("looked for: {names}"));
     }
     lines.extend(unseen.map(|unseen| format!("cannot be told: {unseen}")));
-    if unreadable > 0 {
-        lines.push(format!("{unreadable} contents could not be judged"));
-    }
+    lines.extend(why);
     Section { title: title.to_owned(), finding: Some(finding), lines }
 }
 
 /// How many of some kinds are in each thing that was looked at, and where the first are.
-fn counted(kinds: &[Entity], scanned: &BTreeMap<String, Examined>) -> Vec<String> {
+fn counted(kinds: &[Entity], scanned: &Scanned) -> Vec<String> {
     let line = |(name, examined): (&String, &Examined)| {
         let of_kind = |kind: &&Entity| kinds.contains(kind);
         let count: u64 =
@@ -107,11 +107,11 @@ fn counted(kinds: &[Entity], scanned: &BTreeMap<String, Examined>) -> Vec<String
         });
         (count > 0).then(|| format!("{name}: {count}{first}"))
     };
-    scanned.iter().filter_map(line).collect()
+    scanned.found.iter().filter_map(line).collect()
 }
 
-fn worth(scanned: &BTreeMap<String, Examined>) -> Vec<String> {
-    let names = scanned.keys().cloned().collect::<Vec<_>>().join(", ");
+fn worth(scanned: &Scanned) -> Vec<String> {
+    let names = scanned.found.keys().cloned().collect::<Vec<_>>().join(", ");
     let names =
         if names.is_empty() { "nothing: no dataset or output is here".to_owned() } else { names };
     let recall = rules::scan().recall;
@@ -126,26 +126,22 @@ fn worth(scanned: &BTreeMap<String, Examined>) -> Vec<String> {
 }
 
 /// Payment card numbers, and what else must not be stored with them.
-pub(super) fn pci(facts: &Facts, scanned: &BTreeMap<String, Examined>) -> AuditDocumentAnswer {
+pub(super) fn pci(facts: &Facts, scanned: &Scanned) -> AuditDocumentAnswer {
     let cards = counted(&[Entity::CreditCard], scanned);
-    let unreadable: u64 = scanned.values().map(|examined| examined.unreadable).sum();
-    let finding = match (cards.is_empty(), unreadable) {
+    let why = scanned.unseen();
+    let finding = match (cards.is_empty(), why.is_empty()) {
         (false, _) => "found",
-        (true, 0) => "not found",
-        (true, _) => "cannot tell",
+        (true, true) => "not found",
+        (true, false) => "cannot tell",
     };
     let section = |title: &str, finding, lines: Vec<String>| Section {
         title: title.to_owned(),
         finding: Some(finding),
         lines,
     };
-    let mut looked = vec![
-        "looked for: numbers of 13 to 19 digits of a known issuer with a right check digit"
-            .to_owned(),
-    ];
-    if unreadable > 0 {
-        looked.push(format!("{unreadable} contents could not be judged"));
-    }
+    let looked =
+        "looked for: numbers of 13 to 19 digits of a known issuer with a right check digit";
+    let looked = std::iter::once(looked.to_owned()).chain(why);
     let sent =
         facts.sent().map(|row| format!("{} went to {} ({})", row.path, row.to_site, row.class));
     let sent: Vec<String> = sent.collect();
