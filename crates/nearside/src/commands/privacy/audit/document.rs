@@ -144,13 +144,15 @@ impl Facts {
         let datasets = project.datasets.iter().map(|dataset| dataset.path.clone());
         let outputs = project.stages.iter().flat_map(|stage| &stage.outputs);
         let mut scanned = Scanned::default();
-        for name in datasets.chain(outputs.map(|output| output.path.clone())) {
+        let names: BTreeSet<_> =
+            datasets.chain(outputs.map(|output| output.path.clone())).collect();
+        for name in names {
             let path = folder.join(&name);
-            if !path.exists() {
-                scanned.missing.insert(name);
-            } else if !scanned.found.contains_key(&name) {
+            if path.exists() {
                 let examined = certificates.artifact(path, &name).examine();
                 scanned.found.insert(name, examined.map_err(|error| closed(&error))?);
+            } else {
+                scanned.missing.insert(name);
             }
         }
         Ok(scanned)
