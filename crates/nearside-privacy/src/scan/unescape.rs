@@ -17,22 +17,56 @@ const LONGEST: usize = 12;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places(Rc<RefCell<Shifts>>);
 
+/// Places after which there are more bytes in the file, each as small as can be: a text may be all escapes.
 #[derive(Debug, Default)]
 struct Shifts {
-    /// From which place on there are how many bytes more in the file.
-    later: VecDeque<(u64, u64)>,
-    /// As many before the first of them.
+    /// How far the next place is from the one before, and how many bytes more there are from it on.
+    later: VecDeque<(u16, u8)>,
+    /// The place that was passed last, and how many bytes more there are from it on.
+    passed: u64,
     now: u64,
-    /// As many in all.
+    /// The last place, and how many bytes more there are in all.
+    last: u64,
     total: u64,
 }
 
 impl Shifts {
-    fn pass(&mut self, place: u64) {
-        while let Some((_, shift)) = self.later.front().copied().filter(|(at, _)| *at <= place) {
-            self.later.pop_front();
-            self.now = shift;
+    /// From a place on there are so many bytes more.
+    fn push(&mut self, place: u64, more: u8) {
+        let mut gap = place.saturating_sub(self.last);
+        while gap > u64::from(u16::MAX) {
+            self.later.push_back((u16::MAX, 0));
+            gap -= u64::from(u16::MAX);
         }
+        // Not more than that is left.
+        self.later.push_back((gap as u16, more));
+        self.last = place;
+        self.total += u64::from(more);
+    }
+
+    fn pass(&mut self, place: u64) {
+        while let Some((gap, more)) = self.later.front().copied() {
+            let next = self.passed + u64::from(gap);
+            if next > place {
+                break;
+            }
+            self.later.pop_front();
+            self.passed = next;
+            self.now += u64::from(more);
+        }
+    }
+
+    /// How many bytes more there are before a place that is not passed.
+    fn before(&self, place: u64) -> u64 {
+        let (mut at, mut shift) = (self.passed, self.now);
+        for (gap, more) in &self.later {
+            at += u64::from(*gap);
+            if at > place {
+                break;
+            }
+            shift += u64::from(*more);
+        }
+        shift
     }
 }
 
@@ -41,8 +75,7 @@ impl Places {
     pub(super) fn in_file(&self, start: u64, end: u64) -> (u64, u64) {
         let mut shifts = self.0.borrow_mut();
         shifts.pass(start);
-        let passed = shifts.later.iter().take_while(|(place, _)| *place <= end);
-        let shift = passed.last().map_or(shifts.now, |(_, shift)| *shift);
+        let shift = shifts.before(end);
         (start + shifts.now, end + shift)
     }
 
@@ -117,10 +150,9 @@ impl<R: Read> Unescaped<R> {
         let written = sign.encode_utf8(&mut bytes).as_bytes();
         self.text.extend_from_slice(written);
         let place = self.before + self.text.len() as u64;
-        let mut shifts = self.places.0.borrow_mut();
-        shifts.total += (length - written.len()) as u64;
-        let total = shifts.total;
-        shifts.later.push_back((place, total));
+        // Escapes have twelve bytes at most.
+        let more = (length - written.len()) as u8;
+        self.places.0.borrow_mut().push(place, more);
         length
     }
 }
@@ -186,6 +218,21 @@ mod tests {
         let mut found = String::new();
         reader.read_to_string(&mut found).unwrap();
         (found, places)
+    }
+
+    #[test]
+    fn places_far_apart_are_kept_as_well() {
+        let text = format!(
+            r"{}\u00e9{}\n\n{}x",
+            "a".repeat(200_000),
+            "b".repeat(65_535),
+            "c".repeat(70_000)
+        );
+        let (found, places) = unescaped(&text, 1000);
+        let at = found.len() as u64 - 1;
+        assert_eq!(places.in_file(0, 200_000), (0, 200_000));
+        assert_eq!(places.in_file(200_000, 200_002), (200_000, 200_006));
+        assert_eq!(places.in_file(at, at + 1), (text.len() as u64 - 1, text.len() as u64));
     }
 
     #[test]
