@@ -168,6 +168,40 @@ fn rows_of_a_table_are_read_alike_in_every_block() {
     }
 }
 
+/// Tables within text that are longer than a segment: how each begins, its rows, and the places of
+/// what only the head of the column announces.
+#[test]
+fn tables_within_text_are_read_alike_in_every_block() {
+    let rows = |row: &dyn Fn(String) -> String| -> String {
+        (0..6_000).map(|number| row(format!("{:08}", 51_000_000 + number))).collect()
+    };
+    let tables = [
+        ("| id | passport |\n|----|----|\n", rows(&|number| format!("| 7 | C{number} |\n"))),
+        (" id | passport \n----+------\n", rows(&|number| format!("  7 | C{number}\n"))),
+        (
+            "INSERT INTO `p` (id, passport) VALUES ",
+            rows(&|number| format!("(7,'C{number}'),")) + "(7,NULL);\n",
+        ),
+        (
+            "CREATE TABLE p (id int, passport text);\n",
+            rows(&|number| format!("INSERT INTO p VALUES (7, 'C{number}');\n")),
+        ),
+        ("COPY p (id, passport) FROM stdin;\n", rows(&|number| format!("7\tC{number}\n"))),
+    ];
+    for (head, rows) in tables {
+        // Heads stand on both sides of the cut.
+        for before in [0, 32 * 1024 - 20, 32 * 1024 - 3, 50_000] {
+            let text = format!("{}\n{head}{rows}\nC51000000 is none.\n", "x\n".repeat(before / 2));
+            let expected = findings(&text, Some(Form::Text), options(1 << 20, 1));
+            assert_eq!(expected.len(), 6_000, "{head}, {before}");
+            for (block, threads) in [(1_000, 1), (5_000, 3), (8 << 20, 2)] {
+                let found = findings(&text, Some(Form::Text), options(block, threads));
+                assert!(found == expected, "{head}: blocks of {block} on {threads} threads");
+            }
+        }
+    }
+}
+
 #[test]
 fn bytes_that_are_no_text_do_no_harm() {
     let mut bytes: Vec<u8> = (0..200_000_u32).map(|number| (number * 7_919 % 256) as u8).collect();

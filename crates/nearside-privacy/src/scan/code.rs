@@ -170,7 +170,8 @@ fn spaced_iban(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) -> Option<usi
         }
         at += group;
         let whole = compact.get(..count).unwrap_or(&[]);
-        if count >= 15 && iban(whole) && iban_length(whole) && !view.at(at).is_some_and(is_word) {
+        let ends = group > 0 && !view.at(at).is_some_and(is_word);
+        if count >= 15 && ends && iban(whole) && iban_length(whole) {
             best = Some(at);
         }
         if group < 4 || !matches!(view.at(at), Some(b' ' | b'-')) {
@@ -246,6 +247,26 @@ pub(super) fn spaced_nino(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) ->
     let hit = Hit::new(Entity::UkNino, start..end, 85, "uk.nino");
     hits.push(hit.because(Proof::Form, view.cues(start)));
     Some(end)
+}
+
+/// `1 93 12 2B 467 498 88`: a French number of Corsica in its parts, from its first digit on.
+pub(super) fn spaced_corsican(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
+    let end = start + 21;
+    let text = view.slice(start, end);
+    if !matches!(text.get(7..11), Some([b' ', b'2', b'A' | b'B', b' '])) {
+        return;
+    }
+    let blanks = [1, 4, 7, 10, 14, 18];
+    let compact: Vec<u8> = text.iter().filter(|byte| **byte != b' ').copied().collect();
+    let sound = text.len() == 21
+        && blanks.iter().all(|at| text.get(*at) == Some(&b' '))
+        && compact.len() == 15
+        && corsican(&compact)
+        && is_free_before(view.text, start)
+        && is_free_after(view.text, end);
+    if sound {
+        push_checked(view, Entity::FrNir, (start, end), "fr.nir", hits);
+    }
 }
 
 /// `53 110267 K 040`: a German pension number in its parts, from the first two digits on.

@@ -142,13 +142,22 @@ fn vocabulary() -> &'static Table<u64> {
     static VOCABULARY: LazyLock<Table<u64>> = LazyLock::new(|| {
         // Words of a phrase stand without what separates them: `date of birth`, `DateOfBirth`.
         Table::from_rows(rows().flat_map(|(phrase, cue)| {
-            let last = phrase.rsplit(' ').next().filter(|last| last.len() < phrase.len());
-            let whole = (Folded::of(phrase.as_bytes()), Cues::of(&[cue]).0);
-            let last = last.map(|last| (Folded::of(last.as_bytes()), ENDS));
-            [Some(whole), last].into_iter().flatten()
+            shortened(phrase).flat_map(move |phrase| {
+                let last = phrase.rsplit(' ').next().filter(|last| last.len() < phrase.len());
+                let whole = (Folded::of(phrase.as_bytes()), Cues::of(&[cue]).0);
+                let last = last.map(|last| (Folded::of(last.as_bytes()), ENDS));
+                [Some(whole), last].into_iter().flatten()
+            })
         }))
     });
     &VOCABULARY
+}
+
+/// A phrase, and as it is written with a shorter word for "number": `tax file no`.
+fn shortened(phrase: &str) -> impl Iterator<Item = String> {
+    let stem = phrase.strip_suffix(" number").or(phrase.strip_suffix(" nummer"));
+    let short = |stem: &str| ["no", "nr", "num"].map(|last| format!("{stem} {last}"));
+    [phrase.to_owned()].into_iter().chain(stem.map(short).into_iter().flatten())
 }
 
 /// What a run of words announces, each without what separates it.
@@ -234,8 +243,9 @@ impl Likely {
     /// Of the last words of phrases whose cues count, and of those phrases written as one word.
     fn of(counts: impl Fn(Cues) -> bool) -> Self {
         let mut likely = Self { lengths: [0; 32], endings: [0; 32] };
-        for (phrase, _) in rows().filter(|(_, cue)| counts(Cues::of(&[*cue]))) {
-            for word in phrase.rsplit(' ').take(1).chain([phrase]) {
+        let phrases = rows().filter(|(_, cue)| counts(Cues::of(&[*cue])));
+        for phrase in phrases.flat_map(|(phrase, _)| shortened(phrase)) {
+            for word in phrase.rsplit(' ').take(1).chain([phrase.as_str()]) {
                 let letters: Vec<u8> = word.bytes().filter(u8::is_ascii_alphanumeric).collect();
                 if let ([first, ..], [.., before, last]) = (letters.as_slice(), letters.as_slice())
                 {

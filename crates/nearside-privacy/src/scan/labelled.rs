@@ -14,7 +14,7 @@ use super::position;
 use super::view::View;
 
 /// Words that may stand between a label and its value.
-const FILLERS: [&[u8]; 32] = [
+const FILLERS: [&[u8]; 41] = [
     b"no",
     b"number",
     b"nr",
@@ -47,6 +47,15 @@ const FILLERS: [&[u8]; 32] = [
     b"provisoire",
     b"provisional",
     b"provvisoria",
+    b"provisoria",
+    "provis\u{f3}ria".as_bytes(),
+    b"temporary",
+    b"temporal",
+    b"temporaire",
+    b"temporanea",
+    "tempor\u{e1}ria".as_bytes(),
+    b"tymczasowe",
+    b"tijdelijk",
 ];
 /// Fillers after which nothing but the value comes.
 const COPULAS: [&[u8]; 6] = [b"is", b"was", b"es", b"ist", b"est", b"lautet"];
@@ -321,6 +330,9 @@ pub(super) fn value(
         return;
     }
     let whole = certainty == Certainty::Whole;
+    if cues.has(Cue::Address) && address(text, whole) {
+        whole_address(view, start, end, cues, hits);
+    }
     let mut add = |entity, score, rule| {
         hits.push(Hit::new(entity, start..end, score, rule).because(Proof::Labelled, cues));
     };
@@ -328,9 +340,6 @@ pub(super) fn value(
         && person::is_whole(view, start, end, cues)
     {
         add(Entity::Person, if whole { 97 } else { 88 }, "name.labelled");
-    }
-    if cues.has(Cue::Address) && address(text, whole) {
-        add(Entity::Address, 80, "address.labelled");
     }
     if cues.has(Cue::Postcode) && place::postcode(view, start) == Some(end) {
         add(Entity::Postcode, 88, "postcode.labelled");
@@ -367,6 +376,19 @@ pub(super) fn value(
     if cues.has(Cue::Geo) {
         position::coordinate(view, start, end, certainty != Certainty::Prose, hits);
     }
+}
+
+/// An address, and the code of its town as a finding of its own; the town is none.
+fn whole_address(view: &View<'_>, start: usize, end: usize, cues: Cues, hits: &mut Vec<Hit>) {
+    let (street, code) = match place::cut(view, start, end) {
+        Some((street, code)) => (street, Some(code)),
+        None => (end, None),
+    };
+    let address = Hit::new(Entity::Address, start..street, 80, "address.labelled");
+    let code = code.map(|code| Hit::new(Entity::Postcode, code, 80, "postcode.labelled"));
+    hits.extend(
+        [Some(address), code].into_iter().flatten().map(|hit| hit.because(Proof::Labelled, cues)),
+    );
 }
 
 /// A number under a column of telephone numbers, however it is written.

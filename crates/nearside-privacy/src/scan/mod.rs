@@ -3,7 +3,7 @@
 //! A stream is cut into segments (`segment.rs`); each is passed over once (`scanner.rs`), and every
 //! word, run of digits and sign is handed to the rules that may know it. Rules push hits; of
 //! overlapping ones the surest stays ([`finding`]). Words around a value, heads of columns and keys
-//! ([`cue`]) speak for and against it.
+//! ([`cue`]) speak for and against it; heads of tables within text (`embedded/`) do too.
 
 pub mod checksum;
 pub mod cue;
@@ -16,6 +16,7 @@ mod code;
 mod credential;
 mod date;
 mod dwelling;
+mod embedded;
 mod gazetteer;
 mod introduction;
 mod labelled;

@@ -1,11 +1,12 @@
 //! Where people are: streets with numbers, postal codes, geographic positions.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::cue::{Cue, Cues};
 use super::date;
 use super::dwelling;
-use super::entity::Entity;
+use super::entity::{Entity, Locale};
 use super::finding::{Hit, Proof, SURE};
 use super::folded::{Folded, Table};
 use super::gazetteer;
@@ -363,6 +364,52 @@ pub(super) fn postcode(view: &View<'_>, start: usize) -> Option<usize> {
     FORMS.iter().find(fits).map(|form| start + form.len())
 }
 
+/// The country whose postal codes are written as one is, where it is the only one of the twelve.
+pub(super) fn country_of(code: &[u8]) -> Option<Locale> {
+    let kind = |byte: &u8| match byte {
+        b'0'..=b'9' => b'9',
+        b'A'..=b'Z' => b'A',
+        other => *other,
+    };
+    let form: Vec<u8> = code.iter().map(kind).collect();
+    match form.as_slice() {
+        b"A9A 9A9" | b"A9A9A9" => Some(Locale::Ca),
+        b"9999 AA" | b"9999AA" => Some(Locale::Nl),
+        b"99-999" => Some(Locale::Pl),
+        b"99999-999" => Some(Locale::Br),
+        [.., b' ', b'9', b'A', b'A'] => Some(Locale::Gb),
+        _ => None,
+    }
+}
+
+/// A whole address, cut before the town and its code: where the street ends, and where the code is.
+///
+/// `Rue X 5, 35000 Rennes`, `5 High Street, Fresno, CA 93640`, `B-99, Vasant Kunj, Pune, 413699`.
+pub(super) fn cut(view: &View<'_>, start: usize, end: usize) -> Option<(usize, Range<usize>)> {
+    let text = view.slice(start, end);
+    let mut part = start;
+    for comma in memchr::memchr_iter(b',', text).chain([text.len()]).map(|at| start + at) {
+        let code = (part > start).then(|| code_of_town(view, part, comma)).flatten();
+        if let Some(code) = code {
+            return Some((part - 1, code));
+        }
+        part = comma + 1;
+    }
+    None
+}
+
+/// The code that a part of an address begins or ends with; one of four digits only beside a town.
+fn code_of_town(view: &View<'_>, start: usize, end: usize) -> Option<Range<usize>> {
+    let part = view.slice(start, end);
+    let town = part.iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count() >= 3;
+    let first = start + part.iter().take_while(|byte| **byte == b' ').count();
+    let starts = (first..end).filter(|at| *at == first || view.before(*at) == Some(b' '));
+    starts
+        .filter_map(|at| postcode(view, at).map(|close| at..close))
+        .find(|code| (code.start == first || code.end == end) && code.end <= end)
+        .filter(|code| town || code.len() > 4)
+}
+
 /// A code on the line of a street, after its town or beyond what else belongs to the address.
 pub(super) fn near_street(view: &View<'_>, start: usize, hits: &mut Vec<Hit>) {
     const NEAR: usize = 48;
@@ -426,8 +473,9 @@ pub(super) fn after_abroad(view: &View<'_>, start: usize, end: usize, hits: &mut
         town.first().is_some_and(|byte| byte.is_ascii_alphabetic() || b",-".contains(byte));
     let brazilian = state.len() == 2 && code.len() == 9 && code.get(5) == Some(&b'-');
     if before && (australian || brazilian) {
+        let country = if australian { Locale::Au } else { Locale::Br };
         let hit = Hit::new(Entity::Postcode, from..close, 72, "postcode.after-state");
-        hits.push(hit.because(Proof::Labelled, Cues::NONE));
+        hits.push(hit.because(Proof::Labelled, Cues::NONE).of(Some(country)));
     }
 }
 
@@ -444,7 +492,7 @@ NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR";
     let Some(end) = postcode(view, start + 3) else { return };
     if matches!(end - start - 3, 5 | 10) {
         let hit = Hit::new(Entity::Postcode, start + 3..end, 78, "postcode.after-state");
-        hits.push(hit.because(Proof::Labelled, Cues::NONE));
+        hits.push(hit.because(Proof::Labelled, Cues::NONE).of(Some(Locale::Us)));
     }
 }
 

@@ -20,6 +20,7 @@ use super::place;
 use super::position;
 use super::secret;
 use super::view::{View, weigh};
+use crate::source::Form;
 
 const LOWER: u8 = 1;
 const UPPER: u8 = 2;
@@ -69,9 +70,15 @@ impl<'s> Found<'s> {
         Self { hits: Vec::new(), votes: Votes::default(), tell }
     }
 
-    /// Tells what a line or record held.
-    fn end(&mut self) {
+    /// Tells what a line or record of a text held.
+    fn end(&mut self, text: &[u8]) {
         if !self.hits.is_empty() {
+            for hit in self.hits.iter().filter(|hit| hit.entity == Entity::Postcode) {
+                let code = text.get(hit.start..hit.end).unwrap_or(&[]);
+                if let Some(locale) = hit.country.or_else(|| place::country_of(code)) {
+                    self.votes.add(locale, 1);
+                }
+            }
             (self.tell)(&mut self.hits, self.votes);
             self.hits.clear();
         }
@@ -81,10 +88,8 @@ impl<'s> Found<'s> {
 
 /// Looks at a segment. Hits of a line may overlap.
 pub(super) fn scan(view: &View<'_>, found: &mut Found<'_>) {
-    for cell in view.cells.iter().filter(|cell| !cell.cues.is_empty() && cell.start < cell.end) {
-        let whole = labelled::Certainty::Whole;
-        labelled::value(view, cell.start, cell.end, cell.cues, whole, &mut found.hits);
-    }
+    let mut cells =
+        view.cells.iter().filter(|cell| !cell.cues.is_empty() && cell.start < cell.end).peekable();
     let text = view.text;
     let mut at = view.start;
     // A word that began before the segment belongs to what is before it.
@@ -92,8 +97,12 @@ pub(super) fn scan(view: &View<'_>, found: &mut Found<'_>) {
         at = word_at(view, at).0;
     }
     // Lines of a record belong together.
-    let lines = view.cells.is_empty();
+    let lines = view.form != Form::Delimited;
     while at < view.end {
+        while let Some(cell) = cells.next_if(|cell| cell.start <= at) {
+            let whole = labelled::Certainty::Whole;
+            labelled::value(view, cell.start, cell.end, cell.cues, whole, &mut found.hits);
+        }
         let class = class(text[at]);
         at = if class == 0 {
             at + 1
@@ -102,14 +111,14 @@ pub(super) fn scan(view: &View<'_>, found: &mut Found<'_>) {
             word(view, at, end, kinds, found).max(end)
         } else if class == LINE {
             if lines {
-                found.end();
+                found.end(text);
             }
             at + 1
         } else {
             sign(view, at, text[at], &mut found.hits)
         };
     }
-    found.end();
+    found.end(text);
 }
 
 /// The end of the word that begins here, and the kinds of its bytes.
@@ -409,13 +418,13 @@ fn number(
     if groups.len() == 1 && end - start <= 5 {
         place::before_number(view, start, hits);
     }
-    if let [two, six, ..] = groups
-        && (two.length, six.length, six.before) == (2, 6, b' ')
-    {
-        code::spaced_pension(view, start, hits);
-    }
-    if end - start == 8 {
-        code::hyphenated_nif(view, start, end, hits);
+    match end - start {
+        1 => code::spaced_corsican(view, start, hits),
+        2 if matches!(groups, [_, six, ..] if (six.length, six.before) == (6, b' ')) => {
+            code::spaced_pension(view, start, hits);
+        }
+        8 => code::hyphenated_nif(view, start, end, hits),
+        _ => {}
     }
     if (3..=6).contains(&(end - start)) {
         place::near_street(view, start, hits);

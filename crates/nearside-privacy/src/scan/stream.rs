@@ -9,6 +9,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 
 use super::cue::Cues;
+use super::embedded::{self, Tables, Watch};
 use super::entity::{Locale, Votes};
 use super::finding::{Finding, Hit, resolve};
 use super::scanner::{self, Found};
@@ -23,7 +24,7 @@ const HEAD: usize = 64 * 1024;
 /// What UTF-8 may begin with; it is no part of the text.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 /// The bytes before a segment that may announce what is in it.
-const CONTEXT: usize = 512;
+const CONTEXT: usize = 2 * embedded::BEFORE;
 /// The bytes that one thread scans at a time, unless stated.
 const BLOCK: usize = 1 << 20;
 
@@ -71,11 +72,18 @@ struct Layout {
 struct Block<'t> {
     number: u64,
     text: Cow<'t, [u8]>,
-    segments: Vec<Segment>,
+    pieces: Vec<Piece>,
     /// Where the text begins in the stream.
     offset: u64,
     /// The line that its first segment begins in.
     line: u64,
+}
+
+/// A segment, and what is known where it begins of tables that touch it.
+#[derive(Clone, Debug)]
+struct Piece {
+    segment: Segment,
+    tables: Option<Tables>,
 }
 
 /// Some text, and where it begins in the stream.
@@ -280,12 +288,14 @@ struct Source<'r> {
     number: u64,
     complete: bool,
     block: usize,
+    watch: Watch,
 }
 
 impl<'r> Source<'r> {
     fn new(reader: &'r mut dyn Read, block: usize) -> Self {
         let (buffer, start, offset, line, number, complete) = (Vec::new(), 0, 0, 1, 0, false);
-        Self { reader, buffer, start, offset, line, number, complete, block }
+        let watch = Watch::default();
+        Self { reader, buffer, start, offset, line, number, complete, block, watch }
     }
 
     /// Reads until so many bytes from the next segment on are there, or no more come.
@@ -305,13 +315,13 @@ impl<'r> Source<'r> {
         self.buffer.drain(..self.start.saturating_sub(CONTEXT));
         self.start = self.start.min(CONTEXT);
         self.fill(self.block.max(1) + segment::MAX + segment::RIGHT)?;
-        let mut segments = Vec::new();
+        let mut pieces = Vec::new();
         let begin = self.start;
         while self.start - begin < self.block {
             let next = segment::next(&self.buffer, self.start, form, self.complete);
             let Some(segment) = next else { break };
-            segments.push(segment);
             self.start = segment.end;
+            pieces.push(Piece::of(segment, &self.buffer, form, &mut self.watch));
         }
         let (offset, line) = (self.offset - begin as u64, self.line);
         let given = self.buffer.get(begin..self.start).unwrap_or(&[]);
@@ -321,15 +331,25 @@ impl<'r> Source<'r> {
         self.number += 1;
         let end = (self.start + segment::RIGHT).min(self.buffer.len());
         let text = Cow::Borrowed(self.buffer.get(..end).unwrap_or(&[]));
-        Ok((!segments.is_empty()).then_some(Block { number, text, segments, offset, line }))
+        Ok((!pieces.is_empty()).then_some(Block { number, text, pieces, offset, line }))
+    }
+}
+
+impl Piece {
+    fn of(segment: Segment, text: &[u8], form: Form, watch: &mut Watch) -> Self {
+        let tables = match form {
+            Form::Text | Form::Json => watch.before(text, segment),
+            Form::Delimited => None,
+        };
+        Self { segment, tables }
     }
 }
 
 impl Block<'_> {
     /// The block with a text of its own, for another thread.
     fn owned(self) -> Block<'static> {
-        let Block { number, text, segments, offset, line } = self;
-        Block { number, text: Cow::Owned(text.into_owned()), segments, offset, line }
+        let Block { number, text, pieces, offset, line } = self;
+        Block { number, text: Cow::Owned(text.into_owned()), pieces, offset, line }
     }
 }
 
@@ -357,18 +377,20 @@ impl Layout {
     /// The country that the start of a stream speaks of.
     fn country(&self, head: &[u8], complete: bool) -> Option<Locale> {
         let mut all = Votes::default();
-        let mut start = 0;
+        let (mut start, mut watch) = (0, Watch::default());
         while let Some(segment) = segment::next(head, start, self.form, complete) {
             start = segment.end;
             let place = Place { text: head, offset: 0 };
-            self.scan(place, segment, &mut |_, votes| all.merge(votes));
+            let piece = Piece::of(segment, head, self.form, &mut watch);
+            self.scan(place, piece, &mut |_, votes| all.merge(votes));
         }
         all.leading()
     }
 
     /// Everything in a segment that the rules know, told line by line or as a record.
-    fn scan(&self, place: Place<'_>, segment: Segment, tell: &mut dyn FnMut(&mut Vec<Hit>, Votes)) {
+    fn scan(&self, place: Place<'_>, piece: Piece, tell: &mut dyn FnMut(&mut Vec<Hit>, Votes)) {
         let Place { text, offset } = place;
+        let Piece { segment, tables } = piece;
         // Nothing goes over the end of a record.
         let seen = match self.dialect {
             Some(_) => segment.end,
@@ -383,7 +405,7 @@ impl Layout {
                 dialect.heads(text, segment.start)
             }
             Some(dialect) => dialect.cells(text, segment.start),
-            None => Vec::new(),
+            None => tables.map_or_else(Vec::new, |tables| tables.cells(text, segment)),
         };
         let known = Cell::new((usize::MAX, Cues::NONE));
         let (form, cells) = (self.form, cells.as_slice());
@@ -406,10 +428,11 @@ fn look(block: &Block<'_>, layout: &Layout) -> Looked {
     let mut found = Vec::new();
     // Lines are counted up to what is found, not segment by segment.
     let (mut line, mut counted) =
-        (block.line, block.segments.first().map_or(0, |first| first.start));
-    for segment in &block.segments {
+        (block.line, block.pieces.first().map_or(0, |first| first.segment.start));
+    for piece in &block.pieces {
+        let segment = piece.segment;
         let place = Place { text: &block.text, offset: block.offset };
-        layout.scan(place, *segment, &mut |hits, votes| {
+        layout.scan(place, piece.clone(), &mut |hits, votes| {
             // What a row says of its country goes before what the file says.
             resolve(hits, votes.leading().or(layout.home));
             let cells = match (&layout.dialect, block.text.get(..segment.end)) {
@@ -435,6 +458,6 @@ fn look(block: &Block<'_>, layout: &Layout) -> Looked {
             }
         });
     }
-    let end = block.segments.last().map_or(0, |last| last.end);
+    let end = block.pieces.last().map_or(0, |last| last.segment.end);
     Looked { found, end: block.offset + end as u64 }
 }

@@ -24,7 +24,7 @@ pub(super) struct View<'a> {
     pub(super) end: usize,
     /// How it is laid out.
     pub(super) form: Form,
-    /// The cells of a row, in order; empty where it is none.
+    /// The cells of its tables, in order; empty where there are none.
     pub(super) cells: &'a [TableCell],
     /// The last place whose cues were asked for, and they.
     pub(super) known: Cell<(usize, Cues)>,
@@ -78,7 +78,8 @@ impl<'a> View<'a> {
     /// The cell that a place lies in.
     pub(super) fn cell(&self, place: usize) -> Option<&'a TableCell> {
         let after = self.cells.partition_point(|cell| cell.start <= place);
-        after.checked_sub(1).and_then(|index| self.cells.get(index))
+        let cell = after.checked_sub(1).and_then(|index| self.cells.get(index));
+        cell.filter(|cell| place <= cell.end)
     }
 
     /// What the words before a place announce, not further left than a limit.
