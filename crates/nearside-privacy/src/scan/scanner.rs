@@ -88,8 +88,9 @@ impl<'s> Found<'s> {
 
 /// Looks at a segment. Hits of a line may overlap.
 pub(super) fn scan(view: &View<'_>, found: &mut Found<'_>) {
-    let mut cells =
-        view.cells.iter().filter(|cell| !cell.cues.is_empty() && cell.start < cell.end).peekable();
+    let mut cells = view.cells.iter().filter(|cell| !cell.cues.is_empty() && cell.start < cell.end);
+    let mut cell = cells.next();
+    let mut cell_start = cell.map_or(usize::MAX, |cell| cell.start);
     let text = view.text;
     let mut at = view.start;
     // A word that began before the segment belongs to what is before it.
@@ -98,15 +99,22 @@ pub(super) fn scan(view: &View<'_>, found: &mut Found<'_>) {
     }
     // Lines of a record belong together.
     let lines = view.form != Form::Delimited;
-    while at < view.end {
-        while let Some(cell) = cells.next_if(|cell| cell.start <= at) {
-            let whole = labelled::Certainty::Whole;
-            labelled::value(view, cell.start, cell.end, cell.cues, whole, &mut found.hits);
+    let inner = text.get(..view.end).unwrap_or(text);
+    while let Some(byte) = inner.get(at) {
+        let class = class(*byte);
+        if class == 0 {
+            at += 1;
+            continue;
         }
-        let class = class(text[at]);
-        at = if class == 0 {
-            at + 1
-        } else if class & WORD != 0 {
+        while at >= cell_start {
+            if let Some(cell) = cell {
+                let whole = labelled::Certainty::Whole;
+                labelled::value(view, cell.start, cell.end, cell.cues, whole, &mut found.hits);
+            }
+            cell = cells.next();
+            cell_start = cell.map_or(usize::MAX, |cell| cell.start);
+        }
+        at = if class & WORD != 0 {
             let (end, kinds) = word_at(view, at);
             word(view, at, end, kinds, found).max(end)
         } else if class == LINE {
@@ -115,7 +123,7 @@ pub(super) fn scan(view: &View<'_>, found: &mut Found<'_>) {
             }
             at + 1
         } else {
-            sign(view, at, text[at], &mut found.hits)
+            sign(view, at, *byte, &mut found.hits)
         };
     }
     found.end(text);

@@ -158,16 +158,21 @@ fn scan_laid_out(
 ) -> io::Result<Scanned> {
     let mut source = Source::new(text, options.block.get());
     source.fill(HEAD)?;
-    let head = source.buffer.get(..source.buffer.len().min(HEAD)).unwrap_or(&[]);
-    let complete = source.complete && source.buffer.len() <= HEAD;
     let mut layout = Layout { form, dialect, home: None };
-    layout.home = layout.country(head, complete);
     let mut order = Order { next: 0, waiting: BTreeMap::new(), end: 0 };
-    let small = source.complete && source.buffer.len() <= options.block.get();
+    let length = source.buffer.len();
+    let one_block = source.complete && length <= options.block.get();
     let result = match options.threads.get() {
-        1 => alone(&mut source, &layout, &mut order, tell),
-        _ if small => alone(&mut source, &layout, &mut order, tell),
-        threads => together(&mut source, &layout, threads, &mut order, tell),
+        _ if one_block && length <= HEAD => whole(&mut source, &layout, &mut order, tell),
+        threads => {
+            let head = source.buffer.get(..length.min(HEAD)).unwrap_or(&[]);
+            layout.home = layout.country(head, source.complete && length <= HEAD);
+            if threads == 1 || one_block {
+                alone(&mut source, &layout, &mut order, tell)
+            } else {
+                together(&mut source, &layout, threads, &mut order, tell)
+            }
+        }
     };
     result?;
     let form = Some(layout.form);
@@ -176,6 +181,21 @@ fn scan_laid_out(
         None => (None, Vec::new()),
     };
     Ok(Scanned { bytes: source.offset, lines: source.line, form, separator, columns })
+}
+
+/// Scans a stream that is no longer than what says which country it speaks of.
+fn whole(
+    source: &mut Source<'_>,
+    layout: &Layout,
+    order: &mut Order,
+    tell: &mut dyn FnMut(Told),
+) -> io::Result<()> {
+    while let Some(block) = source.block(layout.form)? {
+        let gathered = Gathered::of(&block, layout);
+        let home = gathered.country();
+        order.add(block.number, gathered.settle(&block, layout, home), tell);
+    }
+    Ok(())
 }
 
 fn alone(
@@ -423,23 +443,61 @@ fn begins_json(head: &[u8]) -> bool {
     }
 }
 
-/// The findings of a block, in order of place.
-fn look(block: &Block<'_>, layout: &Layout) -> Looked {
-    let mut found = Vec::new();
-    // Lines are counted up to what is found, not segment by segment.
-    let (mut line, mut counted) =
-        (block.line, block.pieces.first().map_or(0, |first| first.segment.start));
-    for piece in &block.pieces {
-        let segment = piece.segment;
-        let place = Place { text: &block.text, offset: block.offset };
-        layout.scan(place, piece.clone(), &mut |hits, votes| {
+/// What may be in a block, line by line, before it is told what of it stays.
+struct Gathered {
+    hits: Vec<Hit>,
+    lines: Vec<Line>,
+}
+
+/// What a line or record held.
+struct Line {
+    /// Where its segment begins, and where that ends.
+    segment: Segment,
+    /// The hits up to its last one.
+    hits: usize,
+    votes: Votes,
+}
+
+impl Gathered {
+    fn of(block: &Block<'_>, layout: &Layout) -> Self {
+        let (mut hits, mut lines) = (Vec::new(), Vec::new());
+        for piece in &block.pieces {
+            let segment = piece.segment;
+            let place = Place { text: &block.text, offset: block.offset };
+            layout.scan(place, piece.clone(), &mut |found, votes| {
+                hits.append(found);
+                lines.push(Line { segment, hits: hits.len(), votes });
+            });
+        }
+        Self { hits, lines }
+    }
+
+    /// The country that all lines together speak of.
+    fn country(&self) -> Option<Locale> {
+        let mut all = Votes::default();
+        for line in &self.lines {
+            all.merge(line.votes);
+        }
+        all.leading()
+    }
+
+    /// The findings, in order of place.
+    fn settle(self, block: &Block<'_>, layout: &Layout, home: Option<Locale>) -> Looked {
+        let mut found = Vec::new();
+        // Lines are counted up to what is found, not segment by segment.
+        let (mut line, mut counted) =
+            (block.line, block.pieces.first().map_or(0, |first| first.segment.start));
+        let (mut hits, mut all, mut taken) = (Vec::new(), self.hits.into_iter(), 0);
+        for Line { segment, hits: last, votes } in self.lines {
+            hits.extend(all.by_ref().take(last - taken));
+            taken = last;
             // What a row says of its country goes before what the file says.
-            resolve(hits, votes.leading().or(layout.home));
+            resolve(&mut hits, votes.leading().or(home));
             let cells = match (&layout.dialect, block.text.get(..segment.end)) {
                 (Some(dialect), Some(text)) => dialect.cells(text, segment.start),
                 _ => Vec::new(),
             };
-            for hit in hits {
+            for hit in hits.drain(..) {
                 let between = block.text.get(counted..hit.start).unwrap_or(&[]);
                 line += memchr::memchr_iter(b'\n', between).count() as u64;
                 counted = counted.max(hit.start);
@@ -456,8 +514,13 @@ fn look(block: &Block<'_>, layout: &Layout) -> Looked {
                     cues: hit.cues,
                 });
             }
-        });
+        }
+        let end = block.pieces.last().map_or(0, |last| last.segment.end);
+        Looked { found, end: block.offset + end as u64 }
     }
-    let end = block.pieces.last().map_or(0, |last| last.segment.end);
-    Looked { found, end: block.offset + end as u64 }
+}
+
+/// The findings of a block, in order of place.
+fn look(block: &Block<'_>, layout: &Layout) -> Looked {
+    Gathered::of(block, layout).settle(block, layout, layout.home)
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use self::sql::{Copied, Values};
 use super::cue::{self, Cues};
@@ -157,8 +157,11 @@ fn marker(text: &[u8], start: usize, end: usize) -> Option<(usize, Mark)> {
         ("CREATE ", Mark::Create),
         ("create ", Mark::Create),
     ];
-    static SEARCH: LazyLock<Option<AhoCorasick>> =
-        LazyLock::new(|| AhoCorasick::new(MARKS.map(|(text, _)| text)).ok());
+    static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+        // Of this kind because it looks at many bytes at a time.
+        let kind = MatchKind::LeftmostFirst;
+        AhoCorasick::builder().match_kind(kind).build(MARKS.map(|(text, _)| text)).ok()
+    });
     // A mark begins before the end and may go over it.
     let window = text.get(start..(end + 16).min(text.len()))?;
     let found = SEARCH.as_ref()?.find(window)?;
