@@ -154,6 +154,7 @@ impl Look<'_> {
 
     fn take(&mut self, event: &Event<'_>) {
         match event {
+            Event::Opened(..) => {}
             Event::Found(name, finding) => self.found(name, *finding),
             Event::Looked(..) => {}
             Event::Unreadable(name, why) => self.unreadable(name, why),

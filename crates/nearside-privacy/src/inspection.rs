@@ -1,18 +1,21 @@
 //! Everything below some paths, looked through on all cores: what was found where, what could not
 //! be read, and what was not looked at.
 
+use std::cell::RefCell;
 use std::io;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::scan::{Finding, Options, Scanned, scan};
+use crate::scan::{Column, Finding, Options, Scanned, scan_under_heads};
 use crate::source::{Content, Entry, Limits, Skipped, Visitor, visit_entry};
 
 /// Something that came up, in the order of paths and places.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
+    /// A table was opened, and these are its columns.
+    Opened(&'a str, &'a [Column]),
     /// Something was found in a content.
     Found(&'a str, Finding),
     /// A content was looked through to its end.
@@ -24,9 +27,12 @@ pub enum Event<'a> {
 }
 
 /// Files above this size are shared out among cores by themselves; smaller ones one to a core.
-const LARGE: u64 = 16 << 20;
-/// The most files that are looked through before what was found in them is told.
+const LARGE: u64 = 4 << 20;
+/// The most files that are looked through before what was found in them is told, and the most bytes.
 const BATCH: usize = 256;
+const BATCH_BYTES: u64 = 16 << 20;
+/// Why something was not read in full.
+const STOPPED: &str = "it was interrupted";
 
 /// Looks through entries and tells each event, in the order of the entries.
 pub fn inspect(
@@ -36,13 +42,20 @@ pub fn inspect(
     each: &mut dyn FnMut(Event<'_>),
 ) {
     let mut rest = entries;
-    while let Some((first, _)) = rest.split_first() {
-        if is_large(first) {
-            visit_entry(first, limits, &mut Looking { options, each });
-            rest = rest.get(1..).unwrap_or(&[]);
+    while let Some((first, others)) = rest.split_first()
+        && !limits.is_stopped()
+    {
+        if size(first) > LARGE {
+            visit_entry(first, limits, &mut Looking { limits, options, each });
+            rest = others;
             continue;
         }
-        let count = rest.iter().take(BATCH).take_while(|entry| !is_large(entry)).count();
+        let mut bytes = 0;
+        let fits = |entry: &&Entry| {
+            bytes += size(entry);
+            size(entry) <= LARGE && bytes <= BATCH_BYTES
+        };
+        let count = rest.iter().take(BATCH).take_while(fits).count();
         let (batch, after) = rest.split_at(count);
         for events in together(batch, limits, options) {
             for event in events {
@@ -61,13 +74,13 @@ pub fn inspect_stream(
     options: Options,
     each: &mut dyn FnMut(Event<'_>),
 ) {
-    crate::source::open(name, stream, limits, &mut Looking { options, each });
+    crate::source::open(name, stream, limits, &mut Looking { limits, options, each });
 }
 
-fn is_large(entry: &Entry) -> bool {
+fn size(entry: &Entry) -> u64 {
     match entry {
-        Entry::File(path) => path.metadata().is_ok_and(|metadata| metadata.len() > LARGE),
-        Entry::Unreadable(..) | Entry::Skipped(..) => false,
+        Entry::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
+        Entry::Unreadable(..) | Entry::Skipped(..) => 0,
     }
 }
 
@@ -80,9 +93,9 @@ fn together(batch: &[Entry], limits: &Limits, options: Options) -> Vec<Vec<Kept>
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let (Some(entry), Some(place)) = (batch.get(index), kept.get(index)) else { break };
-            let mut events = Vec::new();
-            let mut keep = |event: Event<'_>| events.push(Kept::of(&event));
-            visit_entry(entry, limits, &mut Looking { options: alone, each: &mut keep });
+            let (mut events, mut last) = (Vec::new(), Arc::from(""));
+            let mut keep = |event: Event<'_>| events.push(Kept::of(&event, &mut last));
+            visit_entry(entry, limits, &mut Looking { limits, options: alone, each: &mut keep });
             *place.lock().unwrap_or_else(PoisonError::into_inner) = events;
         }
     };
@@ -101,24 +114,34 @@ fn together(batch: &[Entry], limits: &Limits, options: Options) -> Vec<Vec<Kept>
 /// An event that outlives what it speaks of.
 #[derive(Clone, Debug)]
 enum Kept {
-    Found(String, Finding),
-    Looked(String, Scanned),
-    Unreadable(String, String),
-    Skipped(String, Skipped),
+    Opened(Arc<str>, Vec<Column>),
+    Found(Arc<str>, Finding),
+    Looked(Arc<str>, Scanned),
+    Unreadable(Arc<str>, String),
+    Skipped(Arc<str>, Skipped),
 }
 
 impl Kept {
-    fn of(event: &Event<'_>) -> Self {
+    /// `last` is the name of the event before: most are of the same content.
+    fn of(event: &Event<'_>, last: &mut Arc<str>) -> Self {
+        let mut kept = |name: &str| {
+            if **last != *name {
+                *last = name.into();
+            }
+            Arc::clone(last)
+        };
         match event {
-            Event::Found(name, finding) => Self::Found((*name).to_owned(), *finding),
-            Event::Looked(name, scanned) => Self::Looked((*name).to_owned(), scanned.clone()),
-            Event::Unreadable(name, why) => Self::Unreadable((*name).to_owned(), (*why).to_owned()),
-            Event::Skipped(name, what) => Self::Skipped((*name).to_owned(), *what),
+            Event::Opened(name, columns) => Self::Opened(kept(name), columns.to_vec()),
+            Event::Found(name, finding) => Self::Found(kept(name), *finding),
+            Event::Looked(name, scanned) => Self::Looked(kept(name), scanned.clone()),
+            Event::Unreadable(name, why) => Self::Unreadable(kept(name), (*why).to_owned()),
+            Event::Skipped(name, what) => Self::Skipped(kept(name), *what),
         }
     }
 
     fn borrowed(&self) -> Event<'_> {
         match self {
+            Self::Opened(name, columns) => Event::Opened(name, columns),
             Self::Found(name, finding) => Event::Found(name, *finding),
             Self::Looked(name, scanned) => Event::Looked(name, scanned.clone()),
             Self::Unreadable(name, why) => Event::Unreadable(name, why),
@@ -129,6 +152,7 @@ impl Kept {
 
 /// Scans every content that it is shown.
 struct Looking<'e> {
+    limits: &'e Limits,
     options: Options,
     each: &'e mut dyn FnMut(Event<'_>),
 }
@@ -136,10 +160,13 @@ struct Looking<'e> {
 impl Visitor for Looking<'_> {
     fn content(&mut self, content: Content<'_>) -> io::Result<()> {
         let Content { name, form, text } = content;
-        let each = &mut *self.each;
-        let scanned =
-            scan(form, text, self.options, &mut |finding| each(Event::Found(name, finding)))?;
-        each(Event::Looked(name, scanned));
+        let each = RefCell::new(&mut *self.each);
+        let tell = |event: Event<'_>| (each.borrow_mut())(event);
+        let mut text = Stoppable { inner: text, limits: self.limits };
+        let heads = &mut |columns: &[Column]| tell(Event::Opened(name, columns));
+        let found = &mut |finding| tell(Event::Found(name, finding));
+        let scanned = scan_under_heads(form, &mut text, self.options, heads, found)?;
+        tell(Event::Looked(name, scanned));
         Ok(())
     }
 
@@ -149,6 +176,21 @@ impl Visitor for Looking<'_> {
 
     fn skipped(&mut self, name: &str, what: Skipped) {
         (self.each)(Event::Skipped(name, what));
+    }
+}
+
+/// A reader that fails once nothing more is to be read.
+struct Stoppable<'s> {
+    inner: &'s mut dyn io::Read,
+    limits: &'s Limits,
+}
+
+impl io::Read for Stoppable<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.limits.is_stopped() {
+            true => Err(io::Error::other(STOPPED)),
+            false => self.inner.read(buffer),
+        }
     }
 }
 
@@ -165,6 +207,7 @@ mod tests {
         let options = Options { threads, ..Options::default() };
         inspect(entries, &Limits::default(), options, &mut |event| {
             told.push(match event {
+                Event::Opened(name, columns) => format!("{name} {}", columns.len()),
                 Event::Found(name, finding) => {
                     format!("{name} {} {}", finding.entity, finding.start)
                 }

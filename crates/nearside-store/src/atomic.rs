@@ -1,7 +1,7 @@
 //! Writes that others see whole or not at all: into a file beside the target, then renamed over it.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,18 +36,62 @@ fn is_tail(tail: &str) -> bool {
 /// # Errors
 /// When a folder or the file cannot be written; an older file is then still there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(StoreError::io("make folder", folder))?;
+    let mut growing = Growing::new(path)?;
+    growing.write_all(bytes).map_err(StoreError::io("write", path))?;
+    growing.finish()
+}
+
+/// A file that is written piece by piece and takes its place once it is whole; dropped before that it
+/// leaves nothing.
+#[derive(Debug)]
+pub struct Growing {
+    file: BufWriter<File>,
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Growing {
+    /// Begins a file. Folders on the way are made.
+    ///
+    /// # Errors
+    /// When a folder or the file cannot be made.
+    pub fn new(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(StoreError::io("make folder", folder))?;
+        }
+        let temporary = beside(path);
+        let file = File::create(&temporary).map_err(StoreError::io("write", path))?;
+        Ok(Self { file: BufWriter::new(file), temporary, path: path.to_path_buf() })
     }
-    let temporary = beside(path);
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_data()))
-        .map_err(StoreError::io("write", path))
-        .and_then(|()| fs::rename(&temporary, path).map_err(StoreError::io("write", path)));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
+
+    /// Writes the file to the disk and puts it in its place.
+    ///
+    /// # Errors
+    /// When it cannot be written; an older file is then still there.
+    pub fn finish(mut self) -> Result<(), StoreError> {
+        self.file
+            .flush()
+            .and_then(|()| self.file.get_ref().sync_data())
+            .and_then(|()| fs::rename(&self.temporary, &self.path))
+            .map_err(StoreError::io("write", &self.path))
     }
-    written
+}
+
+impl Write for Growing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Growing {
+    fn drop(&mut self) {
+        // After `finish` nothing has this name.
+        let _ = fs::remove_file(&self.temporary);
+    }
 }
 
 /// Moves a file or folder to a place on the same file system, taking the place of what is there in

@@ -2,6 +2,7 @@
 //! what goes on, which gives way to whatever else is written. One JSON envelope.
 
 pub(crate) mod document;
+mod listing;
 mod picture;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use crate::cli::{Color, Shared};
 use crate::error::{CommandError, Fault};
+pub(crate) use listing::Listing;
 use picture::Picture;
 pub(crate) use picture::{Size, cut};
 

@@ -42,5 +42,5 @@ mod check;
 
 pub use entity::{Entity, Group};
 pub use finding::{Finding, Proof};
-pub use stream::{Options, Scanned, scan};
+pub use stream::{Options, Scanned, scan, scan_under_heads};
 pub use table::Column;

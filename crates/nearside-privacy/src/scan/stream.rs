@@ -103,6 +103,20 @@ pub fn scan(
     options: Options,
     each: &mut dyn FnMut(Finding),
 ) -> io::Result<Scanned> {
+    scan_under_heads(form, text, options, &mut |_| {}, each)
+}
+
+/// As [`scan`]; the columns of a table are handed on before anything that is found in them.
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_under_heads(
+    form: Option<Form>,
+    text: &mut dyn Read,
+    options: Options,
+    heads: &mut dyn FnMut(&[Column]),
+    each: &mut dyn FnMut(Finding),
+) -> io::Result<Scanned> {
     let mut first = Vec::new();
     let whole = text.take(HEAD as u64).read_to_end(&mut first)? < HEAD;
     // One mark says that it is UTF-8; any other is part of the text.
@@ -114,6 +128,9 @@ pub fn scan(
         each(Finding { start, end, ..finding });
     };
     let (form, dialect) = Layout::form(form, Head { text: &first, complete: whole });
+    if let Some(dialect) = &dialect {
+        heads(&dialect.columns);
+    }
     let rest = io::Cursor::new(first).chain(text);
     let laid_out = (form, dialect);
     let mut scanned = match form {

@@ -1,6 +1,8 @@
 //! Bounds of what is opened, so that nothing below a path can take all time, memory or disk.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How far contents are opened; each bound that is reached is reported, never passed over.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Limits {
     pub window: u64,
     /// Names of folders that are not looked into.
     pub skipped_folders: Vec<String>,
+    /// Becomes true when nothing more is to be read: what is being read is then not read in full.
+    pub stop: Option<Arc<AtomicBool>>,
 }
 
 const MEBI: u64 = 1 << 20;
@@ -51,6 +55,15 @@ impl Default for Limits {
             metadata: 128 * MEBI,
             window: 128 * MEBI,
             skipped_folders: vec![".git".to_owned(), ".nearside".to_owned()],
+            stop: None,
         }
+    }
+}
+
+impl Limits {
+    /// Whether nothing more is to be read.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 }

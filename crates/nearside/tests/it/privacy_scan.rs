@@ -1,9 +1,12 @@
 //! `nearside privacy scan`: findings without values, tables, archives, SARIF, exit codes.
 
 use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::answers::check_schema;
-use crate::command::{Folder, list, nearside, number, text};
+use crate::command::{Folder, command, list, nearside, number, text};
 
 const TABLE: &str = "id;Nachname;telefon;note\n\
     1;Krämer;+49 151 26196152;paid by 4111 1111 1111 1111\n\
@@ -75,4 +78,60 @@ fn findings_are_written_for_code_hosts() {
     let region = &result["locations"][0]["physicalLocation"]["region"];
     assert_eq!(region["startLine"], 2);
     assert!(!text.contains("acme"), "{text}");
+}
+
+#[test]
+fn a_document_for_programs_holds_what_is_not_listed_but_nothing_that_is_not_wanted() {
+    let folder = Folder::cleared("privacy-scan-sarif-limit");
+    let lines = (0..50).map(|number| format!("ann{number}@acme.org, 10.1.2.{number}\n"));
+    let file = folder.write("a.txt", lines.collect::<String>());
+    let out = folder.path().join("out.sarif");
+    let out = out.to_string_lossy();
+    let absent = folder.path().join("absent").to_string_lossy().into_owned();
+    let run = nearside(&[
+        "privacy", "scan", &file, &absent, "--only", "EMAIL", "--limit", "3", "--sarif", &out,
+        "--json", "-q",
+    ])
+    .exits(1)
+    .data();
+    assert_eq!((list(&run["findings"]).len(), &run["found"]), (3, &50.into()));
+    assert_eq!(list(&run["unreadable"]).len(), 1);
+    let sarif: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&*out).unwrap()).unwrap();
+    let run = &sarif["runs"][0];
+    assert_eq!(list(&run["results"]).len(), 50);
+    assert_eq!(list(&run["tool"]["driver"]["rules"]).len(), 1);
+    assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    let nowhere = folder.path().join("a.txt/out.sarif");
+    nearside(&["privacy", "scan", &file, "--sarif", &nowhere.to_string_lossy()]).exits(4);
+    // A finding that is not wanted is in neither.
+    nearside(&["privacy", "scan", &file, "--without", "EMAIL,IP", "--sarif", &out]).exits(0);
+    assert!(!fs::read_to_string(&*out).unwrap().contains("EMAIL"));
+}
+
+#[test]
+fn who_is_interrupted_tells_what_was_found_until_then() {
+    let folder = Folder::cleared("privacy-scan-interrupted");
+    let told = folder.path().join("told.json");
+    let mut child = command(&["privacy", "scan", "-", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(fs::File::create(&told).unwrap())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // More than a block, so that some of it is looked at before the end.
+    input.write_all("mail ann@acme.org\n".repeat(400_000).as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    drop(input);
+    let answer: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(told).unwrap()).unwrap();
+    let data = &answer["data"];
+    check_schema("privacy-scan", data);
+    assert_eq!(data["interrupted"], true);
+    assert!(number(&data["found"]) > 1000.0, "{}", data["found"]);
+    assert_eq!(list(&data["unreadable"])[0]["why"], "it was interrupted");
 }

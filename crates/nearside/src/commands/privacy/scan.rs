@@ -1,11 +1,13 @@
 //! `nearside privacy scan`: what is personal or secret below some paths.
 
+mod input;
 mod sarif;
 mod text;
 mod view;
 
-use std::io;
+use std::io::{BufWriter, StdoutLock};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use nearside_policy::Class;
 use nearside_privacy::inspection::{Event, inspect, inspect_stream};
@@ -17,26 +19,23 @@ pub(crate) use view::PrivacyScanAnswer;
 use crate::cli::PrivacyScan;
 use crate::environment;
 use crate::error::{CommandError, Fault};
-use crate::output::{Answer, Form, Outcome, Output, document};
-use view::Tally;
+use crate::output::{Form, Listing, Outcome, Output};
+use input::Input;
+use sarif::Sarif;
+use view::{Counts, FindingView, Tally};
 
 /// Findings that are listed for people, unless stated.
-const LISTED: usize = 20;
+const LISTED: u64 = 20;
 /// What stands for the standard input.
 const STANDARD_INPUT: &str = "-";
 
 pub(super) fn run(wanted: &PrivacyScan, output: &Output) -> Result<Outcome, CommandError> {
     let question = Question::of(wanted)?;
-    let limits = limits(wanted);
+    let stop = environment::interrupted();
+    let mut limits = limits(wanted);
+    limits.stop = Some(Arc::clone(&stop));
     let mut options = Options::default();
     options.threads = wanted.threads.unwrap_or(options.threads);
-    let listed = match (wanted.limit, output.form) {
-        (Some(limit), _) => limit,
-        (None, Form::Json) => usize::MAX,
-        (None, Form::Text) => LISTED,
-    };
-    // A document for other programs holds them all.
-    let mut tally = Tally::new(if wanted.sarif.is_some() { usize::MAX } else { listed });
     let (streams, paths): (Vec<_>, Vec<_>) =
         wanted.paths.iter().partition(|path| path.as_os_str() == STANDARD_INPUT);
     // One that is not there stops no other; all that are not there are a mistake.
@@ -45,17 +44,24 @@ pub(super) fn run(wanted: &PrivacyScan, output: &Output) -> Result<Outcome, Comm
     if there.is_empty() && streams.is_empty() {
         files(&missing, &limits).map_err(|error| unlisted(&error))?;
     }
+    let entries = files(&there, &limits).map_err(|error| unlisted(&error))?;
+    let sarif = wanted.sarif.as_deref().map(Sarif::new).transpose()?;
+    let mut sink = Sink::new(wanted.limit, sarif, output);
+    let mut tally = Tally::default();
     for path in &missing {
         tally.unreadable(&path.to_string_lossy(), "is not there");
     }
     let mut each = |event: Event<'_>| match event {
-        Event::Found(name, finding) if question.counts(&finding) => tally.found(name, &finding),
+        Event::Opened(_, columns) => tally.opened(columns),
+        Event::Found(name, finding) if question.counts(&finding) => {
+            let number = tally.found(&finding);
+            sink.add(number, || tally.view(name, &finding));
+        }
         Event::Found(..) => {}
         Event::Looked(name, scanned) => tally.looked(name, &scanned),
         Event::Unreadable(name, why) => tally.unreadable(name, why),
         Event::Skipped(name, what) => tally.skipped(name, what),
     };
-    let entries = files(&there, &limits).map_err(|error| unlisted(&error))?;
     let mut looked = 0;
     for batch in entries.chunks(BATCH) {
         if entries.len() > BATCH {
@@ -65,22 +71,78 @@ pub(super) fn run(wanted: &PrivacyScan, output: &Output) -> Result<Outcome, Comm
         looked += batch.len();
     }
     if !streams.is_empty() {
-        inspect_stream("<stdin>", &mut io::stdin().lock(), &limits, options, &mut each);
+        inspect_stream("<stdin>", &mut Input { stop: &stop }, &limits, options, &mut each);
     }
-    let mut answer = tally.answer();
-    if let Some(file) = &wanted.sarif {
-        document::put(file, sarif::of(&answer).as_bytes(), output)?;
+    let counts = tally.counts(limits.is_stopped());
+    let (clean, interrupted) = (counts.is_clean(), counts.interrupted);
+    sink.end(counts, &question.only, output)?;
+    Ok(match (interrupted, clean) {
+        (true, _) => Outcome::Partly,
+        (false, true) => Outcome::Done,
+        (false, false) => Outcome::Negative,
+    })
+}
+
+/// Where findings go as they come: never more of them are kept than a person reads.
+struct Sink<'o> {
+    limit: u64,
+    to: To<'o>,
+    sarif: Option<Result<Sarif, CommandError>>,
+}
+
+enum To<'o> {
+    Person(Vec<FindingView>),
+    Program(Listing<'o, BufWriter<StdoutLock<'static>>>),
+}
+
+impl<'o> Sink<'o> {
+    fn new(limit: Option<usize>, sarif: Option<Sarif>, output: &'o Output) -> Self {
+        let (usual, to) = match output.form {
+            Form::Text => (LISTED, To::Person(Vec::new())),
+            Form::Json => {
+                let schema = "nearside/privacy-scan/1";
+                let listing = output.listing(schema, "findings", environment::today());
+                (u64::MAX, To::Program(listing))
+            }
+        };
+        let limit = limit.map_or(usual, |limit| limit as u64);
+        Self { limit, to, sarif: sarif.map(Ok) }
     }
-    answer.findings.truncate(listed);
-    match output.form {
-        Form::Text => output.text(&text::shown(&answer, &question.only)),
-        Form::Json => {
-            let schema = "nearside/privacy-scan/1";
-            let answer = Answer { schema, data: &answer, warnings: &[], sources: &[] };
-            output.json(&answer, environment::today());
+
+    /// Takes a finding, the so-and-so-many-th one from 1.
+    fn add(&mut self, number: u64, finding: impl FnOnce() -> FindingView) {
+        let listed = number <= self.limit;
+        if !listed && self.sarif.is_none() {
+            return;
+        }
+        let finding = finding();
+        // A document for other programs holds them all.
+        if let Some(Ok(sarif)) = &mut self.sarif
+            && let Err(error) = sarif.add(&finding)
+        {
+            self.sarif = Some(Err(error));
+        }
+        match &mut self.to {
+            _ if !listed => {}
+            To::Person(findings) => findings.push(finding),
+            To::Program(listing) => listing.item(&finding),
         }
     }
-    Ok(if answer.is_clean() { Outcome::Done } else { Outcome::Negative })
+
+    fn end(self, counts: Counts, only: &[Entity], output: &Output) -> Result<(), CommandError> {
+        let written = match self.sarif {
+            Some(Ok(sarif)) => sarif.finish(&counts, output),
+            Some(Err(error)) => Err(error),
+            None => Ok(()),
+        };
+        match self.to {
+            To::Program(listing) => listing.end(&counts),
+            To::Person(findings) => {
+                output.text(&text::shown(&PrivacyScanAnswer { findings, counts }, only));
+            }
+        }
+        written
+    }
 }
 
 /// Files after which the progress is told anew.

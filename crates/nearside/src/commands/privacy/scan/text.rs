@@ -6,16 +6,17 @@ use std::fmt::Write as _;
 use nearside_privacy::scan::Entity;
 use nearside_units::Bytes;
 
-use super::view::PrivacyScanAnswer;
+use super::view::{Counts, PrivacyScanAnswer};
 use crate::output::{Align, table};
 
 /// The most contents, columns and unreadable things that are listed.
 const MOST: usize = 40;
 
 pub(super) fn shown(answer: &PrivacyScanAnswer, only: &[Entity]) -> String {
+    let PrivacyScanAnswer { findings, counts } = answer;
     let mut text = String::new();
-    if !answer.findings.is_empty() {
-        let rows = answer.findings.iter().map(|finding| {
+    if !findings.is_empty() {
+        let rows = findings.iter().map(|finding| {
             let place = match &finding.column {
                 Some(column) => format!("{}:{} ({column})", finding.path, finding.line),
                 None => format!("{}:{}", finding.path, finding.line),
@@ -38,21 +39,21 @@ pub(super) fn shown(answer: &PrivacyScanAnswer, only: &[Entity]) -> String {
         ];
         text.push_str(&table(&heads, rows.collect()));
         text.push('\n');
-        more(&mut text, answer.found, answer.findings.len(), "findings (--limit N lists more)");
+        more(&mut text, counts.found, findings.len(), "findings (--limit N lists more)");
         text.push('\n');
     }
-    kinds(&mut text, answer);
-    columns(&mut text, answer);
-    if answer.contents.len() > 1 {
-        let rows = answer.contents.iter().take(MOST);
+    kinds(&mut text, counts);
+    columns(&mut text, counts);
+    if counts.contents.len() > 1 {
+        let rows = counts.contents.iter().take(MOST);
         let rows = rows.map(|content| vec![content.path.clone(), list(&content.kinds)]);
         text.push_str(&table(&[("file", Align::Left), ("found", Align::Left)], rows.collect()));
         text.push('\n');
-        more(&mut text, answer.contents.len() as u64, MOST, "files");
+        more(&mut text, counts.contents.len() as u64, MOST, "files");
         text.push('\n');
     }
-    unread(&mut text, answer);
-    let verdict = match (answer.found, answer.unreadable.len()) {
+    unread(&mut text, counts);
+    let verdict = match (counts.found, counts.unreadable.len()) {
         (0, 0) if !only.is_empty() => {
             let kinds = only.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
             format!("nothing of these kinds was found: {kinds}")
@@ -63,20 +64,22 @@ pub(super) fn shown(answer: &PrivacyScanAnswer, only: &[Entity]) -> String {
         (found, 0) => format!("{found} findings"),
         (found, unread) => format!("findings: {found}; {unread} could not be read"),
     };
-    let looked = match answer.looked_through {
+    let looked = match counts.looked_through {
         1 => "1 file or part of one".to_owned(),
         contents => format!("{contents} files and parts of files"),
     };
-    let bytes = Bytes::new(answer.bytes);
-    let _ = writeln!(text, "{verdict}; looked through {looked}, {bytes} of text");
+    let bytes = Bytes::new(counts.bytes);
+    let end =
+        if counts.interrupted { "; it was interrupted, the rest was not looked at" } else { "" };
+    let _ = writeln!(text, "{verdict}; looked through {looked}, {bytes} of text{end}");
     text
 }
 
-fn kinds(text: &mut String, answer: &PrivacyScanAnswer) {
-    if answer.kinds.is_empty() {
+fn kinds(text: &mut String, counts: &Counts) {
+    if counts.kinds.is_empty() {
         return;
     }
-    let rows = answer.kinds.iter().map(|kind| {
+    let rows = counts.kinds.iter().map(|kind| {
         vec![
             kind.kind.to_owned(),
             kind.count.to_string(),
@@ -94,33 +97,33 @@ fn kinds(text: &mut String, answer: &PrivacyScanAnswer) {
     text.push_str("\n\n");
 }
 
-fn columns(text: &mut String, answer: &PrivacyScanAnswer) {
-    if answer.columns.is_empty() {
+fn columns(text: &mut String, counts: &Counts) {
+    if counts.columns.is_empty() {
         return;
     }
-    let rows = answer.columns.iter().take(MOST);
+    let rows = counts.columns.iter().take(MOST);
     let rows =
         rows.map(|column| vec![column.path.clone(), column.column.clone(), list(&column.kinds)]);
     let heads = [("table", Align::Left), ("column", Align::Left), ("found", Align::Left)];
     text.push_str(&table(&heads, rows.collect()));
     text.push('\n');
-    more(text, answer.columns.len() as u64, MOST, "columns");
+    more(text, counts.columns.len() as u64, MOST, "columns");
     text.push('\n');
 }
 
-fn unread(text: &mut String, answer: &PrivacyScanAnswer) {
-    for unreadable in answer.unreadable.iter().take(MOST) {
+fn unread(text: &mut String, counts: &Counts) {
+    for unreadable in counts.unreadable.iter().take(MOST) {
         let _ = writeln!(text, "not read: {}: {}", unreadable.path, unreadable.why);
     }
-    more(text, answer.unreadable.len() as u64, MOST, "that could not be read");
+    more(text, counts.unreadable.len() as u64, MOST, "that could not be read");
     let mut left_out: BTreeMap<&str, usize> = BTreeMap::new();
-    for left in &answer.left_out {
+    for left in &counts.left_out {
         *left_out.entry(&left.what).or_default() += 1;
     }
     for (what, count) in left_out {
         let _ = writeln!(text, "left out: {what} ({count})");
     }
-    if !answer.unreadable.is_empty() || !answer.left_out.is_empty() {
+    if !counts.unreadable.is_empty() || !counts.left_out.is_empty() {
         text.push('\n');
     }
 }

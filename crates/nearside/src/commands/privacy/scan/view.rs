@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nearside_privacy::scan::{Entity, Finding, Proof, Scanned};
+use nearside_privacy::scan::{Column, Entity, Finding, Proof, Scanned};
 use nearside_privacy::source::Skipped;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,6 +12,14 @@ use serde::Serialize;
 pub(crate) struct PrivacyScanAnswer {
     /// Findings that are listed, by path and place; values are never told.
     pub(super) findings: Vec<FindingView>,
+    /// All else.
+    #[serde(flatten)]
+    pub(super) counts: Counts,
+}
+
+/// What was found and looked through, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct Counts {
     /// How many findings there are; more than are listed where a limit was given.
     pub(super) found: u64,
     /// How many of each kind.
@@ -30,6 +38,8 @@ pub(crate) struct PrivacyScanAnswer {
     pub(super) bytes: u64,
     /// Their lines.
     pub(super) lines: u64,
+    /// Whether it was interrupted: the rest was not looked at.
+    pub(super) interrupted: bool,
 }
 
 /// One finding.
@@ -112,7 +122,7 @@ pub(super) struct LeftOutView {
     pub(super) what: String,
 }
 
-impl PrivacyScanAnswer {
+impl Counts {
     /// Whether nothing was found and everything was read.
     pub(super) fn is_clean(&self) -> bool {
         self.found == 0 && self.unreadable.is_empty()
@@ -120,115 +130,102 @@ impl PrivacyScanAnswer {
 }
 
 /// Events, counted as they come.
+#[derive(Default)]
 pub(super) struct Tally {
-    listed: usize,
-    answer: PrivacyScanAnswer,
+    counts: Counts,
     kinds: BTreeMap<Entity, u64>,
-    /// What was found in the content that is looked through.
+    /// What was found in the content that is looked through, and in its columns.
     here: BTreeMap<Entity, u64>,
     columns: BTreeMap<u32, BTreeMap<&'static str, u64>>,
-    /// Where the findings of this content begin in the list.
-    first: usize,
+    /// The columns of the table that is looked through.
+    heads: Vec<Column>,
 }
 
 impl Tally {
-    /// Nothing yet; so many findings are listed at most.
-    pub(super) fn new(listed: usize) -> Self {
-        let answer = PrivacyScanAnswer {
-            findings: Vec::new(),
-            found: 0,
-            kinds: Vec::new(),
-            contents: Vec::new(),
-            columns: Vec::new(),
-            unreadable: Vec::new(),
-            left_out: Vec::new(),
-            looked_through: 0,
-            bytes: 0,
-            lines: 0,
-        };
-        let (kinds, here, columns) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { listed, answer, kinds, here, columns, first: 0 }
+    /// A table begins.
+    pub(super) fn opened(&mut self, columns: &[Column]) {
+        self.heads = columns.to_vec();
     }
 
-    pub(super) fn found(&mut self, path: &str, finding: &Finding) {
-        self.answer.found += 1;
+    /// Counts a finding; so many there are now.
+    pub(super) fn found(&mut self, finding: &Finding) -> u64 {
+        self.counts.found += 1;
         *self.kinds.entry(finding.entity).or_default() += 1;
         *self.here.entry(finding.entity).or_default() += 1;
         if let Some(column) = finding.column {
             let kinds = self.columns.entry(column).or_default();
             *kinds.entry(finding.entity.name()).or_default() += 1;
         }
-        if self.answer.findings.len() < self.listed {
-            self.answer.findings.push(FindingView {
-                path: path.to_owned(),
-                start: finding.start,
-                end: finding.end,
-                line: finding.line,
-                // Named once the heads are known.
-                column: finding.column.map(|column| column.to_string()),
-                kind: finding.entity.name(),
-                class: class_of(finding.entity),
-                score: f64::from(finding.score) / 100.0,
-                rule: finding.rule,
-                why: why(finding),
-            });
+        self.counts.found
+    }
+
+    /// A finding of the content that is looked through, as it is told.
+    pub(super) fn view(&self, path: &str, finding: &Finding) -> FindingView {
+        FindingView {
+            path: path.to_owned(),
+            start: finding.start,
+            end: finding.end,
+            line: finding.line,
+            column: finding.column.map(|column| self.name(column)),
+            kind: finding.entity.name(),
+            class: class_of(finding.entity),
+            score: f64::from(finding.score) / 100.0,
+            rule: finding.rule,
+            why: why(finding),
+        }
+    }
+
+    /// A column, by its head or its number from 1.
+    fn name(&self, column: u32) -> String {
+        match self.heads.get(column as usize) {
+            Some(column) if !column.name.is_empty() => column.name.clone(),
+            _ => format!("{}", column + 1),
         }
     }
 
     pub(super) fn looked(&mut self, path: &str, scanned: &Scanned) {
-        self.answer.looked_through += 1;
-        self.answer.bytes += scanned.bytes;
-        self.answer.lines += scanned.lines;
-        self.end(path, scanned);
+        self.counts.looked_through += 1;
+        self.counts.bytes += scanned.bytes;
+        self.counts.lines += scanned.lines;
+        self.end(path);
     }
 
     pub(super) fn unreadable(&mut self, path: &str, why: &str) {
-        self.end(path, &Scanned::default());
+        self.end(path);
         let (path, why) = (path.to_owned(), why.to_owned());
-        self.answer.unreadable.push(UnreadableView { path, why });
+        self.counts.unreadable.push(UnreadableView { path, why });
     }
 
     pub(super) fn skipped(&mut self, path: &str, what: Skipped) {
         let (path, what) = (path.to_owned(), what.to_string());
-        self.answer.left_out.push(LeftOutView { path, what });
+        self.counts.left_out.push(LeftOutView { path, what });
     }
 
-    /// Closes a content: its columns get their names.
-    fn end(&mut self, path: &str, scanned: &Scanned) {
-        let name = |column: u32| match scanned.columns.get(column as usize) {
-            Some(column) if !column.name.is_empty() => column.name.clone(),
-            _ => format!("{}", column + 1),
-        };
-        for finding in self.answer.findings.iter_mut().skip(self.first) {
-            finding.column =
-                finding.column.as_ref().and_then(|column| column.parse().ok()).map(name);
-        }
-        self.first = self.answer.findings.len();
-        let columns = std::mem::take(&mut self.columns).into_iter();
-        self.answer.columns.extend(columns.map(|(column, kinds)| {
-            let (path, column) = (path.to_owned(), name(column));
+    /// Closes a content.
+    fn end(&mut self, path: &str) {
+        let columns = std::mem::take(&mut self.columns).into_iter().map(|(column, kinds)| {
+            let (path, column) = (path.to_owned(), self.name(column));
             ColumnView { path, column, kinds }
-        }));
+        });
+        self.counts.columns.extend(columns.collect::<Vec<_>>());
+        self.heads.clear();
         let here = std::mem::take(&mut self.here);
         if !here.is_empty() {
             let kinds = here.iter().map(|(entity, count)| (entity.name(), *count)).collect();
             let (path, count) = (path.to_owned(), here.values().sum());
-            self.answer.contents.push(ContentView { path, count, kinds });
+            self.counts.contents.push(ContentView { path, count, kinds });
         }
     }
 
-    pub(super) fn answer(mut self) -> PrivacyScanAnswer {
-        self.answer.kinds = self
-            .kinds
-            .iter()
-            .map(|(entity, count)| KindView {
-                kind: entity.name(),
-                what: entity.what(),
-                class: class_of(*entity),
-                count: *count,
-            })
-            .collect();
-        self.answer
+    /// All of it; `interrupted` says that there is more.
+    pub(super) fn counts(self, interrupted: bool) -> Counts {
+        let kinds = self.kinds.iter().map(|(entity, count)| KindView {
+            kind: entity.name(),
+            what: entity.what(),
+            class: class_of(*entity),
+            count: *count,
+        });
+        Counts { kinds: kinds.collect(), interrupted, ..self.counts }
     }
 }
 
