@@ -17,4 +17,5 @@ pub mod sealing_key;
 mod secret_file;
 pub mod source;
 pub mod subject;
+pub mod tabular;
 pub mod vault;

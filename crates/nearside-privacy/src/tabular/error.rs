@@ -1,0 +1,70 @@
+//! Why a table was not made fit to travel.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why a table was not made fit to travel.
+#[derive(Debug, Error)]
+pub enum TabularError {
+    /// The table cannot be read or written.
+    #[error("cannot read or write the table: {0}")]
+    Io(#[from] io::Error),
+    /// A row is not as the others are; the message of the library names its line.
+    #[error("the table is not well formed: {0}")]
+    Form(#[from] csv::Error),
+    /// It has no rows below its heads.
+    #[error("the table has no rows")]
+    Empty,
+    /// A column that is named is not there.
+    #[error("there is no column {name:?}: the table has {there}")]
+    NoColumn {
+        /// The name.
+        name: String,
+        /// Those that are there.
+        there: String,
+    },
+    /// A column is named twice, or is quasi-identifier and sensitive.
+    #[error("column {0:?} is named more than once")]
+    Twice(String),
+    /// Fewer rows than a class needs.
+    #[error("a class of {k} rows cannot be made of {rows}")]
+    TooFew {
+        /// Rows that a class needs.
+        k: u64,
+        /// Rows there are.
+        rows: u64,
+    },
+    /// A value that the hierarchy of its column does not name.
+    #[error("the hierarchy of {column:?} does not name the value {value:?}")]
+    Unknown {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
+    /// A hierarchy is not one.
+    #[error("the hierarchy of {column:?} is none: {why}")]
+    Hierarchy {
+        /// The column.
+        column: String,
+        /// Why.
+        why: String,
+    },
+    /// Nothing keeps the requirement.
+    #[error("nothing keeps {wanted}, not even with every quasi-identifier told as *")]
+    Impossible {
+        /// The requirement, in words.
+        wanted: String,
+    },
+    /// More combinations of levels than can be looked through.
+    #[error(
+        "{nodes} combinations of levels are more than can be looked through ({most}): name fewer columns or levels"
+    )]
+    TooLarge {
+        /// How many there are.
+        nodes: u128,
+        /// How many are looked through at most.
+        most: u128,
+    },
+}

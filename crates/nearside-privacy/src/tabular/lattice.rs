@@ -1,0 +1,354 @@
+//! The best level for every column, of all there are: an exact search.
+//!
+//! The choices of a level for each column form a lattice. Telling a column less exactly never lowers the
+//! loss of the rows that are kept, and leaving rows out never does either; so the loss that a choice has
+//! with no row left out is a bound from below for itself and for everything above it, and costs nothing to
+//! compute. Where a requirement is kept by joining classes, a choice that leaves out too many rows also
+//! rules out everything below it. What neither bound rules out is looked at, from the coarsest on.
+
+use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::TabularError;
+use super::classes::Classes;
+use super::hierarchy::Hierarchy;
+use super::loss;
+use super::requirement::Requirement;
+use super::tuples::Tuples;
+
+/// The most combinations of levels that are looked through.
+const MAX_NODES: u128 = 4_000_000;
+
+/// What is to be found.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'t> {
+    /// The table.
+    pub tuples: &'t Tuples,
+    /// The hierarchy of each quasi-identifier.
+    pub hierarchies: &'t [Hierarchy],
+    /// What every class must keep.
+    pub requirement: Requirement,
+    /// The part of the rows that may be left out, from 0 to 1.
+    pub suppression: f64,
+    /// How much the loss of each column counts, above 0.
+    pub weights: &'t [f64],
+    /// Threads that search.
+    pub threads: NonZero<usize>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solution {
+    /// The level of each column.
+    pub levels: Vec<u8>,
+    /// The loss, from 0 to 1.
+    pub loss: f64,
+    /// Whether the rows of each combination are kept.
+    pub kept: Vec<bool>,
+    /// Rows that are left out.
+    pub suppressed: u64,
+    /// Classes that are kept.
+    pub classes: u64,
+    /// Combinations of levels that there are, and that were looked at.
+    pub nodes: u64,
+    /// Those that were looked at.
+    pub looked_at: u64,
+}
+
+/// A choice of levels that was looked at.
+#[derive(Clone, Debug)]
+struct Node {
+    levels: Vec<u8>,
+    loss: f64,
+}
+
+/// What all threads know.
+struct Known {
+    next: usize,
+    best: Node,
+    /// Choices below which everything leaves out too many rows.
+    failed: Vec<Vec<u8>>,
+    looked_at: u64,
+}
+
+impl Search<'_> {
+    /// The choice with the least loss; of several the one with the lowest levels of the first columns.
+    ///
+    /// # Errors
+    /// When there are too few rows, no choice keeps the requirement, or there are too many choices.
+    pub fn run(&self) -> Result<Solution, TabularError> {
+        let Requirement { k, .. } = self.requirement;
+        if k > self.tuples.rows {
+            return Err(TabularError::TooFew { k, rows: self.tuples.rows });
+        }
+        let heights: Vec<u8> = self.hierarchies.iter().map(|it| last(it.levels().len())).collect();
+        let nodes = heights.iter().map(|height| u128::from(*height) + 1).product::<u128>();
+        if nodes > MAX_NODES {
+            return Err(TabularError::TooLarge { nodes, most: MAX_NODES });
+        }
+        let bounds = Bounds::of(self);
+        let mut judge = Judge::new(self, &bounds);
+        let best = judge.descend(&heights)?;
+        let mut order: Vec<(u32, Vec<u8>, f64)> = all(&heights)
+            .map(|levels| (levels.iter().map(|level| u32::from(*level)).sum(), levels))
+            .map(|(height, levels)| (height, bounds.of_levels(&levels), levels))
+            .filter(|(_, bound, _)| *bound <= best.loss)
+            .map(|(height, bound, levels)| (height, levels, bound))
+            .collect();
+        order.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
+        let known = Known { next: 0, best, failed: Vec::new(), looked_at: judge.looked_at };
+        let known = Mutex::new(known);
+        thread::scope(|scope| {
+            for _ in 1..self.threads.get() {
+                scope.spawn(|| Judge::new(self, &bounds).search(&order, &known));
+            }
+            judge.search(&order, &known);
+        });
+        let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let judged = judge.judge(&known.best.levels);
+        Ok(Solution {
+            kept: judge.classes.of.iter().map(|class| judge.is_kept(*class)).collect(),
+            levels: known.best.levels,
+            loss: known.best.loss,
+            suppressed: judged.suppressed,
+            classes: judge.kept.iter().filter(|kept| **kept).count() as u64,
+            nodes: u64::try_from(nodes).unwrap_or(u64::MAX),
+            looked_at: known.looked_at,
+        })
+    }
+}
+
+fn last(count: usize) -> u8 {
+    u8::try_from(count.saturating_sub(1)).unwrap_or(u8::MAX)
+}
+
+/// Every choice of levels up to the highest of each column.
+fn all(heights: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let mut next = Some(vec![0; heights.len()]);
+    std::iter::from_fn(move || {
+        let here = next.take()?;
+        let mut after = here.clone();
+        for (level, height) in after.iter_mut().zip(heights).rev() {
+            if *level < *height {
+                *level += 1;
+                next = Some(after);
+                break;
+            }
+            *level = 0;
+        }
+        Some(here)
+    })
+}
+
+/// The loss of choices when no row is left out.
+struct Bounds {
+    /// By column and level: the mean share of all rows.
+    means: Vec<Vec<f64>>,
+    /// By column: one over its domain.
+    least: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl Bounds {
+    fn of(search: &Search<'_>) -> Self {
+        let Search { tuples, hierarchies, weights, .. } = search;
+        let rows = tuples.rows as f64;
+        let mean = |hierarchy: &Hierarchy, column: &[u32]| -> Vec<f64> {
+            let levels = hierarchy.levels().iter().map(|level| {
+                let cells = column.iter().zip(&tuples.counts).map(|(code, count)| {
+                    let label = level.of.get(*code as usize).copied().unwrap_or(0);
+                    level.shares.get(label as usize).copied().unwrap_or(1.0) * *count as f64
+                });
+                cells.sum::<f64>() / rows
+            });
+            levels.collect()
+        };
+        let means = hierarchies.iter().zip(&tuples.columns).map(|(it, column)| mean(it, column));
+        let least = hierarchies.iter().map(|hierarchy| {
+            let first = hierarchy.levels().first();
+            first.map_or(1.0, |level| 1.0 / level.shares.len().max(1) as f64)
+        });
+        Self { means: means.collect(), least: least.collect(), weights: weights.to_vec() }
+    }
+
+    fn of_levels(&self, levels: &[u8]) -> f64 {
+        let shares = self.means.iter().zip(levels);
+        let shares: Vec<f64> = shares
+            .map(|(means, level)| means.get(usize::from(*level)).copied().unwrap_or(1.0))
+            .collect();
+        loss::total(&shares, &self.least, &self.weights)
+    }
+}
+
+/// What came of a choice.
+struct Judged {
+    suppressed: u64,
+    /// The loss, where few enough rows are left out.
+    loss: Option<f64>,
+}
+
+/// Looks at choices, one after another.
+struct Judge<'s> {
+    search: &'s Search<'s>,
+    bounds: &'s Bounds,
+    classes: Classes,
+    /// Whether each class is kept.
+    kept: Vec<bool>,
+    /// Rows of each sensitive value in each class, class by class.
+    values: Vec<u64>,
+    looked_at: u64,
+}
+
+impl<'s> Judge<'s> {
+    fn new(search: &'s Search<'s>, bounds: &'s Bounds) -> Self {
+        let classes = Classes::default();
+        Self { search, bounds, classes, kept: Vec::new(), values: Vec::new(), looked_at: 0 }
+    }
+
+    fn is_kept(&self, class: u32) -> bool {
+        self.kept.get(class as usize).copied().unwrap_or(false)
+    }
+
+    /// From the coarsest choice down, as long as the requirement is kept: a good choice to begin with.
+    fn descend(&mut self, top: &[u8]) -> Result<Node, TabularError> {
+        let wanted = || TabularError::Impossible { wanted: self.search.requirement.to_string() };
+        let loss = self.judge(top).loss.ok_or_else(wanted)?;
+        let mut best = Node { levels: top.to_vec(), loss };
+        loop {
+            let mut lower: Vec<(f64, Vec<u8>)> = (0..top.len())
+                .filter_map(|column| {
+                    let mut levels = best.levels.clone();
+                    let level = levels.get_mut(column)?;
+                    *level = level.checked_sub(1)?;
+                    Some((self.bounds.of_levels(&levels), levels))
+                })
+                .collect();
+            lower.sort_by(|one, other| one.0.total_cmp(&other.0));
+            let next = lower.into_iter().find_map(|(_, levels)| {
+                let loss = self.judge(&levels).loss.filter(|loss| *loss < best.loss)?;
+                Some(Node { levels, loss })
+            });
+            match next {
+                Some(next) => best = next,
+                None => return Ok(best),
+            }
+        }
+    }
+
+    /// Looks at what no bound rules out until nothing is left.
+    fn search(&mut self, order: &[(u32, Vec<u8>, f64)], known: &Mutex<Known>) {
+        let monotone = self.search.requirement.is_kept_by_joining();
+        loop {
+            let next = {
+                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                loop {
+                    let Some((_, levels, bound)) = order.get(known.next) else { break None };
+                    known.next += 1;
+                    let below = |failed: &Vec<u8>| levels.iter().zip(failed).all(|(a, b)| a <= b);
+                    if *bound <= known.best.loss && !known.failed.iter().any(below) {
+                        break Some(levels);
+                    }
+                }
+            };
+            let Some(levels) = next else { return };
+            let judged = self.judge(levels);
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.looked_at += 1;
+            match judged.loss {
+                Some(loss) => {
+                    let best = &known.best;
+                    let better = loss.total_cmp(&best.loss).then_with(|| levels.cmp(&best.levels));
+                    if better.is_lt() {
+                        known.best = Node { levels: levels.clone(), loss };
+                    }
+                }
+                None if monotone => known.failed.push(levels.clone()),
+                None => {}
+            }
+        }
+    }
+
+    fn judge(&mut self, levels: &[u8]) -> Judged {
+        self.looked_at += 1;
+        let Search { tuples, hierarchies, suppression, .. } = *self.search;
+        self.classes.group(tuples, hierarchies, levels);
+        let suppressed = self.keep();
+        // As many rows as may be left out, and not one more by rounding.
+        if suppressed as f64 > (suppression * tuples.rows as f64 + 1e-9).floor() {
+            return Judged { suppressed, loss: None };
+        }
+        let loss = match suppressed {
+            0 => self.bounds.of_levels(levels),
+            suppressed => self.loss(levels, suppressed),
+        };
+        Judged { suppressed, loss: Some(loss) }
+    }
+
+    /// Tells which classes are kept; answers how many rows are not.
+    fn keep(&mut self) -> u64 {
+        let Requirement { k, .. } = self.search.requirement;
+        self.kept.clear();
+        self.kept.extend(self.classes.sizes.iter().map(|size| *size >= k));
+        if let Some(sensitive) = &self.search.tuples.sensitive
+            && self.search.requirement.is_about_values()
+        {
+            self.keep_values(&sensitive.codes, sensitive.dictionary.values().len());
+        }
+        let left_out = self.classes.sizes.iter().zip(&self.kept).filter(|(_, kept)| !**kept);
+        left_out.map(|(size, _)| size).sum()
+    }
+
+    /// Drops classes until all that are kept keep the requirement among themselves: what they are held to
+    /// is the table as it will be, without the rows that are left out.
+    fn keep_values(&mut self, codes: &[u32], count: usize) {
+        self.values.clear();
+        self.values.resize(self.classes.sizes.len() * count, 0);
+        let rows = &self.search.tuples.counts;
+        for ((class, code), rows) in self.classes.of.iter().zip(codes).zip(rows) {
+            if let Some(value) = self.values.get_mut(*class as usize * count + *code as usize) {
+                *value += rows;
+            }
+        }
+        loop {
+            let mut all = vec![0; count];
+            for (values, _) in self.values.chunks(count).zip(&self.kept).filter(|(_, kept)| **kept)
+            {
+                all.iter_mut().zip(values).for_each(|(all, value)| *all += value);
+            }
+            let mut changed = false;
+            let classes = self.classes.sizes.iter().zip(self.values.chunks(count));
+            for ((size, values), kept) in classes.zip(&mut self.kept) {
+                if *kept && !self.search.requirement.is_kept(*size, values, &all) {
+                    (*kept, changed) = (false, true);
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// The loss of a choice that leaves some rows out.
+    fn loss(&self, levels: &[u8], suppressed: u64) -> f64 {
+        let Search { tuples, hierarchies, .. } = *self.search;
+        let kept: Vec<f64> = self
+            .classes
+            .of
+            .iter()
+            .zip(&tuples.counts)
+            .map(|(class, count)| if self.is_kept(*class) { *count as f64 } else { 0.0 })
+            .collect();
+        let columns = hierarchies.iter().zip(&tuples.columns).zip(levels);
+        let shares = columns.map(|((hierarchy, column), level)| {
+            let Some(level) = hierarchy.levels().get(usize::from(*level)) else { return 1.0 };
+            let share = |code: &u32| {
+                let label = level.of.get(*code as usize).copied().unwrap_or(0);
+                level.shares.get(label as usize).copied().unwrap_or(1.0)
+            };
+            let told: f64 = column.iter().zip(&kept).map(|(code, rows)| share(code) * rows).sum();
+            (told + suppressed as f64) / tuples.rows as f64
+        });
+        loss::total(&shares.collect::<Vec<_>>(), &self.bounds.least, &self.bounds.weights)
+    }
+}

@@ -1,0 +1,73 @@
+//! Rows written as a search chose.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+
+use super::TabularError;
+use super::hierarchy::Hierarchy;
+use super::lattice::Solution;
+use super::tuples::{Dialect, Tuples, places};
+
+/// Writes a table again: quasi-identifiers told at the levels of a solution, rows that are left out not at
+/// all, everything else as it is. The table must be the one that the combinations were read from.
+///
+/// # Errors
+/// When it cannot be read or written, or has changed since it was read.
+pub fn recode(
+    from: impl Read,
+    to: impl Write,
+    dialect: Dialect,
+    tuples: &Tuples,
+    (hierarchies, solution): (&[Hierarchy], &Solution),
+) -> Result<(), TabularError> {
+    let levels: Vec<_> = hierarchies
+        .iter()
+        .zip(&solution.levels)
+        .filter_map(|(hierarchy, level)| hierarchy.levels().get(usize::from(*level)))
+        .collect();
+    let label = |place: usize, code: u32| {
+        levels.get(place).and_then(|level| level.of.get(code as usize)).copied().unwrap_or(0)
+    };
+    let told = |index: usize| -> Box<[u32]> {
+        let codes = tuples.columns.iter().enumerate();
+        let codes = codes.map(|(place, column)| (place, column.get(index).copied().unwrap_or(0)));
+        codes.map(|(place, code)| label(place, code)).collect()
+    };
+    let kept = solution.kept.iter().enumerate().filter(|(_, kept)| **kept);
+    let kept: BTreeSet<Box<[u32]>> = kept.map(|(index, _)| told(index)).collect();
+    let mut reader = dialect.reader(from);
+    let heads = reader.headers()?.clone();
+    let places = places(&heads, &tuples.names)?;
+    let mut writer = csv::WriterBuilder::new().delimiter(dialect.separator).from_writer(to);
+    writer.write_record(&heads)?;
+    let (mut record, mut labels) = (csv::StringRecord::new(), vec![0; places.len()]);
+    let mut rows = 0;
+    while reader.read_record(&mut record)? {
+        rows += 1;
+        for ((place, at), into) in places.iter().enumerate().zip(&mut labels) {
+            let value = record.get(*at).unwrap_or("").trim();
+            let code = tuples.dictionaries.get(place).and_then(|values| values.code(value));
+            *into = label(place, code.ok_or_else(changed)?);
+        }
+        if !kept.contains(labels.as_slice()) {
+            continue;
+        }
+        for (at, cell) in record.iter().enumerate() {
+            let told = places.iter().position(|place| *place == at).and_then(|place| {
+                let level = levels.get(place)?;
+                level.labels.get(*labels.get(place)? as usize)
+            });
+            writer.write_field(told.map_or(cell, String::as_str))?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    if rows != tuples.rows {
+        return Err(changed());
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+fn changed() -> TabularError {
+    std::io::Error::other("the table changed while it was read").into()
+}

@@ -1,0 +1,305 @@
+//! The lattice search: held to looking at everything, to what its output says of itself, and to ARX on Adult.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use std::fs;
+use std::num::NonZero;
+use std::path::Path;
+
+use nearside_privacy::tabular::lattice::{Search, Solution};
+use nearside_privacy::tabular::recode::recode;
+use nearside_privacy::tabular::tuples::Dialect;
+use nearside_privacy::tabular::verify::{Verified, verify};
+use nearside_privacy::tabular::{Diversity, Hierarchy, Requirement, TabularError, Tuples};
+use proptest::prelude::*;
+
+const DIALECT: Dialect = Dialect { separator: b';' };
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A table, read, and the hierarchies of its columns.
+struct Made {
+    text: String,
+    tuples: Tuples,
+    hierarchies: Vec<Hierarchy>,
+}
+
+impl Made {
+    fn search(
+        &self,
+        requirement: Requirement,
+        suppression: f64,
+        threads: usize,
+    ) -> Result<Solution, TabularError> {
+        let weights = vec![1.0; self.hierarchies.len()];
+        let search = Search {
+            tuples: &self.tuples,
+            hierarchies: &self.hierarchies,
+            requirement,
+            suppression,
+            weights: &weights,
+            threads: NonZero::new(threads).unwrap(),
+        };
+        search.run()
+    }
+
+    fn recoded(&self, solution: &Solution) -> String {
+        let mut out = Vec::new();
+        let chosen = (self.hierarchies.as_slice(), solution);
+        recode(self.text.as_bytes(), &mut out, DIALECT, &self.tuples, chosen).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn verified(&self, solution: &Solution) -> Verified {
+        let sensitive = self.tuples.sensitive.as_ref().map(|sensitive| sensitive.name.as_str());
+        verify(self.recoded(solution).as_bytes(), DIALECT, &self.tuples.names, sensitive).unwrap()
+    }
+}
+
+/// A small table: ages by tens, two letters, a colour, an illness.
+fn table(rows: &[(u8, u8, u8, u8)]) -> Made {
+    let mut text = "age;zip;colour;ill\n".to_owned();
+    for (age, zip, colour, ill) in rows {
+        text.push_str(&format!(
+            "{};{}{};c{colour};i{ill}\n",
+            age % 40,
+            b'a' + zip / 4 % 3,
+            zip % 4
+        ));
+    }
+    let quasi = names(&["age", "zip", "colour"]);
+    let tuples = Tuples::read(text.as_bytes(), DIALECT, &quasi, Some("ill")).unwrap();
+    let ages: String =
+        (0..40).map(|age| format!("{age};{}-;{}+;*\n", age / 5 * 5, age / 20 * 20)).collect();
+    let zips: String = (0..3)
+        .flat_map(|first| (0..4).map(move |second| (b'a' + first, second)))
+        .map(|(first, second)| format!("{first}{second};{first}_;*\n"))
+        .collect();
+    let hierarchies = vec![
+        Hierarchy::read(ages.as_bytes(), b';', "age", &tuples.dictionaries[0]).unwrap(),
+        Hierarchy::read(zips.as_bytes(), b';', "zip", &tuples.dictionaries[1]).unwrap(),
+        Hierarchy::of_values(&tuples.dictionaries[2]),
+    ];
+    Made { text, tuples, hierarchies }
+}
+
+/// Every choice of levels that keeps a requirement, by removing all levels but one of each column.
+fn exhaustive(made: &Made, requirement: Requirement, suppression: f64) -> Option<f64> {
+    let heights: Vec<usize> = made.hierarchies.iter().map(|it| it.levels().len()).collect();
+    let mut best: Option<f64> = None;
+    for a in 0..heights[0] {
+        for b in 0..heights[1] {
+            for c in 0..heights[2] {
+                let chosen = [a, b, c];
+                // By the text alone: told rows, then rows of classes that do not keep it left out.
+                let loss = told_loss(made, chosen, requirement, suppression);
+                if let Some(loss) = loss {
+                    best = Some(best.map_or(loss, |best: f64| best.min(loss)));
+                }
+            }
+        }
+    }
+    best
+}
+
+/// The loss of a choice by its definition, from the rows one by one; nothing where it leaves out too many.
+fn told_loss(
+    made: &Made,
+    chosen: [usize; 3],
+    requirement: Requirement,
+    suppression: f64,
+) -> Option<f64> {
+    let rows: Vec<Vec<&str>> =
+        made.text.lines().skip(1).map(|row| row.split(';').collect()).collect();
+    let told = |row: &[&str], column: usize| {
+        let code = made.tuples.dictionaries[column].code(row[column]).unwrap();
+        let level = &made.hierarchies[column].levels()[chosen[column]];
+        let label = level.of[code as usize] as usize;
+        (level.labels[label].clone(), level.shares[label])
+    };
+    let key = |row: &[&str]| (0..3).map(|column| told(row, column).0).collect::<Vec<_>>();
+    let mut kept: Vec<&Vec<&str>> = rows.iter().collect();
+    loop {
+        let before = kept.len();
+        let among = kept.clone();
+        kept.retain(|row| {
+            let class: Vec<_> = among.iter().filter(|other| key(other) == key(row)).collect();
+            let text = std::iter::once("ill".to_owned())
+                .chain(class.iter().map(|row| row[3].to_owned()))
+                .collect::<Vec<_>>();
+            class_keeps(&text[1..], &among, requirement)
+        });
+        if kept.len() == before {
+            break;
+        }
+    }
+    let out = rows.len() - kept.len();
+    if out as f64 > suppression * rows.len() as f64 + 1e-9 {
+        return None;
+    }
+    let mut product = 1.0;
+    for column in 0..3 {
+        let domain = made.hierarchies[column].levels()[0].shares.len() as f64;
+        let sum: f64 = kept.iter().map(|row| told(row, column).1).sum::<f64>() + out as f64;
+        let mean = sum / rows.len() as f64;
+        let loss = if domain > 1.0 { (mean - 1.0 / domain) / (1.0 - 1.0 / domain) } else { 0.0 };
+        product *= 1.0 + loss;
+    }
+    Some(product.powf(1.0 / 3.0) - 1.0)
+}
+
+fn class_keeps(values: &[String], among: &[&Vec<&str>], requirement: Requirement) -> bool {
+    let count = |value: &str| values.iter().filter(|other| *other == value).count() as f64;
+    let mut different = values.to_vec();
+    different.sort();
+    different.dedup();
+    let size = values.len() as f64;
+    let diverse = match requirement.diversity {
+        None => true,
+        Some(Diversity::Distinct(l)) => different.len() as u64 >= l,
+        Some(Diversity::Entropy(l)) => {
+            let parts = different.iter().map(|value| count(value) / size);
+            parts.map(|part| -part * part.ln()).sum::<f64>() >= l.ln() - 1e-12
+        }
+        Some(Diversity::Recursive { c, l }) => {
+            let mut counts: Vec<f64> = different.iter().map(|value| count(value)).collect();
+            counts.sort_by(|one, other| other.total_cmp(one));
+            counts[0] < c * counts.iter().skip(l as usize - 1).sum::<f64>()
+        }
+    };
+    let close = requirement.closeness.is_none_or(|most| {
+        let mut all: Vec<&str> = among.iter().map(|row| row[3]).collect();
+        let rows = all.len() as f64;
+        let share = |value: &str| among.iter().filter(|row| row[3] == value).count() as f64 / rows;
+        all.sort_unstable();
+        all.dedup();
+        let apart = all.iter().map(|value| (count(value) / size - share(value)).abs());
+        apart.sum::<f64>() / 2.0 <= most + 1e-12
+    });
+    values.len() as u64 >= requirement.k && diverse && close
+}
+
+fn requirements() -> impl Strategy<Value = Requirement> {
+    let diversity = prop_oneof![
+        3 => Just(None),
+        1 => (1_u64..4).prop_map(|l| Some(Diversity::Distinct(l))),
+        1 => (1.0..3.0).prop_map(|l| Some(Diversity::Entropy(l))),
+        1 => (0.5..3.0, 1_u64..4).prop_map(|(c, l)| Some(Diversity::Recursive { c, l })),
+    ];
+    let closeness = prop_oneof![2 => Just(None), 1 => (0.05..0.9).prop_map(Some)];
+    (1_u64..8, diversity, closeness).prop_map(|(k, diversity, closeness)| Requirement {
+        k,
+        diversity,
+        closeness,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn it_finds_what_looking_at_everything_finds(
+        rows in prop::collection::vec((any::<u8>(), any::<u8>(), 0_u8..3, 0_u8..4), 1..40),
+        requirement in requirements(),
+        suppression in prop_oneof![Just(0.0), 0.0..0.5],
+    ) {
+        let made = table(&rows);
+        let expected = exhaustive(&made, requirement, suppression);
+        match (made.search(requirement, suppression, 2), expected) {
+            (Ok(found), Some(loss)) => {
+                prop_assert!((found.loss - loss).abs() < 1e-9, "{found:?} {loss}");
+                prop_assert_eq!(&found, &Solution {
+                    looked_at: found.looked_at,
+                    ..made.search(requirement, suppression, 1).unwrap()
+                });
+            }
+            (Err(TabularError::TooFew { k, rows }), _) => prop_assert!(k > rows),
+            (Err(TabularError::Impossible { .. }), None) => {}
+            (found, expected) => prop_assert!(false, "{found:?} {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_written_keeps_what_it_claims(
+        rows in prop::collection::vec((any::<u8>(), any::<u8>(), 0_u8..3, 0_u8..4), 20..300),
+        // One value in all of a column, and one row unlike any other.
+        planted in (any::<bool>(), any::<bool>()),
+        requirement in requirements(),
+        suppression in prop_oneof![Just(0.0), 0.0..0.3],
+    ) {
+        let mut rows = rows;
+        if planted.0 {
+            rows.iter_mut().for_each(|row| row.2 = 0);
+        }
+        if planted.1 {
+            rows.push((39, 11, 9, 9));
+        }
+        let made = table(&rows);
+        if let Ok(found) = made.search(requirement, suppression, 2) {
+            let verified = made.verified(&found);
+            prop_assert!(verified.keeps(&requirement), "{verified:?} {requirement:?}");
+            prop_assert_eq!(verified.rows + found.suppressed, rows.len() as u64);
+            prop_assert_eq!(verified.classes, found.classes);
+            prop_assert!(found.suppressed as f64 <= suppression * rows.len() as f64 + 1e-9);
+        }
+    }
+}
+
+#[test]
+fn what_is_out_of_reach_is_said() {
+    let made = table(&[(1, 1, 1, 1), (2, 2, 2, 1), (3, 3, 3, 1)]);
+    let plain = |k| Requirement { k, diversity: None, closeness: None };
+    assert!(matches!(made.search(plain(4), 0.0, 1), Err(TabularError::TooFew { k: 4, rows: 3 })));
+    let diverse = Requirement { diversity: Some(Diversity::Distinct(2)), ..plain(2) };
+    let error = made.search(diverse, 0.0, 1).unwrap_err().to_string();
+    assert!(error.contains("k = 2, l = 2"), "{error}");
+    let all = made.search(plain(3), 0.0, 1).unwrap();
+    assert_eq!((made.verified(&all).k, all.suppressed), (3, 0));
+}
+
+/// ARX's optimum for Adult, k = 10, by the part of the rows that may be left out: loss, classes, rows kept.
+const ARX: [(f64, f64, u64, f64); 3] =
+    [(0.0, 0.5916, 30, 1.0), (0.05, 0.3055, 200, 0.951), (0.2, 0.2603, 318, 0.890)];
+
+#[test]
+fn it_reaches_the_optimum_of_arx_on_adult() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/adult");
+    let Ok(text) = fs::read_to_string(folder.join("adult.csv")) else {
+        eprintln!(
+            "SKIPPED: {} is not there; it holds Adult and ARX's hierarchies",
+            folder.display()
+        );
+        return;
+    };
+    let quasi = names(&[
+        "sex",
+        "age",
+        "race",
+        "marital-status",
+        "education",
+        "native-country",
+        "workclass",
+        "occupation",
+    ]);
+    let tuples = Tuples::read(text.as_bytes(), DIALECT, &quasi, None).unwrap();
+    assert_eq!((tuples.rows, tuples.len()), (30_162, 18_109));
+    let hierarchies = quasi.iter().zip(&tuples.dictionaries).map(|(name, values)| {
+        let text = fs::read(folder.join(format!("adult_hierarchy_{name}.csv"))).unwrap();
+        Hierarchy::read(&text, b';', name, values).unwrap()
+    });
+    let hierarchies = hierarchies.collect();
+    let made = Made { text, tuples, hierarchies };
+    let requirement = Requirement { k: 10, diversity: None, closeness: None };
+    for (suppression, loss, classes, kept) in ARX {
+        let found = made.search(requirement, suppression, 2).unwrap();
+        assert!((found.loss - loss).abs() < 5e-5, "{suppression}: {found:?}");
+        assert_eq!(found.classes, classes, "{suppression}");
+        let rows = 1.0 - found.suppressed as f64 / 30_162.0;
+        assert!((rows - kept).abs() < 1e-3, "{suppression}: {rows}");
+        let verified = made.verified(&found);
+        assert!(verified.keeps(&requirement) && verified.rows == 30_162 - found.suppressed);
+        assert!(found.looked_at < found.nodes / 2, "{} of {}", found.looked_at, found.nodes);
+    }
+}
