@@ -59,6 +59,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("doctor-compare"),
         Schema("doctor-power"),
         Schema("runbook"),
+        Schema("privacy-anonymize-table"),
         Schema("privacy-scan"),
         Schema("config"),
         Schema("catalog-list"),

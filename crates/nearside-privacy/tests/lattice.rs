@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::path::Path;
 
 use nearside_privacy::tabular::lattice::{Search, Solution};
-use nearside_privacy::tabular::recode::recode;
+use nearside_privacy::tabular::recode::{Recoding, recode};
 use nearside_privacy::tabular::tuples::Dialect;
 use nearside_privacy::tabular::verify::{Verified, verify};
 use nearside_privacy::tabular::{Diversity, Hierarchy, Requirement, TabularError, Tuples};
@@ -47,8 +47,13 @@ impl Made {
 
     fn recoded(&self, solution: &Solution) -> String {
         let mut out = Vec::new();
-        let chosen = (self.hierarchies.as_slice(), solution);
-        recode(self.text.as_bytes(), &mut out, DIALECT, &self.tuples, chosen).unwrap();
+        let recoding = Recoding {
+            tuples: &self.tuples,
+            hierarchies: &self.hierarchies,
+            solution,
+            dropped: &[],
+        };
+        recode(self.text.as_bytes(), &mut out, DIALECT, &recoding).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -120,7 +125,11 @@ fn told_loss(
         (level.labels[label].clone(), level.shares[label])
     };
     let key = |row: &[&str]| (0..3).map(|column| told(row, column).0).collect::<Vec<_>>();
-    let mut kept: Vec<&Vec<&str>> = rows.iter().collect();
+    // Classes that are too small go first; what is left is held to what is left, round by round.
+    let class_size =
+        |row: &[&str]| rows.iter().filter(|other| key(other) == key(row)).count() as u64;
+    let mut kept: Vec<&Vec<&str>> =
+        rows.iter().filter(|row| class_size(row) >= requirement.k).collect();
     loop {
         let before = kept.len();
         let among = kept.clone();

@@ -51,6 +51,16 @@ pub enum TabularError {
         /// Why.
         why: String,
     },
+    /// A column has numbers and what is none.
+    #[error(
+        "column {column:?} has numbers and also {value:?}: give it a hierarchy, or leave that out"
+    )]
+    Mixed {
+        /// The column.
+        column: String,
+        /// What is no number.
+        value: String,
+    },
     /// Nothing keeps the requirement.
     #[error("nothing keeps {wanted}, not even with every quasi-identifier told as *")]
     Impossible {

@@ -53,6 +53,28 @@ impl Hierarchy {
                 _ => {}
             }
         }
+        Self::of_levels(column, &lines, values)
+    }
+
+    /// A hierarchy of lines as [`Self::read`] takes them, each a value and its labels.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn of_lines(
+        column: &str,
+        lines: Vec<Vec<String>>,
+        values: &Dictionary,
+    ) -> Result<Self, TabularError> {
+        let lines = lines.into_iter().filter_map(|line| Some((line.first()?.clone(), line)));
+        Self::of_levels(column, &lines.collect(), values)
+    }
+
+    fn of_levels(
+        column: &str,
+        lines: &BTreeMap<String, Vec<String>>,
+        values: &Dictionary,
+    ) -> Result<Self, TabularError> {
+        let none = |why: String| TabularError::Hierarchy { column: column.to_owned(), why };
         let depth = lines.values().next().map_or(0, Vec::len);
         if depth == 0 {
             return Err(none("it is empty".to_owned()));
@@ -62,8 +84,8 @@ impl Hierarchy {
             let (column, value) = (column.to_owned(), value.clone());
             return Err(TabularError::Unknown { column, value });
         }
-        let mut levels: Vec<Level> = (0..depth).map(|depth| level(&lines, values, depth)).collect();
-        if let Some(why) = split(&lines, depth) {
+        let mut levels: Vec<Level> = (0..depth).map(|depth| level(lines, values, depth)).collect();
+        if let Some(why) = split(lines, depth) {
             return Err(none(why));
         }
         if levels.last().is_some_and(|top| top.labels.len() > 1) {

@@ -299,8 +299,8 @@ impl<'s> Judge<'s> {
         left_out.map(|(size, _)| size).sum()
     }
 
-    /// Drops classes until all that are kept keep the requirement among themselves: what they are held to
-    /// is the table as it will be, without the rows that are left out.
+    /// Drops classes, round by round, until all that are kept keep the requirement among themselves: what
+    /// they are held to is the table as it will be, without the rows that are left out.
     fn keep_values(&mut self, codes: &[u32], count: usize) {
         self.values.clear();
         self.values.resize(self.classes.sizes.len() * count, 0);

@@ -6,6 +6,7 @@
 //! rows are then written as chosen ([`recode`]), and what was written is read again and judged by
 //! [`verify`], which shares no code with the search.
 
+pub mod derive;
 pub mod hierarchy;
 pub mod lattice;
 pub mod loss;

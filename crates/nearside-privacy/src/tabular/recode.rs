@@ -8,18 +8,31 @@ use super::hierarchy::Hierarchy;
 use super::lattice::Solution;
 use super::tuples::{Dialect, Tuples, places};
 
+/// What a table is written again as.
+#[derive(Clone, Copy, Debug)]
+pub struct Recoding<'t> {
+    /// Its combinations, read from the same text.
+    pub tuples: &'t Tuples,
+    /// The hierarchy of each quasi-identifier.
+    pub hierarchies: &'t [Hierarchy],
+    /// What a search chose.
+    pub solution: &'t Solution,
+    /// Columns that are left out.
+    pub dropped: &'t [String],
+}
+
 /// Writes a table again: quasi-identifiers told at the levels of a solution, rows that are left out not at
-/// all, everything else as it is. The table must be the one that the combinations were read from.
+/// all, everything else as it is.
 ///
 /// # Errors
-/// When it cannot be read or written, or has changed since it was read.
+/// When it cannot be read or written, has changed since it was read, or a column is not there.
 pub fn recode(
     from: impl Read,
     to: impl Write,
     dialect: Dialect,
-    tuples: &Tuples,
-    (hierarchies, solution): (&[Hierarchy], &Solution),
+    recoding: &Recoding<'_>,
 ) -> Result<(), TabularError> {
+    let Recoding { tuples, hierarchies, solution, .. } = *recoding;
     let levels: Vec<_> = hierarchies
         .iter()
         .zip(&solution.levels)
@@ -39,7 +52,10 @@ pub fn recode(
     let heads = reader.headers()?.clone();
     let places = places(&heads, &tuples.names)?;
     let mut writer = csv::WriterBuilder::new().delimiter(dialect.separator).from_writer(to);
-    writer.write_record(&heads)?;
+    let dropped = super::tuples::places(&heads, recoding.dropped)?;
+    let left = |at: &usize| !dropped.contains(at);
+    let heads = heads.iter().enumerate().filter(|(at, _)| left(at)).map(|(_, head)| head);
+    writer.write_record(heads)?;
     let (mut record, mut labels) = (csv::StringRecord::new(), vec![0; places.len()]);
     let mut rows = 0;
     while reader.read_record(&mut record)? {
@@ -52,7 +68,7 @@ pub fn recode(
         if !kept.contains(labels.as_slice()) {
             continue;
         }
-        for (at, cell) in record.iter().enumerate() {
+        for (at, cell) in record.iter().enumerate().filter(|(at, _)| left(at)) {
             let told = places.iter().position(|place| *place == at).and_then(|place| {
                 let level = levels.get(place)?;
                 level.labels.get(*labels.get(place)? as usize)

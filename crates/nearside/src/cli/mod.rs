@@ -27,7 +27,7 @@ pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use privacy::{
     Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve, AuditVerify,
-    Certify, DocumentName, Erase, OfProject, Privacy, PrivacyScan, Reveal,
+    Certify, DocumentName, Erase, Hiding, OfProject, Privacy, PrivacyScan, Reveal,
 };
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;
@@ -501,6 +501,8 @@ pub(crate) enum SchemaName {
     Logs,
     /// `nearside privacy anonymize`
     PrivacyAnonymize,
+    /// The answer of `privacy anonymize --k --json`
+    PrivacyAnonymizeTable,
     /// `nearside privacy reveal`
     PrivacyReveal,
     /// `nearside privacy erase`

@@ -1,5 +1,6 @@
 //! `nearside privacy`: its arguments.
 
+mod anonymize;
 mod audit;
 mod certify;
 mod erase;
@@ -12,6 +13,7 @@ use nearside_privacy::anonymize::{Operator, UnknownOperator};
 use nearside_privacy::scan::Entity;
 use nearside_privacy::scan::entity::UnknownEntity;
 
+pub(crate) use anonymize::Hiding;
 pub(crate) use audit::{
     Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve, AuditVerify, DocumentName,
     OfProject,
@@ -89,11 +91,16 @@ Examples:
   nearside privacy anonymize chats/ -o chats.clean/ --with hash --for PERSON=replace,PHONE=mask
   nearside privacy anonymize people.csv --drop-column notes --keep-column city --dry-run
   nearside privacy anonymize visits.csv -o out.csv --with surrogate --for DOB=shift --subject patient
+  nearside privacy anonymize census.csv -o out.csv --k 10 --quasi age,zip,sex --sensitive income --l 2
 
 A value gets the same pseudonym in every file and run of a project: its key is in the folder of your
 configuration, made when it is first needed. Whoever has the key can test guesses, so what comes out
 is pseudonymised, not anonymous in the sense of GDPR, until the key is gone. Secrets are always removed.
-What comes out is searched again: exit code 1 says that something is left in it.")]
+What comes out is searched again: exit code 1 says that something is left in it.
+
+With --k, a table is made of which every row looks like at least N of them to who knows the quasi-identifiers:
+each of these columns is told at one level of its hierarchy, the choice with the least loss of all. Other
+columns stay: leave out what names people with --drop-column.")]
 pub(crate) struct Anonymize {
     /// A file, or a folder of files: text, CSV, JSON, JSON lines, notebooks
     #[arg(value_name = "IN")]
@@ -137,6 +144,8 @@ pub(crate) struct Anonymize {
     /// Say what would be replaced, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) hiding: Hiding,
 }
 
 /// `nearside privacy reveal`

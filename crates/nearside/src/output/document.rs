@@ -59,13 +59,19 @@ impl Document {
 
     /// Puts the file in its place, and says so.
     pub(crate) fn finish(self, output: &Output) -> Result<(), CommandError> {
-        let Self { file, to } = self;
-        match to {
-            Target::File(growing) => growing.finish().map_err(|error| failed(&file, &error))?,
-            Target::Device(mut device) => device.flush().map_err(|error| failed(&file, &error))?,
-        }
+        let file = self.file.clone();
+        self.finish_quietly()?;
         output.hint(&format!("{} is written", file.display()));
         Ok(())
+    }
+
+    /// Puts the file in its place.
+    pub(crate) fn finish_quietly(self) -> Result<(), CommandError> {
+        let Self { file, to } = self;
+        match to {
+            Target::File(growing) => growing.finish().map_err(|error| failed(&file, &error)),
+            Target::Device(mut device) => device.flush().map_err(|error| failed(&file, &error)),
+        }
     }
 }
 

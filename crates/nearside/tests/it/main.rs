@@ -35,6 +35,7 @@ mod plans;
 mod power;
 mod privacy_anonymize;
 mod privacy_scan;
+mod privacy_table;
 mod profile;
 mod project;
 mod readme;

@@ -1,6 +1,7 @@
 //! `nearside privacy anonymize`: personal data and secrets taken out of files.
 
 mod answer;
+mod hidden;
 
 use std::cell::RefCell;
 
@@ -12,6 +13,7 @@ use nearside_privacy::source::Limits;
 use nearside_privacy::vault::Deposit;
 
 pub(crate) use answer::AnonymizeAnswer;
+pub(crate) use hidden::HiddenAnswer;
 
 use super::around::Around;
 use super::output_path::{self, Ends};
@@ -30,6 +32,9 @@ pub(super) fn run(arguments: &Anonymize, output: &Output) -> Result<Outcome, Com
         dry_run: arguments.dry_run,
     };
     ends.check(output)?;
+    if let Some(k) = arguments.hiding.k {
+        return hidden::run(arguments, k, ends, output);
+    }
     let rules = rules(arguments);
     let around = match rules.is_keyed() {
         true => Some(Around::find(arguments.project.as_deref())?),
