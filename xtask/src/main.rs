@@ -10,6 +10,7 @@
 mod accuracy;
 mod bench;
 mod check;
+mod parity;
 mod schemas;
 mod setup;
 mod shell;
@@ -24,6 +25,7 @@ cargo xtask COMMAND
   check            format, lint, test, document: everything that must hold before a change lands
   setup [--bench]  list and install what the tests need; with --bench, the peers to compare with
   schemas          write the JSON schemas under schemas/ anew
+  parity           write what tests hold ours to anew, with the programs that compute it
   bench [NAME]     list the benchmarks, or run one
   accuracy [--rows FILE] [--json]
                    compare estimates with published and measured figures; write docs/accuracy.md
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::setup(setup::Scope::Tests),
         ["setup", "--bench"] => setup::setup(setup::Scope::Benchmarks),
         ["schemas"] => schemas::write(),
+        ["parity"] => parity::write(),
         ["bench"] => bench::list(),
         ["bench", name, arguments @ ..] => bench::run(name, arguments),
         ["accuracy", arguments @ ..] => accuracy::accuracy(arguments),

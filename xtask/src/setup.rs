@@ -129,7 +129,7 @@ fn engine(name: &str, program: &str) -> bool {
 }
 
 /// Makes a virtual environment and installs packages there.
-fn install_in(environment: &str, packages: &[&str]) -> Outcome {
+pub(crate) fn install_in(environment: &str, packages: &[&str]) -> Outcome {
     let make = || shell::run(shell::program("python3").args(["-m", "venv", environment]));
     // Debian splits the venv module from Python itself.
     make()

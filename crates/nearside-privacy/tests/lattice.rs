@@ -63,12 +63,13 @@ impl Made {
     }
 }
 
-/// A small table: ages by tens, two letters, a colour, an illness.
+/// A small table: an age, a code, a colour, an illness by name or, in half of the tables, by number.
 fn table(rows: &[(u8, u8, u8, u8)]) -> Made {
     let mut text = "age;zip;colour;ill\n".to_owned();
+    let mark = if rows.first().is_some_and(|row| row.0 % 2 == 0) { "" } else { "i" };
     for (age, zip, colour, ill) in rows {
         text.push_str(&format!(
-            "{};{}{};c{colour};i{ill}\n",
+            "{};{}{};c{colour};{mark}{ill}\n",
             age % 40,
             b'a' + zip / 4 % 3,
             zip % 4
@@ -184,8 +185,13 @@ fn class_keeps(values: &[String], among: &[&Vec<&str>], requirement: Requirement
         let share = |value: &str| among.iter().filter(|row| row[3] == value).count() as f64 / rows;
         all.sort_unstable();
         all.dedup();
-        let apart = all.iter().map(|value| (count(value) / size - share(value)).abs());
-        apart.sum::<f64>() / 2.0 <= most + 1e-12
+        let apart: Vec<f64> = all.iter().map(|value| count(value) / size - share(value)).collect();
+        let equal = apart.iter().map(|apart| apart.abs()).sum::<f64>() / 2.0;
+        // One digit each, so that their order is that of their names.
+        let numbers = all.iter().all(|value| value.parse::<f64>().is_ok());
+        let past = (1..apart.len()).map(|end| apart[..end].iter().sum::<f64>().abs());
+        let ordered = past.sum::<f64>() / (apart.len().max(2) - 1) as f64;
+        (if numbers { ordered } else { equal }) <= most + 1e-12
     });
     values.len() as u64 >= requirement.k && diverse && close
 }

@@ -492,6 +492,8 @@ mod tests {
         found("export TOKEN=fcjCEe%8eEqZ\n", "PASSWORD", "fcjCEe%8eEqZ");
         found("db_password = \"Tr0ub4dor&3\"", "PASSWORD", "Tr0ub4dor&3");
         found("{\"surname\": \"Quxley\"}", "PERSON", "Quxley");
+        let row = "INSERT INTO p (full_name) VALUES ('Omar O\\'Neil');";
+        found(row, "PERSON", "Omar O\\'Neil");
         found("Driving licence MORGA657054SM9IJ of", "DRIVER_LICENCE", "MORGA657054SM9IJ");
     }
 

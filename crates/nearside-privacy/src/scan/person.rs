@@ -447,10 +447,12 @@ fn is_organisation(view: &View<'_>, first: &Part, last: &Part) -> bool {
 /// one of them listed unless the label leaves no doubt.
 pub(super) fn is_whole(view: &View<'_>, start: usize, end: usize, cues: Cues) -> bool {
     let value = view.slice(start, end);
-    let letters = value.iter().all(|byte| {
+    let letters = value.iter().enumerate().all(|(at, byte)| {
         byte.is_ascii_alphabetic()
             || *byte >= 0x80
             || matches!(byte, b' ' | b',' | b'.' | b'\'' | b'-')
+            // `O\'Neil`, as SQL writes it.
+            || (*byte == b'\\' && value.get(at + 1) == Some(&b'\''))
     });
     let words =
         || value.split(|byte| matches!(byte, b' ' | b',' | b'.')).filter(|word| !word.is_empty());

@@ -15,7 +15,7 @@ use super::classes::Classes;
 use super::hierarchy::Hierarchy;
 use super::loss;
 use super::requirement::Requirement;
-use super::tuples::Tuples;
+use super::tuples::{Sensitive, Tuples};
 
 /// The most combinations of levels that are looked through.
 const MAX_NODES: u128 = 4_000_000;
@@ -148,6 +148,8 @@ struct Bounds {
     /// By column: one over its domain.
     least: Vec<f64>,
     weights: Vec<f64>,
+    /// The sensitive values from the least on, where they are numbers.
+    order: Option<Vec<usize>>,
 }
 
 impl Bounds {
@@ -169,7 +171,8 @@ impl Bounds {
             let first = hierarchy.levels().first();
             first.map_or(1.0, |level| 1.0 / level.shares.len().max(1) as f64)
         });
-        Self { means: means.collect(), least: least.collect(), weights: weights.to_vec() }
+        let order = tuples.sensitive.as_ref().and_then(Sensitive::order);
+        Self { means: means.collect(), least: least.collect(), weights: weights.to_vec(), order }
     }
 
     fn of_levels(&self, levels: &[u8]) -> f64 {
@@ -305,6 +308,7 @@ impl<'s> Judge<'s> {
         self.values.clear();
         self.values.resize(self.classes.sizes.len() * count, 0);
         let rows = &self.search.tuples.counts;
+        let order = self.bounds.order.as_deref();
         for ((class, code), rows) in self.classes.of.iter().zip(codes).zip(rows) {
             if let Some(value) = self.values.get_mut(*class as usize * count + *code as usize) {
                 *value += rows;
@@ -319,7 +323,7 @@ impl<'s> Judge<'s> {
             let mut changed = false;
             let classes = self.classes.sizes.iter().zip(self.values.chunks(count));
             for ((size, values), kept) in classes.zip(&mut self.kept) {
-                if *kept && !self.search.requirement.is_kept(*size, values, &all) {
+                if *kept && !self.search.requirement.is_kept(*size, values, &all, order) {
                     (*kept, changed) = (false, true);
                 }
             }

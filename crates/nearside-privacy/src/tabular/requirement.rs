@@ -27,7 +27,7 @@ pub struct Requirement {
     /// Its sensitive values are so diverse.
     pub diversity: Option<Diversity>,
     /// They are distributed as those of the whole table are, up to this distance from 0 to 1: the earth
-    /// mover's, with equal distances (Li et al. 2007).
+    /// mover's (Li et al. 2007), with ordered distances where all values are numbers, else with equal ones.
     pub closeness: Option<f64>,
 }
 
@@ -45,11 +45,17 @@ impl Requirement {
     }
 
     /// Whether a class keeps it; `values` are how many of its rows have each sensitive value, `all` how many
-    /// rows of the table have it.
-    pub(super) fn is_kept(&self, size: u64, values: &[u64], all: &[u64]) -> bool {
+    /// rows of the table have it, `order` the values from the least on where they are numbers.
+    pub(super) fn is_kept(
+        &self,
+        size: u64,
+        values: &[u64],
+        all: &[u64],
+        order: Option<&[usize]>,
+    ) -> bool {
         size >= self.k
             && self.diversity.is_none_or(|diversity| diversity.is_kept(size, values))
-            && self.closeness.is_none_or(|most| distance(values, all) <= most + 1e-12)
+            && self.closeness.is_none_or(|most| distance(values, all, order) <= most + 1e-12)
     }
 }
 
@@ -76,11 +82,24 @@ impl Diversity {
     }
 }
 
-/// Half of the sum of differences between two distributions.
-fn distance(values: &[u64], all: &[u64]) -> f64 {
+/// How far two distributions are apart: half of the sum of their differences, or, for values in an order, the
+/// mean of what has to be moved past each of them but the last. Values that no row has are none.
+fn distance(values: &[u64], all: &[u64], order: Option<&[usize]>) -> f64 {
     let (size, rows) = (values.iter().sum::<u64>() as f64, all.iter().sum::<u64>() as f64);
-    let apart = |(value, all): (&u64, &u64)| (*value as f64 / size - *all as f64 / rows).abs();
-    values.iter().zip(all).map(apart).sum::<f64>() / 2.0
+    let apart = |value: u64, all: u64| value as f64 / size - all as f64 / rows;
+    let Some(order) = order else {
+        let apart = values.iter().zip(all).map(|(value, all)| apart(*value, *all).abs());
+        return apart.sum::<f64>() / 2.0;
+    };
+    let there = order.iter().filter_map(|at| Some((*values.get(*at)?, *all.get(*at)?)));
+    let there = there.filter(|(_, all)| *all > 0);
+    let (mut carried, mut moved, mut count) = (0.0, 0.0, 0_u32);
+    for (value, all) in there {
+        carried += apart(value, all);
+        moved += f64::abs(carried);
+        count += 1;
+    }
+    moved / f64::from(count.saturating_sub(1).max(1))
 }
 
 impl fmt::Display for Requirement {

@@ -66,6 +66,19 @@ pub struct Sensitive {
     pub codes: Vec<u32>,
 }
 
+impl Sensitive {
+    /// The codes of its values from the least on, where all of them are numbers.
+    pub(super) fn order(&self) -> Option<Vec<usize>> {
+        let number = |value: &String| value.parse::<f64>().ok().filter(|it| it.is_finite());
+        let values = self.dictionary.values().iter().map(number);
+        let values: Vec<f64> = values.collect::<Option<_>>()?;
+        let mut order: Vec<(f64, usize)> =
+            values.into_iter().enumerate().map(|(code, value)| (value, code)).collect();
+        order.sort_by(|one, other| one.0.total_cmp(&other.0));
+        Some(order.into_iter().map(|(_, code)| code).collect())
+    }
+}
+
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dialect {

@@ -29,7 +29,8 @@ pub struct Kept {
     pub distinct: u64,
     /// The least exponential of the entropy of a class's values.
     pub entropy: f64,
-    /// The largest distance of a class's distribution from the table's, from 0 to 1.
+    /// The largest distance of a class's distribution from the table's, from 0 to 1: the earth mover's,
+    /// with ordered distances where all values are numbers, else with equal ones.
     pub distance: f64,
     /// Counts of each class's values, most frequent first, each sort of class once.
     counts: Vec<Vec<u64>>,
@@ -80,6 +81,13 @@ fn kept(
     table: &BTreeMap<String, u64>,
 ) -> Kept {
     let rows: u64 = table.values().sum();
+    let number = |value: &str| value.parse::<f64>().ok().filter(|number| number.is_finite());
+    let numbers = table.keys().all(|value| number(value).is_some());
+    let mut ordered: Vec<(&String, &u64)> = table.iter().collect();
+    if numbers {
+        let key = |value: &str| number(value).unwrap_or(0.0);
+        ordered.sort_by(|one, other| key(one.0).total_cmp(&key(other.0)));
+    }
     let mut kept =
         Kept { distinct: u64::MAX, entropy: f64::INFINITY, distance: 0.0, counts: Vec::new() };
     for class in classes.values() {
@@ -87,12 +95,18 @@ fn kept(
         let of = |count: u64, all: u64| count as f64 / all as f64;
         let entropy: f64 =
             class.values().map(|count| of(*count, size)).map(|part| -part * part.ln()).sum();
-        let away: f64 = table
-            .iter()
-            .map(|(value, all)| {
-                (of(class.get(value).copied().unwrap_or(0), size) - of(*all, rows)).abs()
-            })
-            .sum();
+        let mut moved = 0.0;
+        let (mut away, mut past) = (0.0, 0.0);
+        for (value, all) in &ordered {
+            let apart = of(class.get(*value).copied().unwrap_or(0), size) - of(**all, rows);
+            moved += apart;
+            past += f64::abs(moved);
+            away += apart.abs();
+        }
+        let away = match numbers {
+            true if ordered.len() > 1 => 2.0 * past / (ordered.len() - 1) as f64,
+            _ => away,
+        };
         kept.distinct = kept.distinct.min(class.len() as u64);
         kept.entropy = kept.entropy.min(entropy.exp());
         kept.distance = kept.distance.max(away / 2.0);

@@ -1,0 +1,32 @@
+//! What others compute, which tests hold ours to: made anew with the real programs.
+
+use std::fs;
+
+use crate::setup;
+use crate::shell::{self, Outcome};
+
+/// A reference: its environment, the packages in it, the script that prints it, and where it is kept.
+const REFERENCES: [(&str, &[&str], &str, &str); 1] = [(
+    "pycanon",
+    &["pycanon==1.3.6", "pandas==2.3.3", "numpy==2.0.2"],
+    "bench/parity/kept.py",
+    "crates/nearside-privacy/tests/pycanon.jsonl",
+)];
+
+/// Writes every reference anew.
+pub(crate) fn write() -> Outcome {
+    for (name, packages, script, file) in REFERENCES {
+        println!("==> {file}, by {}", packages.join(" "));
+        let environment = format!("target/engines/{name}");
+        if !shell::installed(&format!("{environment}/bin/python")) {
+            setup::install_in(&environment, packages)?;
+        }
+        let printed =
+            shell::output(shell::program(&format!("{environment}/bin/python")).arg(script))?;
+        let path = shell::root().join(file);
+        let same = fs::read_to_string(&path).is_ok_and(|kept| kept == printed);
+        fs::write(&path, printed).map_err(|error| format!("cannot write {file}: {error}"))?;
+        println!("    {}", if same { "as it was" } else { "changed" });
+    }
+    Ok(())
+}
