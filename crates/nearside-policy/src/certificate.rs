@@ -38,6 +38,8 @@ pub struct Maker {
 pub enum Ground {
     /// Everything was read, and nothing in it was found to be above the class.
     ScanClean(Scan),
+    /// The same, and every row of a table hides among others.
+    Hidden(Hidden),
     /// A person who knows the data decided it.
     Expert(Expert),
 }
@@ -50,6 +52,25 @@ pub struct Scan {
     pub looked_for: Vec<String>,
     /// How much of that is found, as far as it was measured.
     pub recall: Recall,
+}
+
+/// A table in which every row shares its quasi-identifiers with others, told from the table alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hidden {
+    /// The scan that found nothing else in it.
+    pub scan: Scan,
+    /// The columns that together could tell who a row is about.
+    pub quasi: Vec<String>,
+    /// The column that nobody is to learn of a person, where one was named.
+    pub sensitive: Option<String>,
+    /// What every class of equal rows keeps, in words: `k = 10, l = 2`.
+    pub keeps: String,
+    /// Rows of the smallest class.
+    pub k: u64,
+    /// Rows of the table.
+    pub rows: u64,
+    /// Classes of equal rows.
+    pub classes: u64,
 }
 
 /// The share of what is there that a scan finds, as measured.
@@ -109,7 +130,7 @@ impl Certificate {
             return Err(Unfit::Class { has: self.to, wanted });
         }
         match self.ground {
-            Ground::ScanClean(_) if self.by.rules != rules => Err(Unfit::Rules),
+            Ground::ScanClean(_) | Ground::Hidden(_) if self.by.rules != rules => Err(Unfit::Rules),
             _ => Ok(()),
         }
     }
@@ -121,6 +142,7 @@ impl Ground {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::ScanClean(_) => "scan-clean",
+            Self::Hidden(_) => "hidden-rows",
             Self::Expert(_) => "expert",
         }
     }
@@ -153,6 +175,14 @@ pub(crate) mod tests {
         Certificate { ground: Ground::Expert(expert), ..certificate() }
     }
 
+    pub(crate) fn hidden() -> Certificate {
+        let Ground::ScanClean(scan) = certificate().ground else { return certificate() };
+        let (quasi, sensitive) = (vec!["age".to_owned(), "zip".to_owned()], Some("ill".to_owned()));
+        let keeps = "k = 5, l = 2".to_owned();
+        let hidden = Hidden { scan, quasi, sensitive, keeps, k: 7, rows: 90, classes: 9 };
+        Certificate { ground: Ground::Hidden(hidden), ..certificate() }
+    }
+
     #[test]
     fn it_holds_for_its_content_its_class_and_its_rules() {
         let certificate = certificate();
@@ -165,6 +195,7 @@ pub(crate) mod tests {
         assert_eq!(certificate.fits(&half, Class::Internal, rules), Err(Unfit::Content));
         let other = Hash([9; 32]);
         assert_eq!(certificate.fits(&digests, Class::Internal, other), Err(Unfit::Rules));
+        assert_eq!(hidden().fits(&digests, Class::Internal, other), Err(Unfit::Rules));
         assert_eq!(expert().fits(&digests, Class::Internal, other), Ok(()));
     }
 }

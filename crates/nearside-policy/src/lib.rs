@@ -19,7 +19,7 @@ mod promise;
 mod statement;
 mod subject;
 
-pub use certificate::{Certificate, Expert, Ground, Maker, Recall, Scan, Unfit};
+pub use certificate::{Certificate, Expert, Ground, Hidden, Maker, Recall, Scan, Unfit};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use class::{Class, Clearance, UnknownClass};
 pub use decision::{Decision, Place, Policy, Refusal};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::certificate::{Expert, Maker, Recall, Scan};
+use crate::certificate::{Expert, Hidden, Maker, Recall, Scan};
 use crate::{Certificate, Class, Digests, Ground, Hash, Subject};
 
 /// The type of statements.
@@ -79,8 +79,30 @@ struct Program {
     rename_all_fields = "camelCase"
 )]
 enum GroundFields {
-    ScanClean { looked_for: Vec<String>, recall: RecallFields, findings: u64, unreadable: u64 },
-    Expert { reason: String, approver: String, despite: BTreeMap<String, u64>, unreadable: u64 },
+    ScanClean {
+        looked_for: Vec<String>,
+        recall: RecallFields,
+        findings: u64,
+        unreadable: u64,
+    },
+    HiddenRows {
+        looked_for: Vec<String>,
+        recall: RecallFields,
+        findings: u64,
+        unreadable: u64,
+        quasi_identifiers: Vec<String>,
+        sensitive: Option<String>,
+        keeps: String,
+        k: u64,
+        rows: u64,
+        classes: u64,
+    },
+    Expert {
+        reason: String,
+        approver: String,
+        despite: BTreeMap<String, u64>,
+        unreadable: u64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,6 +125,22 @@ pub(crate) fn write(certificate: &Certificate) -> Vec<u8> {
         Ground::ScanClean(Scan { looked_for, recall: Recall { found, of, source } }) => {
             let recall = RecallFields { found, of, source };
             GroundFields::ScanClean { looked_for, recall, findings: 0, unreadable: 0 }
+        }
+        Ground::Hidden(hidden) => {
+            let Hidden { scan, quasi, sensitive, keeps, k, rows, classes } = hidden;
+            let Scan { looked_for, recall: Recall { found, of, source } } = scan;
+            GroundFields::HiddenRows {
+                looked_for,
+                recall: RecallFields { found, of, source },
+                findings: 0,
+                unreadable: 0,
+                quasi_identifiers: quasi,
+                sensitive,
+                keeps,
+                k,
+                rows,
+                classes,
+            }
         }
         Ground::Expert(Expert { reason, approver, despite, unreadable }) => {
             GroundFields::Expert { reason, approver, despite, unreadable }
@@ -144,7 +182,23 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Certificate, StatementError> {
             let RecallFields { found, of, source } = recall;
             Ground::ScanClean(Scan { looked_for, recall: Recall { found, of, source } })
         }
-        GroundFields::ScanClean { findings, unreadable, .. } => {
+        GroundFields::HiddenRows {
+            looked_for,
+            recall: RecallFields { found, of, source },
+            findings: 0,
+            unreadable: 0,
+            quasi_identifiers: quasi,
+            sensitive,
+            keeps,
+            k,
+            rows,
+            classes,
+        } => {
+            let scan = Scan { looked_for, recall: Recall { found, of, source } };
+            Ground::Hidden(Hidden { scan, quasi, sensitive, keeps, k, rows, classes })
+        }
+        GroundFields::ScanClean { findings, unreadable, .. }
+        | GroundFields::HiddenRows { findings, unreadable, .. } => {
             let value = format!("{findings} findings, {unreadable} unreadable");
             return Err(StatementError::Field { field: "ground", value });
         }
@@ -188,11 +242,11 @@ fn hash(field: &'static str, value: &str) -> Result<Hash, StatementError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificate::tests::{certificate, expert};
+    use crate::certificate::tests::{certificate, expert, hidden};
 
     #[test]
     fn certificates_are_read_as_they_are_written() {
-        for certificate in [certificate(), expert()] {
+        for certificate in [certificate(), expert(), hidden()] {
             assert_eq!(read(&write(&certificate)).unwrap(), certificate);
         }
     }

@@ -8,6 +8,7 @@ mod erase;
 mod output_path;
 mod reveal;
 pub(crate) mod scan;
+mod table;
 
 pub(crate) use audit::{
     AuditCheckAnswer, AuditDocumentAnswer, AuditHeadAnswer, AuditListAnswer, AuditVerifyAnswer,

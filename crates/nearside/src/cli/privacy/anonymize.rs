@@ -3,13 +3,29 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nearside_privacy::tabular::Diversity;
+use nearside_privacy::tabular::{Diversity, Requirement};
 
 /// Rows of a table that hide among others.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tables: rows that hide among others")]
 pub(crate) struct Hiding {
-    /// Tell quasi-identifiers so that every combination of them has at least so many rows
+    #[command(flatten)]
+    pub(crate) required: Required,
+    /// The rows that may be left out at most, as 5% or 0.05
+    #[arg(long, value_name = "SHARE", requires = "k", value_parser = share, default_value = "0%")]
+    pub(crate) suppress: f64,
+    /// Files of hierarchies in ARX's form, named after their columns; else they follow from the values
+    #[arg(long, value_name = "FOLDER", requires = "k")]
+    pub(crate) hierarchies: Option<PathBuf>,
+    /// How much the loss of a column counts, as age=2 [default: 1]
+    #[arg(long, value_name = "COLUMN=WEIGHT", value_delimiter = ',', requires = "k", value_parser = weight)]
+    pub(crate) weight: Vec<(String, f64)>,
+}
+
+/// What every class of equal rows of a table must keep.
+#[derive(Debug, Args)]
+pub(crate) struct Required {
+    /// Every combination of the quasi-identifiers has at least so many rows
     #[arg(long, value_name = "N", requires = "quasi", value_parser = clap::value_parser!(u64).range(2..))]
     pub(crate) k: Option<u64>,
     /// Columns that together could tell who a row is about
@@ -24,15 +40,13 @@ pub(crate) struct Hiding {
     /// How far its distribution in a class may be from the table's, from 0 to 1
     #[arg(long, value_name = "T", requires = "sensitive", value_parser = share)]
     pub(crate) t: Option<f64>,
-    /// The rows that may be left out at most, as 5% or 0.05
-    #[arg(long, value_name = "SHARE", requires = "k", value_parser = share, default_value = "0%")]
-    pub(crate) suppress: f64,
-    /// Files of hierarchies in ARX's form, named after their columns; else they follow from the values
-    #[arg(long, value_name = "FOLDER", requires = "k")]
-    pub(crate) hierarchies: Option<PathBuf>,
-    /// How much the loss of a column counts, as age=2 [default: 1]
-    #[arg(long, value_name = "COLUMN=WEIGHT", value_delimiter = ',', requires = "k", value_parser = weight)]
-    pub(crate) weight: Vec<(String, f64)>,
+}
+
+impl Required {
+    /// The requirement, where there is one.
+    pub(crate) fn requirement(&self) -> Option<Requirement> {
+        self.k.map(|k| Requirement { k, diversity: self.l, closeness: self.t })
+    }
 }
 
 fn diversity(text: &str) -> Result<Diversity, String> {

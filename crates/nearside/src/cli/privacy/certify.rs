@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use nearside_policy::Class;
 
+use super::Required;
+
 /// `nearside privacy certify`
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   nearside privacy certify build/tickets.clean.csv
   nearside privacy certify build/tickets.clean.csv --verify
+  nearside privacy certify build/census.csv --k 10 --quasi age,zip,sex
   nearside privacy certify build/novel.txt --expert --reason 'people of a novel' --approver 'A. Roth'
   nearside privacy certify --list
 
@@ -29,7 +32,7 @@ pub(crate) struct Certify {
     #[arg(long, value_enum, default_value_t = ClassName::Internal)]
     pub(crate) class: ClassName,
     /// By a person's decision, whatever a scan finds; secrets excepted
-    #[arg(long, requires_all = ["reason", "approver"])]
+    #[arg(long, requires_all = ["reason", "approver"], conflicts_with = "k")]
     pub(crate) expert: bool,
     /// Why it was decided, or why a key is revoked
     #[arg(long, value_name = "TEXT", value_parser = said)]
@@ -37,6 +40,8 @@ pub(crate) struct Certify {
     /// Who decided
     #[arg(long, value_name = "NAME", requires = "expert", value_parser = said)]
     pub(crate) approver: Option<String>,
+    #[command(flatten)]
+    pub(crate) required: Required,
     /// Is there a certificate, and does it still hold? Exits with 1 where not
     #[arg(long, requires = "artifact", conflicts_with = "expert")]
     pub(crate) verify: bool,

@@ -32,8 +32,8 @@ pub(super) fn run(arguments: &Anonymize, output: &Output) -> Result<Outcome, Com
         dry_run: arguments.dry_run,
     };
     ends.check(output)?;
-    if let Some(k) = arguments.hiding.k {
-        return hidden::run(arguments, k, ends, output);
+    if let Some(requirement) = arguments.hiding.required.requirement() {
+        return hidden::run(arguments, requirement, ends, output);
     }
     let rules = rules(arguments);
     let around = match rules.is_keyed() {

@@ -6,15 +6,18 @@ mod view;
 
 use std::path::{Path, PathBuf};
 
-use nearside_policy::{Class, Expert, Ground, Subject};
+use nearside_policy::{Class, Expert, Ground, Hidden, Subject};
 use nearside_privacy::artifact::Examined;
+use nearside_privacy::tabular::Requirement;
+use nearside_privacy::tabular::verify::verify as verify_table;
 use nearside_privacy::{listing, rules};
 use serde::Serialize;
 
 use view::{CertificateView, KeyView};
 pub(crate) use view::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
 
-use crate::cli::Certify;
+use super::table::{self, Table};
+use crate::cli::{Certify, Required};
 use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
@@ -98,7 +101,7 @@ fn certify(
         because = "a scan found such data in it".to_owned();
     }
     let to = Class::from(arguments.class);
-    let ground = ground(arguments, &examined, to);
+    let ground = ground(path, arguments, &examined, to)?;
     let held = match ground {
         // There is nothing to be lowered.
         _ if from <= to => None,
@@ -134,8 +137,22 @@ fn certify(
 }
 
 /// On what ground it is lowered, if there is one.
-fn ground(arguments: &Certify, examined: &Examined, to: Class) -> Option<Ground> {
-    match (arguments.expert, &arguments.reason, &arguments.approver) {
+fn ground(
+    path: &Path,
+    arguments: &Certify,
+    examined: &Examined,
+    to: Class,
+) -> Result<Option<Ground>, CommandError> {
+    if let Some(requirement) = arguments.required.requirement() {
+        let hidden = hidden(path, &arguments.required, &requirement)?;
+        // What was judged is what was scanned.
+        if listing::digests(path).map_err(|error| closed(&error))? != examined.digests {
+            let message = format!("{} changed while it was looked into", path.display());
+            return Err(CommandError::new(Fault::World, message));
+        }
+        return Ok(examined.is_clean(to).then_some(Ground::Hidden(hidden)));
+    }
+    let ground = match (arguments.expert, &arguments.reason, &arguments.approver) {
         (true, Some(reason), Some(approver)) => {
             let count = |(entity, count): (&nearside_privacy::scan::Entity, &u64)| {
                 (entity.name().to_owned(), *count)
@@ -149,7 +166,39 @@ fn ground(arguments: &Certify, examined: &Examined, to: Class) -> Option<Ground>
             (examined.secrets() == 0).then_some(Ground::Expert(decided))
         }
         _ => examined.is_clean(to).then(|| Ground::ScanClean(rules::scan())),
+    };
+    Ok(ground)
+}
+
+/// What the rows of a table keep, told from the table alone.
+fn hidden(
+    path: &Path,
+    required: &Required,
+    requirement: &Requirement,
+) -> Result<Hidden, CommandError> {
+    let Required { quasi, sensitive, .. } = required;
+    let table = Table::open(path, &environment::temporary_folder())?;
+    let verified = verify_table(table.reader()?, table.dialect, quasi, sensitive.as_deref())
+        .map_err(table::failed)?;
+    if !verified.keeps(requirement) {
+        let k = verified.k;
+        let message = format!(
+            "{} does not keep {requirement}: its smallest class has {k} of its {} rows",
+            path.display(),
+            verified.rows
+        );
+        let hint = "nearside privacy anonymize --k makes one that does";
+        return Err(CommandError::new(Fault::Input, message).hint(hint));
     }
+    Ok(Hidden {
+        scan: rules::scan(),
+        quasi: quasi.clone(),
+        sensitive: sensitive.clone(),
+        keeps: requirement.to_string(),
+        k: verified.k,
+        rows: verified.rows,
+        classes: verified.classes,
+    })
 }
 
 fn verify(

@@ -3,38 +3,34 @@
 mod answer;
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read as _, Seek as _};
+use std::io::{self, BufReader, BufWriter, Seek as _};
 use std::path::{Path, PathBuf};
 
-use nearside_privacy::scan::{self, Column};
-use nearside_privacy::source::Form as Layout;
+use nearside_privacy::scan;
 use nearside_privacy::tabular::derive::derived;
 use nearside_privacy::tabular::lattice::Search;
 use nearside_privacy::tabular::recode::{Recoding, recode};
-use nearside_privacy::tabular::tuples::Dialect;
 use nearside_privacy::tabular::verify::verify;
 use nearside_privacy::tabular::{Hierarchy, Requirement, TabularError, Tuples};
 
 pub(crate) use answer::HiddenAnswer;
 
 use super::super::output_path::{self, Ends};
-use crate::cli::{Anonymize, Hiding};
+use super::super::table::{Table, failed, scratch};
+use crate::cli::{Anonymize, Hiding, Required};
 use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::document::Document;
 use crate::output::{Answer, Form, Outcome, Output};
 use answer::{Found, Left};
 
-/// The bytes at the start of a table that say how it is written.
-const HEAD: u64 = 64 << 10;
-
 pub(super) fn run(
     arguments: &Anonymize,
-    k: u64,
+    requirement: Requirement,
     ends: Ends<'_>,
     output: &Output,
 ) -> Result<Outcome, CommandError> {
-    let Hiding { quasi, sensitive, l, t, suppress, .. } = &arguments.hiding;
+    let Hiding { suppress, required: Required { quasi, sensitive, .. }, .. } = &arguments.hiding;
     let table = Table::open(&arguments.input, &ends.scratch())?;
     let sensitive = sensitive.as_deref();
     if let Some(name) = sensitive.filter(|name| quasi.iter().any(|other| other == name)) {
@@ -44,7 +40,6 @@ pub(super) fn run(
     output.progress(&format!("reading {}", arguments.input.display()));
     let tuples = Tuples::read(table.reader()?, table.dialect, quasi, sensitive).map_err(failed)?;
     let hierarchies = hierarchies(&arguments.hiding, &tuples)?;
-    let requirement = Requirement { k, diversity: *l, closeness: *t };
     let weights = weights(&arguments.hiding)?;
     output.progress(&format!("{} combinations of quasi-identifiers: searching", tuples.len()));
     let search = Search {
@@ -108,74 +103,6 @@ fn report(ends: Ends<'_>, answer: &HiddenAnswer, output: &Output) {
     }
 }
 
-fn failed(error: TabularError) -> CommandError {
-    let message = error.to_string();
-    match error {
-        TabularError::Io(_) => CommandError::new(Fault::World, message),
-        TabularError::Impossible { .. } => CommandError::new(Fault::Input, message)
-            .hint("--suppress 5% lets rows be left out; nothing was written"),
-        TabularError::Unknown { .. } => CommandError::new(Fault::Input, message)
-            .hint("add the value to its file of hierarchies; nothing was written"),
-        _ => CommandError::new(Fault::Input, message),
-    }
-}
-
-/// A table that can be read several times.
-struct Table {
-    file: File,
-    dialect: Dialect,
-}
-
-impl Table {
-    fn open(path: &Path, folder: &Path) -> Result<Self, CommandError> {
-        let unreadable = |error: &io::Error| {
-            let message = format!("cannot read {}: {error}", path.display());
-            CommandError::new(Fault::Input, message)
-        };
-        if path.is_dir() {
-            let message = format!("{} is a folder: --k is about one table", path.display());
-            return Err(CommandError::new(Fault::Input, message));
-        }
-        let mut file = match path == Path::new("-") {
-            false => File::open(path).map_err(|error| unreadable(&error))?,
-            true => {
-                let mut copy = scratch(folder)?;
-                io::copy(&mut io::stdin().lock(), &mut copy).map_err(|error| unreadable(&error))?;
-                copy
-            }
-        };
-        file.rewind().map_err(|error| unreadable(&error))?;
-        let mut head = Vec::new();
-        (&file).take(HEAD).read_to_end(&mut head).map_err(|error| unreadable(&error))?;
-        let options = scan::Options::default();
-        let mut headed = false;
-        let mut heads = |columns: &[Column]| headed = !columns.is_empty();
-        let form = Some(Layout::Delimited);
-        let scanned =
-            scan::scan_under_heads(form, &mut head.as_slice(), options, &mut heads, &mut |_| {})
-                .map_err(|error| unreadable(&error))?;
-        let separator = scanned.separator.filter(|_| headed || head.is_empty());
-        let Some(separator) = separator else {
-            let message = format!("{} is no table with a row of heads", path.display());
-            return Err(CommandError::new(Fault::Input, message));
-        };
-        Ok(Self { file, dialect: Dialect { separator } })
-    }
-
-    /// The table from its start on.
-    fn reader(&self) -> Result<BufReader<&File>, CommandError> {
-        (&self.file).rewind().map_err(|error| failed(error.into()))?;
-        Ok(BufReader::with_capacity(1 << 20, &self.file))
-    }
-}
-
-fn scratch(folder: &Path) -> Result<File, CommandError> {
-    tempfile::tempfile_in(folder).map_err(|error| {
-        let message = format!("cannot make a file in {}: {error}", folder.display());
-        CommandError::new(Fault::World, message)
-    })
-}
-
 /// The hierarchies of the quasi-identifiers: of files where there are some, else of the values.
 fn hierarchies(hiding: &Hiding, tuples: &Tuples) -> Result<Vec<Hierarchy>, CommandError> {
     let files = hiding.hierarchies.as_deref().map(listed).transpose()?.unwrap_or_default();
@@ -216,11 +143,16 @@ fn is_of(file: &Path, column: &str) -> bool {
 }
 
 fn weights(hiding: &Hiding) -> Result<Vec<f64>, CommandError> {
-    let stray = hiding.weight.iter().find(|(column, _)| !hiding.quasi.contains(column));
+    let stray = hiding.weight.iter().find(|(column, _)| !hiding.required.quasi.contains(column));
     if let Some((column, _)) = stray {
         let message = format!("--weight names {column:?}, which --quasi does not");
         return Err(CommandError::new(Fault::Usage, message));
     }
     let of = |name: &String| hiding.weight.iter().rev().find(|(column, _)| column == name);
-    Ok(hiding.quasi.iter().map(|name| of(name).map_or(1.0, |(_, weight)| *weight)).collect())
+    Ok(hiding
+        .required
+        .quasi
+        .iter()
+        .map(|name| of(name).map_or(1.0, |(_, weight)| *weight))
+        .collect())
 }

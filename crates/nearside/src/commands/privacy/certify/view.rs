@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nearside_policy::{Class, Ground, Hash};
+use nearside_policy::{Class, Ground, Hash, Hidden, Scan};
 use nearside_privacy::artifact::{Examined, Place};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -135,7 +135,7 @@ pub(crate) struct CertificateView {
     pub(super) from: String,
     /// The class it has by this.
     pub(super) to: String,
-    /// On which ground: `scan-clean` or `expert`.
+    /// On which ground: `scan-clean`, `hidden-rows` or `expert`.
     pub(super) ground: String,
     /// The ground in words.
     pub(super) because: Option<String>,
@@ -174,17 +174,27 @@ impl CertificateView {
     }
 }
 
+fn scanned(scan: &Scan) -> String {
+    let (kinds, recall) = (scan.looked_for.len(), &scan.recall);
+    let share = recall.found as f64 / recall.of.max(1) as f64;
+    format!(
+        "all of it was scanned for {kinds} kinds, and nothing above the class was found; such a scan \
+         finds {:.0} % ({})",
+        share * 100.0,
+        recall.source
+    )
+}
+
 /// A ground in words.
 fn because(ground: &Ground) -> String {
     match ground {
-        Ground::ScanClean(scan) => {
-            let (kinds, recall) = (scan.looked_for.len(), &scan.recall);
-            let share = recall.found as f64 / recall.of.max(1) as f64;
+        Ground::ScanClean(scan) => scanned(scan),
+        Ground::Hidden(hidden) => {
+            let Hidden { quasi, keeps, k, rows, classes, .. } = hidden;
             format!(
-                "all of it was scanned for {kinds} kinds, and nothing above the class was found; such a scan \
-                 finds {:.0} % ({})",
-                share * 100.0,
-                recall.source
+                "its {rows} rows keep {keeps} by {}: {classes} classes, the smallest of {k}; and {}",
+                quasi.join(", "),
+                scanned(&hidden.scan)
             )
         }
         Ground::Expert(expert) => {
