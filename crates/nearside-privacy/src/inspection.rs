@@ -32,7 +32,7 @@ const LARGE: u64 = 4 << 20;
 const BATCH: usize = 256;
 const BATCH_BYTES: u64 = 16 << 20;
 /// Why something was not read in full.
-const STOPPED: &str = "it was interrupted";
+pub const STOPPED: &str = "it was interrupted";
 
 /// Looks through entries and tells each event, in the order of the entries.
 pub fn inspect(

@@ -180,12 +180,14 @@ fn scan_laid_out(
     let length = source.buffer.len();
     let one_block = source.complete && length <= options.block.get();
     let result = match options.threads.get() {
-        _ if one_block && length <= HEAD => whole(&mut source, &layout, &mut order, tell),
+        _ if one_block && length <= HEAD => {
+            alone(&mut source, &layout, &mut order, &look_at_whole, tell)
+        }
         threads => {
             let head = source.buffer.get(..length.min(HEAD)).unwrap_or(&[]);
             layout.home = layout.country(head, source.complete && length <= HEAD);
             if threads == 1 || one_block {
-                alone(&mut source, &layout, &mut order, tell)
+                alone(&mut source, &layout, &mut order, &look, tell)
             } else {
                 together(&mut source, &layout, threads, &mut order, tell)
             }
@@ -200,25 +202,11 @@ fn scan_laid_out(
     Ok(Scanned { bytes: source.offset, lines: source.line, form, separator, columns })
 }
 
-/// Scans a stream that is no longer than what says which country it speaks of.
-fn whole(
-    source: &mut Source<'_>,
-    layout: &Layout,
-    order: &mut Order,
-    tell: &mut dyn FnMut(Told),
-) -> io::Result<()> {
-    while let Some(block) = source.block(layout.form)? {
-        let gathered = Gathered::of(&block, layout);
-        let home = gathered.country();
-        order.add(block.number, gathered.settle(&block, layout, home), tell);
-    }
-    Ok(())
-}
-
 fn alone(
     source: &mut Source<'_>,
     layout: &Layout,
     order: &mut Order,
+    look: &dyn Fn(&Block<'_>, &Layout) -> Looked,
     tell: &mut dyn FnMut(Told),
 ) -> io::Result<()> {
     while let Some(block) = source.block(layout.form)? {
@@ -535,6 +523,13 @@ impl Gathered {
         let end = block.pieces.last().map_or(0, |last| last.segment.end);
         Looked { found, end: block.offset + end as u64 }
     }
+}
+
+/// The findings of a stream that is one block, and says itself which country it speaks of.
+fn look_at_whole(block: &Block<'_>, layout: &Layout) -> Looked {
+    let gathered = Gathered::of(block, layout);
+    let home = gathered.country();
+    gathered.settle(block, layout, home)
 }
 
 /// The findings of a block, in order of place.

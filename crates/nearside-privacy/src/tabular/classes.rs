@@ -42,8 +42,7 @@ impl Classes {
             }
             range = range.saturating_mul(labels);
             for (key, code) in self.keys.iter_mut().zip(column) {
-                let label = level.of.get(*code as usize).copied().unwrap_or(0);
-                *key = key.wrapping_mul(labels).wrapping_add(u64::from(label));
+                *key = key.wrapping_mul(labels).wrapping_add(u64::from(level.label_of(*code)));
             }
         }
         let classes = self.number();

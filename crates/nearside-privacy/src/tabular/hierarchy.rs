@@ -25,6 +25,20 @@ pub struct Level {
     pub shares: Vec<f64>,
 }
 
+impl Level {
+    /// The label of a value, by a code of the dictionary that the hierarchy was made for.
+    #[must_use]
+    pub fn label_of(&self, code: u32) -> u32 {
+        self.of.get(code as usize).copied().unwrap_or(0)
+    }
+
+    /// The part of the domain that a value is told as, by its code.
+    #[must_use]
+    pub fn share_of(&self, code: u32) -> f64 {
+        self.shares.get(self.label_of(code) as usize).copied().unwrap_or(1.0)
+    }
+}
+
 impl Hierarchy {
     /// A hierarchy in ARX's form: a line for each value of the domain, with the labels of its levels behind
     /// it. The domain may have values that the table has not.

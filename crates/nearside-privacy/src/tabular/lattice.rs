@@ -158,11 +158,8 @@ impl Bounds {
         let rows = tuples.rows as f64;
         let mean = |hierarchy: &Hierarchy, column: &[u32]| -> Vec<f64> {
             let levels = hierarchy.levels().iter().map(|level| {
-                let cells = column.iter().zip(&tuples.counts).map(|(code, count)| {
-                    let label = level.of.get(*code as usize).copied().unwrap_or(0);
-                    level.shares.get(label as usize).copied().unwrap_or(1.0) * *count as f64
-                });
-                cells.sum::<f64>() / rows
+                let cells = column.iter().zip(&tuples.counts);
+                cells.map(|(code, count)| level.share_of(*code) * *count as f64).sum::<f64>() / rows
             });
             levels.collect()
         };
@@ -346,11 +343,8 @@ impl<'s> Judge<'s> {
         let columns = hierarchies.iter().zip(&tuples.columns).zip(levels);
         let shares = columns.map(|((hierarchy, column), level)| {
             let Some(level) = hierarchy.levels().get(usize::from(*level)) else { return 1.0 };
-            let share = |code: &u32| {
-                let label = level.of.get(*code as usize).copied().unwrap_or(0);
-                level.shares.get(label as usize).copied().unwrap_or(1.0)
-            };
-            let told: f64 = column.iter().zip(&kept).map(|(code, rows)| share(code) * rows).sum();
+            let cells = column.iter().zip(&kept);
+            let told: f64 = cells.map(|(code, rows)| level.share_of(*code) * rows).sum();
             (told + suppressed as f64) / tuples.rows as f64
         });
         loss::total(&shares.collect::<Vec<_>>(), &self.bounds.least, &self.bounds.weights)

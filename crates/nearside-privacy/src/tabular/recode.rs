@@ -38,9 +38,7 @@ pub fn recode(
         .zip(&solution.levels)
         .filter_map(|(hierarchy, level)| hierarchy.levels().get(usize::from(*level)))
         .collect();
-    let label = |place: usize, code: u32| {
-        levels.get(place).and_then(|level| level.of.get(code as usize)).copied().unwrap_or(0)
-    };
+    let label = |place: usize, code: u32| levels.get(place).map_or(0, |level| level.label_of(code));
     let told = |index: usize| -> Box<[u32]> {
         let codes = tuples.columns.iter().enumerate();
         let codes = codes.map(|(place, column)| (place, column.get(index).copied().unwrap_or(0)));

@@ -14,7 +14,7 @@ use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
 use super::plan::PlanAnswer;
-use super::privacy::anonymize::{AnonymizeAnswer, HiddenAnswer};
+use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
 use super::privacy::{
     AuditCheckAnswer, AuditDocumentAnswer, AuditHeadAnswer, AuditListAnswer, AuditVerifyAnswer,
     EraseAnswer, PrivacyScanAnswer, RevealAnswer,
@@ -89,7 +89,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::FitList => schemars::schema_for!(FitList).to_value(),
         SchemaName::Run => schemars::schema_for!(RunAnswer).to_value(),
         SchemaName::Logs => schemars::schema_for!(LogsAnswer).to_value(),
-        SchemaName::PrivacyAnonymizeTable => schemars::schema_for!(HiddenAnswer).to_value(),
+        SchemaName::PrivacyAnonymizeTable => schemars::schema_for!(KAnonymityAnswer).to_value(),
         SchemaName::PrivacyAnonymize => schemars::schema_for!(AnonymizeAnswer).to_value(),
         SchemaName::LedgerList => schemars::schema_for!(LedgerList).to_value(),
         SchemaName::LedgerShow => schemars::schema_for!(LedgerRun).to_value(),

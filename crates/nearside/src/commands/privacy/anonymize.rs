@@ -1,7 +1,8 @@
 //! `nearside privacy anonymize`: personal data and secrets taken out of files.
 
 mod answer;
-mod hidden;
+mod k_anonymity;
+mod report;
 
 use std::cell::RefCell;
 
@@ -13,14 +14,14 @@ use nearside_privacy::source::Limits;
 use nearside_privacy::vault::Deposit;
 
 pub(crate) use answer::AnonymizeAnswer;
-pub(crate) use hidden::HiddenAnswer;
+pub(crate) use k_anonymity::KAnonymityAnswer;
 
 use super::around::Around;
-use super::output_path::{self, Ends};
+use super::output_path::Ends;
 use crate::cli::Anonymize;
 use crate::environment;
 use crate::error::{CommandError, Fault};
-use crate::output::{Answer, Form, Outcome, Output};
+use crate::output::{Outcome, Output};
 
 /// Files that are named in an error.
 const MOST_NAMED: usize = 10;
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &Anonymize, output: &Output) -> Result<Outcome, Com
     };
     ends.check(output)?;
     if let Some(requirement) = arguments.hiding.required.requirement() {
-        return hidden::run(arguments, requirement, ends, output);
+        return k_anonymity::run(arguments, requirement, ends, output);
     }
     let rules = rules(arguments);
     let around = match rules.is_keyed() {
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: &Anonymize, output: &Output) -> Result<Outcome, Com
         deposit.into_inner().store().map_err(|error| failed(error.into()))?;
     }
     write(ends, &mut done, output)?;
-    report(ends, &answer, output);
+    report::tell(ends, &answer, output);
     match done.left_of(arguments.class) {
         0 => Ok(Outcome::Done),
         _ => Ok(Outcome::Negative),
@@ -114,27 +115,6 @@ fn write(ends: Ends<'_>, done: &mut Anonymized, output: &Output) -> Result<(), C
         (None, Some(text)) => output.copy(text),
         (None, None) => Ok(()),
         (Some(target), _) => done.store(target).map_err(failed),
-    }
-}
-
-/// The report is the answer where stdout is free; beside a result it is a hint.
-fn report(ends: Ends<'_>, answer: &AnonymizeAnswer, output: &Output) {
-    let warnings = answer.warnings();
-    if output.form == Form::Json {
-        let schema = "nearside/privacy-anonymize/1";
-        let answer = Answer { schema, data: answer, warnings: &warnings, sources: &[] };
-        return output.json(&answer, environment::today());
-    }
-    let free = ends.dry_run || ends.target().is_some();
-    match free {
-        true => output.text(&answer.text()),
-        false => output.hint(&answer.summary()),
-    }
-    for warning in &warnings {
-        output.warning(warning);
-    }
-    if let Some(target) = ends.target().filter(|_| !ends.dry_run) {
-        output_path::written(target, output);
     }
 }
 

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Key;
+use super::report::Report;
 use crate::cli::Anonymize;
 use crate::output::{Align, table};
 
@@ -99,56 +100,12 @@ impl AnonymizeAnswer {
             left_out: left_out.collect(),
         }
     }
+}
 
-    /// What to beware of.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if self.left_of_class > 0 {
-            let (left, class) = (self.left_of_class, &self.class);
-            warnings.push(format!("the result holds {left} findings that are {class} or more"));
-        }
-        let (surrogate, shift) = (Operator::Surrogate.name(), Operator::Shift.name());
-        let own = |kind: &&KindView| kind.operator.is_some_and(|it| it == surrogate || it == shift);
-        let looks: u64 = self.kinds.iter().filter(own).map(|kind| kind.left_on_purpose).sum();
-        if looks > 0 {
-            warnings.push(format!(
-                "{looks} surrogates look like the real thing, so any search finds them"
-            ));
-        }
-        if !self.left_out.is_empty() {
-            let named = self.left_out.iter().map(|file| format!("{} ({})", file.input, file.why));
-            let named = named.collect::<Vec<_>>().join(", ");
-            warnings.push(format!("left out: {named}"));
-        }
-        warnings
-    }
+impl Report for AnonymizeAnswer {
+    const SCHEMA: &'static str = "nearside/privacy-anonymize/1";
 
-    /// One line.
-    pub(super) fn summary(&self) -> String {
-        let keep = Some(Operator::Keep.name());
-        let replaced = self.kinds.iter().filter(|kind| kind.operator != keep);
-        let replaced: u64 = replaced.map(|kind| kind.count).sum();
-        let left: u64 = self.kinds.iter().map(|kind| kind.left + kind.left_on_purpose).sum();
-        let files = match self.files.len() {
-            1 => "1 file".to_owned(),
-            count => format!("{count} files"),
-        };
-        let were = if self.dry_run { "would be" } else { "were" };
-        let again = match left {
-            0 => "nothing".to_owned(),
-            left => left.to_string(),
-        };
-        let vault = match self.in_vault {
-            Some(count) => format!("; {count} different ones are in the vault"),
-            None => String::new(),
-        };
-        format!(
-            "{replaced} values in {files} {were} replaced; a search of the result finds {again}{vault}"
-        )
-    }
-
-    /// All of it, for people.
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         let heads = [
             ("kind", Align::Left),
             ("class", Align::Left),
@@ -174,6 +131,51 @@ impl AnonymizeAnswer {
                 format!("{kinds}\n\n{}", self.summary())
             }
         }
+    }
+
+    fn summary(&self) -> String {
+        let keep = Some(Operator::Keep.name());
+        let replaced = self.kinds.iter().filter(|kind| kind.operator != keep);
+        let replaced: u64 = replaced.map(|kind| kind.count).sum();
+        let left: u64 = self.kinds.iter().map(|kind| kind.left + kind.left_on_purpose).sum();
+        let files = match self.files.len() {
+            1 => "1 file".to_owned(),
+            count => format!("{count} files"),
+        };
+        let were = if self.dry_run { "would be" } else { "were" };
+        let again = match left {
+            0 => "nothing".to_owned(),
+            left => left.to_string(),
+        };
+        let vault = match self.in_vault {
+            Some(count) => format!("; {count} different ones are in the vault"),
+            None => String::new(),
+        };
+        format!(
+            "{replaced} values in {files} {were} replaced; a search of the result finds {again}{vault}"
+        )
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.left_of_class > 0 {
+            let (left, class) = (self.left_of_class, &self.class);
+            warnings.push(format!("the result holds {left} findings that are {class} or more"));
+        }
+        let (surrogate, shift) = (Operator::Surrogate.name(), Operator::Shift.name());
+        let own = |kind: &&KindView| kind.operator.is_some_and(|it| it == surrogate || it == shift);
+        let looks: u64 = self.kinds.iter().filter(own).map(|kind| kind.left_on_purpose).sum();
+        if looks > 0 {
+            warnings.push(format!(
+                "{looks} surrogates look like the real thing, so any search finds them"
+            ));
+        }
+        if !self.left_out.is_empty() {
+            let named = self.left_out.iter().map(|file| format!("{} ({})", file.input, file.why));
+            let named = named.collect::<Vec<_>>().join(", ");
+            warnings.push(format!("left out: {named}"));
+        }
+        warnings
     }
 }
 

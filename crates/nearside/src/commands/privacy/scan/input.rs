@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nearside_privacy::inspection::STOPPED;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// How long is waited before it is asked again whether anybody wants it.
@@ -26,6 +27,6 @@ impl Read for Input<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(io::Error::other("it was interrupted"))
+        Err(io::Error::other(STOPPED))
     }
 }

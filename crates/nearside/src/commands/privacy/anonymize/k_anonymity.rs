@@ -13,15 +13,15 @@ use nearside_privacy::tabular::recode::{Recoding, recode};
 use nearside_privacy::tabular::verify::verify;
 use nearside_privacy::tabular::{Hierarchy, Requirement, TabularError, Tuples};
 
-pub(crate) use answer::HiddenAnswer;
+pub(crate) use answer::KAnonymityAnswer;
 
-use super::super::output_path::{self, Ends};
+use super::super::output_path::Ends;
 use super::super::table::{Table, failed, scratch};
+use super::report;
 use crate::cli::{Anonymize, Hiding, Required};
-use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::document::Document;
-use crate::output::{Answer, Form, Outcome, Output};
+use crate::output::{Outcome, Output};
 use answer::{Found, Left};
 
 pub(super) fn run(
@@ -69,7 +69,7 @@ pub(super) fn run(
     let left = Left::of(&mut written, arguments.class).map_err(|error| failed(error.into()))?;
     let found = Found { tuples: &tuples, hierarchies: &hierarchies, solution: &solution };
     let answer =
-        HiddenAnswer::of(arguments, requirement, found, (&verified, left), started.elapsed());
+        KAnonymityAnswer::of(arguments, requirement, found, (&verified, left), started.elapsed());
     again(&mut written)?;
     match ends.target() {
         _ if ends.dry_run => {}
@@ -80,27 +80,8 @@ pub(super) fn run(
             document.finish_quietly()?;
         }
     }
-    report(ends, &answer, output);
+    report::tell(ends, &answer, output);
     Ok(if answer.is_clean() { Outcome::Done } else { Outcome::Negative })
-}
-
-fn report(ends: Ends<'_>, answer: &HiddenAnswer, output: &Output) {
-    let warnings = answer.warnings();
-    if output.form == Form::Json {
-        let schema = "nearside/privacy-anonymize-table/1";
-        let answer = Answer { schema, data: answer, warnings: &warnings, sources: &[] };
-        return output.json(&answer, environment::today());
-    }
-    match ends.dry_run || ends.target().is_some() {
-        true => output.text(&answer.text()),
-        false => output.hint(&answer.summary()),
-    }
-    for warning in &warnings {
-        output.warning(warning);
-    }
-    if let Some(target) = ends.target().filter(|_| !ends.dry_run) {
-        output_path::written(target, output);
-    }
 }
 
 /// The hierarchies of the quasi-identifiers: of files where there are some, else of the values.
@@ -127,9 +108,10 @@ fn listed(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
         let message = format!("cannot read {}: {error}", folder.display());
         CommandError::new(Fault::Input, message)
     };
-    let entries = fs::read_dir(folder).map_err(unreadable)?;
-    let mut files: Vec<PathBuf> =
-        entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    let entries = fs::read_dir(folder).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()
+    });
+    let mut files = entries.map_err(unreadable)?;
     files.sort();
     Ok(files)
 }

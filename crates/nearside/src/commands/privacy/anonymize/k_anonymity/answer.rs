@@ -14,12 +14,13 @@ use nearside_privacy::tabular::{Hierarchy, Requirement, Tuples};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::super::report::Report;
 use crate::cli::Anonymize;
 use crate::output::{Align, table};
 
 /// The answer of `nearside privacy anonymize --k`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub(crate) struct HiddenAnswer {
+pub(crate) struct KAnonymityAnswer {
     /// Whether nothing was written.
     dry_run: bool,
     /// What every class had to keep, in words.
@@ -137,7 +138,7 @@ impl Left {
     }
 }
 
-impl HiddenAnswer {
+impl KAnonymityAnswer {
     pub(super) fn of(
         arguments: &Anonymize,
         requirement: Requirement,
@@ -176,33 +177,12 @@ impl HiddenAnswer {
     pub(super) fn is_clean(&self) -> bool {
         self.left.is_empty()
     }
+}
 
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let warning = |left: &LeftView| {
-            let kinds: Vec<_> =
-                left.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-            let LeftView { column, .. } = left;
-            format!(
-                "column {column:?} still holds {}: --drop-column leaves it out",
-                kinds.join(", ")
-            )
-        };
-        self.left.iter().map(warning).collect()
-    }
+impl Report for KAnonymityAnswer {
+    const SCHEMA: &'static str = "nearside/privacy-anonymize-table/1";
 
-    pub(super) fn summary(&self) -> String {
-        let KeptView { rows, classes, k, .. } = self.kept;
-        let out = match self.left_out {
-            0 => "no row left out".to_owned(),
-            out => format!("{out} rows left out ({:.1} %)", 100.0 * out as f64 / self.rows as f64),
-        };
-        format!(
-            "{}: {rows} rows in {classes} classes of at least {k}; {out}; loss {:.4}",
-            self.required, self.loss
-        )
-    }
-
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         let mut text = format!("{}\n\n", self.summary());
         let rows = self.columns.iter().map(|column| {
             vec![
@@ -247,6 +227,31 @@ impl HiddenAnswer {
             self.looked_at, self.choices, self.seconds
         );
         text
+    }
+
+    fn summary(&self) -> String {
+        let KeptView { rows, classes, k, .. } = self.kept;
+        let out = match self.left_out {
+            0 => "no row left out".to_owned(),
+            out => format!("{out} rows left out ({:.1} %)", 100.0 * out as f64 / self.rows as f64),
+        };
+        format!(
+            "{}: {rows} rows in {classes} classes of at least {k}; {out}; loss {:.4}",
+            self.required, self.loss
+        )
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let warning = |left: &LeftView| {
+            let kinds: Vec<_> =
+                left.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+            let LeftView { column, .. } = left;
+            format!(
+                "column {column:?} still holds {}: --drop-column leaves it out",
+                kinds.join(", ")
+            )
+        };
+        self.left.iter().map(warning).collect()
     }
 }
 
