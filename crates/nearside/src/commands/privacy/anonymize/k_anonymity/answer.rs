@@ -265,14 +265,18 @@ fn columns(tuples: &Tuples, hierarchies: &[Hierarchy], solution: &Solution) -> V
             let mut told = chosen.map(|level| level.of.clone()).unwrap_or_default();
             told.sort_unstable();
             told.dedup();
-            let first = chosen.and_then(|level| level.labels.get(*level.of.first()? as usize));
+            // Empty cells are a label too, but no example.
+            let mut labels = chosen.into_iter().flat_map(|level| {
+                level.of.iter().filter_map(|label| level.labels.get(*label as usize))
+            });
+            let example = labels.find(|label| !label.is_empty());
             ColumnView {
                 column: name.clone(),
                 level: *level,
                 of: u8::try_from(levels.len().saturating_sub(1)).unwrap_or(u8::MAX),
                 values: values.values().len(),
                 labels: told.len(),
-                example: first.cloned().unwrap_or_default(),
+                example: example.cloned().unwrap_or_default(),
             }
         })
         .collect()
