@@ -2,94 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-use std::fs;
-use std::num::NonZero;
-use std::path::Path;
+mod tables;
 
-use nearside_privacy::tabular::lattice::{Search, Solution};
-use nearside_privacy::tabular::recode::{Recoding, recode};
-use nearside_privacy::tabular::tuples::Dialect;
-use nearside_privacy::tabular::verify::{Verified, verify};
-use nearside_privacy::tabular::{Diversity, Hierarchy, Requirement, TabularError, Tuples};
+use nearside_privacy::tabular::lattice::Solution;
+use nearside_privacy::tabular::{Diversity, Requirement, TabularError};
 use proptest::prelude::*;
 
-const DIALECT: Dialect = Dialect { separator: b';' };
-
-fn names(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-/// A table, read, and the hierarchies of its columns.
-struct Made {
-    text: String,
-    tuples: Tuples,
-    hierarchies: Vec<Hierarchy>,
-}
-
-impl Made {
-    fn search(
-        &self,
-        requirement: Requirement,
-        suppression: f64,
-        threads: usize,
-    ) -> Result<Solution, TabularError> {
-        let weights = vec![1.0; self.hierarchies.len()];
-        let search = Search {
-            tuples: &self.tuples,
-            hierarchies: &self.hierarchies,
-            requirement,
-            suppression,
-            weights: &weights,
-            threads: NonZero::new(threads).unwrap(),
-        };
-        search.run()
-    }
-
-    fn recoded(&self, solution: &Solution) -> String {
-        let mut out = Vec::new();
-        let recoding = Recoding {
-            tuples: &self.tuples,
-            hierarchies: &self.hierarchies,
-            solution,
-            dropped: &[],
-        };
-        recode(self.text.as_bytes(), &mut out, DIALECT, &recoding).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    fn verified(&self, solution: &Solution) -> Verified {
-        let sensitive = self.tuples.sensitive.as_ref().map(|sensitive| sensitive.name.as_str());
-        verify(self.recoded(solution).as_bytes(), DIALECT, &self.tuples.names, sensitive).unwrap()
-    }
-}
-
-/// A small table: an age, a code, a colour, an illness by name or, in half of the tables, by number.
-fn table(rows: &[(u8, u8, u8, u8)]) -> Made {
-    let mut text = "age;zip;colour;ill\n".to_owned();
-    let mark = if rows.first().is_some_and(|row| row.0 % 2 == 0) { "" } else { "i" };
-    for (age, zip, colour, ill) in rows {
-        text.push_str(&format!(
-            "{};{}{};c{colour};{mark}{ill}\n",
-            age % 40,
-            b'a' + zip / 4 % 3,
-            zip % 4
-        ));
-    }
-    let quasi = names(&["age", "zip", "colour"]);
-    let tuples = Tuples::read(text.as_bytes(), DIALECT, &quasi, Some("ill")).unwrap();
-    let ages: String =
-        (0..40).map(|age| format!("{age};{}-;{}+;*\n", age / 5 * 5, age / 20 * 20)).collect();
-    let zips: String = (0..3)
-        .flat_map(|first| (0..4).map(move |second| (b'a' + first, second)))
-        .map(|(first, second)| format!("{first}{second};{first}_;*\n"))
-        .collect();
-    let hierarchies = vec![
-        Hierarchy::read(ages.as_bytes(), b';', "age", &tuples.dictionaries[0]).unwrap(),
-        Hierarchy::read(zips.as_bytes(), b';', "zip", &tuples.dictionaries[1]).unwrap(),
-        Hierarchy::of_values(&tuples.dictionaries[2]),
-    ];
-    Made { text, tuples, hierarchies }
-}
+use tables::{Made, adult, like_adult, requirements, table};
 
 /// Every choice of levels that keeps a requirement, by removing all levels but one of each column.
 fn exhaustive(made: &Made, requirement: Requirement, suppression: f64) -> Option<f64> {
@@ -196,21 +115,6 @@ fn class_keeps(values: &[String], among: &[&Vec<&str>], requirement: Requirement
     values.len() as u64 >= requirement.k && diverse && close
 }
 
-fn requirements() -> impl Strategy<Value = Requirement> {
-    let diversity = prop_oneof![
-        3 => Just(None),
-        1 => (1_u64..4).prop_map(|l| Some(Diversity::Distinct(l))),
-        1 => (1.0..3.0).prop_map(|l| Some(Diversity::Entropy(l))),
-        1 => (0.5..3.0, 1_u64..4).prop_map(|(c, l)| Some(Diversity::Recursive { c, l })),
-    ];
-    let closeness = prop_oneof![2 => Just(None), 1 => (0.05..0.9).prop_map(Some)];
-    (1_u64..8, diversity, closeness).prop_map(|(k, diversity, closeness)| Requirement {
-        k,
-        diversity,
-        closeness,
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
@@ -222,12 +126,12 @@ proptest! {
     ) {
         let made = table(&rows);
         let expected = exhaustive(&made, requirement, suppression);
-        match (made.search(requirement, suppression, 2), expected) {
+        match (made.problem(requirement, suppression, 2).lattice(), expected) {
             (Ok(found), Some(loss)) => {
                 prop_assert!((found.loss - loss).abs() < 1e-9, "{found:?} {loss}");
                 prop_assert_eq!(&found, &Solution {
                     looked_at: found.looked_at,
-                    ..made.search(requirement, suppression, 1).unwrap()
+                    ..made.problem(requirement, suppression, 1).lattice().unwrap()
                 });
             }
             (Err(TabularError::TooFew { k, rows }), _) => prop_assert!(k > rows),
@@ -252,12 +156,12 @@ proptest! {
             rows.push((39, 11, 9, 9));
         }
         let made = table(&rows);
-        if let Ok(found) = made.search(requirement, suppression, 2) {
-            let verified = made.verified(&found);
+        if let Ok(found) = made.problem(requirement, suppression, 2).lattice() {
+            let verified = made.verified(&found.told);
             prop_assert!(verified.keeps(&requirement), "{verified:?} {requirement:?}");
-            prop_assert_eq!(verified.rows + found.suppressed, rows.len() as u64);
+            prop_assert_eq!(verified.rows + found.told.suppressed, rows.len() as u64);
             prop_assert_eq!(verified.classes, found.classes);
-            prop_assert!(found.suppressed as f64 <= suppression * rows.len() as f64 + 1e-9);
+            prop_assert!(found.told.suppressed as f64 <= suppression * rows.len() as f64 + 1e-9);
         }
     }
 }
@@ -266,12 +170,15 @@ proptest! {
 fn what_is_out_of_reach_is_said() {
     let made = table(&[(1, 1, 1, 1), (2, 2, 2, 1), (3, 3, 3, 1)]);
     let plain = |k| Requirement { k, diversity: None, closeness: None };
-    assert!(matches!(made.search(plain(4), 0.0, 1), Err(TabularError::TooFew { k: 4, rows: 3 })));
+    assert!(matches!(
+        made.problem(plain(4), 0.0, 1).lattice(),
+        Err(TabularError::TooFew { k: 4, rows: 3 })
+    ));
     let diverse = Requirement { diversity: Some(Diversity::Distinct(2)), ..plain(2) };
-    let error = made.search(diverse, 0.0, 1).unwrap_err().to_string();
+    let error = made.problem(diverse, 0.0, 1).lattice().unwrap_err().to_string();
     assert!(error.contains("k = 2, l = 2"), "{error}");
-    let all = made.search(plain(3), 0.0, 1).unwrap();
-    assert_eq!((made.verified(&all).k, all.suppressed), (3, 0));
+    let all = made.problem(plain(3), 0.0, 1).lattice().unwrap();
+    assert_eq!((made.verified(&all.told).k, all.told.suppressed), (3, 0));
 }
 
 /// ARX's optimum for Adult, k = 10, by the part of the rows that may be left out: loss, classes, rows kept.
@@ -280,41 +187,18 @@ const ARX: [(f64, f64, u64, f64); 3] =
 
 #[test]
 fn it_reaches_the_optimum_of_arx_on_adult() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/adult");
-    let Ok(text) = fs::read_to_string(folder.join("adult.csv")) else {
-        eprintln!(
-            "SKIPPED: {} is not there; it holds Adult and ARX's hierarchies",
-            folder.display()
-        );
-        return;
-    };
-    let quasi = names(&[
-        "sex",
-        "age",
-        "race",
-        "marital-status",
-        "education",
-        "native-country",
-        "workclass",
-        "occupation",
-    ]);
-    let tuples = Tuples::read(text.as_bytes(), DIALECT, &quasi, None).unwrap();
-    assert_eq!((tuples.rows, tuples.len()), (30_162, 18_109));
-    let hierarchies = quasi.iter().zip(&tuples.dictionaries).map(|(name, values)| {
-        let text = fs::read(folder.join(format!("adult_hierarchy_{name}.csv"))).unwrap();
-        Hierarchy::read(&text, b';', name, values).unwrap()
-    });
-    let hierarchies = hierarchies.collect();
-    let made = Made { text, tuples, hierarchies };
+    let Some(text) = adult() else { return };
+    let made = like_adult(text);
+    assert_eq!(made.tuples.rows, 30_162);
     let requirement = Requirement { k: 10, diversity: None, closeness: None };
     for (suppression, loss, classes, kept) in ARX {
-        let found = made.search(requirement, suppression, 2).unwrap();
+        let found = made.problem(requirement, suppression, 2).lattice().unwrap();
         assert!((found.loss - loss).abs() < 5e-5, "{suppression}: {found:?}");
         assert_eq!(found.classes, classes, "{suppression}");
-        let rows = 1.0 - found.suppressed as f64 / 30_162.0;
+        let rows = 1.0 - found.told.suppressed as f64 / 30_162.0;
         assert!((rows - kept).abs() < 1e-3, "{suppression}: {rows}");
-        let verified = made.verified(&found);
-        assert!(verified.keeps(&requirement) && verified.rows == 30_162 - found.suppressed);
+        let verified = made.verified(&found.told);
+        assert!(verified.keeps(&requirement) && verified.rows == 30_162 - found.told.suppressed);
         assert!(found.looked_at < found.nodes / 2, "{} of {}", found.looked_at, found.nodes);
     }
 }

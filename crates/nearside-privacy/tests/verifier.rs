@@ -1,7 +1,9 @@
 //! The verifier, held to pycanon on 500 tables; `cargo xtask parity` makes its answers anew.
 
-use nearside_privacy::tabular::tuples::Dialect;
-use nearside_privacy::tabular::verify::verify;
+use std::num::NonZero;
+
+use nearside_privacy::tabular::Dialect;
+use nearside_privacy::tabular::verify::Verification;
 use serde_json::Value;
 
 #[test]
@@ -23,7 +25,9 @@ fn it_agrees_with_pycanon() {
         });
         ordered += usize::from(rows[0][width].parse::<f64>().is_ok());
         let dialect = Dialect { separator: b',' };
-        let found = verify(text.as_bytes(), dialect, &names, Some("s")).expect("a table");
+        let threads = NonZero::<usize>::MIN;
+        let verification = Verification { dialect, quasi: &names, sensitive: Some("s"), threads };
+        let found = verification.table(text.as_bytes()).expect("a table");
         let kept = found.sensitive.as_ref().expect("a sensitive column");
         assert_eq!(
             (Some(found.k), Some(kept.distinct)),

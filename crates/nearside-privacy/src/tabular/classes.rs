@@ -10,6 +10,8 @@ pub(super) struct Classes {
     pub(super) of: Vec<u32>,
     /// How many rows each has.
     pub(super) sizes: Vec<u64>,
+    /// How many people of a population, where there is one.
+    people: Option<Vec<u64>>,
     /// A hash table of classes by key; kept, so that nothing is made anew for each choice of levels.
     slots: Vec<(u64, u32)>,
     keys: Vec<u64>,
@@ -46,13 +48,15 @@ impl Classes {
             }
         }
         let classes = self.number();
-        self.sizes.clear();
-        self.sizes.resize(classes, 0);
-        for (class, rows) in self.of.iter().zip(&tuples.counts) {
-            if let Some(size) = self.sizes.get_mut(*class as usize) {
-                *size += rows;
-            }
+        sum(&mut self.sizes, classes, &self.of, &tuples.counts);
+        if let Some(population) = &tuples.population {
+            sum(self.people.get_or_insert_default(), classes, &self.of, population);
         }
+    }
+
+    /// How many rows or people the rows of each class hide among.
+    pub(super) fn crowds(&self) -> &[u64] {
+        self.people.as_ref().unwrap_or(&self.sizes)
     }
 
     /// Gives equal keys one number, from 0 in the order in which they come; answers how many there are.
@@ -80,5 +84,16 @@ impl Classes {
             self.of.push(class);
         }
         classes as usize
+    }
+}
+
+/// How much there is of each class.
+fn sum(sums: &mut Vec<u64>, classes: usize, of: &[u32], counts: &[u64]) {
+    sums.clear();
+    sums.resize(classes, 0);
+    for (class, count) in of.iter().zip(counts) {
+        if let Some(sum) = sums.get_mut(*class as usize) {
+            *sum += count;
+        }
     }
 }

@@ -2,8 +2,8 @@
 //! beginnings of codes.
 
 use super::TabularError;
+use super::dictionary::Dictionary;
 use super::hierarchy::{ANY, Hierarchy};
-use super::tuples::Dictionary;
 
 /// The most levels between the values and one label for all.
 const MAX_LEVELS: usize = 12;
@@ -52,6 +52,31 @@ fn dates(values: &[&str]) -> Option<Vec<Label>> {
         Box::new(move |value| format!("{}{end}", value.get(..length).unwrap_or(value)))
     };
     all.then(|| vec![cut(7, ""), cut(4, ""), cut(3, "0s")])
+}
+
+/// Where values stand on a scale, if all that are not empty are numbers, or all are dates as ISO 8601 writes
+/// them (then in days); nothing for empty ones.
+pub(super) fn scale(values: &[String]) -> Option<Vec<Option<f64>>> {
+    let all = |place: &dyn Fn(&str) -> Option<f64>| -> Option<Vec<Option<f64>>> {
+        let place = |value: &String| match value.is_empty() {
+            true => Some(None),
+            false => place(value).map(Some),
+        };
+        values.iter().map(place).collect()
+    };
+    let number = |value: &str| value.parse::<f64>().ok().filter(|number| number.is_finite());
+    all(&number).or_else(|| all(&days)).filter(|places| places.iter().any(Option::is_some))
+}
+
+/// Days from the first of March of the year 0 to a date (Hinnant, chrono-compatible low-level date algorithms).
+fn days(date: &str) -> Option<f64> {
+    let is_date = dates(&[date]).is_some();
+    let part = |from: usize, to: usize| date.get(from..to).and_then(|part| part.parse().ok());
+    let (year, month, day): (u32, u32, u32) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+    let month_from_march = (month + 9) % 12;
+    let year = (year + 1) - u32::from(month <= 2);
+    let days = 365 * year + year / 4 - year / 100 + year / 400;
+    is_date.then(|| f64::from(days + (153 * month_from_march + 2) / 5 + day))
 }
 
 /// Codes of equal length that are no counts, such as postal codes: each level tells one sign less.
@@ -127,18 +152,13 @@ fn told(bound: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tuples::{Dialect, Tuples};
     use super::*;
 
     /// What a value is told as at every level of a column.
     fn told_as(values: &[&str], value: &str) -> Result<Vec<String>, TabularError> {
-        let text = format!(
-            "a,b\n{}\n",
-            values.iter().map(|it| format!("{it},")).collect::<Vec<_>>().join("\n")
-        );
-        let names = ["a".to_owned()];
-        let tuples = Tuples::read(text.as_bytes(), Dialect { separator: b',' }, &names, None)?;
-        let values = &tuples.dictionaries[0];
+        let mut all = Dictionary::default();
+        values.iter().for_each(|value| _ = all.add(value));
+        let values = &all;
         let found = derived("a", values)?;
         let code = values.code(value).unwrap() as usize;
         let told =

@@ -13,6 +13,42 @@ pub enum TabularError {
     /// A row is not as the others are; the message of the library names its line.
     #[error("the table is not well formed: {0}")]
     Form(#[from] csv::Error),
+    /// A row has more or fewer cells than the heads.
+    #[error("line {line} has {found} cells where the heads are {heads}")]
+    Ragged {
+        /// The line that the row begins in.
+        line: u64,
+        /// Its cells.
+        found: usize,
+        /// Cells of the heads.
+        heads: usize,
+    },
+    /// A cell that has to be read is no UTF-8.
+    #[error("line {line} has a cell that is not UTF-8: {why}")]
+    NotUtf8 {
+        /// The line that its row begins in.
+        line: u64,
+        /// Where it is not.
+        why: std::str::Utf8Error,
+    },
+    /// A row does not end.
+    #[error(
+        "the row that begins in line {line} is longer than {most} bytes: is a quote left open?"
+    )]
+    LongRow {
+        /// The line.
+        line: u64,
+        /// The most bytes of a row.
+        most: usize,
+    },
+    /// More different combinations of values than can be held.
+    #[error(
+        "the columns have more than {most} different combinations: name fewer, or round their values"
+    )]
+    TooMany {
+        /// The most.
+        most: usize,
+    },
     /// It has no rows below its heads.
     #[error("the table has no rows")]
     Empty,
@@ -60,6 +96,16 @@ pub enum TabularError {
         column: String,
         /// What is no number.
         value: String,
+    },
+    /// What cannot be foretold.
+    #[error("{column:?} has {values} different values: a model foretells one of 2 to {most}")]
+    Target {
+        /// The column.
+        column: String,
+        /// Its different values.
+        values: usize,
+        /// The most that are foretold.
+        most: usize,
     },
     /// Nothing keeps the requirement.
     #[error("nothing keeps {wanted}, not even with every quasi-identifier told as *")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::TabularError;
-use super::tuples::Dictionary;
+use super::dictionary::Dictionary;
 
 /// What stands for any value.
 pub const ANY: &str = "*";
@@ -169,14 +169,12 @@ fn split(lines: &BTreeMap<String, Vec<String>>, depth: usize) -> Option<String> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tuples::{Dialect, Tuples};
     use super::*;
 
     fn values(text: &str) -> Dictionary {
-        let table = format!("a\n{text}");
-        let names = ["a".to_owned()];
-        let tuples = Tuples::read(table.as_bytes(), Dialect { separator: b';' }, &names, None);
-        tuples.unwrap().dictionaries.remove(0)
+        let mut values = Dictionary::default();
+        text.lines().for_each(|value| _ = values.add(value));
+        values
     }
 
     #[test]

@@ -6,7 +6,6 @@
 //! compute. Where a requirement is kept by joining classes, a choice that leaves out too many rows also
 //! rules out everything below it. What neither bound rules out is looked at, from the coarsest on.
 
-use std::num::NonZero;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -14,28 +13,14 @@ use super::TabularError;
 use super::classes::Classes;
 use super::hierarchy::Hierarchy;
 use super::loss;
+use super::problem::Problem;
 use super::requirement::Requirement;
-use super::tuples::{Sensitive, Tuples};
+use super::taxonomy::Span;
+use super::told::{Labels, Told, ToldColumn};
+use super::tuples::Attribute;
 
 /// The most combinations of levels that are looked through.
 const MAX_NODES: u128 = 4_000_000;
-
-/// What is to be found.
-#[derive(Clone, Copy, Debug)]
-pub struct Search<'t> {
-    /// The table.
-    pub tuples: &'t Tuples,
-    /// The hierarchy of each quasi-identifier.
-    pub hierarchies: &'t [Hierarchy],
-    /// What every class must keep.
-    pub requirement: Requirement,
-    /// The part of the rows that may be left out, from 0 to 1.
-    pub suppression: f64,
-    /// How much the loss of each column counts, above 0.
-    pub weights: &'t [f64],
-    /// Threads that search.
-    pub threads: NonZero<usize>,
-}
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,10 +29,8 @@ pub struct Solution {
     pub levels: Vec<u8>,
     /// The loss, from 0 to 1.
     pub loss: f64,
-    /// Whether the rows of each combination are kept.
-    pub kept: Vec<bool>,
-    /// Rows that are left out.
-    pub suppressed: u64,
+    /// What every combination is told as.
+    pub told: Told,
     /// Classes that are kept.
     pub classes: u64,
     /// Combinations of levels that there are, and that were looked at.
@@ -72,16 +55,13 @@ struct Known {
     looked_at: u64,
 }
 
-impl Search<'_> {
+impl Problem<'_> {
     /// The choice with the least loss; of several the one with the lowest levels of the first columns.
     ///
     /// # Errors
     /// When there are too few rows, no choice keeps the requirement, or there are too many choices.
-    pub fn run(&self) -> Result<Solution, TabularError> {
-        let Requirement { k, .. } = self.requirement;
-        if k > self.tuples.rows {
-            return Err(TabularError::TooFew { k, rows: self.tuples.rows });
-        }
+    pub fn lattice(&self) -> Result<Solution, TabularError> {
+        self.check()?;
         let heights: Vec<u8> = self.hierarchies.iter().map(|it| last(it.levels().len())).collect();
         let nodes = heights.iter().map(|height| u128::from(*height) + 1).product::<u128>();
         if nodes > MAX_NODES {
@@ -107,15 +87,49 @@ impl Search<'_> {
         });
         let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
         let judged = judge.judge(&known.best.levels);
+        let there = judge.kept.iter().zip(&judge.classes.sizes);
+        let columns = (0..heights.len()).map(|column| self.told(column, &known.best.levels));
         Ok(Solution {
-            kept: judge.classes.of.iter().map(|class| judge.is_kept(*class)).collect(),
-            levels: known.best.levels,
+            told: Told {
+                columns: columns.collect(),
+                kept: judge.classes.of.iter().map(|class| judge.is_kept(*class)).collect(),
+                suppressed: judged.suppressed,
+            },
             loss: known.best.loss,
-            suppressed: judged.suppressed,
-            classes: judge.kept.iter().filter(|kept| **kept).count() as u64,
+            classes: there.filter(|(kept, size)| **kept && **size > 0).count() as u64,
+            levels: known.best.levels,
             nodes: u64::try_from(nodes).unwrap_or(u64::MAX),
             looked_at: known.looked_at,
         })
+    }
+}
+
+impl Problem<'_> {
+    /// What the values of a column are told as at a choice of levels, in the words of its hierarchy.
+    fn told(&self, column: usize, levels: &[u8]) -> ToldColumn {
+        let there = self.hierarchies.get(column).zip(self.taxonomies.get(column));
+        let level = levels.get(column).map_or(0, |level| usize::from(*level));
+        let chosen = there.and_then(|(it, taxonomy)| Some((it.levels().get(level)?, taxonomy)));
+        let Some((level, taxonomy)) = chosen else { return ToldColumn::default() };
+        let mut spans: Vec<Option<Span>> = vec![None; level.labels.len()];
+        for code in 0..taxonomy.len() as u32 {
+            let rank = taxonomy.rank(code);
+            if let Some(span) = spans.get_mut(level.label_of(code) as usize) {
+                let (first, last) = span.map_or((rank, rank), |it| (it.first, it.last));
+                *span = Some(Span { first: first.min(rank), last: last.max(rank) });
+            }
+        }
+        // Labels of the hierarchy that no value of the table has are none of the table's.
+        let mut labels = Labels::new();
+        let numbers: Vec<u32> = spans
+            .iter()
+            .zip(&level.labels)
+            .map(|(span, name)| span.map_or(0, |span| labels.add_named(span, name, taxonomy)))
+            .collect();
+        let codes = self.tuples.columns.get(column).into_iter().flatten();
+        let of = codes.map(|code| numbers.get(level.label_of(*code) as usize).copied());
+        let of = of.map(Option::unwrap_or_default).collect();
+        ToldColumn { labels: labels.finish(), of }
     }
 }
 
@@ -153,8 +167,8 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn of(search: &Search<'_>) -> Self {
-        let Search { tuples, hierarchies, weights, .. } = search;
+    fn of(problem: &Problem<'_>) -> Self {
+        let Problem { tuples, hierarchies, weights, .. } = problem;
         let rows = tuples.rows as f64;
         let mean = |hierarchy: &Hierarchy, column: &[u32]| -> Vec<f64> {
             let levels = hierarchy.levels().iter().map(|level| {
@@ -168,7 +182,7 @@ impl Bounds {
             let first = hierarchy.levels().first();
             first.map_or(1.0, |level| 1.0 / level.shares.len().max(1) as f64)
         });
-        let order = tuples.sensitive.as_ref().and_then(Sensitive::order);
+        let order = tuples.sensitive.as_ref().and_then(Attribute::order);
         Self { means: means.collect(), least: least.collect(), weights: weights.to_vec(), order }
     }
 
@@ -190,7 +204,7 @@ struct Judged {
 
 /// Looks at choices, one after another.
 struct Judge<'s> {
-    search: &'s Search<'s>,
+    problem: &'s Problem<'s>,
     bounds: &'s Bounds,
     classes: Classes,
     /// Whether each class is kept.
@@ -201,9 +215,9 @@ struct Judge<'s> {
 }
 
 impl<'s> Judge<'s> {
-    fn new(search: &'s Search<'s>, bounds: &'s Bounds) -> Self {
+    fn new(problem: &'s Problem<'s>, bounds: &'s Bounds) -> Self {
         let classes = Classes::default();
-        Self { search, bounds, classes, kept: Vec::new(), values: Vec::new(), looked_at: 0 }
+        Self { problem, bounds, classes, kept: Vec::new(), values: Vec::new(), looked_at: 0 }
     }
 
     fn is_kept(&self, class: u32) -> bool {
@@ -212,8 +226,7 @@ impl<'s> Judge<'s> {
 
     /// From the coarsest choice down, as long as the requirement is kept: a good choice to begin with.
     fn descend(&mut self, top: &[u8]) -> Result<Node, TabularError> {
-        let wanted = || TabularError::Impossible { wanted: self.search.requirement.to_string() };
-        let loss = self.judge(top).loss.ok_or_else(wanted)?;
+        let loss = self.judge(top).loss.ok_or_else(|| self.problem.impossible())?;
         let mut best = Node { levels: top.to_vec(), loss };
         loop {
             let mut lower: Vec<(f64, Vec<u8>)> = (0..top.len())
@@ -238,7 +251,7 @@ impl<'s> Judge<'s> {
 
     /// Looks at what no bound rules out until nothing is left.
     fn search(&mut self, order: &[(u32, Vec<u8>, f64)], known: &Mutex<Known>) {
-        let monotone = self.search.requirement.is_kept_by_joining();
+        let monotone = self.problem.requirement.is_kept_by_joining();
         loop {
             let next = {
                 let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -271,11 +284,10 @@ impl<'s> Judge<'s> {
 
     fn judge(&mut self, levels: &[u8]) -> Judged {
         self.looked_at += 1;
-        let Search { tuples, hierarchies, suppression, .. } = *self.search;
+        let Problem { tuples, hierarchies, .. } = *self.problem;
         self.classes.group(tuples, hierarchies, levels);
         let suppressed = self.keep();
-        // As many rows as may be left out, and not one more by rounding.
-        if suppressed as f64 > (suppression * tuples.rows as f64 + 1e-9).floor() {
+        if suppressed > self.problem.budget() {
             return Judged { suppressed, loss: None };
         }
         let loss = match suppressed {
@@ -287,11 +299,11 @@ impl<'s> Judge<'s> {
 
     /// Tells which classes are kept; answers how many rows are not.
     fn keep(&mut self) -> u64 {
-        let Requirement { k, .. } = self.search.requirement;
+        let Requirement { k, .. } = self.problem.requirement;
         self.kept.clear();
-        self.kept.extend(self.classes.sizes.iter().map(|size| *size >= k));
-        if let Some(sensitive) = &self.search.tuples.sensitive
-            && self.search.requirement.is_about_values()
+        self.kept.extend(self.classes.crowds().iter().map(|crowd| *crowd >= k));
+        if let Some(sensitive) = &self.problem.tuples.sensitive
+            && self.problem.requirement.is_about_values()
         {
             self.keep_values(&sensitive.codes, sensitive.dictionary.values().len());
         }
@@ -304,7 +316,7 @@ impl<'s> Judge<'s> {
     fn keep_values(&mut self, codes: &[u32], count: usize) {
         self.values.clear();
         self.values.resize(self.classes.sizes.len() * count, 0);
-        let rows = &self.search.tuples.counts;
+        let rows = &self.problem.tuples.counts;
         let order = self.bounds.order.as_deref();
         for ((class, code), rows) in self.classes.of.iter().zip(codes).zip(rows) {
             if let Some(value) = self.values.get_mut(*class as usize * count + *code as usize) {
@@ -318,9 +330,11 @@ impl<'s> Judge<'s> {
                 all.iter_mut().zip(values).for_each(|(all, value)| *all += value);
             }
             let mut changed = false;
-            let classes = self.classes.sizes.iter().zip(self.values.chunks(count));
-            for ((size, values), kept) in classes.zip(&mut self.kept) {
-                if *kept && !self.search.requirement.is_kept(*size, values, &all, order) {
+            let classes = self.classes.crowds().iter().zip(self.values.chunks(count));
+            for ((crowd, values), kept) in classes.zip(&mut self.kept) {
+                // A class without rows is not in the table.
+                let there = *kept && values.iter().any(|rows| *rows > 0);
+                if there && !self.problem.requirement.is_kept(*crowd, values, &all, order) {
                     (*kept, changed) = (false, true);
                 }
             }
@@ -332,7 +346,7 @@ impl<'s> Judge<'s> {
 
     /// The loss of a choice that leaves some rows out.
     fn loss(&self, levels: &[u8], suppressed: u64) -> f64 {
-        let Search { tuples, hierarchies, .. } = *self.search;
+        let Problem { tuples, hierarchies, .. } = *self.problem;
         let kept: Vec<f64> = self
             .classes
             .of

@@ -6,19 +6,33 @@
 //! rows are then written as chosen ([`recode`]), and what was written is read again and judged by
 //! [`verify`], which shares no code with the search.
 
+pub mod auc;
+pub mod blocks;
+pub mod buckets;
 pub mod derive;
 pub mod hierarchy;
 pub mod lattice;
 pub mod loss;
+pub mod mondrian;
+pub mod problem;
 pub mod recode;
 pub mod requirement;
+pub mod taxonomy;
+pub mod told;
 pub mod tuples;
+pub mod utility;
 pub mod verify;
 
 mod classes;
+mod dictionary;
 mod error;
 
+pub use blocks::Dialect;
+pub use dictionary::Dictionary;
 pub use error::TabularError;
 pub use hierarchy::Hierarchy;
+pub use problem::Problem;
 pub use requirement::{Diversity, Requirement};
-pub use tuples::Tuples;
+pub use taxonomy::Taxonomy;
+pub use told::Told;
+pub use tuples::{Reading, Tuples};

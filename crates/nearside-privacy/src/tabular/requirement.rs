@@ -22,7 +22,7 @@ pub enum Diversity {
 /// What every class of equal rows must keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Requirement {
-    /// It has at least so many rows.
+    /// It has at least so many rows; of a population, where there is one, so many people.
     pub k: u64,
     /// Its sensitive values are so diverse.
     pub diversity: Option<Diversity>,
@@ -44,29 +44,31 @@ impl Requirement {
         self.closeness.is_none() && matches!(self.diversity, None | Some(Diversity::Distinct(_)))
     }
 
-    /// Whether a class keeps it; `values` are how many of its rows have each sensitive value, `all` how many
-    /// rows of the table have it, `order` the values from the least on where they are numbers.
+    /// Whether a class keeps it; `crowd` are the rows or people that it hides among, `values` how many of its
+    /// rows have each sensitive value, `all` how many rows of the table have it, `order` the values from the
+    /// least on where they are numbers.
     pub(super) fn is_kept(
         &self,
-        size: u64,
+        crowd: u64,
         values: &[u64],
         all: &[u64],
         order: Option<&[usize]>,
     ) -> bool {
-        size >= self.k
-            && self.diversity.is_none_or(|diversity| diversity.is_kept(size, values))
+        crowd >= self.k
+            && self.diversity.is_none_or(|diversity| diversity.is_kept(values))
             && self.closeness.is_none_or(|most| distance(values, all, order) <= most + 1e-12)
     }
 }
 
 impl Diversity {
-    fn is_kept(self, size: u64, values: &[u64]) -> bool {
+    fn is_kept(self, values: &[u64]) -> bool {
         match self {
             Self::Distinct(least) => {
                 values.iter().filter(|count| **count > 0).count() as u64 >= least
             }
             Self::Entropy(least) => {
-                let part = |count: &u64| *count as f64 / size as f64;
+                let size = values.iter().sum::<u64>() as f64;
+                let part = |count: &u64| *count as f64 / size;
                 let parts = values.iter().filter(|count| **count > 0).map(part);
                 let entropy: f64 = parts.map(|part| -part * part.ln()).sum();
                 entropy >= least.ln() - 1e-12

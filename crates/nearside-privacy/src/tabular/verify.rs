@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::num::NonZero;
 
 use super::TabularError;
+use super::blocks::{self, Blocks, Dialect};
 use super::requirement::{Diversity, Requirement};
-use super::tuples::Dialect;
 
 /// What a table keeps.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +15,7 @@ pub struct Verified {
     pub rows: u64,
     /// Classes of rows whose quasi-identifiers are equal.
     pub classes: u64,
-    /// The rows of the smallest class; 0 where there is none.
+    /// The rows of the smallest class, or of a population the fewest that a class is among; 0 where there is none.
     pub k: u64,
     /// What its sensitive column keeps, where one was named.
     pub sensitive: Option<Kept>,
@@ -36,54 +37,110 @@ pub struct Kept {
     counts: Vec<Vec<u64>>,
 }
 
-/// Reads a table with a row of heads and tells what it keeps.
-///
-/// # Errors
-/// When it cannot be read or a column is missing.
-pub fn verify(
-    text: impl Read,
-    dialect: Dialect,
-    quasi: &[String],
-    sensitive: Option<&str>,
-) -> Result<Verified, TabularError> {
-    let mut reader = dialect.reader(text);
-    let heads: Vec<String> = reader.headers()?.iter().map(|head| head.trim().to_owned()).collect();
-    let place = |name: &str| {
-        heads.iter().position(|head| head == name).ok_or_else(|| TabularError::NoColumn {
-            name: name.to_owned(),
-            there: heads.join(", "),
-        })
-    };
-    let at = quasi.iter().map(|name| place(name)).collect::<Result<Vec<_>, _>>()?;
-    let sensitive = sensitive.map(place).transpose()?;
-    let mut classes: BTreeMap<Vec<String>, BTreeMap<String, u64>> = BTreeMap::new();
-    let mut table: BTreeMap<String, u64> = BTreeMap::new();
-    for record in reader.records() {
-        let record = record?;
-        let cell = |at: usize| record.get(at).unwrap_or("").trim().to_owned();
-        let value = sensitive.map(cell).unwrap_or_default();
-        *table.entry(value.clone()).or_default() += 1;
-        let class = at.iter().map(|at| cell(*at)).collect();
-        *classes.entry(class).or_default().entry(value).or_default() += 1;
-    }
-    let sizes = || classes.values().map(|class| class.values().sum::<u64>());
-    Ok(Verified {
-        rows: sizes().sum(),
-        classes: classes.len() as u64,
-        k: sizes().min().unwrap_or(0),
-        sensitive: sensitive.map(|_| kept(&classes, &table)),
-        squares: sizes().map(|size| u128::from(size).pow(2)).sum(),
-    })
+/// What is to be verified of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Verification<'n> {
+    /// How it is written.
+    pub dialect: Dialect,
+    /// Its quasi-identifiers.
+    pub quasi: &'n [String],
+    /// Its sensitive column.
+    pub sensitive: Option<&'n str>,
+    /// Threads that read.
+    pub threads: NonZero<usize>,
 }
 
-fn kept(
-    classes: &BTreeMap<Vec<String>, BTreeMap<String, u64>>,
-    table: &BTreeMap<String, u64>,
-) -> Kept {
+/// Rows of each sensitive value, by the cells of the quasi-identifiers.
+type Classes = BTreeMap<Vec<u8>, BTreeMap<String, u64>>;
+
+impl Verification<'_> {
+    /// Reads a table with a row of heads and tells what it keeps.
+    ///
+    /// # Errors
+    /// When it cannot be read or a column is missing.
+    pub fn table(&self, text: impl Read + Send) -> Result<Verified, TabularError> {
+        let classes = self.classes(text)?;
+        let k = classes.values().map(|class| class.values().sum()).min().unwrap_or(0);
+        Ok(self.verified(&classes, k))
+    }
+
+    /// As [`Self::table`], but `k` is of a population that is told alike: the fewest of its rows that have the
+    /// quasi-identifiers of a row of the table.
+    ///
+    /// # Errors
+    /// As [`Self::table`], of either.
+    pub fn table_in_population(
+        &self,
+        text: impl Read + Send,
+        (population, dialect): (impl Read + Send, Dialect),
+    ) -> Result<Verified, TabularError> {
+        let classes = self.classes(text)?;
+        let people = Self { sensitive: None, dialect, ..*self }.classes(population)?;
+        let crowd = |class: &Vec<u8>| people.get(class).map_or(0, |class| class.values().sum());
+        let k = classes.keys().map(crowd).min().unwrap_or(0);
+        Ok(self.verified(&classes, k))
+    }
+
+    fn verified(&self, classes: &Classes, k: u64) -> Verified {
+        let sizes = || classes.values().map(|class| class.values().sum::<u64>());
+        Verified {
+            rows: sizes().sum(),
+            classes: classes.len() as u64,
+            k,
+            sensitive: self.sensitive.map(|_| kept(classes)),
+            squares: sizes().map(|size| u128::from(size).pow(2)).sum(),
+        }
+    }
+
+    fn classes(&self, text: impl Read + Send) -> Result<Classes, TabularError> {
+        let (blocks, heads) = Blocks::open(text, self.dialect)?;
+        let at = heads.places(self.quasi)?;
+        let sensitive = self.sensitive.map(|name| heads.places([&name.to_owned()])).transpose()?;
+        let sensitive = sensitive.and_then(|places| places.first().copied());
+        let parts = blocks::work(blocks, self.threads, Classes::new, |classes, block| {
+            let mut class = Vec::new();
+            block.rows(|record| {
+                class.clear();
+                for at in &at {
+                    // No cell has the byte between cells: it is none of UTF-8.
+                    class.extend_from_slice(block.cell(record, *at)?.as_bytes());
+                    class.push(0xff);
+                }
+                let value = sensitive.map(|at| block.cell(record, at)).transpose()?.unwrap_or("");
+                add(classes, &class, value, 1);
+                Ok(())
+            })
+        })?;
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().unwrap_or_default();
+        for (class, values) in parts.flatten() {
+            values.iter().for_each(|(value, rows)| add(&mut all, &class, value, *rows));
+        }
+        Ok(all)
+    }
+}
+
+fn add(classes: &mut Classes, class: &[u8], value: &str, rows: u64) {
+    let values = match classes.get_mut(class) {
+        Some(values) => values,
+        None => classes.entry(class.to_owned()).or_default(),
+    };
+    match values.get_mut(value) {
+        Some(count) => *count += rows,
+        None => _ = values.insert(value.to_owned(), rows),
+    }
+}
+
+fn kept(classes: &Classes) -> Kept {
+    let mut table: BTreeMap<&String, u64> = BTreeMap::new();
+    for (value, count) in classes.values().flatten() {
+        *table.entry(value).or_default() += count;
+    }
     let rows: u64 = table.values().sum();
     let number = |value: &str| value.parse::<f64>().ok().filter(|number| number.is_finite());
     let numbers = table.keys().all(|value| number(value).is_some());
-    let mut ordered: Vec<(&String, &u64)> = table.iter().collect();
+    let mut ordered: Vec<(&String, u64)> =
+        table.iter().map(|(value, count)| (*value, *count)).collect();
     if numbers {
         let key = |value: &str| number(value).unwrap_or(0.0);
         ordered.sort_by(|one, other| key(one.0).total_cmp(&key(other.0)));
@@ -98,7 +155,7 @@ fn kept(
         let mut moved = 0.0;
         let (mut away, mut past) = (0.0, 0.0);
         for (value, all) in &ordered {
-            let apart = of(class.get(*value).copied().unwrap_or(0), size) - of(**all, rows);
+            let apart = of(class.get(*value).copied().unwrap_or(0), size) - of(*all, rows);
             moved += apart;
             past += f64::abs(moved);
             away += apart.abs();

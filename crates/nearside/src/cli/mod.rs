@@ -27,7 +27,8 @@ pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use privacy::{
     Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve, AuditVerify,
-    Certify, DocumentName, Erase, Hiding, OfProject, Privacy, PrivacyScan, Required, Reveal,
+    Certify, DocumentName, Erase, Hiding, Method, OfProject, Privacy, PrivacyScan, Required,
+    Reveal,
 };
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;

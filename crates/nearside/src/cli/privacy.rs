@@ -13,7 +13,7 @@ use nearside_privacy::anonymize::{Operator, UnknownOperator};
 use nearside_privacy::scan::Entity;
 use nearside_privacy::scan::entity::UnknownEntity;
 
-pub(crate) use anonymize::{Hiding, Required};
+pub(crate) use anonymize::{Hiding, Method, Required};
 pub(crate) use audit::{
     Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve, AuditVerify, DocumentName,
     OfProject,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use serde_json::Value;
+
 use crate::answers::check_schema;
 use crate::command::{Folder, list, nearside, number, text};
 
@@ -70,22 +72,70 @@ fn what_else_tells_who_it_is_is_named() {
 }
 
 #[test]
+fn neighbours_are_told_more_exactly() {
+    let folder = Folder::cleared("privacy-table-mondrian");
+    let file = folder.write("people.csv", people());
+    let out = folder.path().join("out.csv").to_string_lossy().into_owned();
+    let more = ["--drop-column", "name", "--target", "illness", "--json"];
+    let lattice = nearside(&arguments(&file, &out, &more)).exits(0).data();
+    let mondrian = [&more[..], &["--method", "mondrian"]].concat();
+    let mondrian = nearside(&arguments(&file, &out, &mondrian)).exits(0).data();
+    check_schema("privacy-anonymize-table", &mondrian);
+    let penalty = |answer: &Value| number(&answer["utility"]["penalty"]);
+    assert!(penalty(&mondrian) < penalty(&lattice), "{lattice} {mondrian}");
+    assert!((number(&lattice["other"]["penalty"]) - penalty(&mondrian)).abs() < 1e-12);
+    assert!(number(&mondrian["kept"]["k"]) >= 5.0);
+    for area in ["original", "anonymized"] {
+        assert!((0.0..=1.0).contains(&number(&mondrian["utility"]["auc"][area])), "{mondrian}");
+    }
+    // Shares of a column's groups are parts of one whole, before and after.
+    for column in list(&mondrian["columns"]) {
+        for side in ["before", "after"] {
+            let sum: f64 = list(&column["shares"]).iter().map(|it| number(&it[side])).sum();
+            assert!((sum - 1.0).abs() < 1e-9, "{column}");
+        }
+    }
+    assert!(fs::read_to_string(&out).unwrap().contains(".."));
+}
+
+#[test]
+fn rows_hide_in_a_population() {
+    let folder = Folder::cleared("privacy-table-population");
+    let everyone = people();
+    let some: String = everyone.lines().take(8).map(|line| format!("{line}\n")).collect();
+    let (some, everyone) = (folder.write("some.csv", some), folder.write("all.csv", everyone));
+    let out = folder.path().join("out.csv").to_string_lossy().into_owned();
+    // Among themselves seven people are told as one class; among two hundred they are told apart.
+    let more = ["--drop-column", "name", "--method", "mondrian", "--json"];
+    let alone = nearside(&arguments(&some, &out, &more)).exits(0).data();
+    let more = [&more[..], &["--population", &everyone]].concat();
+    let among = nearside(&arguments(&some, &out, &more)).exits(0).data();
+    assert_eq!((&alone["kept"]["classes"], &among["kept"]["rows"]), (&1.into(), &7.into()));
+    assert!(number(&among["kept"]["classes"]) > 1.0, "{among}");
+    assert!(number(&among["kept"]["k"]) >= 5.0, "{among}");
+}
+
+#[test]
 fn what_cannot_be_done_is_said_and_leaves_nothing() {
     let folder = Folder::cleared("privacy-table-bad");
     let file = folder.write("people.csv", people());
     let empty = folder.write("empty.csv", "age,zip,illness\n");
+    let gone = folder.path().join("gone.csv").to_string_lossy().into_owned();
     let ragged = folder.write("ragged.csv", "age,zip\n30,10115\n31\n");
     let mixed = folder.write("mixed.csv", "age,zip\n30,1\n31,1\n32,1\n33,1\n34,1\n35,1\nold,1\n");
     folder.write("levels/x_age.csv", "20;20-39;*\n21;20-39;*\n");
     let levels = folder.path().join("levels").to_string_lossy().into_owned();
     let out = folder.path().join("out.csv").to_string_lossy().into_owned();
-    let cases: [(&str, &[&str], i32, &str); 10] = [
+    let cases: [(&str, &[&str], i32, &str); 13] = [
         (&file, &["--k", "201", "--quasi", "age"], 3, "a class of 201 rows cannot be made of 200"),
         (&file, &["--k", "5", "--quasi", "age,salary"], 3, "there is no column \"salary\""),
         (&file, &["--k", "5", "--quasi", "age,age"], 3, "named more than once"),
         (&file, &["--k", "5", "--quasi", "age", "--sensitive", "age"], 3, "more than once"),
         (&file, &["--k", "1", "--quasi", "age"], 2, "1 is not in 2.."),
         (&file, &["--k", "5", "--quasi", "age", "--l", "2"], 2, "--sensitive"),
+        (&file, &["--k", "5", "--quasi", "age", "--target", "age"], 3, "more than once"),
+        (&file, &["--k", "5", "--quasi", "age", "--target", "zip"], 3, "different values"),
+        (&file, &["--k", "5", "--quasi", "age", "--population", &gone], 3, "cannot read"),
         (
             &file,
             &["--k", "5", "--quasi", "age", "--hierarchies", &levels],
@@ -93,7 +143,7 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
             "does not name the value",
         ),
         (&empty, &["--k", "5", "--quasi", "age"], 3, "the table has no rows"),
-        (&ragged, &["--k", "2", "--quasi", "age"], 3, "line: 3"),
+        (&ragged, &["--k", "2", "--quasi", "age"], 3, "line 3 has 1 cells"),
         (&mixed, &["--k", "2", "--quasi", "age"], 3, "has numbers and also \"old\""),
     ];
     for (file, more, code, why) in cases {

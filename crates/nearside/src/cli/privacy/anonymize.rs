@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use nearside_privacy::tabular::{Diversity, Requirement};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// Rows of a table that hide among others.
 #[derive(Debug, Args)]
@@ -17,9 +19,28 @@ pub(crate) struct Hiding {
     /// Files of hierarchies in ARX's form, named after their columns; else they follow from the values
     #[arg(long, value_name = "FOLDER", requires = "k")]
     pub(crate) hierarchies: Option<PathBuf>,
+    /// How rows are made alike
+    #[arg(long, value_enum, requires = "k", default_value = "lattice")]
+    pub(crate) method: Method,
+    /// A table of everyone in whom the rows are to hide: then each combination has N rows there
+    #[arg(long, value_name = "FILE", requires = "k")]
+    pub(crate) population: Option<PathBuf>,
+    /// The column that a model is to foretell: says how much worse one is that learns from the result
+    #[arg(long, value_name = "COLUMN", requires = "k")]
+    pub(crate) target: Option<String>,
     /// How much the loss of a column counts, as age=2 [default: 1]
     #[arg(long, value_name = "COLUMN=WEIGHT", value_delimiter = ',', requires = "k", value_parser = weight)]
     pub(crate) weight: Vec<(String, f64)>,
+}
+
+/// How rows are made alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Method {
+    /// All values of a column are told at one level of its hierarchy, with the least loss there is
+    Lattice,
+    /// Rows are told as their neighbours, each as exactly as these allow
+    Mondrian,
 }
 
 /// What every class of equal rows of a table must keep.

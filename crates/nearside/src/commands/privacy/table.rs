@@ -1,13 +1,14 @@
 //! A table that a person names: how it is written, and read from its start as often as needed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _};
 use std::path::Path;
 
+use nearside_policy::Class;
 use nearside_privacy::scan::{self, Column};
 use nearside_privacy::source::Form;
-use nearside_privacy::tabular::TabularError;
-use nearside_privacy::tabular::tuples::Dialect;
+use nearside_privacy::tabular::{Dialect, TabularError};
 
 use crate::error::{CommandError, Fault};
 
@@ -82,5 +83,38 @@ pub(super) fn failed(error: TabularError) -> CommandError {
         TabularError::Unknown { .. } => CommandError::new(Fault::Input, message)
             .hint("add the value to its file of hierarchies; nothing was written"),
         _ => CommandError::new(Fault::Input, message),
+    }
+}
+
+/// What a search finds in a column of a table.
+pub(super) struct Left {
+    pub(super) column: String,
+    /// How many of each kind.
+    pub(super) kinds: BTreeMap<&'static str, u64>,
+}
+
+impl Left {
+    /// Searches a table for what is of a class or a higher one, beside columns whose values hide among others.
+    pub(super) fn beside(
+        quasi: &[String],
+        text: &mut dyn io::Read,
+        class: Class,
+    ) -> io::Result<Vec<Self>> {
+        let mut names: Vec<String> = Vec::new();
+        let mut counts: BTreeMap<u32, BTreeMap<&'static str, u64>> = BTreeMap::new();
+        let mut heads = |columns: &[Column]| {
+            names = columns.iter().map(|column| column.name.clone()).collect();
+        };
+        let mut each = |finding: scan::Finding| {
+            if finding.entity.class() >= class {
+                let kinds = counts.entry(finding.column.unwrap_or(u32::MAX)).or_default();
+                *kinds.entry(finding.entity.name()).or_default() += 1;
+            }
+        };
+        let options = scan::Options::default();
+        scan::scan_under_heads(Some(Form::Delimited), text, options, &mut heads, &mut each)?;
+        let name = |column: u32| names.get(column as usize).cloned().unwrap_or_default();
+        let left = counts.into_iter().map(|(column, kinds)| Self { column: name(column), kinds });
+        Ok(left.filter(|left| !quasi.contains(&left.column)).collect())
     }
 }

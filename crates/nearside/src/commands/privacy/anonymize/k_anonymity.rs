@@ -1,28 +1,34 @@
 //! `nearside privacy anonymize --k`: rows of a table that hide among others, searched, written, read again.
 
 mod answer;
+mod columns;
+mod text;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek as _};
-use std::path::{Path, PathBuf};
+use std::num::NonZero;
+use std::time::Instant;
 
 use nearside_privacy::scan;
-use nearside_privacy::tabular::derive::derived;
-use nearside_privacy::tabular::lattice::Search;
-use nearside_privacy::tabular::recode::{Recoding, recode};
-use nearside_privacy::tabular::verify::verify;
-use nearside_privacy::tabular::{Hierarchy, Requirement, TabularError, Tuples};
+use nearside_privacy::tabular::auc::auc;
+use nearside_privacy::tabular::lattice::Solution;
+use nearside_privacy::tabular::recode::{Recoding, Which};
+use nearside_privacy::tabular::verify::{Verification, Verified};
+use nearside_privacy::tabular::{
+    Problem, Reading, Requirement, TabularError, Taxonomy, Told, Tuples,
+};
 
 pub(crate) use answer::KAnonymityAnswer;
 
 use super::super::output_path::Ends;
-use super::super::table::{Table, failed, scratch};
+use super::super::table::{Left, Table, failed, scratch};
 use super::report;
-use crate::cli::{Anonymize, Hiding, Required};
+use crate::cli::{Anonymize, Hiding, Method, Required};
 use crate::error::{CommandError, Fault};
 use crate::output::document::Document;
 use crate::output::{Outcome, Output};
-use answer::{Found, Left};
+use answer::Found;
+use columns::{hierarchies, weights};
 
 pub(super) fn run(
     arguments: &Anonymize,
@@ -30,46 +36,37 @@ pub(super) fn run(
     ends: Ends<'_>,
     output: &Output,
 ) -> Result<Outcome, CommandError> {
-    let Hiding { suppress, required: Required { quasi, sensitive, .. }, .. } = &arguments.hiding;
-    let table = Table::open(&arguments.input, &ends.scratch())?;
-    let sensitive = sensitive.as_deref();
-    if let Some(name) = sensitive.filter(|name| quasi.iter().any(|other| other == name)) {
-        return Err(failed(TabularError::Twice(name.to_owned())));
-    }
-    let started = std::time::Instant::now();
+    let started = Instant::now();
+    let hiding = &arguments.hiding;
+    let source = Source::open(arguments, &ends)?;
     output.progress(&format!("reading {}", arguments.input.display()));
-    let tuples = Tuples::read(table.reader()?, table.dialect, quasi, sensitive).map_err(failed)?;
-    let hierarchies = hierarchies(&arguments.hiding, &tuples)?;
-    let weights = weights(&arguments.hiding)?;
+    let tuples = source.tuples(hiding)?;
+    let hierarchies = hierarchies(hiding, &tuples)?;
+    let columns = tuples.dictionaries.iter().zip(&hierarchies);
+    let taxonomies: Vec<Taxonomy> = columns.map(|(values, it)| Taxonomy::of(values, it)).collect();
+    let weights = weights(hiding)?;
     output.progress(&format!("{} combinations of quasi-identifiers: searching", tuples.len()));
-    let search = Search {
+    let problem = Problem {
         tuples: &tuples,
         hierarchies: &hierarchies,
+        taxonomies: &taxonomies,
         requirement,
-        suppression: *suppress,
+        suppression: hiding.suppress,
         weights: &weights,
-        threads: scan::Options::default().threads,
+        threads: threads(),
     };
-    let solution = search.run().map_err(failed)?;
-    let mut written = scratch(&ends.scratch())?;
-    let dropped = arguments.drop_column.as_slice();
-    let recoding =
-        Recoding { tuples: &tuples, hierarchies: &hierarchies, solution: &solution, dropped };
-    recode(table.reader()?, BufWriter::new(&mut written), table.dialect, &recoding)
-        .map_err(failed)?;
-    let again = |file: &mut File| file.rewind().map_err(|error| failed(error.into()));
-    again(&mut written)?;
-    let verified =
-        verify(BufReader::new(&mut written), table.dialect, quasi, sensitive).map_err(failed)?;
+    let (chosen, other) = choose(&problem, hiding.method).map_err(failed)?;
+    output.progress("writing, and reading again");
+    let (mut written, verified) = source.write(arguments, &tuples, chosen.told(), &ends)?;
     if !verified.keeps(&requirement) {
         let message = format!("the result does not keep {requirement}: {verified:?}");
         return Err(CommandError::new(Fault::Bug, message));
     }
-    again(&mut written)?;
-    let left = Left::of(&mut written, arguments.class).map_err(|error| failed(error.into()))?;
-    let found = Found { tuples: &tuples, hierarchies: &hierarchies, solution: &solution };
-    let answer =
-        KAnonymityAnswer::of(arguments, requirement, found, (&verified, left), started.elapsed());
+    let left = Left::beside(&tuples.names, &mut written, arguments.class)
+        .map_err(|error| failed(error.into()))?;
+    let auc = auc(&tuples, &taxonomies, chosen.told()).map_err(failed)?;
+    let found = Found { problem: &problem, chosen: &chosen, other: other.as_ref(), auc };
+    let answer = KAnonymityAnswer::of(arguments, found, (&verified, left), started.elapsed());
     again(&mut written)?;
     match ends.target() {
         _ if ends.dry_run => {}
@@ -84,57 +81,101 @@ pub(super) fn run(
     Ok(if answer.is_clean() { Outcome::Done } else { Outcome::Negative })
 }
 
-/// The hierarchies of the quasi-identifiers: of files where there are some, else of the values.
-fn hierarchies(hiding: &Hiding, tuples: &Tuples) -> Result<Vec<Hierarchy>, CommandError> {
-    let files = hiding.hierarchies.as_deref().map(listed).transpose()?.unwrap_or_default();
-    let columns = tuples.names.iter().zip(&tuples.dictionaries);
-    columns
-        .map(|(name, values)| match files.iter().find(|file| is_of(file, name)) {
-            None => derived(name, values).map_err(failed),
-            Some(file) => {
-                let text = fs::read(file).map_err(|error| {
-                    let message = format!("cannot read {}: {error}", file.display());
-                    CommandError::new(Fault::Input, message)
-                })?;
-                let separator = if text.contains(&b';') { b';' } else { b',' };
-                Hierarchy::read(&text, separator, name, values).map_err(failed)
-            }
-        })
-        .collect()
+fn threads() -> NonZero<usize> {
+    scan::Options::default().threads
 }
 
-fn listed(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
-    let unreadable = |error: io::Error| {
-        let message = format!("cannot read {}: {error}", folder.display());
-        CommandError::new(Fault::Input, message)
-    };
-    let entries = fs::read_dir(folder).and_then(|entries| {
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()
-    });
-    let mut files = entries.map_err(unreadable)?;
-    files.sort();
-    Ok(files)
+fn again(file: &mut File) -> Result<(), CommandError> {
+    file.rewind().map_err(|error| failed(error.into()))
 }
 
-/// Whether a file is named after a column: `age.csv`, `adult_hierarchy_age.csv`.
-fn is_of(file: &Path, column: &str) -> bool {
-    let extension = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let before = stem.strip_suffix(column);
-    extension && before.is_some_and(|before| before.is_empty() || before.ends_with(['_', '-']))
+/// What a search chose.
+enum Chosen {
+    Lattice(Solution),
+    Mondrian(Told),
 }
 
-fn weights(hiding: &Hiding) -> Result<Vec<f64>, CommandError> {
-    let stray = hiding.weight.iter().find(|(column, _)| !hiding.required.quasi.contains(column));
-    if let Some((column, _)) = stray {
-        let message = format!("--weight names {column:?}, which --quasi does not");
-        return Err(CommandError::new(Fault::Usage, message));
+impl Chosen {
+    const fn told(&self) -> &Told {
+        match self {
+            Self::Lattice(solution) => &solution.told,
+            Self::Mondrian(told) => told,
+        }
     }
-    let of = |name: &String| hiding.weight.iter().rev().find(|(column, _)| column == name);
-    Ok(hiding
-        .required
-        .quasi
-        .iter()
-        .map(|name| of(name).map_or(1.0, |(_, weight)| *weight))
-        .collect())
+}
+
+/// What the method that was asked for finds; beside one level for each column, what neighbours would make of it.
+fn choose(problem: &Problem<'_>, method: Method) -> Result<(Chosen, Option<Told>), TabularError> {
+    Ok(match method {
+        Method::Mondrian => (Chosen::Mondrian(problem.mondrian()?), None),
+        Method::Lattice => (Chosen::Lattice(problem.lattice()?), problem.mondrian().ok()),
+    })
+}
+
+/// The table, and the population in which its rows are to hide.
+struct Source {
+    table: Table,
+    population: Option<Table>,
+}
+
+impl Source {
+    fn open(arguments: &Anonymize, ends: &Ends<'_>) -> Result<Self, CommandError> {
+        let table = Table::open(&arguments.input, &ends.scratch())?;
+        let population = arguments.hiding.population.as_deref();
+        let population = population.map(|path| Table::open(path, &ends.scratch())).transpose()?;
+        Ok(Self { table, population })
+    }
+
+    fn tuples(&self, hiding: &Hiding) -> Result<Tuples, CommandError> {
+        let Required { quasi, sensitive, .. } = &hiding.required;
+        let (sensitive, target) = (sensitive.as_deref(), hiding.target.as_deref());
+        let twice = quasi.iter().find(|name| [sensitive, target].contains(&Some(name.as_str())));
+        if let Some(name) = twice {
+            return Err(failed(TabularError::Twice(name.clone())));
+        }
+        let dialect = self.table.dialect;
+        let reading = Reading { dialect, quasi, sensitive, target, threads: threads() };
+        let tuples = match &self.population {
+            None => reading.table(self.table.reader()?),
+            Some(population) => {
+                let people = (population.reader()?, population.dialect);
+                reading.table_and_population(self.table.reader()?, people)
+            }
+        };
+        tuples.map_err(failed)
+    }
+
+    /// Writes the table as it is told, and reads it again for what it keeps.
+    fn write(
+        &self,
+        arguments: &Anonymize,
+        tuples: &Tuples,
+        told: &Told,
+        ends: &Ends<'_>,
+    ) -> Result<(File, Verified), CommandError> {
+        let written = |table: &Table, which: Which<'_>| -> Result<File, CommandError> {
+            let mut file = scratch(&ends.scratch())?;
+            let recoding = Recoding { dialect: table.dialect, tuples, told, threads: threads() };
+            recoding.write(table.reader()?, BufWriter::new(&mut file), which).map_err(failed)?;
+            again(&mut file)?;
+            Ok(file)
+        };
+        let dropped = arguments.drop_column.as_slice();
+        let mut table = written(&self.table, Which::TableWithout(dropped))?;
+        let Required { quasi, sensitive, .. } = &arguments.hiding.required;
+        let dialect = self.table.dialect;
+        let sensitive = sensitive.as_deref();
+        let verification = Verification { dialect, quasi, sensitive, threads: threads() };
+        let verified = match &self.population {
+            None => verification.table(BufReader::new(&mut table)),
+            Some(population) => {
+                let people = written(population, Which::Population)?;
+                let people = (BufReader::new(people), population.dialect);
+                verification.table_in_population(BufReader::new(&mut table), people)
+            }
+        };
+        let verified = verified.map_err(failed)?;
+        again(&mut table)?;
+        Ok((table, verified))
+    }
 }

@@ -1,159 +1,227 @@
 //! What `nearside privacy anonymize --k` says: what the table keeps, what it lost, what is left.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{self, Read};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use nearside_policy::Class;
-use nearside_privacy::scan::{self, Column};
-use nearside_privacy::source::Form;
-use nearside_privacy::tabular::lattice::Solution;
+use nearside_privacy::tabular::auc::Auc;
+use nearside_privacy::tabular::told::Label;
+use nearside_privacy::tabular::utility::{self, ColumnUtility};
 use nearside_privacy::tabular::verify::Verified;
-use nearside_privacy::tabular::{Hierarchy, Requirement, Tuples};
+use nearside_privacy::tabular::{Problem, Told, Tuples};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::report::Report;
-use crate::cli::Anonymize;
-use crate::output::{Align, table};
+use super::super::super::table::Left;
+use super::Chosen;
+use crate::cli::{Anonymize, Method};
 
 /// The answer of `nearside privacy anonymize --k`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct KAnonymityAnswer {
     /// Whether nothing was written.
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// What every class had to keep, in words.
-    required: String,
+    pub(super) required: String,
+    /// How rows were made alike.
+    pub(super) method: Method,
     /// Rows of the table.
-    rows: u64,
+    pub(super) rows: u64,
     /// Rows that were left out.
-    left_out: u64,
+    pub(super) left_out: u64,
     /// What the written table keeps, told from itself.
-    kept: KeptView,
+    pub(super) kept: KeptView,
     /// How each quasi-identifier is told.
-    columns: Vec<ColumnView>,
-    /// ARX's loss, from 0 to 1: the geometric mean of one more than each column's loss, less one.
-    loss: f64,
-    /// Squares of the sizes of classes, and for each row that was left out the rows of the table.
-    discernibility: f64,
+    pub(super) columns: Vec<ColumnView>,
+    /// What the written table is still good for.
+    pub(super) utility: UtilityView,
+    /// Of one level for each column, the search.
+    pub(super) search: Option<SearchView>,
+    /// Beside one level for each column: what `--method mondrian` would make.
+    pub(super) other: Option<OtherView>,
     /// How likely a row is recognised by who knows the quasi-identifiers of its person, before and after.
-    risk: RiskView,
-    /// Combinations of levels that there are, and that were looked at.
-    choices: u64,
-    /// Those that were looked at.
-    looked_at: u64,
-    /// Personal data and secrets that a search finds in the written table, by column.
-    left: Vec<LeftView>,
+    pub(super) risk: RiskView,
+    /// Personal data and secrets that a search finds in the written table beside its quasi-identifiers, by column.
+    pub(super) left: Vec<LeftView>,
     /// How long all of it took.
-    seconds: f64,
+    pub(super) seconds: f64,
 }
 
 /// What a table keeps.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-struct KeptView {
+pub(super) struct KeptView {
     /// Its rows.
-    rows: u64,
+    pub(super) rows: u64,
     /// Its classes.
-    classes: u64,
+    pub(super) classes: u64,
     /// Rows of its smallest class.
-    k: u64,
+    pub(super) k: u64,
     /// The fewest different sensitive values of a class.
-    distinct_l: Option<u64>,
+    pub(super) distinct_l: Option<u64>,
     /// The least exponential of the entropy of a class's sensitive values.
-    entropy_l: Option<f64>,
+    pub(super) entropy_l: Option<f64>,
     /// The largest distance of a class's sensitive values from those of the table.
-    t: Option<f64>,
+    pub(super) t: Option<f64>,
+}
+
+/// What a table is still good for.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(super) struct UtilityView {
+    /// The normalised certainty penalty, from 0 to 1: the mean of all columns by their weights.
+    pub(super) penalty: f64,
+    /// Squares of the sizes of classes, and for each row that was left out the rows of the table.
+    pub(super) discernibility: f64,
+    /// The mean size of a class, as a multiple of k.
+    pub(super) average_class: f64,
+    /// How well a model foretells the target.
+    pub(super) auc: Option<AucView>,
+}
+
+/// How well a model foretells a target: areas under ROC curves, tested on rows as they were.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(super) struct AucView {
+    /// The column that is foretold.
+    pub(super) target: String,
+    /// Trained on rows as they were.
+    pub(super) original: f64,
+    /// Trained on rows as they are told.
+    pub(super) anonymized: f64,
+}
+
+/// A search for the best levels.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(super) struct SearchView {
+    /// ARX's loss, from 0 to 1: the geometric mean of one more than each column's loss, less one.
+    pub(super) loss: f64,
+    /// Combinations of levels that there are.
+    pub(super) choices: u64,
+    /// Those that were looked at.
+    pub(super) looked_at: u64,
+}
+
+/// What another method would make.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(super) struct OtherView {
+    /// The penalty that it would have.
+    pub(super) penalty: f64,
+    /// Rows that it would leave out.
+    pub(super) left_out: u64,
 }
 
 /// How a column is told.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-struct ColumnView {
+pub(super) struct ColumnView {
     /// Its name.
-    column: String,
-    /// The level of its hierarchy, from 0: as it is.
-    level: u8,
-    /// The highest level.
-    of: u8,
+    pub(super) column: String,
+    /// The level of its hierarchy, from 0: as it is; nothing where rows differ in it.
+    pub(super) level: Option<LevelView>,
     /// Different values before.
-    values: usize,
-    /// Different labels at this level.
-    labels: usize,
+    pub(super) values: usize,
+    /// Different labels that its values are told as.
+    pub(super) labels: usize,
     /// One of them.
-    example: String,
+    pub(super) example: String,
+    /// The mean penalty of its cells, from 0 to 1: of numbers the part of their range that a label spans, of others
+    /// the part of their values; 1 where a row is left out.
+    pub(super) penalty: f64,
+    /// The part of what its values tell that its labels do not (non-uniform entropy), from 0 to 1.
+    pub(super) entropy: f64,
+    /// How far the shares of its values are from those that its labels show, from 0 to 1.
+    pub(super) distance: f64,
+    /// The shares of a few groups of its values.
+    pub(super) shares: Vec<ShareView>,
+}
+
+/// A level of a hierarchy.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(super) struct LevelView {
+    /// The level, from 0.
+    pub(super) at: u8,
+    /// The highest one.
+    pub(super) of: u8,
+}
+
+/// The share of a group of values.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(super) struct ShareView {
+    /// The group.
+    pub(super) values: String,
+    /// As a part of all rows, before.
+    pub(super) before: f64,
+    /// As a part of the rows of the result, as far as its labels show.
+    pub(super) after: f64,
 }
 
 /// How likely a row is recognised.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-struct RiskView {
+pub(super) struct RiskView {
     /// Rows that no other row shares its quasi-identifiers with, as a part of all, before.
-    unique_before: f64,
+    pub(super) unique_before: f64,
     /// The mean over all rows of one over the size of their class, before.
-    mean_before: f64,
+    pub(super) mean_before: f64,
     /// The same, after.
-    mean_after: f64,
+    pub(super) mean_after: f64,
     /// One over the size of the smallest class, after.
-    highest_after: f64,
+    pub(super) highest_after: f64,
 }
 
 /// What is left in a column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-struct LeftView {
+pub(super) struct LeftView {
     /// The column.
-    column: String,
+    pub(super) column: String,
     /// How many of each kind.
-    kinds: BTreeMap<&'static str, u64>,
+    pub(super) kinds: BTreeMap<&'static str, u64>,
 }
 
 /// What a search was about, and what it chose.
 pub(super) struct Found<'t> {
-    pub(super) tuples: &'t Tuples,
-    pub(super) hierarchies: &'t [Hierarchy],
-    pub(super) solution: &'t Solution,
+    pub(super) problem: &'t Problem<'t>,
+    pub(super) chosen: &'t Chosen,
+    pub(super) other: Option<&'t Told>,
+    pub(super) auc: Option<Auc>,
 }
 
-/// What is left in a written table, by column.
-pub(super) struct Left(Vec<LeftView>);
+impl Found<'_> {
+    fn utility(&self, told: &Told) -> Vec<ColumnUtility> {
+        utility::columns(self.problem.tuples, self.problem.taxonomies, told)
+    }
 
-impl Left {
-    /// Searches a table for what is of a class or a higher one.
-    pub(super) fn of(text: &mut dyn Read, class: Class) -> io::Result<Self> {
-        let mut names: Vec<String> = Vec::new();
-        let mut counts: BTreeMap<u32, BTreeMap<&'static str, u64>> = BTreeMap::new();
-        let mut heads = |columns: &[Column]| {
-            names = columns.iter().map(|column| column.name.clone()).collect();
-        };
-        let mut each = |finding: scan::Finding| {
-            if finding.entity.class() >= class {
-                let kinds = counts.entry(finding.column.unwrap_or(u32::MAX)).or_default();
-                *kinds.entry(finding.entity.name()).or_default() += 1;
-            }
-        };
-        let options = scan::Options::default();
-        scan::scan_under_heads(Some(Form::Delimited), text, options, &mut heads, &mut each)?;
-        let name = |column: u32| names.get(column as usize).cloned().unwrap_or_default();
-        let left =
-            counts.into_iter().map(|(column, kinds)| LeftView { column: name(column), kinds });
-        Ok(Self(left.collect()))
+    /// The mean penalty of all columns, by their weights.
+    fn penalty(&self, columns: &[ColumnUtility]) -> f64 {
+        let Problem { weights, .. } = self.problem;
+        let columns = columns.iter().zip(*weights);
+        let sum: f64 = columns.map(|(column, weight)| column.penalty * weight).sum();
+        sum / weights.iter().sum::<f64>()
     }
 }
 
 impl KAnonymityAnswer {
     pub(super) fn of(
         arguments: &Anonymize,
-        requirement: Requirement,
         found: Found<'_>,
-        (verified, left): (&Verified, Left),
+        (verified, left): (&Verified, Vec<Left>),
         took: Duration,
     ) -> Self {
-        let Found { tuples, hierarchies, solution } = found;
-        let rows = tuples.rows as f64;
+        let Problem { tuples, requirement, .. } = *found.problem;
+        let (rows, told) = (tuples.rows as f64, found.chosen.told());
         let sensitive = verified.sensitive.as_ref();
+        let columns = found.utility(told);
+        let classes = verified.classes.max(1) as f64;
+        let target = arguments.hiding.target.clone().unwrap_or_default();
+        let search = match found.chosen {
+            Chosen::Lattice(found) => Some(SearchView {
+                loss: found.loss,
+                choices: found.nodes,
+                looked_at: found.looked_at,
+            }),
+            Chosen::Mondrian(_) => None,
+        };
         Self {
             dry_run: arguments.dry_run,
             required: requirement.to_string(),
+            method: arguments.hiding.method,
             rows: tuples.rows,
-            left_out: solution.suppressed,
+            left_out: told.suppressed,
             kept: KeptView {
                 rows: verified.rows,
                 classes: verified.classes,
@@ -162,13 +230,27 @@ impl KAnonymityAnswer {
                 entropy_l: sensitive.map(|kept| kept.entropy),
                 t: sensitive.map(|kept| kept.distance),
             },
-            columns: columns(tuples, hierarchies, solution),
-            loss: solution.loss,
-            discernibility: verified.squares as f64 + solution.suppressed as f64 * rows,
+            utility: UtilityView {
+                penalty: found.penalty(&columns),
+                discernibility: verified.squares as f64 + told.suppressed as f64 * rows,
+                average_class: verified.rows as f64 / classes / requirement.k as f64,
+                auc: found.auc.map(|Auc { original, anonymized }| AucView {
+                    target,
+                    original,
+                    anonymized,
+                }),
+            },
+            search,
+            other: found.other.map(|other| OtherView {
+                penalty: found.penalty(&found.utility(other)),
+                left_out: other.suppressed,
+            }),
+            columns: column_views(&found, columns),
             risk: risk(tuples, verified),
-            choices: solution.nodes,
-            looked_at: solution.looked_at,
-            left: left.0,
+            left: left
+                .into_iter()
+                .map(|Left { column, kinds }| LeftView { column, kinds })
+                .collect(),
             seconds: took.as_secs_f64(),
         }
     }
@@ -179,107 +261,55 @@ impl KAnonymityAnswer {
     }
 }
 
-impl Report for KAnonymityAnswer {
-    const SCHEMA: &'static str = "nearside/privacy-anonymize-table/1";
-
-    fn text(&self) -> String {
-        let mut text = format!("{}\n\n", self.summary());
-        let rows = self.columns.iter().map(|column| {
-            vec![
-                column.column.clone(),
-                format!("{} of {}", column.level, column.of),
-                column.values.to_string(),
-                column.labels.to_string(),
-                column.example.clone(),
-            ]
-        });
-        let heads = [
-            ("column", Align::Left),
-            ("level", Align::Left),
-            ("values", Align::Right),
-            ("labels", Align::Right),
-            ("as", Align::Left),
-        ];
-        text.push_str(&table(&heads, rows.collect()));
-        let RiskView { unique_before, mean_before, mean_after, highest_after } = self.risk;
-        let _ = write!(
-            text,
-            "\n\nwho knows the quasi-identifiers recognises a row with a chance of {:.2} % on average, \
-             {:.2} % at most; before, {:.2} % on average, and {:.1} % of the rows were the only one of \
-             their kind\n",
-            100.0 * mean_after,
-            100.0 * highest_after,
-            100.0 * mean_before,
-            100.0 * unique_before
-        );
-        let KeptView { distinct_l, entropy_l, t, .. } = self.kept;
-        if let (Some(distinct), Some(entropy), Some(t)) = (distinct_l, entropy_l, t) {
-            let _ = writeln!(
-                text,
-                "every class has at least {distinct} sensitive values (entropy as of {entropy:.2}), at most \
-                 {t:.3} away from the table"
-            );
-        }
-        let _ = writeln!(
-            text,
-            "{} of {} choices of levels were looked at, in {:.2} s; the written table was read again and \
-             keeps what is claimed",
-            self.looked_at, self.choices, self.seconds
-        );
-        text
-    }
-
-    fn summary(&self) -> String {
-        let KeptView { rows, classes, k, .. } = self.kept;
-        let out = match self.left_out {
-            0 => "no row left out".to_owned(),
-            out => format!("{out} rows left out ({:.1} %)", 100.0 * out as f64 / self.rows as f64),
-        };
-        format!(
-            "{}: {rows} rows in {classes} classes of at least {k}; {out}; loss {:.4}",
-            self.required, self.loss
-        )
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let warning = |left: &LeftView| {
-            let kinds: Vec<_> =
-                left.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-            let LeftView { column, .. } = left;
-            format!(
-                "column {column:?} still holds {}: --drop-column leaves it out",
-                kinds.join(", ")
-            )
-        };
-        self.left.iter().map(warning).collect()
-    }
-}
-
-fn columns(tuples: &Tuples, hierarchies: &[Hierarchy], solution: &Solution) -> Vec<ColumnView> {
+fn column_views(found: &Found<'_>, utility: Vec<ColumnUtility>) -> Vec<ColumnView> {
+    let Problem { tuples, hierarchies, .. } = *found.problem;
+    let told = found.chosen.told();
     let columns = tuples.names.iter().zip(&tuples.dictionaries).zip(hierarchies);
     columns
-        .zip(&solution.levels)
-        .map(|(((name, values), hierarchy), level)| {
-            let levels = hierarchy.levels();
-            let chosen = levels.get(usize::from(*level));
-            let mut told = chosen.map(|level| level.of.clone()).unwrap_or_default();
-            told.sort_unstable();
-            told.dedup();
-            // Empty cells are a label too, but no example.
-            let mut labels = chosen.into_iter().flat_map(|level| {
-                level.of.iter().filter_map(|label| level.labels.get(*label as usize))
-            });
-            let example = labels.find(|label| !label.is_empty());
+        .zip(&told.columns)
+        .zip(utility)
+        .enumerate()
+        .map(|(at, ((((name, values), hierarchy), column), utility))| {
+            let kept = column.of.iter().enumerate().filter(|(tuple, _)| told.is_kept(*tuple));
+            let labels: BTreeSet<u32> = kept.map(|(_, label)| *label).collect();
+            let labels: Vec<&Label> =
+                labels.iter().filter_map(|label| column.labels.get(*label as usize)).collect();
+            let texts: BTreeSet<&str> = labels.iter().map(|label| label.text.as_str()).collect();
+            let level = match found.chosen {
+                Chosen::Lattice(solution) => solution.levels.get(at).map(|level| LevelView {
+                    at: *level,
+                    of: u8::try_from(hierarchy.levels().len().saturating_sub(1)).unwrap_or(u8::MAX),
+                }),
+                Chosen::Mondrian(_) => None,
+            };
             ColumnView {
                 column: name.clone(),
-                level: *level,
-                of: u8::try_from(levels.len().saturating_sub(1)).unwrap_or(u8::MAX),
+                level,
                 values: values.values().len(),
-                labels: told.len(),
-                example: example.cloned().unwrap_or_default(),
+                labels: texts.len(),
+                example: example(&labels),
+                penalty: utility.penalty,
+                entropy: utility.entropy,
+                distance: utility.distance,
+                shares: utility
+                    .shares
+                    .into_iter()
+                    .map(|share| ShareView {
+                        values: share.name,
+                        before: share.before,
+                        after: share.after,
+                    })
+                    .collect(),
             }
         })
         .collect()
+}
+
+/// A label to show: one of several values, if there is one. Empty cells are a label too, but no example.
+fn example(labels: &[&Label]) -> String {
+    let shown = || labels.iter().filter(|label| !label.text.is_empty());
+    let wide = shown().find(|label| label.span.first < label.span.last);
+    wide.or_else(|| shown().next()).map(|label| label.text.clone()).unwrap_or_default()
 }
 
 fn risk(tuples: &Tuples, verified: &Verified) -> RiskView {
