@@ -6,6 +6,7 @@
 //! [`artifact`] looks into one file or folder to the end, and fails closed; [`key`] signs what it
 //! turned out to be, and [`rules`] says by what it was judged.
 
+pub mod accountant;
 pub mod anonymize;
 pub mod artifact;
 pub mod inspection;
