@@ -6,12 +6,20 @@ use crate::setup;
 use crate::shell::{self, Outcome};
 
 /// A reference: its environment, the packages in it, the script that prints it, and where it is kept.
-const REFERENCES: [(&str, &[&str], &str, &str); 1] = [(
-    "pycanon",
-    &["pycanon==1.3.6", "pandas==2.3.3", "numpy==2.0.2"],
-    "bench/parity/kept.py",
-    "crates/nearside-privacy/tests/pycanon.jsonl",
-)];
+const REFERENCES: [(&str, &[&str], &str, &str); 2] = [
+    (
+        "pycanon",
+        &["pycanon==1.3.6", "pandas==2.3.3", "numpy==2.0.2"],
+        "bench/parity/kept.py",
+        "crates/nearside-privacy/tests/pycanon.jsonl",
+    ),
+    (
+        "dp-accounting",
+        &["dp-accounting==0.6.0", "numpy==2.4.6", "scipy==1.17.1"],
+        "bench/parity/accountant.py",
+        "crates/nearside-privacy/tests/accountant.jsonl",
+    ),
+];
 
 /// Writes every reference anew.
 pub(crate) fn write() -> Outcome {
