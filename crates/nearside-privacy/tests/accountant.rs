@@ -207,11 +207,11 @@ fn what_is_out_of_range_is_named() {
 fn the_ends_of_all_ranges_have_answers() {
     assert!(epsilon(&[], 1e-5).unwrap().value <= 0.0);
     assert!(delta(&[], 0.0).unwrap().value <= 0.0);
-    for sigma in [1e-300, 1e-3, 0.1, 1.0, 1e3, 1e9, 1e300] {
-        for rate in [1e-300, 1e-9, 0.5, 1.0 - 1e-15, 1.0] {
-            for steps in [1, 1_000_000, u64::MAX] {
+    for sigma in [1e-300, 0.1, 1.0, 1e3, 1e300] {
+        for rate in [1e-300, 0.5, 1.0 - 1e-15, 1.0] {
+            for steps in [1, 10_000, u64::MAX] {
                 let one = [mechanism(sigma, rate, steps)];
-                for chance in [1e-300, 1e-12, 0.5, 1.0 - 1e-12] {
+                for chance in [1e-300, 1e-12, 1.0 - 1e-12] {
                     let bound = epsilon(&one, chance);
                     let fine = |value: f64| value >= 0.0 && value.is_finite();
                     assert!(
@@ -220,7 +220,7 @@ fn the_ends_of_all_ranges_have_answers() {
                         "{one:?} {chance} {bound:?}"
                     );
                 }
-                for at in [0.0, 1e-6, 1.0, 1e6] {
+                for at in [0.0, 1.0, 1e6] {
                     let bound = delta(&one, at).unwrap();
                     assert!((0.0..=1.0).contains(&bound.value), "{one:?} {at} {bound:?}");
                 }

@@ -30,6 +30,7 @@ pub use calibrate::calibrate;
 pub use error::AccountantError;
 
 use pair::{Direction, Pair};
+use plan::Goal;
 /// Deltas below this are not told apart from it.
 const TINIEST: f64 = 1e-250;
 
@@ -153,14 +154,18 @@ pub fn delta(mechanisms: &[SubsampledGaussian], epsilon: f64) -> Result<Bound, A
     let looser = rdp::delta(&mechanisms, epsilon);
     // The looser bound says how far into the tails to look: it is rarely a thousand times too great.
     let about = (looser * 1e-3).max(TINIEST);
-    let exact =
-        pld::delta(&pairs(&mechanisms, Direction::Remove), epsilon, about).and_then(|removing| {
-            if greatest_adding(&mechanisms) <= epsilon {
-                return Ok(removing);
-            }
-            let adding = pld::delta(&pairs(&mechanisms, Direction::Add), epsilon, about)?;
-            Ok(removing.max(adding))
-        });
+    let goal = Goal::Epsilon { epsilon, about };
+    let removing = pld::delta(&pairs(&mechanisms, Direction::Remove), epsilon, goal);
+    let exact = removing.and_then(|removing| {
+        if greatest_adding(&mechanisms) <= epsilon {
+            return Ok(removing);
+        }
+        // Only whether it is more counts: a grid for the same delta tells, and others where it is far more.
+        let pairs = pairs(&mechanisms, Direction::Add);
+        let same = Goal::Delta { delta: removing.clamp(TINIEST, 0.5), near: None };
+        let adding = pld::delta(&pairs, epsilon, same);
+        Ok(removing.max(adding.or_else(|_| pld::delta(&pairs, epsilon, goal))?))
+    });
     Ok(lesser(exact, looser))
 }
 

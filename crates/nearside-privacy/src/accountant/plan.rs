@@ -203,9 +203,11 @@ impl Plan {
             return None;
         }
         let steps: f64 = pairs.iter().map(|pair| pair.steps).sum();
-        let wanted = (12.0 * PRECISION * epsilon.unwrap_or(middle).max(FINEST)
-            / (steps * (tilt + 1.0)))
-            .sqrt();
+        // A grid adds steps * tilt * (tilt + 1) * width^2 / 12 to a cumulant: a share of epsilon at the tilt, and
+        // little to the bound of what is above.
+        let near = epsilon.unwrap_or(middle).max(FINEST);
+        let wanted = (12.0 * PRECISION * near / (steps * (tilt + 1.0))).sqrt();
+        let wanted = wanted.min((12.0 / steps).sqrt() / upper_tilt);
         let power = ((upper - lower) / wanted).log2().ceil();
         let power = power.clamp(f64::from(POWERS.1), f64::from(POWERS.0));
         // Two points are spared: the ends are rounded to whole widths.

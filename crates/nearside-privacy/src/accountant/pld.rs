@@ -165,13 +165,13 @@ pub(super) fn epsilon(pairs: &[Pair], delta: f64) -> Result<f64, Reason> {
     Ok(least)
 }
 
-/// The least delta of all pairs at `epsilon`, which is known to be at most `about`.
-pub(super) fn delta(pairs: &[Pair], epsilon: f64, about: f64) -> Result<f64, Reason> {
+/// The least delta of all pairs at `epsilon`, on a grid that is laid for a goal.
+pub(super) fn delta(pairs: &[Pair], epsilon: f64, goal: Goal) -> Result<f64, Reason> {
     if pairs.is_empty() {
         return Ok(0.0);
     }
-    let composed = Composed::new(pairs, Goal::Epsilon { epsilon, about });
-    composed.ok_or(Reason::OffGrid)?.delta(epsilon).ok_or(Reason::Coarse)
+    let composed = Composed::new(pairs, goal).ok_or(Reason::OffGrid)?;
+    composed.delta(epsilon).ok_or(Reason::Coarse)
 }
 
 impl Composed {
