@@ -11,7 +11,7 @@ chance, evenly in the logarithm, and kept where epsilon is between 0.01 and 50. 
 falls with the square of the interval, and with 1e-4 alone is up to 3 % where one step spends far less than that.
 
 `rdp_default` is what its RDP accountant says. At orders that are not whole it adds up the absolute values of a series
-whose signs alternate, and leaves out orders where that does not converge: a bound, but up to 5 % above that of RDP.
+whose signs alternate, and leaves out orders where that does not converge: a bound, but up to 5.5 % above that of RDP.
 `rdp` is its conversion of the bounds at the same orders, those that are not whole integrated here.
 """
 import json
