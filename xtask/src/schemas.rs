@@ -60,6 +60,8 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("doctor-power"),
         Schema("runbook"),
         Schema("privacy-anonymize-table"),
+        Schema("privacy-risk"),
+        Schema("privacy-account"),
         Schema("privacy-scan"),
         Schema("config"),
         Schema("catalog-list"),

@@ -6,6 +6,7 @@
 //! Letters grow on narrow screens (see the style of the page), so there is room around each of them.
 
 mod lines;
+mod pairs;
 mod stacked;
 mod stacks;
 mod tornado;
@@ -13,6 +14,7 @@ mod tornado;
 use std::fmt::Write as _;
 
 pub(crate) use lines::{Axis, Line, Lines};
+pub use pairs::Pairs;
 pub use stacked::Stacked;
 pub(crate) use stacks::Stacks;
 pub(crate) use tornado::{Swung, Tornado};

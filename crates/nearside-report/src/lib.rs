@@ -16,7 +16,7 @@ mod template;
 mod xlsx;
 
 pub use bars::{bars, columns, time_axis};
-pub use chart::Stacked;
+pub use chart::{Pairs, Stacked};
 pub use csv::csv;
 pub use decision::Decision;
 pub use findings::{Drawn, Findings, ReportError};

@@ -6,15 +6,21 @@ use super::tuples::Tuples;
 /// The classes of a table.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Classes {
-    /// The class of each combination.
-    pub(super) of: Vec<u32>,
+    numbering: Numbering,
     /// How many rows each has.
     pub(super) sizes: Vec<u64>,
     /// How many people of a population, where there is one.
     people: Option<Vec<u64>>,
-    /// A hash table of classes by key; kept, so that nothing is made anew for each choice of levels.
-    slots: Vec<(u64, u32)>,
     keys: Vec<u64>,
+}
+
+/// Numbers for equal keys, from 0 in the order in which they come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Numbering {
+    /// The number of each key.
+    pub(super) of: Vec<u32>,
+    /// A hash table of numbers by key; kept, so that nothing is made anew for each choice of levels.
+    slots: Vec<(u64, u32)>,
 }
 
 /// No class.
@@ -36,8 +42,8 @@ impl Classes {
                 continue;
             }
             if range.checked_mul(labels).is_none() {
-                self.number();
-                for (key, class) in self.keys.iter_mut().zip(&self.of) {
+                self.numbering.number(self.keys.iter().copied());
+                for (key, class) in self.keys.iter_mut().zip(&self.numbering.of) {
                     *key = u64::from(*class);
                 }
                 range = count as u64;
@@ -47,37 +53,45 @@ impl Classes {
                 *key = key.wrapping_mul(labels).wrapping_add(u64::from(level.label_of(*code)));
             }
         }
-        let classes = self.number();
-        sum(&mut self.sizes, classes, &self.of, &tuples.counts);
+        let classes = self.numbering.number(self.keys.iter().copied());
+        let of = &self.numbering.of;
+        sum(&mut self.sizes, classes, of, &tuples.counts);
         if let Some(population) = &tuples.population {
-            sum(self.people.get_or_insert_default(), classes, &self.of, population);
+            sum(self.people.get_or_insert_default(), classes, of, population);
         }
+    }
+
+    /// The class of each combination.
+    pub(super) fn of(&self) -> &[u32] {
+        &self.numbering.of
     }
 
     /// How many rows or people the rows of each class hide among.
     pub(super) fn crowds(&self) -> &[u64] {
         self.people.as_ref().unwrap_or(&self.sizes)
     }
+}
 
-    /// Gives equal keys one number, from 0 in the order in which they come; answers how many there are.
-    fn number(&mut self) -> usize {
-        let size = (self.keys.len() * 2).next_power_of_two().max(16);
+impl Numbering {
+    /// Gives equal keys one number; answers how many there are.
+    pub(super) fn number(&mut self, keys: impl ExactSizeIterator<Item = u64>) -> usize {
+        let size = (keys.len() * 2).next_power_of_two().max(16);
         let shift = 64 - size.trailing_zeros();
         self.slots.clear();
         self.slots.resize(size, (0, FREE));
         self.of.clear();
         let mut classes = 0;
-        for key in &self.keys {
+        for key in keys {
             // Fibonacci hashing (Knuth, volume 3, 6.4).
             let mut at = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize;
             let class = loop {
                 match self.slots.get_mut(at) {
                     Some((_, class)) if *class == FREE => {
-                        self.slots[at] = (*key, classes);
+                        self.slots[at] = (key, classes);
                         classes += 1;
                         break classes - 1;
                     }
-                    Some((other, class)) if other == key => break *class,
+                    Some((other, class)) if *other == key => break *class,
                     _ => at = (at + 1) & (size - 1),
                 }
             };

@@ -92,7 +92,7 @@ impl Problem<'_> {
         Ok(Solution {
             told: Told {
                 columns: columns.collect(),
-                kept: judge.classes.of.iter().map(|class| judge.is_kept(*class)).collect(),
+                kept: judge.classes.of().iter().map(|class| judge.is_kept(*class)).collect(),
                 suppressed: judged.suppressed,
             },
             loss: known.best.loss,
@@ -318,7 +318,7 @@ impl<'s> Judge<'s> {
         self.values.resize(self.classes.sizes.len() * count, 0);
         let rows = &self.problem.tuples.counts;
         let order = self.bounds.order.as_deref();
-        for ((class, code), rows) in self.classes.of.iter().zip(codes).zip(rows) {
+        for ((class, code), rows) in self.classes.of().iter().zip(codes).zip(rows) {
             if let Some(value) = self.values.get_mut(*class as usize * count + *code as usize) {
                 *value += rows;
             }
@@ -349,7 +349,7 @@ impl<'s> Judge<'s> {
         let Problem { tuples, hierarchies, .. } = *self.problem;
         let kept: Vec<f64> = self
             .classes
-            .of
+            .of()
             .iter()
             .zip(&tuples.counts)
             .map(|(class, count)| if self.is_kept(*class) { *count as f64 } else { 0.0 })

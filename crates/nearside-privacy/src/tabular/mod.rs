@@ -17,6 +17,7 @@ pub mod mondrian;
 pub mod problem;
 pub mod recode;
 pub mod requirement;
+pub mod risk;
 pub mod taxonomy;
 pub mod told;
 pub mod tuples;

@@ -26,9 +26,9 @@ pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use privacy::{
-    Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve, AuditVerify,
-    Certify, DocumentName, Erase, Hiding, Method, OfProject, Privacy, PrivacyScan, Required,
-    Reveal,
+    Account, Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve,
+    AuditVerify, Certify, DocumentName, Erase, Hiding, Method, OfProject, Privacy, PrivacyScan,
+    Required, Reveal, Risk,
 };
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;
@@ -504,6 +504,10 @@ pub(crate) enum SchemaName {
     PrivacyAnonymize,
     /// The answer of `privacy anonymize --k --json`
     PrivacyAnonymizeTable,
+    /// Data of `privacy risk --json`
+    PrivacyRisk,
+    /// Data of `privacy account --json`
+    PrivacyAccount,
     /// `nearside privacy reveal`
     PrivacyReveal,
     /// `nearside privacy erase`

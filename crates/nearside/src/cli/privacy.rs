@@ -4,6 +4,7 @@ mod anonymize;
 mod audit;
 mod certify;
 mod erase;
+mod risk;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub(crate) use audit::{
 };
 pub(crate) use certify::Certify;
 pub(crate) use erase::Erase;
+pub(crate) use risk::{Account, Risk};
 
 /// `nearside privacy`
 #[derive(Debug, Subcommand)]
@@ -28,6 +30,10 @@ pub(crate) enum Privacy {
     Scan(PrivacyScan),
     /// Take personal data and secrets out of text, tables and JSON
     Anonymize(Box<Anonymize>),
+    /// Which columns of a table tell who a row is about?
+    Risk(Risk),
+    /// What does training with noise spend, or how much noise does it need?
+    Account(Account),
     /// Put values back that are in the vault
     Reveal(Reveal),
     /// The signed record of decisions and movements, and documents made of it

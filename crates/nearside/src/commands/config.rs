@@ -16,8 +16,8 @@ use super::logs::LogsAnswer;
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
 use super::privacy::{
-    AuditCheckAnswer, AuditDocumentAnswer, AuditHeadAnswer, AuditListAnswer, AuditVerifyAnswer,
-    EraseAnswer, PrivacyScanAnswer, RevealAnswer,
+    AccountAnswer, AuditCheckAnswer, AuditDocumentAnswer, AuditHeadAnswer, AuditListAnswer,
+    AuditVerifyAnswer, EraseAnswer, PrivacyScanAnswer, RevealAnswer, RiskAnswer,
 };
 use super::privacy::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
 use super::profile::ProfileAnswer;
@@ -114,6 +114,8 @@ fn schema(name: SchemaName) -> String {
         SchemaName::PrivacyAuditCheck => schemars::schema_for!(AuditCheckAnswer).to_value(),
         SchemaName::PrivacyAuditDocument => schemars::schema_for!(AuditDocumentAnswer).to_value(),
         SchemaName::PrivacyErase => schemars::schema_for!(EraseAnswer).to_value(),
+        SchemaName::PrivacyRisk => schemars::schema_for!(RiskAnswer).to_value(),
+        SchemaName::PrivacyAccount => schemars::schema_for!(AccountAnswer).to_value(),
         SchemaName::PrivacyReveal => schemars::schema_for!(RevealAnswer).to_value(),
         SchemaName::PrivacyScan => schemars::schema_for!(PrivacyScanAnswer).to_value(),
         SchemaName::Why => schemars::schema_for!(WhyAnswer).to_value(),

@@ -76,7 +76,8 @@ fn neighbours_are_told_more_exactly() {
     let folder = Folder::cleared("privacy-table-mondrian");
     let file = folder.write("people.csv", people());
     let out = folder.path().join("out.csv").to_string_lossy().into_owned();
-    let more = ["--drop-column", "name", "--target", "illness", "--json"];
+    let page = folder.path().join("page.html").to_string_lossy().into_owned();
+    let more = ["--drop-column", "name", "--target", "illness", "--html", &page, "--json"];
     let lattice = nearside(&arguments(&file, &out, &more)).exits(0).data();
     let mondrian = [&more[..], &["--method", "mondrian"]].concat();
     let mondrian = nearside(&arguments(&file, &out, &mondrian)).exits(0).data();
@@ -96,6 +97,8 @@ fn neighbours_are_told_more_exactly() {
         }
     }
     assert!(fs::read_to_string(&out).unwrap().contains(".."));
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.matches("<figure").count() == 2 && page.contains("zip: 200 values"), "{page}");
 }
 
 #[test]
@@ -174,4 +177,42 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
         (&answer["columns"][0]["example"], &answer["kept"]["classes"]),
         (&"*".into(), &1.into())
     );
+}
+
+#[test]
+fn columns_that_tell_who_it_is_are_suggested() {
+    let folder = Folder::cleared("privacy-risk");
+    let file = folder.write("people.csv", people());
+    let answer =
+        nearside(&["privacy", "risk", &file, "--quasi", "illness", "--json", "-q"]).exits(0);
+    let answer = answer.data();
+    check_schema("privacy-risk", &answer);
+    let kinds: Vec<&str> = list(&answer["columns"]).iter().map(|it| text(&it["kind"])).collect();
+    assert_eq!(kinds, ["constant", "attribute", "identifier", "attribute", "constant"]);
+    assert_eq!(text(&answer["suggested"][0]["column"]), "age");
+    assert!((number(&answer["named"]["smallest"]) - 66.0).abs() < 0.5, "{answer}");
+    let run = nearside(&["privacy", "risk", &file]).exits(0);
+    assert!(run.stdout.contains("--k 10 --quasi age"), "{}", run.stdout);
+    nearside(&["privacy", "risk", &file, "--quasi", "salary"]).exits(3);
+    let empty = folder.write("empty.csv", "age,zip,illness\n");
+    nearside(&["privacy", "risk", &empty]).exits(3);
+}
+
+#[test]
+fn what_noise_buys_is_told_and_found() {
+    let steps = ["--rate", "0.01", "--steps", "1000", "--delta", "1e-5", "--json"];
+    let account = |more: &[&str]| nearside(&[&["privacy", "account"], more, &steps[..]].concat());
+    let spent = account(&["--sigma", "1"]).exits(0).data();
+    check_schema("privacy-account", &spent);
+    // dp-accounting 0.6.0
+    assert!((number(&spent["epsilon"]) - 1.8282).abs() < 0.005, "{spent}");
+    assert_eq!(text(&spent["method"]), "PLD");
+    let found = account(&["--epsilon", "1.8282"]).exits(0).data();
+    assert!((number(&found["sigma"]) - 1.0).abs() < 0.005, "{found}");
+    assert!(number(&found["epsilon"]) <= 1.8282, "{found}");
+    for wrong in
+        [&["--sigma", "0"][..], &["--epsilon", "-1"], &["--sigma", "1", "--epsilon", "1"], &[]]
+    {
+        account(wrong).exits(2);
+    }
 }

@@ -28,6 +28,9 @@ pub(crate) struct Hiding {
     /// The column that a model is to foretell: says how much worse one is that learns from the result
     #[arg(long, value_name = "COLUMN", requires = "k")]
     pub(crate) target: Option<String>,
+    /// Write what became of each column as a page with charts, too
+    #[arg(long, value_name = "FILE", requires = "k")]
+    pub(crate) html: Option<PathBuf>,
     /// How much the loss of a column counts, as age=2 [default: 1]
     #[arg(long, value_name = "COLUMN=WEIGHT", value_delimiter = ',', requires = "k", value_parser = weight)]
     pub(crate) weight: Vec<(String, f64)>,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod columns;
+mod page;
 mod text;
 
 use std::fs::File;
@@ -24,8 +25,9 @@ use super::super::output_path::Ends;
 use super::super::table::{Left, Table, failed, scratch};
 use super::report;
 use crate::cli::{Anonymize, Hiding, Method, Required};
+use crate::environment;
 use crate::error::{CommandError, Fault};
-use crate::output::document::Document;
+use crate::output::document::{Document, put};
 use crate::output::{Outcome, Output};
 use answer::Found;
 use columns::{hierarchies, weights};
@@ -78,6 +80,11 @@ pub(super) fn run(
         }
     }
     report::tell(ends, &answer, output);
+    if let Some(file) = &hiding.html {
+        let name = arguments.input.file_name().unwrap_or(arguments.input.as_os_str());
+        let name = name.to_string_lossy();
+        put(file, page::of(&answer, &name, environment::today()).as_bytes(), output)?;
+    }
     Ok(if answer.is_clean() { Outcome::Done } else { Outcome::Negative })
 }
 

@@ -14,8 +14,9 @@ impl Report for KAnonymityAnswer {
 
     fn text(&self) -> String {
         let mut text = format!("{}\n\n{}\n\n", self.summary(), self.told_of_columns());
-        self.tell_of_risk(&mut text);
-        self.tell_of_use(&mut text);
+        for line in self.told_of_risk().into_iter().chain(self.told_of_use()) {
+            let _ = writeln!(text, "{line}");
+        }
         if let Some(SearchView { choices, looked_at, .. }) = self.search {
             let _ = write!(text, "{looked_at} of {choices} choices of levels were looked at; ");
         }
@@ -84,10 +85,9 @@ impl KAnonymityAnswer {
         table(&shown.collect::<Vec<_>>(), rows.collect())
     }
 
-    fn tell_of_risk(&self, text: &mut String) {
+    pub(super) fn told_of_risk(&self) -> Vec<String> {
         let RiskView { unique_before, mean_before, mean_after, highest_after } = self.risk;
-        let _ = writeln!(
-            text,
+        let mut lines = vec![format!(
             "who knows the quasi-identifiers recognises a row with a chance of {:.2} % on average, \
              {:.2} % at most; before, {:.2} % on average, and {:.1} % of the rows were the only one of \
              their kind",
@@ -95,33 +95,36 @@ impl KAnonymityAnswer {
             100.0 * highest_after,
             100.0 * mean_before,
             100.0 * unique_before
-        );
+        )];
         let KeptView { distinct_l, entropy_l, t, .. } = self.kept;
         if let (Some(distinct), Some(entropy), Some(t)) = (distinct_l, entropy_l, t) {
-            let _ = writeln!(
-                text,
+            lines.push(format!(
                 "every class has at least {distinct} sensitive values (entropy as of {entropy:.2}), at most \
                  {t:.3} away from the table"
-            );
+            ));
         }
+        lines
     }
 
-    fn tell_of_use(&self, text: &mut String) {
-        let UtilityView { penalty, auc, .. } = &self.utility;
+    pub(super) fn told_of_use(&self) -> Vec<String> {
+        let UtilityView { penalty, discernibility, average_class, auc } = &self.utility;
+        let mut lines = vec![format!(
+            "mean penalty {penalty:.3}; a class has {average_class:.2} k rows on average; discernibility \
+             {discernibility:.3e}"
+        )];
         if let Some(AucView { target, original, anonymized }) = auc {
-            let _ = writeln!(
-                text,
+            lines.push(format!(
                 "a model that foretells {target:?} reaches an AUC of {original:.3} where it learns from the \
                  original, of {anonymized:.3} from the result"
-            );
+            ));
         }
         let other = self.other.as_ref().filter(|other| other.penalty < *penalty);
         if let Some(OtherView { penalty: less, left_out }) = other {
-            let _ = writeln!(
-                text,
+            lines.push(format!(
                 "--method mondrian would tell it more exactly: penalty {less:.3} instead of {penalty:.3}, with \
                  {left_out} rows left out"
-            );
+            ));
         }
+        lines
     }
 }
