@@ -7,8 +7,8 @@ use rusqlite::Connection;
 
 use crate::project::{
     ArtifactRow, CertificateRow, ChargeCategory, DecisionRow, DecisionWord, ErasureEvent,
-    ErasureRow, HeadRow, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow, ProjectLedger, RunRow,
-    SampleRow, SpendBasis, SpendRow,
+    ErasureRow, HeadRow, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow, ProjectLedger,
+    ReleaseRow, ReleaseWord, RunRow, SampleRow, SpendBasis, SpendRow,
 };
 use crate::timestamp::Timestamp;
 
@@ -191,6 +191,19 @@ pub(crate) fn erasure() -> ErasureRow {
     }
 }
 
+pub(crate) fn release() -> ReleaseRow {
+    ReleaseRow {
+        at: moment("2026-11-23T12:00:05Z"),
+        dataset: "tickets".to_owned(),
+        blake3: "ab".to_owned(),
+        query_json: "{\"count\":{}}".to_owned(),
+        decision: ReleaseWord::Released,
+        epsilon: Some(0.5),
+        rho: None,
+        reason: "3 of 3 were left".to_owned(),
+    }
+}
+
 pub(crate) fn decision() -> DecisionRow {
     DecisionRow {
         at: moment("2026-11-23T12:00:03Z"),
@@ -217,7 +230,7 @@ pub(crate) fn head(size: u64) -> HeadRow {
 }
 
 /// How many entries [`fill`] adds.
-pub(crate) const FILLED: u64 = 17;
+pub(crate) const FILLED: u64 = 18;
 
 /// Fills a ledger with entries, some of each kind; run 2 has samples and an artifact.
 pub(crate) fn fill(ledger: &mut ProjectLedger) {
@@ -239,6 +252,7 @@ pub(crate) fn fill(ledger: &mut ProjectLedger) {
     ledger.add(&erasure()).unwrap();
     ledger.add(&decision()).unwrap();
     ledger.add(&head(15)).unwrap();
+    ledger.add(&release()).unwrap();
     assert_eq!(ledger.add(&plan("p2")).unwrap(), FILLED);
 }
 

@@ -56,8 +56,8 @@ pub use machine::MachineStore;
 pub use project::{
     Appender, ArtifactRow, CellValue, CertificateRow, ChargeCategory, ClockStep, DecisionRow,
     DecisionWord, ErasureEvent, ErasureRow, Fault, Head, HeadRow, KeyEvent, KeyRow, MovementRow,
-    Outcome, PlanRow, ProjectLedger, Record, Recorded, Row, RunDetails, RunFilter, RunRow,
-    SampleRow, SpendBasis, SpendRow, Table, Verification,
+    Outcome, PlanRow, ProjectLedger, Record, Recorded, ReleaseRow, ReleaseWord, Row, RunDetails,
+    RunFilter, RunRow, SampleRow, SpendBasis, SpendRow, Table, Verification,
 };
 pub use row::{CeilingRow, Figures, ObservationRow, RowError};
 pub use timestamp::Timestamp;

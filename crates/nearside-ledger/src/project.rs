@@ -25,8 +25,8 @@ pub use proof::{CellValue, Record};
 pub use query::{Recorded, RunDetails, RunFilter};
 pub use rows::{
     ArtifactRow, CertificateRow, ChargeCategory, DecisionRow, DecisionWord, ErasureEvent,
-    ErasureRow, HeadRow, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow, RunRow, SampleRow,
-    SpendBasis, SpendRow,
+    ErasureRow, HeadRow, KeyEvent, KeyRow, MovementRow, Outcome, PlanRow, ReleaseRow, ReleaseWord,
+    RunRow, SampleRow, SpendBasis, SpendRow,
 };
 pub use table::Table;
 pub use verify::{Fault, Verification};

@@ -1,10 +1,12 @@
 //! `[dataset.NAME]` and `[model.NAME]`: what stages read and work on.
 
+use std::num::NonZero;
+
 use nearside_policy::Class;
 use nearside_units::{Bytes, Known};
 
 use crate::Located;
-use crate::project_file::{DatasetTable, ModelTable, Named, in_file_order};
+use crate::project_file::{BudgetTable, DatasetTable, ModelTable, Named, in_file_order};
 use crate::reader::Reader;
 
 /// Data that stages read.
@@ -20,6 +22,21 @@ pub struct Dataset {
     pub size: Known<Bytes>,
     /// The own site where it lives.
     pub at: String,
+    /// What may be spent of the privacy of the people in it.
+    pub budget: Option<PrivacyBudget>,
+}
+
+/// What all answers about a dataset together may tell of one person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrivacyBudget {
+    /// Epsilon, above 0 and at most 100.
+    pub epsilon: f64,
+    /// Delta, from 0 on and below 0.1.
+    pub delta: f64,
+    /// The most rows that one person has.
+    pub rows_per_person: NonZero<u32>,
+    /// The column that says whose a row is.
+    pub person: Option<String>,
 }
 
 /// A model that stages work on.
@@ -65,13 +82,39 @@ fn read_one(
     let at = table.at.as_ref().map(|at| at.value.clone());
     let first = own.first().copied().unwrap_or(crate::site::HERE);
     let at = section.or_assume("at", at, first.to_owned(), "the first of one's own sites");
+    let size = Known::from_option(size, format!("{} is not stated", section.key("size")));
+    let budget = table.budget.as_ref().and_then(|budget| read_budget(reader, name, budget));
     Dataset {
         name: name.clone(),
         path: table.path.as_ref().map(|path| path.value.clone()).unwrap_or_default(),
         class,
-        size: Known::from_option(size, format!("{} is not stated", section.key("size"))),
+        size,
         at,
+        budget,
     }
+}
+
+fn read_budget(
+    reader: &mut Reader,
+    name: &Located<String>,
+    table: &BudgetTable,
+) -> Option<PrivacyBudget> {
+    let path = format!("dataset.{}.budget", name.value);
+    if table.epsilon.is_none() {
+        let hint = "as in budget = { epsilon = 1.0 }".to_owned();
+        reader.report(&name.span, format!("{path} has no epsilon"), Some(hint));
+    }
+    let mut section = reader.section(path);
+    let epsilon = section.number("epsilon", table.epsilon.as_ref(), 1e-6..=100.0);
+    let delta = section.number("delta", table.delta.as_ref(), 0.0..=0.1);
+    let rows = section.count("rows_per_person", table.rows_per_person.as_ref(), 1..=1_000_000);
+    let rows = rows.and_then(|rows| NonZero::new(u32::try_from(rows).ok()?));
+    Some(PrivacyBudget {
+        epsilon: epsilon?,
+        delta: delta.unwrap_or(0.0),
+        rows_per_person: rows.unwrap_or(NonZero::<u32>::MIN),
+        person: table.person.as_ref().map(|person| person.value.clone()),
+    })
 }
 
 /// Reads every `[model.NAME]`.

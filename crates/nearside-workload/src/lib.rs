@@ -48,7 +48,7 @@ mod workload_spec;
 mod yaml;
 
 pub use assumption::Assumption;
-pub use dataset::{Dataset, Model};
+pub use dataset::{Dataset, Model, PrivacyBudget};
 pub use dvc::{DvcPipeline, tracked as tracked_by_dvc};
 pub use environment_lock::EnvironmentLock;
 pub use error::ProjectError;

@@ -81,6 +81,26 @@ pub(crate) struct DatasetTable {
     pub(crate) size: Option<Field>,
     /// The site where it lives; your first own site when not stated.
     pub(crate) at: Option<Located<String>>,
+    /// What may be spent of the privacy of the people in it; without it, nothing is released.
+    pub(crate) budget: Option<BudgetTable>,
+}
+
+/// What may be spent of people's privacy, in all.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BudgetTable {
+    /// The most that all answers together may tell of one person: how many times as likely they may be with as
+    /// without that person, as a logarithm. Below 1 is strong, above 10 is little.
+    #[schemars(required, with = "Option<f64>")]
+    pub(crate) epsilon: Option<Field>,
+    /// The probability that more is told; 0 when not stated.
+    #[schemars(with = "Option<f64>")]
+    pub(crate) delta: Option<Field>,
+    /// The most rows that one person has; 1 when not stated.
+    #[schemars(with = "Option<u32>")]
+    pub(crate) rows_per_person: Option<Field>,
+    /// The column that says whose a row is; rows beyond the most of each are then left out.
+    pub(crate) person: Option<Located<String>>,
 }
 
 /// A model that the stages work on.

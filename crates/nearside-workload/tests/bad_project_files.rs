@@ -776,3 +776,22 @@ workload = { task = "fine-tune", model = "base", tokens = "20M", sequence = 8, b
         ],
     );
 }
+
+#[test]
+fn budgets_of_privacy() {
+    let dataset = "[dataset.people]\npath = \"people.csv\"\nclass = \"personal\"\n";
+    let with = |budget: &str| format!("{dataset}budget = {budget}\n");
+    check(&with("{ epsilon = 1.5, delta = 1e-6, rows_per_person = 3, person = \"id\" }"), &[]);
+    check(
+        &with("{ delta = 1e-6 }"),
+        &["2:10 dataset.people.budget has no epsilon | as in budget = { epsilon = 1.0 }"],
+    );
+    check(
+        &with("{ epsilon = 0 }"),
+        &["5:22 dataset.people.budget.epsilon: \"0\" is not a number from 0.000001 to 100 | -"],
+    );
+    check(
+        &with("{ epsilon = 1, rows_per_person = 0 }"),
+        &["5:43 dataset.people.budget.rows_per_person: must be at least 1, not 0 | -"],
+    );
+}

@@ -1,12 +1,14 @@
 //! Asking the ledger: runs, one run with what belongs to it, every row of a kind.
 
+use std::path::Path;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, params};
 
 use crate::error::{At as _, LedgerError};
 use crate::project::{
-    ArtifactRow, CertificateRow, DecisionRow, Outcome, PlanRow, ProjectLedger, Row, RunRow,
-    SampleRow, Table, number,
+    Appender, ArtifactRow, CertificateRow, DecisionRow, Outcome, PlanRow, ProjectLedger, Row,
+    RunRow, SampleRow, Table, number,
 };
 use crate::timestamp::Timestamp;
 
@@ -148,21 +150,46 @@ impl ProjectLedger {
         moment: &Connection,
         rest: &str,
         of: impl Params,
-        mut visit: impl FnMut(Recorded<R>) -> Result<(), LedgerError>,
+        visit: impl FnMut(Recorded<R>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let sqlite = |error: rusqlite::Error| error.at(self.file.path());
-        let mut select = moment.prepare(&R::TABLE.select(rest)).map_err(sqlite)?;
-        let mut rows = select.query(of).map_err(sqlite)?;
-        while let Some(found) = rows.next().map_err(sqlite)? {
-            let (entry, cells) = cells(R::TABLE, found).map_err(sqlite)?;
-            let row = R::take(cells).map_err(|(column, error)| LedgerError::Damaged {
-                path: self.file.path().to_path_buf(),
-                what: format!("entry {entry}, {}.{column}: {error}", R::TABLE.name()),
-            })?;
-            visit(Recorded { entry, row })?;
-        }
-        Ok(())
+        each((moment, self.file.path()), rest, of, visit)
     }
+}
+
+impl Appender<'_> {
+    /// Every row of a kind, with those that were added, in the order of recording.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn all<R: Row>(&self) -> Result<Vec<Recorded<R>>, LedgerError> {
+        let mut rows = Vec::new();
+        each((self.connection, self.path), "ORDER BY entry", [], |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+}
+
+/// Hands over one row of a file after the other.
+fn each<R: Row>(
+    (file, path): (&Connection, &Path),
+    rest: &str,
+    of: impl Params,
+    mut visit: impl FnMut(Recorded<R>) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    let sqlite = |error: rusqlite::Error| error.at(path);
+    let mut select = file.prepare(&R::TABLE.select(rest)).map_err(sqlite)?;
+    let mut rows = select.query(of).map_err(sqlite)?;
+    while let Some(found) = rows.next().map_err(sqlite)? {
+        let (entry, cells) = cells(R::TABLE, found).map_err(sqlite)?;
+        let row = R::take(cells).map_err(|(column, error)| LedgerError::Damaged {
+            path: path.to_path_buf(),
+            what: format!("entry {entry}, {}.{column}: {error}", R::TABLE.name()),
+        })?;
+        visit(Recorded { entry, row })?;
+    }
+    Ok(())
 }
 
 /// The number of the entry and the cells of a row that [`Table::select`] found.

@@ -73,6 +73,16 @@ words! {
 }
 
 words! {
+    /// What became of a question about people.
+    ReleaseWord, "released or refused" {
+        /// It was answered, and what it spent is gone for good.
+        Released = "released",
+        /// It would have spent more than is left.
+        Refused = "refused",
+    }
+}
+
+words! {
     /// What was decided about data that was to go somewhere.
     DecisionWord, "allow, transform or deny" {
         /// It may go as it is.
@@ -359,6 +369,28 @@ row! {
         vault_values: u64,
         /// The digests of all of them, a list as JSON.
         digests_json: String,
+    }
+}
+
+row! {
+    /// A question about the people in a dataset, answered with noise, and what that spent of its budget.
+    ReleaseRow in Releases {
+        /// When; what is spent is written down before the answer is given.
+        at: Timestamp,
+        /// The dataset.
+        dataset: String,
+        /// BLAKE3 digest of its content, as hexadecimal digits.
+        blake3: String,
+        /// What was asked, as JSON.
+        query_json: String,
+        /// What became of it.
+        decision: ReleaseWord,
+        /// What it spent, or would have, in pure differential privacy; nothing where that is not its measure.
+        epsilon: Option<f64>,
+        /// The same in concentrated differential privacy.
+        rho: Option<f64>,
+        /// What was left before, in words.
+        reason: String,
     }
 }
 

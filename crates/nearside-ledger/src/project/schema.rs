@@ -8,7 +8,7 @@ use crate::file::{Layout, only_added};
 /// `ledger.db`. The application id spells `nsld`.
 pub(crate) const LAYOUT: Layout = Layout {
     application_id: 0x6e73_6c64,
-    migrations: &[FIRST, PARTIAL_ENERGY, FAILURES, CERTIFICATES, ERASURES, AUDIT],
+    migrations: &[FIRST, PARTIAL_ENERGY, FAILURES, CERTIFICATES, ERASURES, AUDIT, RELEASES],
 };
 
 /// The SQL of triggers for a table whose rows are entries of the chain.
@@ -278,6 +278,25 @@ CREATE TABLE heads (
 ) STRICT;
 ",
     chained!("heads"),
+);
+
+/// Questions about people that were answered with noise, or refused.
+const RELEASES: &str = concat!(
+    "
+CREATE TABLE releases (
+    entry INTEGER PRIMARY KEY REFERENCES entries (number),
+    at TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    blake3 TEXT NOT NULL,
+    query_json TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    epsilon REAL,
+    rho REAL,
+    reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX releases_of_a_dataset ON releases (dataset, entry);
+",
+    chained!("releases"),
 );
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::column::{Cells as _, Column};
 use crate::project::rows::{
     ArtifactRow, CertificateRow, DecisionRow, ErasureRow, HeadRow, KeyRow, MovementRow, PlanRow,
-    RunRow, SampleRow, SpendRow,
+    ReleaseRow, RunRow, SampleRow, SpendRow,
 };
 
 /// A table of a project's ledger.
@@ -31,11 +31,13 @@ pub enum Table {
     Decisions,
     /// Signed hashes of all entries so far.
     Heads,
+    /// Questions about people, and what answers spent.
+    Releases,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Plans,
         Self::Runs,
         Self::Samples,
@@ -47,6 +49,7 @@ impl Table {
         Self::Erasures,
         Self::Decisions,
         Self::Heads,
+        Self::Releases,
     ];
 
     /// Its name, in the file and in exports.
@@ -64,6 +67,7 @@ impl Table {
             Self::Erasures => "erasures",
             Self::Decisions => "decisions",
             Self::Heads => "heads",
+            Self::Releases => "releases",
         }
     }
 
@@ -88,6 +92,7 @@ impl Table {
             Self::Erasures => ErasureRow::COLUMNS,
             Self::Decisions => DecisionRow::COLUMNS,
             Self::Heads => HeadRow::COLUMNS,
+            Self::Releases => ReleaseRow::COLUMNS,
         }
     }
 

@@ -350,7 +350,7 @@ mod tests {
     use crate::example::{FILLED, Place, fill, movement, put_filled, tamper};
     use crate::project::rows::{
         ArtifactRow, CertificateRow, DecisionRow, ErasureRow, HeadRow, KeyRow, MovementRow,
-        PlanRow, RunRow, SampleRow, SpendRow,
+        PlanRow, ReleaseRow, RunRow, SampleRow, SpendRow,
     };
     use proptest::prelude::*;
     use rusqlite::types::Value;
@@ -456,9 +456,10 @@ mod tests {
         }
         drop(ledger);
         tamper(&place.file(), |file| {
-            file.execute_batch(
-                "DELETE FROM entries WHERE number = 18; DELETE FROM movements WHERE entry = 18",
-            )
+            let last = FILLED + 1;
+            file.execute_batch(&format!(
+                "DELETE FROM entries WHERE number = {last}; DELETE FROM movements WHERE entry = {last}"
+            ))
             .unwrap();
         });
         let mut ledger = place.ledger();
@@ -482,12 +483,13 @@ mod tests {
             .append(|to| (0..many).try_for_each(|at| to.add(&movement(&at.to_string())).map(drop)))
             .unwrap();
         tamper(&place.file(), |file| {
-            file.execute_batch("UPDATE movements SET class = 'public' WHERE entry > 17").unwrap();
+            let change = format!("UPDATE movements SET class = 'public' WHERE entry > {FILLED}");
+            file.execute_batch(&change).unwrap();
         });
         let found = ledger.verify(None).unwrap();
         assert_eq!(found.faults.len(), MOST_FAULTS);
         assert_eq!(found.more_faults, many - MOST_FAULTS as u64);
-        assert_eq!(found.faults[0], Fault::Altered { entry: 18, table: "movements" });
+        assert_eq!(found.faults[0], Fault::Altered { entry: FILLED + 1, table: "movements" });
     }
 
     /// A value of that kind which is not the one there: one byte or the least part of it differs.
@@ -548,6 +550,7 @@ mod tests {
             rows::<ErasureRow>(&ledger)?,
             rows::<DecisionRow>(&ledger)?,
             rows::<HeadRow>(&ledger)?,
+            rows::<ReleaseRow>(&ledger)?,
         ];
         Some(tables.concat())
     }
