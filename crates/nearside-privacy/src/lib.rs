@@ -5,6 +5,9 @@
 //!
 //! [`artifact`] looks into one file or folder to the end, and fails closed; [`key`] signs what it
 //! turned out to be, and [`rules`] says by what it was judged.
+//!
+//! [`tabular`] makes tables fit to travel, [`release`] answers about them with noise, and [`accountant`] says what
+//! training with noise spends.
 
 pub mod accountant;
 pub mod anonymize;
@@ -12,6 +15,7 @@ pub mod artifact;
 pub mod inspection;
 pub mod key;
 pub mod listing;
+pub mod release;
 pub mod rules;
 pub mod scan;
 pub mod sealing_key;

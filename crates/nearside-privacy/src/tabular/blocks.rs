@@ -59,9 +59,9 @@ impl Heads {
 
 /// Whole rows, one behind another.
 #[derive(Clone, Debug)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// Its number, from 0.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// The line of the text that it begins in, from 1.
     line: u64,
     text: Vec<u8>,
@@ -74,7 +74,7 @@ impl Block {
     ///
     /// # Errors
     /// When a row has more or fewer cells than the heads, and what was made of a row.
-    pub(super) fn rows(
+    pub(crate) fn rows(
         &self,
         mut each: impl FnMut(&csv::ByteRecord) -> Result<(), TabularError>,
     ) -> Result<(), TabularError> {
@@ -101,7 +101,7 @@ impl Block {
     ///
     /// # Errors
     /// When it is no UTF-8.
-    pub(super) fn cell<'r>(
+    pub(crate) fn cell<'r>(
         &self,
         record: &'r csv::ByteRecord,
         at: usize,
@@ -114,7 +114,7 @@ impl Block {
 }
 
 /// A table, read block by block.
-pub(super) struct Blocks<R> {
+pub(crate) struct Blocks<R> {
     reader: R,
     dialect: Dialect,
     /// What was read and not given out.
@@ -126,7 +126,7 @@ pub(super) struct Blocks<R> {
 
 impl<R: Read> Blocks<R> {
     /// Begins to read a table with a row of heads.
-    pub(super) fn open(mut reader: R, dialect: Dialect) -> Result<(Self, Heads), TabularError> {
+    pub(crate) fn open(mut reader: R, dialect: Dialect) -> Result<(Self, Heads), TabularError> {
         let mut rest = Vec::new();
         let mut whole = fill(&mut reader, &mut rest, BLOCK)?;
         if rest.starts_with(MARK) {
@@ -188,7 +188,7 @@ impl<R: Read> Blocks<R> {
 ///
 /// # Errors
 /// That of the first block, in their order, that could not be read or worked on.
-pub(super) fn work<R: Read + Send, S: Send>(
+pub(crate) fn work<R: Read + Send, S: Send>(
     blocks: Blocks<R>,
     threads: NonZero<usize>,
     state: impl Fn() -> S + Sync,

@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 /// The most different values of a column, and the most combinations of them.
-pub(super) const MOST: usize = 1 << 27;
+pub(crate) const MOST: usize = 1 << 27;
 
 /// Values of a column, each once.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Dictionary {
 
 impl Dictionary {
     /// The code of a value, a new one where it came for the first time.
-    pub(super) fn add(&mut self, value: &str) -> u32 {
+    pub(crate) fn add(&mut self, value: &str) -> u32 {
         let Self { values, codes, seed } = self;
         let known = |code: &u32| values.get(*code as usize).is_some_and(|other| other == value);
         if let Some(code) = codes.find(seed.hash_one(value), known) {

@@ -25,7 +25,7 @@ pub mod utility;
 pub mod verify;
 
 mod classes;
-mod dictionary;
+pub(crate) mod dictionary;
 mod error;
 
 pub use blocks::Dialect;
