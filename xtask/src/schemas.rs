@@ -62,6 +62,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("privacy-anonymize-table"),
         Schema("privacy-risk"),
         Schema("privacy-account"),
+        Schema("privacy-release"),
         Schema("privacy-scan"),
         Schema("config"),
         Schema("catalog-list"),

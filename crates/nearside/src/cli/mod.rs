@@ -28,7 +28,7 @@ pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use privacy::{
     Account, Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve,
     AuditVerify, Certify, DocumentName, Erase, Hiding, Method, OfProject, Privacy, PrivacyScan,
-    Required, Reveal, Risk,
+    Question, Release, Required, Reveal, Risk,
 };
 pub(crate) use profile::Profile;
 pub(crate) use report::Report;
@@ -506,6 +506,8 @@ pub(crate) enum SchemaName {
     PrivacyAnonymizeTable,
     /// Data of `privacy risk --json`
     PrivacyRisk,
+    /// Data of `privacy release --json`
+    PrivacyRelease,
     /// Data of `privacy account --json`
     PrivacyAccount,
     /// `nearside privacy reveal`

@@ -4,6 +4,7 @@ mod anonymize;
 mod audit;
 mod certify;
 mod erase;
+mod release;
 mod risk;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub(crate) use audit::{
 };
 pub(crate) use certify::Certify;
 pub(crate) use erase::Erase;
+pub(crate) use release::{Question, Release};
 pub(crate) use risk::{Account, Risk};
 
 /// `nearside privacy`
@@ -32,6 +34,8 @@ pub(crate) enum Privacy {
     Anonymize(Box<Anonymize>),
     /// Which columns of a table tell who a row is about?
     Risk(Risk),
+    /// Answers about a dataset with noise, that tell little of any one person, while its budget lasts
+    Release(Box<Release>),
     /// What does training with noise spend, or how much noise does it need?
     Account(Account),
     /// Put values back that are in the vault

@@ -17,7 +17,7 @@ use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
 use super::privacy::{
     AccountAnswer, AuditCheckAnswer, AuditDocumentAnswer, AuditHeadAnswer, AuditListAnswer,
-    AuditVerifyAnswer, EraseAnswer, PrivacyScanAnswer, RevealAnswer, RiskAnswer,
+    AuditVerifyAnswer, EraseAnswer, PrivacyScanAnswer, ReleaseAnswer, RevealAnswer, RiskAnswer,
 };
 use super::privacy::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
 use super::profile::ProfileAnswer;
@@ -115,6 +115,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::PrivacyAuditDocument => schemars::schema_for!(AuditDocumentAnswer).to_value(),
         SchemaName::PrivacyErase => schemars::schema_for!(EraseAnswer).to_value(),
         SchemaName::PrivacyRisk => schemars::schema_for!(RiskAnswer).to_value(),
+        SchemaName::PrivacyRelease => schemars::schema_for!(ReleaseAnswer).to_value(),
         SchemaName::PrivacyAccount => schemars::schema_for!(AccountAnswer).to_value(),
         SchemaName::PrivacyReveal => schemars::schema_for!(RevealAnswer).to_value(),
         SchemaName::PrivacyScan => schemars::schema_for!(PrivacyScanAnswer).to_value(),

@@ -7,6 +7,7 @@ mod audit;
 mod certify;
 mod erase;
 mod output_path;
+mod release;
 mod reveal;
 mod risk;
 pub(crate) mod scan;
@@ -18,6 +19,7 @@ pub(crate) use audit::{
 };
 pub(crate) use certify::{CertificatesAnswer, CertifyAnswer, VerifyAnswer};
 pub(crate) use erase::EraseAnswer;
+pub(crate) use release::ReleaseAnswer;
 pub(crate) use reveal::RevealAnswer;
 pub(crate) use risk::RiskAnswer;
 pub(crate) use scan::PrivacyScanAnswer;
@@ -31,6 +33,7 @@ pub(super) fn run(arguments: &Privacy, output: &Output) -> Result<Outcome, Comma
         Privacy::Scan(wanted) => scan::run(wanted, output),
         Privacy::Anonymize(arguments) => anonymize::run(arguments, output),
         Privacy::Risk(arguments) => risk::run(arguments, output),
+        Privacy::Release(arguments) => release::run(arguments, output),
         Privacy::Account(arguments) => account::run(arguments, output),
         Privacy::Reveal(arguments) => reveal::run(arguments, output),
         Privacy::Audit(arguments) => audit::run(arguments, output),

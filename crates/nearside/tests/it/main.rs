@@ -34,6 +34,7 @@ mod pipeline;
 mod plans;
 mod power;
 mod privacy_anonymize;
+mod privacy_release;
 mod privacy_scan;
 mod privacy_table;
 mod profile;

@@ -4,7 +4,7 @@ mod document;
 
 use std::path::Path;
 
-use nearside_ledger::{DecisionRow, MovementRow, ProjectLedger, Recorded};
+use nearside_ledger::{DecisionRow, MovementRow, ProjectLedger, Recorded, ReleaseRow};
 use nearside_policy::{Class, Hash};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -63,11 +63,11 @@ struct EventView {
     entry: u64,
     /// When.
     at: String,
-    /// `allow`, `transform`, `deny` or `moved`.
+    /// `allow`, `transform`, `deny` or `moved`; of questions about a dataset `released` or `refused`.
     event: String,
-    /// What, by its path in the project.
+    /// What, by its path in the project; of questions the dataset.
     path: String,
-    /// Its class.
+    /// Its class; of answers with noise none.
     class: String,
     /// Where to: a site, or `here` for the stages that read it.
     to: String,
@@ -233,7 +233,20 @@ fn events(ledger: &ProjectLedger) -> Result<Vec<EventView>, nearside_ledger::Led
         reason: row.certificate.map(|certificate| format!("certificate {certificate}")),
         digest: row.digest,
     };
+    let release = |Recorded { entry, row }: Recorded<ReleaseRow>| EventView {
+        entry,
+        at: row.at.to_string(),
+        event: row.decision.to_string(),
+        path: row.dataset,
+        // What an answer with noise tells of anybody is bounded, not of a class.
+        class: String::new(),
+        to: "anybody".to_owned(),
+        stage: None,
+        reason: Some(format!("{}: {}", row.query_json, row.reason)),
+        digest: row.blake3,
+    };
     let mut events: Vec<_> = ledger.all()?.into_iter().map(decision).collect();
+    events.extend(ledger.all()?.into_iter().map(release));
     events.extend(ledger.all()?.into_iter().map(movement));
     events.sort_by_key(|event| event.entry);
     Ok(events)

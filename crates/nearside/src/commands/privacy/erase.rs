@@ -133,7 +133,7 @@ fn stated(from: &Path) -> Result<String, CommandError> {
     Ok(text)
 }
 
-fn unknown(loaded: &wire::project::Loaded, name: &str) -> CommandError {
+pub(super) fn unknown(loaded: &wire::project::Loaded, name: &str) -> CommandError {
     let names = loaded.project.datasets.iter().map(|dataset| dataset.name.value.as_str());
     let names = names.collect::<Vec<_>>().join(", ");
     CommandError::new(Fault::Usage, format!("the project has no dataset \"{name}\""))
