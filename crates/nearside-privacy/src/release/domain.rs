@@ -73,6 +73,31 @@ impl Categorical {
         Self::checked(name, labels, Kind::Values(codes))
     }
 
+    /// A column whose values are told at a level of a hierarchy in ARX's form: a line for each value of the domain, with
+    /// the labels of its levels behind it. Level 0 are the values themselves.
+    ///
+    /// # Errors
+    /// When a line has no such level or is no CSV, and as [`Self::labels`].
+    pub fn hierarchy(
+        name: impl Into<String>,
+        text: &[u8],
+        separator: u8,
+        level: usize,
+    ) -> Result<Self, ReleaseError> {
+        let name = name.into();
+        let mut reader = csv::ReaderBuilder::new();
+        let mut reader = reader.has_headers(false).delimiter(separator).from_reader(text);
+        let pairs = reader.records().map(|line| {
+            let line = line.map_err(|error| none(&name, error.to_string()))?;
+            let (Some(value), Some(label)) = (line.get(0), line.get(level)) else {
+                return Err(none(&name, format!("a line of its hierarchy has no level {level}")));
+            };
+            Ok((value.trim().to_owned(), label.trim().to_owned()))
+        });
+        let pairs: Vec<(String, String)> = pairs.collect::<Result<_, _>>()?;
+        Self::groups(name, pairs)
+    }
+
     /// A column of numbers, told as ranges from each edge up to the next, that one left out but for the last.
     ///
     /// # Errors
@@ -177,6 +202,12 @@ mod tests {
         let column = Categorical::groups("x", pairs).unwrap();
         assert_eq!(["2", "9", "5"].map(|cell| column.code(Some(cell))), [0, 1, 2]);
         assert!(Categorical::groups("x", [pair("1", "a"), pair("1", "b")]).is_err());
+        let read =
+            |level| Categorical::hierarchy("x", b"1;low;*\n9; high;*\n2;low;*\n", b';', level);
+        assert_eq!(read(1).unwrap(), column);
+        assert_eq!(read(0).unwrap().told(), ["1", "9", "2", OTHER]);
+        assert_eq!(read(2).unwrap().told(), ["*", OTHER]);
+        assert!(read(3).is_err());
         assert!(Categorical::labels("x", strings(&[])).is_err());
         assert!(Categorical::labels("x", strings(&["a", "a"])).is_err());
         assert!(Categorical::labels("x", strings(&[OTHER])).is_err());

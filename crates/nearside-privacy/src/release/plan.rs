@@ -25,7 +25,9 @@ use super::exact::Exact;
 use super::noise::Noise;
 use super::random::Source;
 use super::synthetic::{self, Costs};
-use super::{Decimal, Grid, Numeric, Pairs, Privacy, Query, Reading, ReleaseError, quantile};
+use super::{
+    Decimal, Fraction, Grid, Numeric, Pairs, Privacy, Query, Reading, ReleaseError, quantile,
+};
 
 /// The part of answers that are farther off than an error says.
 const BEYOND: f64 = 0.05;
@@ -45,7 +47,7 @@ pub struct Plan<'q> {
 enum Shares {
     Number(Noise),
     Mean { sum: Noise, count: Noise },
-    Choices(Amount),
+    Choices { epsilon: Amount, ranks: Vec<f64> },
     Cells(Noise),
     Synthetic(Costs),
 }
@@ -87,7 +89,13 @@ impl<'q> Plan<'q> {
                         "quantiles need a step with at most 2^40 of them between the bounds",
                     ));
                 }
-                Shares::Choices(privacy.part(at.len())?.of_choice())
+                let epsilon = privacy.part(at.len())?.of_choice();
+                let level = Weights::level(epsilon, points(&column.grid()), BEYOND);
+                let ranks = at.iter().map(|at| {
+                    let change = rows as f64 * f64::from(at.part().max(at.whole() - at.part()));
+                    level * change / f64::from(at.whole())
+                });
+                Shares::Choices { epsilon, ranks: ranks.collect() }
             }
             Query::Histogram(_) | Query::Contingency(_) => {
                 Shares::Cells(Noise::new(privacy, rows, ROWS)?)
@@ -115,8 +123,17 @@ impl<'q> Plan<'q> {
         match &self.costs {
             Shares::Number(noise) | Shares::Cells(noise) => vec![*noise],
             Shares::Mean { sum, count } => vec![*sum, *count],
-            Shares::Choices(_) => Vec::new(),
+            Shares::Choices { .. } => Vec::new(),
             Shares::Synthetic(costs) => [costs.ones].into_iter().chain(costs.twos).collect(),
+        }
+    }
+
+    /// From how many rows away quantiles will be at most, in at least 95 % of all answers; none where none are asked for.
+    #[must_use]
+    pub fn ranks(&self) -> &[f64] {
+        match &self.costs {
+            Shares::Choices { ranks, .. } => ranks,
+            _ => &[],
         }
     }
 
@@ -151,20 +168,17 @@ impl<'q> Plan<'q> {
             (Query::Mean(column), Shares::Mean { sum, count }, Exact::Sum { rows, steps }) => {
                 mean(column, (sum, count), (i128::from(rows), steps), source)?
             }
-            (Query::Quantiles(column, at), Shares::Choices(epsilon), Exact::Values(values)) => {
-                let mut weights = Weights::new(*epsilon);
-                let (grid, rows) = (column.grid(), self.reading.contributions.get());
-                let mut told = Vec::new();
-                for at in at {
-                    let with = (&mut weights, &mut *source);
-                    let steps = quantile::choose(&values, grid.bounds(), *at, rows, with)?;
-                    let value = grid.decimal(i128::from(steps));
-                    let level = Weights::level(*epsilon, points(&grid), BEYOND);
-                    let change = f64::from(rows) * f64::from(at.part().max(at.whole() - at.part()));
-                    let ranks = level * change / f64::from(at.whole());
-                    told.push(Quantile { at: *at, value, ranks });
-                }
-                Answer::Quantiles(told)
+            (
+                Query::Quantiles(column, at),
+                Shares::Choices { epsilon, ranks },
+                Exact::Values(values),
+            ) => {
+                let rows = self.reading.contributions.get();
+                let mut choices =
+                    Choices { values: &values, rows, weights: Weights::new(*epsilon) };
+                let each = at.iter().zip(ranks);
+                let each = each.map(|(at, ranks)| choices.quantile(column, *at, *ranks, source));
+                Answer::Quantiles(each.collect::<Result<_, _>>()?)
             }
             (query, Shares::Cells(noise), Exact::Cells(counts)) => Answer::Cells {
                 columns: query.told(),
@@ -184,6 +198,27 @@ impl<'q> Plan<'q> {
         };
         let Self { privacy, reading, .. } = *self;
         Ok(Released { privacy, contributions: reading.contributions, answer })
+    }
+}
+
+/// What quantiles are chosen by.
+struct Choices<'v> {
+    values: &'v [i64],
+    rows: u32,
+    weights: Weights,
+}
+
+impl Choices<'_> {
+    fn quantile(
+        &mut self,
+        column: &Numeric,
+        at: Fraction,
+        ranks: f64,
+        source: &mut Source,
+    ) -> Result<Quantile, ReleaseError> {
+        let (grid, with) = (column.grid(), (&mut self.weights, source));
+        let steps = quantile::choose(self.values, grid.bounds(), at, self.rows, with)?;
+        Ok(Quantile { at, value: grid.decimal(i128::from(steps)), ranks })
     }
 }
 
