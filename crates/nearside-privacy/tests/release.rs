@@ -113,13 +113,22 @@ fn extremes_are_refused() {
     for (part, whole) in [(0, 2), (2, 2), (3, 2), (1, 1001)] {
         assert!(Fraction::new(part, whole).is_err());
     }
-    // So little that a part of it is nothing.
+    // What was not made by a constructor is looked at as well, and what is too little for so many.
     let query = Query::Quantiles(
         Numeric::new("x", grid("0", "1", "1")),
         vec![Fraction::new(1, 2).unwrap(); 256],
     );
-    let little = Privacy::Pure { epsilon: Amount::of_parts(255) };
-    assert!(matches!(Plan::new(&query, &reading(1), little), Err(ReleaseError::Parts(256))));
+    let one = reading(1);
+    for parts in [0, 255, 999, 1_000_000_000_000_001, u64::MAX] {
+        let amount = Amount::of_parts(parts);
+        for privacy in [Privacy::Pure { epsilon: amount }, Privacy::Concentrated { rho: amount }] {
+            let refused = Plan::new(&query, &one, privacy).err();
+            assert!(matches!(refused, Some(ReleaseError::Amount(_))), "{parts}");
+        }
+    }
+    let rows = Some((1 << 28) + 1);
+    let columns = vec![labels("a", &["1"])];
+    refused(Query::Synthetic { columns, pairs: Pairs::Chosen, rows }, 1);
 }
 
 proptest! {

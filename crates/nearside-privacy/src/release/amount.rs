@@ -40,7 +40,8 @@ impl Amount {
         if (least..=most).contains(&amount) { Ok(Self(amount)) } else { Err(refused()) }
     }
 
-    /// So many parts in a million million.
+    /// So many parts in a million million, as [`Self::parts`] gave them; a release takes no less than 1e-9 and no more
+    /// than 1000.
     #[must_use]
     pub const fn of_parts(parts: u64) -> Self {
         Self(parts)
@@ -98,6 +99,14 @@ impl Privacy {
     /// When it is out of that range.
     pub fn concentrated(rho: f64) -> Result<Self, ReleaseError> {
         Ok(Self::Concentrated { rho: Amount::new(rho)? })
+    }
+
+    /// Itself, where a release may spend so much.
+    pub(super) fn checked(self) -> Result<Self, ReleaseError> {
+        let (Self::Pure { epsilon: amount } | Self::Concentrated { rho: amount }) = self;
+        let (least, most) = RANGE;
+        let fits = (least..=most).contains(&amount.0);
+        if fits { Ok(self) } else { Err(ReleaseError::Amount(amount.value())) }
     }
 
     /// Of so many equal parts, one: spent that often, no more than the whole is spent.

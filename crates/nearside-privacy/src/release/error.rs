@@ -64,7 +64,4 @@ pub enum ReleaseError {
         /// The most.
         most: u128,
     },
-    /// The sum of so many values cannot be held.
-    #[error("the table has more rows than can be counted")]
-    Overflow,
 }

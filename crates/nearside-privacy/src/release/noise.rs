@@ -45,7 +45,10 @@ impl Noise {
     /// Noise that spends at most `privacy` where one person changes whole numbers, each of which stands for so many
     /// `unit`, by at most `change`.
     pub(super) fn new(privacy: Privacy, change: u128, unit: Decimal) -> Result<Self, ReleaseError> {
-        if change == 0 || change > MOST {
+        if change == 0
+            || change > MOST
+            || matches!(privacy, Privacy::Concentrated { rho } if rho.0 == 0)
+        {
             return Err(ReleaseError::Scale);
         }
         let (mechanism, scale) = match privacy {

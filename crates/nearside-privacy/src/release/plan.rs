@@ -67,6 +67,7 @@ impl<'q> Plan<'q> {
         privacy: Privacy,
     ) -> Result<Self, ReleaseError> {
         query.check()?;
+        let privacy = privacy.checked()?;
         let rows = u128::from(reading.contributions.get());
         let costs = match query {
             Query::Count => Shares::Number(Noise::new(privacy, rows, ROWS)?),

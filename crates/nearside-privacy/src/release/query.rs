@@ -4,6 +4,8 @@ use super::{Categorical, Numeric, ReleaseError};
 
 /// The most cells of all tables of one answer together.
 pub(super) const MOST_CELLS: u128 = 1 << 24;
+/// The most cells of a made up table.
+const MOST_MADE: u64 = 1 << 28;
 /// The most parts of 1 that a quantile is said in.
 const MOST_PARTS: u32 = 1000;
 /// The most quantiles, and columns, of one query.
@@ -30,7 +32,8 @@ pub enum Query {
         columns: Vec<Categorical>,
         /// Which pairs of columns keep how they go together.
         pairs: Pairs,
-        /// How many rows are made; as many as the table has by noisy counts where this is nothing.
+        /// How many rows are made; as many as the table has by noisy counts where this is nothing. There are at most
+        /// `2^28` made up cells.
         rows: Option<u64>,
     },
 }
@@ -104,8 +107,11 @@ impl Query {
                 let sizes = columns.iter().map(|column| column.size() as u128);
                 cells_are_few(sizes.fold(1, u128::saturating_mul))
             }
-            Self::Synthetic { columns, pairs, .. } => {
+            Self::Synthetic { columns, pairs, rows } => {
                 columns_are_few(columns)?;
+                if rows.is_some_and(|rows| rows > most_made(columns.len())) {
+                    return Err(ReleaseError::Query("more than 2^28 made up cells are asked for"));
+                }
                 if let Pairs::Given(given) = pairs {
                     check_pairs(given, columns.len())?;
                 }
@@ -153,6 +159,11 @@ impl Groups {
             self.0.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
         }
     }
+}
+
+/// The most rows that are made up, of so many columns.
+pub(super) fn most_made(columns: usize) -> u64 {
+    MOST_MADE / columns.max(1) as u64
 }
 
 fn columns_are_few(columns: &[Categorical]) -> Result<(), ReleaseError> {

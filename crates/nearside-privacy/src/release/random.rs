@@ -4,6 +4,8 @@
 //! `n - 1` has, drawn again until they are below `n`; an event of probability `p / q` is such a number below `q`
 //! that is below `p`.
 
+use std::fmt;
+
 use super::ReleaseError;
 
 /// Bytes that are drawn at a time.
@@ -12,18 +14,23 @@ const BUFFER: usize = 1 << 12;
 /// Where random bits come from: the operating system.
 ///
 /// There is no way to give a release bits that are known beforehand; what could be drawn again is no noise.
-#[derive(Debug)]
 pub struct Source {
     origin: Origin,
     buffer: Vec<u8>,
     used: usize,
 }
 
-#[derive(Debug)]
 enum Origin {
     System,
     #[cfg(test)]
     Seeded(Box<blake3::OutputReader>),
+}
+
+impl fmt::Debug for Source {
+    /// Nothing of the bits: they are noise that is still to come.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Source").finish_non_exhaustive()
+    }
 }
 
 impl Source {

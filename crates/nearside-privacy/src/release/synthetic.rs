@@ -13,11 +13,10 @@
 use super::amount::Amount;
 use super::answer::{self, Synthetic};
 use super::noise::Noise;
+use super::query::most_made;
 use super::random::Source;
 use super::{Categorical, Decimal, Pairs, Privacy, ReleaseError, tree};
 
-/// The most cells of a made up table.
-const MOST_CELLS: u64 = 1 << 28;
 /// How often tables of pairs are fitted to their columns.
 const FITS: u32 = 30;
 
@@ -89,8 +88,7 @@ pub(super) fn make(
         }
         links.push(Link { pair: *pair, counts });
     }
-    let most = MOST_CELLS / columns.len().max(1) as u64;
-    let rows = rows.unwrap_or(all.round() as u64).min(most) as usize;
+    let rows = rows.unwrap_or(all.round() as u64).min(most_made(columns.len())) as usize;
     let codes = Model { ones: &ones, links: &links, rows }.draw(source)?;
     Ok(Synthetic {
         columns: answer::told(columns),

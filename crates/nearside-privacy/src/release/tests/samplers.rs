@@ -64,6 +64,13 @@ fn discrete_gaussian_is_exact() {
 }
 
 #[test]
+fn noise_to_come_is_not_shown() {
+    let mut source = Source::seeded(1);
+    source.up_to(1000).unwrap();
+    assert_eq!(format!("{source:?}"), "Source { .. }");
+}
+
+#[test]
 fn scales_of_any_size_have_their_spread() {
     let mut source = Source::seeded(13);
     for power in [40, 61] {
