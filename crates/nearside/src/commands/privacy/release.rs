@@ -8,7 +8,9 @@ mod view;
 use std::path::Path;
 
 use nearside_privacy::listing;
-use nearside_privacy::release::{Budget, Left, Plan, Reading, ReleaseError, Released, Source};
+use nearside_privacy::release::{
+    Budget, Exceeded, Left, Plan, Privacy, Reading, ReleaseError, Released, Source,
+};
 use nearside_workload::{Dataset, PrivacyBudget};
 
 pub(crate) use view::ReleaseAnswer;
@@ -21,89 +23,117 @@ use crate::output::document::Document;
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire;
 use crate::wire::audit::Audit;
+use crate::wire::project::Loaded;
 use ledger::{Spending, Wanted};
 use question::{Asked, privacy, query, refused};
 use view::{AnswerView, BudgetView, Decision};
 
 pub(super) fn run(arguments: &Release, output: &Output) -> Result<Outcome, CommandError> {
-    let of = &arguments.of_project;
-    let loaded = wire::project::load(&of.project, &[])?;
-    let (dataset, stated) = stated(&loaded, &arguments.dataset)?;
-    let budget = match stated.delta > 0.0 {
-        true => Budget::approximate(stated.epsilon, stated.delta),
-        false => Budget::pure(stated.epsilon),
-    };
-    let budget = budget.map_err(|error| refused(&error))?;
-    let record = wire::jobs::record(&loaded, of.rehearsal)?;
-    let spending = Spending::of(&record, &arguments.dataset, budget);
-    let past = spending.past()?;
-    let view = |left: Option<Left>| BudgetView::of(stated, &budget, left);
-    let Some(question) = arguments.question else {
-        let answer =
-            ReleaseAnswer::about(&arguments.dataset, view(spending.left(&past, None).ok()))
-                .with_past(&past);
-        tell(&answer, output);
-        return Ok(Outcome::Done);
-    };
-    let (query, privacy) = (query(arguments, question)?, privacy(arguments)?);
-    let file = wire::jobs::folder(&loaded)?.join(&dataset.path);
-    let table = Table::open(&file, &environment::temporary_folder())?;
-    let reading = Reading {
-        dialect: table.dialect,
-        contributions: stated.rows_per_person,
-        person: stated.person.clone(),
-    };
-    let plan = Plan::new(&query, &reading, privacy).map_err(|error| refused(&error))?;
-    if arguments.dry_run {
-        let left = spending.left(&past, Some(privacy)).ok();
-        let answer = ReleaseAnswer::about(&arguments.dataset, view(left))
-            .decided(Decision::Planned, privacy)
-            .with_noise(&plan.noises());
-        tell(&answer, output);
-        return Ok(if left.is_some() { Outcome::Done } else { Outcome::Negative });
-    }
-    // What is refused anyway needs no reading; what is answered is shown only once it is written down.
-    let released = match spending.left(&past, Some(privacy)) {
-        Ok(_) => Some(answered(&plan, &table)?),
-        Err(_) => None,
-    };
-    let asked = Asked::of(arguments, question);
-    let wanted = Wanted {
-        blake3: listing::digests(&file)
-            .map(|digests| digests.blake3.to_string())
-            .map_err(|error| CommandError::new(Fault::World, error.to_string()))?,
-        query_json: serde_json::to_string(&asked)
-            .map_err(|error| CommandError::new(Fault::Bug, error.to_string()))?,
-        privacy: &privacy,
-    };
-    let decided = spending.decide(&wanted)?;
-    Audit::of(&loaded, of.rehearsal)?.sign()?;
-    let about = |left| ReleaseAnswer::about(&arguments.dataset, view(left));
-    match (decided, released) {
-        (Ok(left), Some(released)) => {
-            let answer = about(Some(left))
-                .decided(Decision::Released, privacy)
-                .with_noise(&plan.noises())
-                .with_answer(AnswerView::of(&released.answer));
-            write(arguments, &released, question, output)?;
-            tell(&answer, output);
+    let loaded = wire::project::load(&arguments.of_project.project, &[])?;
+    let releasing = Releasing::of(arguments, &loaded)?;
+    match arguments.question {
+        Some(question) => releasing.ask(question, output),
+        None => {
+            let past = releasing.spending.past()?;
+            let answer = releasing.about(releasing.spending.left(&past, None).ok());
+            tell(&answer.with_past(&past), output);
             Ok(Outcome::Done)
         }
-        (decided, _) => {
-            let left = spending.left(&spending.past()?, None).ok();
-            let answer = about(left).decided(Decision::Refused, privacy);
-            tell(&answer, output);
-            if let Err(exceeded) = decided {
-                output.warning(&format!("refused: {exceeded}"));
-            }
-            Ok(Outcome::Negative)
+    }
+}
+
+/// A dataset that is released from.
+struct Releasing<'a> {
+    arguments: &'a Release,
+    loaded: &'a Loaded,
+    dataset: &'a Dataset,
+    stated: &'a PrivacyBudget,
+    budget: Budget,
+    spending: Spending,
+}
+
+impl<'a> Releasing<'a> {
+    fn of(arguments: &'a Release, loaded: &'a Loaded) -> Result<Self, CommandError> {
+        let (dataset, stated) = stated(loaded, &arguments.dataset)?;
+        let budget = match stated.delta > 0.0 {
+            true => Budget::approximate(stated.epsilon, stated.delta),
+            false => Budget::pure(stated.epsilon),
+        };
+        let budget = budget.map_err(|error| refused(&error))?;
+        let record = wire::jobs::record(loaded, arguments.of_project.rehearsal)?;
+        let spending = Spending::of(&record, &arguments.dataset, budget);
+        Ok(Self { arguments, loaded, dataset, stated, budget, spending })
+    }
+
+    fn about(&self, left: Option<Left>) -> ReleaseAnswer {
+        let budget = BudgetView::of(self.stated, &self.budget, left);
+        ReleaseAnswer::about(&self.arguments.dataset, budget)
+    }
+
+    fn ask(&self, question: Question, output: &Output) -> Result<Outcome, CommandError> {
+        let Self { arguments, spending, stated, .. } = self;
+        let (query, privacy) = (query(arguments, question)?, privacy(arguments)?);
+        let file = wire::jobs::folder(self.loaded)?.join(&self.dataset.path);
+        let table = Table::open(&file, &environment::temporary_folder())?;
+        let (dialect, contributions) = (table.dialect, stated.rows_per_person);
+        let reading = Reading { dialect, contributions, person: stated.person.clone() };
+        let plan = Plan::new(&query, &reading, privacy).map_err(|error| refused(&error))?;
+        let left = spending.left(&spending.past()?, Some(privacy)).ok();
+        if arguments.dry_run {
+            let answer = self.about(left).decided(Decision::Planned, privacy);
+            tell(&answer.with_noise(&plan.noises()), output);
+            return Ok(if left.is_some() { Outcome::Done } else { Outcome::Negative });
         }
+        // What is refused anyway needs no reading; what is answered is shown only once it is written down.
+        let released = left.map(|_| answered(&plan, &table)).transpose()?;
+        let target = arguments.output.as_deref().filter(|file| *file != Path::new("-"));
+        // A place that cannot be written to is no reason to spend anything.
+        let document = target.filter(|_| left.is_some()).map(Document::new).transpose()?;
+        match (self.decide(question, &file, privacy)?, released) {
+            (Ok(left), Some(released)) => {
+                let answer = self
+                    .about(Some(left))
+                    .decided(Decision::Released, privacy)
+                    .with_noise(&plan.noises())
+                    .with_answer(AnswerView::of(&released.answer));
+                tell(&answer, output);
+                write(document, &released, question, output)?;
+                Ok(Outcome::Done)
+            }
+            (decided, _) => {
+                let left = spending.left(&spending.past()?, None).ok();
+                tell(&self.about(left).decided(Decision::Refused, privacy), output);
+                if let Err(exceeded) = decided {
+                    output.warning(&format!("refused: {exceeded}"));
+                }
+                Ok(Outcome::Negative)
+            }
+        }
+    }
+
+    /// Decides, writes that down, and signs the record.
+    fn decide(
+        &self,
+        question: Question,
+        file: &Path,
+        privacy: Privacy,
+    ) -> Result<Result<Left, Exceeded>, CommandError> {
+        let asked = serde_json::to_string(&Asked::of(self.arguments, question));
+        let digests = listing::digests(file)
+            .map_err(|error| CommandError::new(Fault::World, error.to_string()))?;
+        let decided = self.spending.decide(&Wanted {
+            blake3: digests.blake3.to_string(),
+            query_json: asked.map_err(|error| CommandError::new(Fault::Bug, error.to_string()))?,
+            privacy: &privacy,
+        })?;
+        Audit::of(self.loaded, self.arguments.of_project.rehearsal)?.sign()?;
+        Ok(decided)
     }
 }
 
 /// A dataset and what the project says may be spent of it.
 fn stated<'a>(
-    loaded: &'a wire::project::Loaded,
+    loaded: &'a Loaded,
     name: &str,
 ) -> Result<(&'a Dataset, &'a PrivacyBudget), CommandError> {
     let dataset =
@@ -125,26 +155,24 @@ fn answered(plan: &Plan<'_>, table: &Table) -> Result<Released, CommandError> {
     })
 }
 
-/// Writes counts or synthetic rows where they are asked for; synthetic rows go to stdout else, where that is free.
+/// Writes counts or synthetic rows where they are asked for; rows go to stdout else, where that is free.
 fn write(
-    arguments: &Release,
+    document: Option<Document>,
     released: &Released,
     question: Question,
     output: &Output,
 ) -> Result<(), CommandError> {
     let csv = view::csv(&released.answer)
         .map_err(|error| CommandError::new(Fault::Bug, error.to_string()))?;
-    let Some(csv) = csv else { return Ok(()) };
-    match arguments.output.as_deref().filter(|file| *file != Path::new("-")) {
-        Some(file) => {
-            let mut document = Document::new(file)?;
+    match (csv, document) {
+        (Some(csv), Some(mut document)) => {
             document.add(|to| to.write_all(&csv))?;
             document.finish(output)
         }
-        None if question == Question::Synthetic && output.form != Form::Json => {
+        (Some(csv), None) if question == Question::Synthetic && output.form != Form::Json => {
             output.copy(&mut csv.as_slice())
         }
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 
