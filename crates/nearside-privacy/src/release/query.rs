@@ -12,6 +12,29 @@ const MOST_PARTS: u32 = 1000;
 const MOST_AT_ONCE: usize = 256;
 
 /// What is asked of a table, all of it said without a look at the table.
+///
+/// ```
+/// use nearside_privacy::release::{Categorical, Decimal, Fraction, Grid, Numeric, Pairs, Query};
+///
+/// # fn main() -> Result<(), nearside_privacy::release::ReleaseError> {
+/// let age = Numeric::new("age", Grid::new("0".parse()?, "120".parse()?, "1".parse()?)?);
+/// let pay = Numeric::new("pay", Grid::between("0".parse()?, "250000".parse()?)?).with_missing(0.0);
+/// let sex = Categorical::labels("sex", ["female".to_owned(), "male".to_owned()])?;
+/// let edges: Vec<Decimal> = vec!["0".parse()?, "18".parse()?, "65".parse()?, "120".parse()?];
+/// let ages = Categorical::ranges("age", &edges)?;
+/// let questions = [
+///     Query::Count,
+///     Query::Sum(pay.clone()),
+///     Query::Mean(pay),
+///     Query::Quantiles(age, vec![Fraction::new(1, 2)?, Fraction::new(9, 10)?]),
+///     Query::Histogram(sex.clone()),
+///     Query::Contingency(vec![sex.clone(), ages.clone()]),
+///     Query::Synthetic { columns: vec![sex, ages], pairs: Pairs::Chosen, rows: None },
+/// ];
+/// # assert_eq!(questions.len(), 7);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Query {
     /// How many rows there are.
