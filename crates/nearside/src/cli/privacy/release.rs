@@ -42,7 +42,7 @@ pub(crate) struct Release {
     /// The column of numbers that is asked about, with bounds, and the step that values are rounded to
     #[arg(long, value_name = "COLUMN=LOW..HIGH[/STEP]")]
     pub(crate) of: Option<String>,
-    /// A column that rows are counted by, with its values: sex=F,M, age=0..100/10, town=@FILE (a value a line)
+    /// A column that rows are counted by, with its values: sex=F,M, age=0..100/10, town=@FILE (a value a line, or value;group)
     #[arg(long, value_name = "COLUMN=VALUES")]
     pub(crate) by: Vec<String>,
     /// Which quantiles; 0.5 is the median

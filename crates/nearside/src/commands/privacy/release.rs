@@ -81,7 +81,7 @@ impl<'a> Releasing<'a> {
         let left = spending.left(&spending.past()?, Some(privacy)).ok();
         if arguments.dry_run {
             let answer = self.about(left).decided(Decision::Planned, privacy);
-            tell(&answer.with_noise(&plan.noises()), output);
+            tell(&answer.with_noise(&plan), output);
             return Ok(if left.is_some() { Outcome::Done } else { Outcome::Negative });
         }
         // What is refused anyway needs no reading; what is answered is shown only once it is written down.
@@ -94,7 +94,7 @@ impl<'a> Releasing<'a> {
                 let answer = self
                     .about(Some(left))
                     .decided(Decision::Released, privacy)
-                    .with_noise(&plan.noises())
+                    .with_noise(&plan)
                     .with_answer(AnswerView::of(&released.answer));
                 tell(&answer, output);
                 write(document, &released, question, output)?;

@@ -129,7 +129,7 @@ fn domain(text: &str) -> Result<Categorical, CommandError> {
         let text = fs::read_to_string(file).map_err(|error| {
             CommandError::new(Fault::Input, format!("cannot read {file}: {error}"))
         })?;
-        Categorical::labels(column, text.lines().map(|line| line.trim().to_owned()))
+        of_file(column, &text)
     } else if let (bounds, Some(step)) = stepped(values)
         && let Some((lower, upper)) = bounds.split_once("..")
     {
@@ -138,6 +138,19 @@ fn domain(text: &str) -> Result<Categorical, CommandError> {
         Categorical::labels(column, values.split(',').map(|label| label.trim().to_owned()))
     };
     found.map_err(|error| refused(&error))
+}
+
+/// A value a line, or a value and its group.
+fn of_file(column: &str, text: &str) -> Result<Categorical, ReleaseError> {
+    let lines = text.lines().map(str::trim);
+    if !text.contains(';') {
+        return Categorical::labels(column, lines.map(str::to_owned));
+    }
+    let pair = |line: &str| {
+        let (value, group) = line.split_once(';').unwrap_or((line, line));
+        (value.trim().to_owned(), group.trim().to_owned())
+    };
+    Categorical::groups(column, lines.map(pair))
 }
 
 /// Where ranges begin, and where the last one ends.
@@ -208,6 +221,9 @@ mod tests {
         assert_eq!(told("sex=F, M"), ["F", "M", "(other)"]);
         assert_eq!(told("age=0..25/10"), ["[0, 10)", "[10, 20)", "[20, 25]", "(other)"]);
         assert_eq!(told("x=0..0.2/0.1"), ["[0.0, 0.1)", "[0.1, 0.2]", "(other)"]);
+        let of_file = |text| of_file("town", text).unwrap().told();
+        assert_eq!(of_file("Bern\nZug\n"), ["Bern", "Zug", "(other)"]);
+        assert_eq!(of_file("Bern; west\nZug;east\nBiel;west\n"), ["west", "east", "(other)"]);
         for wrong in ["sex", "sex=F,F", "age=0..100/0", "age=9..0/1", "town=@/none/such"] {
             assert!(domain(wrong).is_err(), "{wrong}");
         }

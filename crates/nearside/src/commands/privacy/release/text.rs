@@ -30,6 +30,14 @@ pub(super) fn of(answer: &ReleaseAnswer) -> String {
             noise.mechanism, noise.scale, noise.error
         );
     }
+    if answer.answer.is_none() {
+        for ranks in &answer.ranks {
+            let off = ranks.map_or("so far off that nothing can be said".to_owned(), |ranks| {
+                format!("at most {ranks} rows in order off, 19 times in 20")
+            });
+            let _ = writeln!(text, "a quantile is {off}");
+        }
+    }
     if !answer.past.is_empty() {
         let _ = writeln!(text, "{}\n", past(&answer.past));
     }
