@@ -55,8 +55,12 @@ fn dates(values: &[&str]) -> Option<Vec<Label>> {
 }
 
 /// Where values stand on a scale, if all that are not empty are numbers, or all are dates as ISO 8601 writes
-/// them (then in days); nothing for empty ones.
+/// them (then in days); nothing for empty ones, nor for codes such as postal ones: a range of those is no place.
 pub(super) fn scale(values: &[String]) -> Option<Vec<Option<f64>>> {
+    let stated = values.iter().map(String::as_str).filter(|value| !value.is_empty());
+    if codes(&stated.collect::<Vec<_>>()).is_some() {
+        return None;
+    }
     let all = |place: &dyn Fn(&str) -> Option<f64>| -> Option<Vec<Option<f64>>> {
         let place = |value: &String| match value.is_empty() {
             true => Some(None),

@@ -281,12 +281,10 @@ fn halve(ids: &mut [u32], is_low: impl Fn(u32) -> bool) -> usize {
     middle
 }
 
-/// A trim, by what it gains for each row that is left out.
+/// The best trim of a part, by what it gains for each row that is left out.
 struct Offer {
     gain: f64,
     trim: Trim,
-    /// How often its part had been trimmed.
-    round: u32,
 }
 
 impl PartialEq for Offer {
@@ -318,29 +316,23 @@ impl Table<'_> {
         if budget == 0 {
             return done;
         }
-        let mut rounds = vec![0; parts.len()];
         let mut offers: BinaryHeap<Offer> = BinaryHeap::new();
         for (part, Part { start, end }) in parts.iter().enumerate() {
-            offers.extend(self.offer(part, ids.get(*start..*end).unwrap_or(&[]), 0, budget));
+            offers.extend(self.offer(part, ids.get(*start..*end).unwrap_or(&[]), budget));
         }
-        while let Some(Offer { trim, round, .. }) = offers.pop() {
-            let Some((part, seen)) = parts.get_mut(trim.part).zip(rounds.get_mut(trim.part)) else {
-                continue;
-            };
+        while let Some(Offer { trim, .. }) = offers.pop() {
+            let Some(part) = parts.get_mut(trim.part) else { continue };
             let inside = ids.get_mut(part.start..part.end).unwrap_or_default();
-            if round == *seen {
-                let rows = self.rows(inside);
-                let middle = self.leave_out(inside, trim);
-                let out = rows - self.rows(inside.get(..middle).unwrap_or(&[]));
-                if out <= budget {
-                    budget -= out;
-                    part.end = part.start + middle;
-                    done.push(trim);
-                }
-                *seen += 1;
+            let middle = self.leave_out(inside, trim);
+            let out = self.rows(inside.get(middle..).unwrap_or(&[]));
+            // What was offered when more might be left out may be too much by now.
+            if out <= budget {
+                budget -= out;
+                part.end = part.start + middle;
+                done.push(trim);
             }
             let inside = ids.get(part.start..part.end).unwrap_or(&[]);
-            offers.extend(self.offer(trim.part, inside, *seen, budget));
+            offers.extend(self.offer(trim.part, inside, budget));
         }
         done
     }
@@ -360,7 +352,7 @@ impl Table<'_> {
     }
 
     /// The trim of a part that gains most for each row that is left out, if one gains anything.
-    fn offer(&self, part: usize, ids: &[u32], round: u32, budget: u64) -> Option<Offer> {
+    fn offer(&self, part: usize, ids: &[u32], budget: u64) -> Option<Offer> {
         let spans = self.spans(ids);
         let (rows, before) = (self.rows(ids), self.mean_penalty(&spans));
         let mut best: Option<Offer> = None;
@@ -379,7 +371,7 @@ impl Table<'_> {
                 let after = self.mean_penalty(&self.spans(rest)) * told + out;
                 let gain = (before * rows as f64 - after) / out;
                 if gain > 0.0 && best.as_ref().is_none_or(|best| gain > best.gain) {
-                    best = Some(Offer { gain, trim, round });
+                    best = Some(Offer { gain, trim });
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Which columns of a table, taken together, tell who a row is about: uniqueness analysis.
 //!
-//! Columns are added one by one, each time the one that makes most rows the only one of their kind; those that add
-//! nothing more are left. Of a large table a sample of its rows is looked at, drawn evenly from all of it (Vitter's
+//! Columns are added one by one, each time the one that makes most rows the only one of their kind. Those that add
+//! nothing more follow, unless one column says all that they say: once the others are told less exactly, they count. Of a large table a sample of its rows is looked at, drawn evenly from all of it (Vitter's
 //! algorithm R, 1985, with fixed seeds): fewer rows share their values there than in the whole, so a risk is told too
 //! high rather than too low.
 
@@ -181,9 +181,24 @@ impl Sample {
             }
             (known, before) = (next, hiding.unique);
             left.retain(|other| *other != at);
-            let name = self.names.get(at).cloned().unwrap_or_default();
-            suggested.push(Suggested { name, hiding });
+            suggested.push((at, hiding));
         }
+        for at in left {
+            let Some(column) = self.columns.get(at) else { continue };
+            let says_as_much = |(other, _): &(usize, Hiding)| {
+                let alone =
+                    self.columns.get(*other).map(|other| Known::nothing(self.sampled()).and(other));
+                alone.is_some_and(|alone| alone.and(column).sizes.len() == alone.sizes.len())
+            };
+            if suggested.len() < MOST_SUGGESTED && !suggested.iter().any(says_as_much) {
+                known = known.and(column);
+                suggested.push((at, known.hiding()));
+            }
+        }
+        let name = |at: usize| self.names.get(at).cloned().unwrap_or_default();
+        let suggested =
+            suggested.into_iter().map(|(at, hiding)| Suggested { name: name(at), hiding });
+        let suggested = suggested.collect();
         let sampled = self.sampled() as u64;
         Columns { rows: self.rows, sampled, columns: risks, suggested }
     }

@@ -118,7 +118,14 @@ impl Taxonomy {
         let mut depths = vec![levels.len()];
         let mut next = 0;
         while let (Some(node), Some(depth)) = (nodes.get(next), depths.get(next).copied()) {
+            let first = codes.get(node.range.first as usize).copied().unwrap_or(0) as u32;
             let found = children(node.range, depth, levels, &codes);
+            // Between it and what tells its values apart, the lowest level says most.
+            let lowest = levels.get(found.as_ref().map_or(0, |(depth, _)| depth + 1));
+            let told = lowest.and_then(|level| {
+                let label = level.labels.get(level.label_of(first) as usize)?;
+                Some((label.clone(), level.share_of(first)))
+            });
             let start = nodes.len();
             if let Some((depth, children)) = found {
                 depths.extend(std::iter::repeat_n(depth, children.len()));
@@ -127,6 +134,7 @@ impl Taxonomy {
             let end = nodes.len();
             if let Some(node) = nodes.get_mut(next) {
                 node.children = start..end;
+                (node.label, node.share) = told.unwrap_or((ANY.to_owned(), 1.0));
             }
             next += 1;
         }
@@ -299,6 +307,16 @@ mod tests {
         assert_eq!(group(&found, 0, 0).2, "");
         assert!(found.cuts(Span { first: 1, last: 3 }).is_none());
         assert_eq!(found.cuts(Span { first: 0, last: 3 }).unwrap().collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn codes_are_told_by_their_beginnings() {
+        let values = values(&["10115", "10117", "20095", "20097", "20199"]);
+        let found = Taxonomy::of(&values, &derive::derived("zip", &values).unwrap());
+        assert_eq!(group(&found, 0, 1).2, "1011*");
+        assert_eq!(group(&found, 2, 4).2, "20***");
+        assert_eq!(group(&found, 1, 2).2, "*");
+        assert_eq!(found.cuts(Span { first: 0, last: 4 }).unwrap().collect::<Vec<_>>(), [2]);
     }
 
     #[test]

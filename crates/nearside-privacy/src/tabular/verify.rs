@@ -17,6 +17,9 @@ pub struct Verified {
     pub classes: u64,
     /// The rows of the smallest class, or of a population the fewest that a class is among; 0 where there is none.
     pub k: u64,
+    /// The chance to recognise a row by its quasi-identifiers: the mean over all rows of one over the rows of their
+    /// class, or over those of a population that it is among; 0 where there are no rows.
+    pub risk: f64,
     /// What its sensitive column keeps, where one was named.
     pub sensitive: Option<Kept>,
     /// The sum of the squares of the classes' sizes.
@@ -60,8 +63,9 @@ impl Verification<'_> {
     /// When it cannot be read or a column is missing.
     pub fn table(&self, text: impl Read + Send) -> Result<Verified, TabularError> {
         let classes = self.classes(text)?;
-        let k = classes.values().map(|class| class.values().sum()).min().unwrap_or(0);
-        Ok(self.verified(&classes, k))
+        let size = |class: &BTreeMap<String, u64>| class.values().sum::<u64>();
+        let crowds = classes.values().map(|class| (size(class), size(class))).collect();
+        Ok(self.verified(&classes, crowds))
     }
 
     /// As [`Self::table`], but `k` is of a population that is told alike: the fewest of its rows that have the
@@ -76,17 +80,23 @@ impl Verification<'_> {
     ) -> Result<Verified, TabularError> {
         let classes = self.classes(text)?;
         let people = Self { sensitive: None, dialect, ..*self }.classes(population)?;
-        let crowd = |class: &Vec<u8>| people.get(class).map_or(0, |class| class.values().sum());
-        let k = classes.keys().map(crowd).min().unwrap_or(0);
-        Ok(self.verified(&classes, k))
+        let size = |class: &BTreeMap<String, u64>| class.values().sum::<u64>();
+        let crowds =
+            classes.iter().map(|(key, class)| (size(class), people.get(key).map_or(0, size)));
+        let crowds = crowds.collect();
+        Ok(self.verified(&classes, crowds))
     }
 
-    fn verified(&self, classes: &Classes, k: u64) -> Verified {
-        let sizes = || classes.values().map(|class| class.values().sum::<u64>());
+    /// `crowds` are the rows of each class, and how many they hide among.
+    fn verified(&self, classes: &Classes, crowds: Vec<(u64, u64)>) -> Verified {
+        let sizes = || crowds.iter().map(|(size, _)| *size);
+        let rows: u64 = sizes().sum();
+        let risk: f64 = crowds.iter().map(|(size, crowd)| *size as f64 / *crowd as f64).sum();
         Verified {
-            rows: sizes().sum(),
+            rows,
             classes: classes.len() as u64,
-            k,
+            k: crowds.iter().map(|(_, crowd)| *crowd).min().unwrap_or(0),
+            risk: if rows > 0 { risk / rows as f64 } else { 0.0 },
             sensitive: self.sensitive.map(|_| kept(classes)),
             squares: sizes().map(|size| u128::from(size).pow(2)).sum(),
         }

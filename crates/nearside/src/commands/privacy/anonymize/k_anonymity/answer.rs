@@ -313,19 +313,22 @@ fn example(labels: &[&Label]) -> String {
 }
 
 fn risk(tuples: &Tuples, verified: &Verified) -> RiskView {
-    // Combinations of quasi-identifiers alone: those with a sensitive value come apart by it.
-    let mut before: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
-    for (index, count) in tuples.counts.iter().enumerate() {
+    // Combinations of quasi-identifiers alone, with their rows and who they hide among; those with a sensitive value
+    // come apart by it.
+    let mut before: BTreeMap<Vec<u32>, (u64, u64)> = BTreeMap::new();
+    for (index, (rows, crowd)) in tuples.counts.iter().zip(tuples.crowd()).enumerate() {
         let codes = tuples.columns.iter().filter_map(|column| column.get(index).copied());
-        *before.entry(codes.collect()).or_default() += count;
+        let sums = before.entry(codes.collect()).or_default();
+        *sums = (sums.0 + rows, sums.1 + crowd);
     }
-    let rows = tuples.rows as f64;
-    let unique = before.values().filter(|count| **count == 1).count();
-    let part = |count: f64, of: f64| if of > 0.0 { count / of } else { 0.0 };
+    let all = tuples.rows as f64;
+    let there = || before.values().filter(|(rows, _)| *rows > 0);
+    let unique: u64 = there().filter(|(_, crowd)| *crowd <= 1).map(|(rows, _)| rows).sum();
+    let chance = |(rows, crowd): &(u64, u64)| *rows as f64 / (*crowd).max(1) as f64;
     RiskView {
-        unique_before: unique as f64 / rows,
-        mean_before: before.len() as f64 / rows,
-        mean_after: part(verified.classes as f64, verified.rows as f64),
-        highest_after: part(1.0, verified.k as f64),
+        unique_before: unique as f64 / all,
+        mean_before: there().map(chance).sum::<f64>() / all,
+        mean_after: verified.risk,
+        highest_after: if verified.k > 0 { 1.0 / verified.k as f64 } else { 0.0 },
     }
 }
