@@ -67,7 +67,7 @@ def nearside(folder, file, method, suppress):
     found = json.loads(run.stdout)["data"]
     utility = found["utility"]
     return (wall, cpu, found["kept"]["rows"], found["kept"]["classes"], utility["discernibility"],
-            utility["penalty"], utility["auc"]["anonymized"])
+            utility["penalty"], utility["auc"])
 
 
 def anjana(folder, heads, rows, suppress):
@@ -92,7 +92,7 @@ def main():
     arguments = arguments.parse_args()
     heads, rows = read(arguments.folder)
     tables = {"30k": rows, "300k": ten_times(heads, rows)}
-    print("engine             rows  left out at most  wall s   cpu s     kept  classes  discernibility  penalty    AUC")
+    print("engine             rows  left out at most  wall s   cpu s     kept  classes  discernibility  penalty    AUC before, after")
     for size, table in tables.items():
         with tempfile.NamedTemporaryFile("w", suffix=".csv", delete=False) as file:
             csv.writer(file, delimiter=";", lineterminator="\n").writerows([heads, *table])
@@ -105,7 +105,7 @@ def main():
                 engines["anjana"] = lambda: anjana(arguments.folder, heads, table, suppress)
             for engine, run in engines.items():
                 wall, cpu, kept, classes, squares, penalty, auc = run()
-                more = "" if penalty is None else f"  {penalty:7.3f}  {auc:.3f}"
+                more = "" if penalty is None else f"  {penalty:7.3f}  {auc['original']:.3f}  {auc['anonymized']:.3f}"
                 print(f"{engine:17}  {size:>4}  {suppress:14} %  {wall:6.2f}  {cpu:6.2f}  {kept:7}  {classes:7}"
                       f"  {squares:14.3e}{more}", flush=True)
         os.unlink(file.name)
