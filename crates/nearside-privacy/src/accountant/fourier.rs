@@ -34,7 +34,8 @@ impl Transform {
         Self { stages: (0..power).map(stage).collect(), size }
     }
 
-    /// How far a transform may be off, as a share of the norm of its result.
+    /// How far a transform may be off, as a share of the norm of its result; how far each coefficient may be off, as a
+    /// share of the sum of the absolute values that it is a sum of.
     pub(super) fn rounding(&self) -> f64 {
         8.0 * f64::EPSILON * (self.stages.len() as f64).max(1.0)
     }

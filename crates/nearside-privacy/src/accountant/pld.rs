@@ -75,8 +75,8 @@ fn atoms(pair: &Pair, width: f64, (low, high): (f64, f64)) -> Atoms {
 /// The spectrum of a step that is being composed, and what is known of it.
 struct Step {
     spectrum: Complex,
-    /// Its norm before the transform.
-    norm: f64,
+    /// What its parts amount to before the transform: no coefficient is more, and a bound of how far each is off.
+    sum: f64,
     /// Its cumulants at the tilt and at the upper one.
     cumulants: (f64, f64),
 }
@@ -111,10 +111,10 @@ fn transformed(atoms: &Atoms, plan: &Plan, transform: &Transform) -> Step {
             break;
         }
     }
-    let norm = real.iter().map(|part| part * part).sum::<f64>().sqrt();
+    let sum = real.iter().map(|part: &f64| part.abs()).sum();
     let mut spectrum = Complex { real, imaginary: vec![0.0; points] };
     transform.forward(&mut spectrum);
-    Step { spectrum, norm, cumulants }
+    Step { spectrum, sum, cumulants }
 }
 
 /// Raises every coefficient to a power, and gives the norm of those raised to one less.
@@ -185,7 +185,7 @@ impl Composed {
             let atoms = atoms(pair, plan.width, *range);
             let mut step = transformed(&atoms, &plan, &transform);
             let less = raise(&mut step.spectrum, pair.steps as u64);
-            rounding += pair.steps * less * (step.norm * transform.rounding() + 4.0 * f64::EPSILON);
+            rounding += pair.steps * less * (step.sum * transform.rounding() + 4.0 * f64::EPSILON);
             cumulants.0 += pair.steps * step.cumulants.0;
             cumulants.1 += pair.steps * step.cumulants.1;
             infinite += pair.steps * atoms.infinite;

@@ -14,6 +14,10 @@ use super::TabularError;
 const BLOCK: usize = 1 << 20;
 /// The longest row, in bytes.
 const LONGEST_ROW: usize = 1 << 28;
+/// The longest row of heads, in bytes.
+const LONGEST_HEADS: usize = 1 << 24;
+/// The most heads, and the most letters of each, that an error lists.
+const MOST_TOLD: (usize, usize) = (50, 40);
 /// What UTF-8 may begin with; it is no part of the text.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -38,22 +42,37 @@ impl Heads {
     /// Where the named columns stand.
     ///
     /// # Errors
-    /// When one is not there, or is named twice.
+    /// When one is not there, is named twice, or is the name of several columns: of these only one would be meant.
     pub fn places<'n>(
         &self,
         names: impl IntoIterator<Item = &'n String>,
     ) -> Result<Vec<usize>, TabularError> {
         let mut places = Vec::new();
         for name in names {
-            let place = self.0.iter().position(|head| head == name).ok_or_else(|| {
-                TabularError::NoColumn { name: name.clone(), there: self.0.join(", ") }
-            })?;
+            let mut there = self.0.iter().enumerate().filter(|(_, head)| *head == name);
+            let Some((place, _)) = there.next() else {
+                return Err(TabularError::NoColumn { name: name.clone(), there: self.told() });
+            };
+            if there.next().is_some() {
+                return Err(TabularError::Several(name.clone()));
+            }
             if places.contains(&place) {
                 return Err(TabularError::Twice(name.clone()));
             }
             places.push(place);
         }
         Ok(places)
+    }
+
+    /// The names, for an error: what is taken for heads by mistake may be all of a table.
+    fn told(&self) -> String {
+        let (names, letters) = MOST_TOLD;
+        let shown = self.0.iter().take(names).map(|name| match name.chars().count() > letters {
+            true => name.chars().take(letters).chain(['\u{2026}']).collect(),
+            false => name.clone(),
+        });
+        let more = (self.0.len() > names).then(|| "\u{2026}".to_owned());
+        shown.chain(more).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -92,9 +111,14 @@ impl Block {
         Ok(())
     }
 
-    /// The line of the text that a row begins in.
+    /// The line of the text that a row begins in. The library counts from before the end of the line before, where
+    /// that is of two bytes, and from before empty lines.
     fn line_of(&self, record: &csv::ByteRecord) -> u64 {
-        self.line + record.position().map_or(1, csv::Position::line) - 1
+        let byte = record.position().map_or(0, csv::Position::byte);
+        let byte = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
+        let (before, from) = self.text.split_at(byte);
+        let ends = from.iter().take_while(|byte| matches!(**byte, b'\n' | b'\r'));
+        self.line + lines(before) + ends.filter(|byte| **byte == b'\n').count() as u64
     }
 
     /// A cell as text, without spaces around it.
@@ -132,27 +156,30 @@ impl<R: Read> Blocks<R> {
         if rest.starts_with(MARK) {
             rest.drain(..MARK.len());
         }
-        let end = loop {
-            let ends = row_ends(&rest, dialect.separator);
-            match ends.first {
-                Some(end) => break end,
-                None if whole => break rest.len(),
-                None => whole = fill(&mut reader, &mut rest, BLOCK)?,
+        let (record, end) = loop {
+            let mut record = csv::ByteRecord::new();
+            let mut parser = csv::ReaderBuilder::new();
+            parser.delimiter(dialect.separator).has_headers(false);
+            let mut parser = parser.from_reader(rest.as_slice());
+            parser.read_byte_record(&mut record)?;
+            let end = usize::try_from(parser.position().byte()).unwrap_or(rest.len());
+            match end {
+                end if end < rest.len() || whole => break (record, end),
+                _ if rest.len() > LONGEST_HEADS => {
+                    return Err(TabularError::LongRow { line: 1, most: LONGEST_HEADS });
+                }
+                _ => whole = fill(&mut reader, &mut rest, BLOCK)?,
             }
         };
+        // The library leaves the second half of a line's end to the next row.
+        let halved = rest.get(..end).is_some_and(|first| first.ends_with(b"\r"));
+        let end = end + usize::from(halved && rest.get(end) == Some(&b'\n'));
         let first: Vec<u8> = rest.drain(..end).collect();
         let line = 1 + lines(&first);
         let heads =
             Block { number: 0, line: 1, text: first, separator: dialect.separator, cells: 0 };
-        let mut names = Vec::new();
-        let mut parser = csv::ReaderBuilder::new();
-        parser.delimiter(dialect.separator).has_headers(false);
-        let mut record = csv::ByteRecord::new();
-        if parser.from_reader(heads.text.as_slice()).read_byte_record(&mut record)? {
-            for at in 0..record.len() {
-                names.push(heads.cell(&record, at)?.to_owned());
-            }
-        }
+        let names = (0..record.len()).map(|at| heads.cell(&record, at).map(str::to_owned));
+        let names = names.collect::<Result<Vec<_>, _>>()?;
         let cells = names.len();
         Ok((Self { reader, dialect, rest, number: 0, line, cells }, Heads(names)))
     }
@@ -162,7 +189,7 @@ impl<R: Read> Blocks<R> {
         let separator = self.dialect.separator;
         let end = loop {
             let whole = fill(&mut self.reader, &mut self.rest, BLOCK)?;
-            match row_ends(&self.rest, separator).last {
+            match last_row_end(&self.rest, separator) {
                 _ if whole => break self.rest.len(),
                 Some(end) => break end,
                 None if self.rest.len() > LONGEST_ROW => {
@@ -246,26 +273,16 @@ fn lines(text: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', text).count() as u64
 }
 
-/// Where the first row of a text ends, and the last one that ends in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct RowEnds {
-    first: Option<usize>,
-    last: Option<usize>,
-}
-
-/// Finds the ends of rows in a text that begins with a row.
-fn row_ends(text: &[u8], separator: u8) -> RowEnds {
-    let mut ends = RowEnds::default();
+/// Where the last row ends that ends in a text, which begins with a row.
+fn last_row_end(text: &[u8], separator: u8) -> Option<usize> {
+    let mut last = None;
     let mut open_from = None;
     let mut at = 0;
     // What lies between two quotes that open and close is either within quotes or not.
     let mut outside = |from: usize, to: usize| {
         let part = text.get(from..to).unwrap_or(&[]);
-        if ends.first.is_none() {
-            ends.first = memchr::memchr(b'\n', part).map(|end| from + end + 1);
-        }
         if let Some(end) = memchr::memrchr(b'\n', part) {
-            ends.last = Some(from + end + 1);
+            last = Some(from + end + 1);
         }
     };
     let mut closed = 0;
@@ -289,26 +306,66 @@ fn row_ends(text: &[u8], separator: u8) -> RowEnds {
     if open_from.is_none() {
         outside(closed, text.len());
     }
-    ends
+    last
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ends(text: &str) -> (Option<usize>, Option<usize>) {
-        let RowEnds { first, last } = row_ends(text.as_bytes(), b',');
-        (first, last)
+    #[test]
+    fn rows_end_outside_quotes_only() {
+        let end = |text: &str| last_row_end(text.as_bytes(), b',');
+        assert_eq!(end("a,b\nc,d\ne"), Some(8));
+        assert_eq!(end("a,\"b\nc\",d\ne"), Some(10));
+        assert_eq!(end("a,\"b\"\"\nc\",d"), None);
+        assert_eq!(end("6\"2,b\nc,\"d\n"), Some(6));
+        assert_eq!(end("\"\"\n\"x\"\n"), Some(7));
+        assert_eq!(end(""), None);
+    }
+
+    /// The heads and the rows of a text.
+    fn rows(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>), TabularError> {
+        let (blocks, heads) = Blocks::open(text.as_bytes(), Dialect { separator: b',' })?;
+        let rows = work(blocks, NonZero::<usize>::MIN, Vec::new, |rows, block| {
+            block.rows(|record| {
+                let cells = (0..record.len()).map(|at| block.cell(record, at).map(str::to_owned));
+                rows.push(cells.collect::<Result<_, _>>()?);
+                Ok(())
+            })
+        });
+        Ok((heads.names().to_vec(), rows?.into_iter().flatten().collect()))
     }
 
     #[test]
-    fn rows_end_outside_quotes_only() {
-        assert_eq!(ends("a,b\nc,d\ne"), (Some(4), Some(8)));
-        assert_eq!(ends("a,\"b\nc\",d\ne"), (Some(10), Some(10)));
-        assert_eq!(ends("a,\"b\"\"\nc\",d"), (None, None));
-        assert_eq!(ends("6\"2,b\nc,\"d\n"), (Some(6), Some(6)));
-        assert_eq!(ends("\"\"\n\"x\"\n"), (Some(3), Some(7)));
-        assert_eq!(ends(""), (None, None));
+    fn heads_end_as_rows_do() {
+        let expected =
+            (vec!["a".to_owned(), "b".to_owned()], vec![vec!["1".to_owned(), "2".to_owned()]]);
+        for text in
+            ["a,b\n1,2\n", "a,b\r1,2\r", "a,b\r\n1,2", "\n\na,b\n\n1,2\n", "\u{feff}a,b\n1,2"]
+        {
+            assert_eq!(rows(text).unwrap(), expected, "{text:?}");
+        }
+        assert_eq!(rows("a,b\r1,2\n3,4\n").unwrap().1.len(), 2);
+        assert_eq!(rows("\"a\nx\",b\n1,2\n").unwrap().0, ["a\nx", "b"]);
+        let ragged = rows("a,b\r\n1,2\r\n3\r\n").unwrap_err().to_string();
+        assert_eq!(ragged, "line 3 has 1 cells where the heads are 2");
+        let ragged = rows("a,b\n1,2\n\n\n3\n").unwrap_err().to_string();
+        assert_eq!(ragged, "line 5 has 1 cells where the heads are 2");
+        assert_eq!(rows("").unwrap(), (vec![], vec![]));
+    }
+
+    #[test]
+    fn an_error_does_not_tell_the_table() {
+        let mut text = "\"id,age\n".to_owned();
+        (0..100_000).for_each(|row| text.push_str(&format!("secret{row},{row}\n")));
+        let (_, heads) = Blocks::open(text.as_bytes(), Dialect { separator: b',' }).unwrap();
+        let told = heads.places([&"age".to_owned()]).unwrap_err().to_string();
+        assert!(told.len() < 200, "{}", told.len());
+        let several = Heads(vec!["a".to_owned(), "b".to_owned(), "a".to_owned()]);
+        let told = several.places([&"a".to_owned()]).unwrap_err().to_string();
+        assert_eq!(told, "the table has several columns \"a\": which is meant cannot be told");
+        assert_eq!(several.places([&"b".to_owned()]).unwrap(), [1]);
     }
 
     /// What rows a text has, by the library alone and in blocks.

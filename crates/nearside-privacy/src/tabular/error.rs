@@ -60,6 +60,9 @@ pub enum TabularError {
         /// Those that are there.
         there: String,
     },
+    /// Several columns have a name that is named.
+    #[error("the table has several columns {0:?}: which is meant cannot be told")]
+    Several(String),
     /// A column is named twice, or is quasi-identifier and sensitive.
     #[error("column {0:?} is named more than once")]
     Twice(String),

@@ -7,7 +7,7 @@
 //! groups that hold their values, so equal values may be told differently in different parts.
 //!
 //! Where rows may be left out, outermost values of parts go as long as that pays: a row that is left out costs
-//! 1, one that is told its mean penalty.
+//! 1, one that is told its mean penalty. Parts of very many combinations are left whole.
 
 use std::collections::BinaryHeap;
 use std::thread;
@@ -20,6 +20,8 @@ use super::tuples::Attribute;
 
 /// Cuts of a column that are tried where a requirement is about values, the most even ones first.
 const MOST_CUTS: usize = 8;
+/// Combinations of a part from which on no rows are left out of it: each would cost a look at all of them.
+const MOST_TRIMMED: usize = 1024;
 /// Combinations that are worth a thread of their own.
 const WORTH_A_THREAD: usize = 4096;
 
@@ -353,6 +355,9 @@ impl Table<'_> {
 
     /// The trim of a part that gains most for each row that is left out, if one gains anything.
     fn offer(&self, part: usize, ids: &[u32], budget: u64) -> Option<Offer> {
+        if ids.len() > MOST_TRIMMED {
+            return None;
+        }
         let spans = self.spans(ids);
         let (rows, before) = (self.rows(ids), self.mean_penalty(&spans));
         let mut best: Option<Offer> = None;

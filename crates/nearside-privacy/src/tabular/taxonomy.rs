@@ -31,6 +31,8 @@ struct Node {
     label: String,
     /// The part of the domain that it stands for.
     share: f64,
+    /// What the children of its parent before it stand for together.
+    before: f64,
     /// Where its children stand among the nodes.
     children: std::ops::Range<usize>,
     /// Whether every range in it is a group.
@@ -88,8 +90,8 @@ impl Taxonomy {
         let all = Span { first: 0, last: last(codes.len()) };
         let stated = Span { first: empty as u32, ..all };
         let node = |range, ordered, children| {
-            let (label, share) = (ANY.to_owned(), 1.0);
-            Node { range, label, share, children, ordered }
+            let (label, share, before) = (ANY.to_owned(), 1.0, 0.0);
+            Node { range, label, share, before, children, ordered }
         };
         let nodes = match empty {
             0 => vec![node(all, true, 0..0)],
@@ -113,7 +115,7 @@ impl Taxonomy {
         });
         let range = Span { first: 0, last: last(codes.len()) };
         let label = ANY.to_owned();
-        let root = Node { range, label, share: 1.0, children: 0..0, ordered: false };
+        let root = Node { range, label, share: 1.0, before: 0.0, children: 0..0, ordered: false };
         let mut nodes = vec![root];
         let mut depths = vec![levels.len()];
         let mut next = 0;
@@ -137,6 +139,14 @@ impl Taxonomy {
                 (node.label, node.share) = told.unwrap_or((ANY.to_owned(), 1.0));
             }
             next += 1;
+        }
+        for parent in 0..nodes.len() {
+            let mut before = 0.0;
+            let children = nodes.get(parent).map(|node| node.children.clone()).unwrap_or_default();
+            for child in nodes.get_mut(children).into_iter().flatten() {
+                child.before = before;
+                before += child.share;
+            }
         }
         Self::in_order(values, &codes, Vec::new(), nodes)
     }
@@ -210,9 +220,9 @@ impl Taxonomy {
             None => 1.0,
             Some(node) if node.ordered => place(span.last) - place(span.first),
             Some(node) => {
-                let share: f64 =
-                    self.some_children(node, span).iter().map(|child| child.share).sum();
-                share.min(1.0)
+                let some = self.some_children(node, span);
+                let ends = some.first().zip(some.last());
+                ends.map_or(1.0, |(first, last)| last.before + last.share - first.before).min(1.0)
             }
         }
     }
@@ -265,7 +275,8 @@ fn children(
                     let name = level.labels.get(label as usize).cloned().unwrap_or_default();
                     let share = level.shares.get(label as usize).copied().unwrap_or(1.0);
                     let range = Span { first: rank, last: rank };
-                    let node = Node { range, label: name, share, children: 0..0, ordered: false };
+                    let (children, before) = (0..0, 0.0);
+                    let node = Node { range, label: name, share, before, children, ordered: false };
                     nodes.push((label, node));
                 }
             }
@@ -290,7 +301,12 @@ mod tests {
 
     fn group(taxonomy: &Taxonomy, first: u32, last: u32) -> (u32, u32, String, f64) {
         let (span, label) = taxonomy.group(Span { first, last });
-        (span.first, span.last, label, taxonomy.penalty(span))
+        // Sums of shares are rounded.
+        (span.first, span.last, label, (taxonomy.penalty(span) * 1e9).round() / 1e9)
+    }
+
+    fn part(of: f64, whole: f64) -> f64 {
+        (of / whole * 1e9).round() / 1e9
     }
 
     #[test]
@@ -301,7 +317,7 @@ mod tests {
             (0..5).map(|rank| found.value(rank)).collect::<Vec<_>>(),
             ["", "7", "20", "50", "100"]
         );
-        let expected = (2, 3, "20..50".to_owned(), 30.0 / 93.0);
+        let expected = (2, 3, "20..50".to_owned(), part(30.0, 93.0));
         assert_eq!(group(&found, 2, 3), expected);
         assert_eq!(group(&found, 0, 2), (0, 4, "*".to_owned(), 1.0));
         assert_eq!(group(&found, 0, 0).2, "");
@@ -327,9 +343,9 @@ mod tests {
         let found = Taxonomy::of(&values, &hierarchy);
         let order: Vec<_> = (0..6).map(|rank| found.value(rank)).collect();
         assert_eq!(order, ["ca", "mx", "us", "pl", "de", "fr"]);
-        assert_eq!(group(&found, 4, 5), (4, 5, "west".to_owned(), 2.0 / 7.0));
-        assert_eq!(group(&found, 0, 1), (0, 1, "ca|mx".to_owned(), 2.0 / 7.0));
-        assert_eq!(group(&found, 3, 4), (3, 5, "eu".to_owned(), 3.0 / 7.0));
+        assert_eq!(group(&found, 4, 5), (4, 5, "west".to_owned(), part(2.0, 7.0)));
+        assert_eq!(group(&found, 0, 1), (0, 1, "ca|mx".to_owned(), part(2.0, 7.0)));
+        assert_eq!(group(&found, 3, 4), (3, 5, "eu".to_owned(), part(3.0, 7.0)));
         assert_eq!(group(&found, 2, 3), (0, 5, "*".to_owned(), 1.0));
         assert_eq!(found.cuts(Span { first: 0, last: 5 }).unwrap().collect::<Vec<_>>(), [3]);
         assert_eq!(found.cuts(Span { first: 3, last: 5 }).unwrap().collect::<Vec<_>>(), [4]);
