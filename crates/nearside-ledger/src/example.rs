@@ -200,7 +200,7 @@ pub(crate) fn release() -> ReleaseRow {
         decision: ReleaseWord::Released,
         epsilon: Some(0.5),
         rho: None,
-        reason: "3 of 3 were left".to_owned(),
+        reason: "epsilon = 2.5 is left".to_owned(),
     }
 }
 

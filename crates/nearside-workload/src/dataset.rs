@@ -1,6 +1,7 @@
 //! `[dataset.NAME]` and `[model.NAME]`: what stages read and work on.
 
 use std::num::NonZero;
+use std::path::{Component, Path, PathBuf};
 
 use nearside_policy::Class;
 use nearside_units::{Bytes, Known};
@@ -31,7 +32,7 @@ pub struct Dataset {
 pub struct PrivacyBudget {
     /// Epsilon, above 0 and at most 100.
     pub epsilon: f64,
-    /// Delta, from 0 on and below 0.1.
+    /// Delta, from 0 to 0.1.
     pub delta: f64,
     /// The most rows that one person has.
     pub rows_per_person: NonZero<u32>,
@@ -57,7 +58,29 @@ pub(crate) fn read(
     own: &[&str],
 ) -> Vec<Dataset> {
     let tables = in_file_order(tables).into_iter();
-    tables.map(|(name, table)| read_one(reader, name, table, own)).collect()
+    let datasets: Vec<Dataset> =
+        tables.map(|(name, table)| read_one(reader, name, table, own)).collect();
+    one_budget_each(reader, &datasets);
+    datasets
+}
+
+/// Two budgets of one file would be spent one after the other.
+fn one_budget_each(reader: &mut Reader, datasets: &[Dataset]) {
+    let with_budget = || datasets.iter().filter(|dataset| dataset.budget.is_some());
+    for (at, dataset) in with_budget().enumerate() {
+        let path = |dataset: &Dataset| -> PathBuf {
+            let parts = Path::new(&dataset.path).components();
+            parts.filter(|part| *part != Component::CurDir).collect()
+        };
+        if let Some(other) = with_budget().take(at).find(|other| path(other) == path(dataset)) {
+            let (name, other) = (&dataset.name, &other.name.value);
+            let message = format!(
+                "datasets \"{other}\" and \"{}\" are one file with two budgets",
+                name.value
+            );
+            reader.report(&name.span, message, Some("leave one of the budgets out".to_owned()));
+        }
+    }
 }
 
 fn read_one(
@@ -109,10 +132,12 @@ fn read_budget(
     let delta = section.number("delta", table.delta.as_ref(), 0.0..=0.1);
     let rows = section.count("rows_per_person", table.rows_per_person.as_ref(), 1..=1_000_000);
     let rows = rows.and_then(|rows| NonZero::new(u32::try_from(rows).ok()?));
+    let why = "nobody said that a person may have more";
+    let rows = section.or_assume("rows_per_person", rows, NonZero::<u32>::MIN, why);
     Some(PrivacyBudget {
         epsilon: epsilon?,
         delta: delta.unwrap_or(0.0),
-        rows_per_person: rows.unwrap_or(NonZero::<u32>::MIN),
+        rows_per_person: rows,
         person: table.person.as_ref().map(|person| person.value.clone()),
     })
 }

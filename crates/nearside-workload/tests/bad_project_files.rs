@@ -782,6 +782,12 @@ fn budgets_of_privacy() {
     let dataset = "[dataset.people]\npath = \"people.csv\"\nclass = \"personal\"\n";
     let with = |budget: &str| format!("{dataset}budget = {budget}\n");
     check(&with("{ epsilon = 1.5, delta = 1e-6, rows_per_person = 3, person = \"id\" }"), &[]);
+    let twice = "[dataset.again]\npath = \"./people.csv\"\nbudget = { epsilon = 1 }\n";
+    check(
+        &format!("{}{twice}", with("{ epsilon = 1 }")),
+        &["6:10 datasets \"people\" and \"again\" are one file with two budgets | \
+           leave one of the budgets out"],
+    );
     check(
         &with("{ delta = 1e-6 }"),
         &["2:10 dataset.people.budget has no epsilon | as in budget = { epsilon = 1.0 }"],

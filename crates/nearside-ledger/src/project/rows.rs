@@ -389,7 +389,7 @@ row! {
         epsilon: Option<f64>,
         /// The same in concentrated differential privacy.
         rho: Option<f64>,
-        /// What was left before, in words.
+        /// What is left after it, or why it was refused, in words.
         reason: String,
     }
 }

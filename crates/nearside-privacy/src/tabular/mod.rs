@@ -4,7 +4,7 @@
 //! [`lattice`] search chooses for every column the level of its [`Hierarchy`] that all its values are told
 //! at, so that every class of equal rows keeps a [`Requirement`] and the [`loss`] is the least there is. The
 //! rows are then written as chosen ([`recode`]), and what was written is read again and judged by
-//! [`verify`], which shares no code with the search.
+//! [`verify`], which shares nothing with the search but how rows are read.
 
 pub mod auc;
 pub mod blocks;

@@ -1,4 +1,5 @@
-//! What a table keeps, told from the table alone. It shares no code with what made it.
+//! What a table keeps, told from the table alone. With what made it it shares how rows are read (`blocks.rs`, which is
+//! held to the `csv` library), and nothing else.
 
 use std::collections::BTreeMap;
 use std::io::Read;

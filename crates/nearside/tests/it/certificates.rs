@@ -257,6 +257,10 @@ fn a_table_whose_rows_hide_is_certified_as_such() {
     kept.nearside(&["privacy", "certify", "build/hidden.csv", "--verify"]).exits(0);
     let l = ["--sensitive", "sick", "--l", "3"];
     certify("build/hidden.csv", &[&quasi[..], &l].concat()).exits(3);
+    // Of two columns of one name only one would be read.
+    kept.project.0.write("build/two.csv", format!("age,zip,age\n{}", "*,*,31\n".repeat(9)));
+    let run = certify("build/two.csv", &quasi).exits(3);
+    assert!(run.stderr.contains("several columns \"age\""), "{}", run.stderr);
     kept.project.0.write("build/hidden.csv", "age,zip,sick\n*,*,1\n");
     kept.nearside(&["privacy", "certify", "build/hidden.csv", "--verify"]).exits(1);
 }

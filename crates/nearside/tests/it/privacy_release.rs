@@ -110,6 +110,26 @@ fn what_is_more_than_is_left_is_refused_and_recorded() {
 }
 
 #[test]
+fn another_name_is_no_other_budget() {
+    let project = Project::with_budget("renamed", "budget = { epsilon = 1 }");
+    project.release(&["count", "--epsilon", "0.75"]).exits(0);
+    let file = project.0.path().join("nearside.toml");
+    let renamed = fs::read_to_string(&file).unwrap().replace("dataset.people", "dataset.others");
+    fs::write(&file, renamed).unwrap();
+    fs::copy(project.0.path().join("data/people.csv"), project.0.path().join("data/copy.csv"))
+        .unwrap();
+    let ask =
+        |project: &Project| project.run(&["release", "others", "count", "--epsilon", "0.5", "-q"]);
+    ask(&project).exits(1);
+    // Nor is another place of the same content, or a rehearsal.
+    let moved = fs::read_to_string(&file).unwrap().replace("data/people.csv", "data/copy.csv");
+    fs::write(&file, moved).unwrap();
+    ask(&project).exits(1);
+    project.run(&["release", "others", "count", "--epsilon", "0.5", "--rehearsal"]).exits(2);
+    project.run(&["release", "others", "count", "--epsilon", "0.25", "-q"]).exits(0);
+}
+
+#[test]
 fn who_asks_at_once_spends_no_more_together() {
     let project = Project::with_budget("race", "budget = { epsilon = 1 }");
     let codes: Vec<i32> = std::thread::scope(|scope| {
@@ -126,7 +146,7 @@ fn who_asks_at_once_spends_no_more_together() {
 #[test]
 fn what_cannot_be_asked_is_said_and_spends_nothing() {
     let project = Project::with_budget("bad", "budget = { epsilon = 1 }");
-    let cases: [(&[&str], i32, &str); 10] = [
+    let cases: [(&[&str], i32, &str); 11] = [
         (&["count"], 2, "say how much"),
         (&["count", "--epsilon", "0"], 2, "cannot be spent"),
         (&["sum", "--epsilon", "0.1"], 2, "--of age=0..120"),
@@ -136,6 +156,7 @@ fn what_cannot_be_asked_is_said_and_spends_nothing() {
         (&["count", "--by", "sex=F,F", "--epsilon", "0.1"], 2, "stands in it twice"),
         (&["quantiles", "--of", "age=0..9", "--at", "2", "--epsilon", "0.1"], 2, "a quantile of"),
         (&["synthetic", "--by", "sex=F,M", "--pair", "sex+age", "--epsilon", "0.1"], 2, "--pair"),
+        (&["synthetic", "--by", "sex=F,M", "--epsilon", "0.1"], 2, "add -o FILE"),
         (&["count", "--rows", "3", "--epsilon", "0.1"], 2, "for synthetic"),
     ];
     for (asked, code, why) in cases {

@@ -116,6 +116,9 @@ fn rows_hide_in_a_population() {
     assert_eq!((&alone["kept"]["classes"], &among["kept"]["rows"]), (&1.into(), &7.into()));
     assert!(number(&among["kept"]["classes"]) > 1.0, "{among}");
     assert!(number(&among["kept"]["k"]) >= 5.0, "{among}");
+    let more = ["--drop-column", "name", "--population", &everyone];
+    let told = nearside(&arguments(&some, &out, &more)).exits(0).stdout;
+    assert!(told.contains("each among at least"), "{told}");
 }
 
 #[test]
@@ -123,13 +126,14 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
     let folder = Folder::cleared("privacy-table-bad");
     let file = folder.write("people.csv", people());
     let empty = folder.write("empty.csv", "age,zip,illness\n");
+    let doubled = folder.write("doubled.csv", "age,zip,age\n30,1,30\n30,1,31\n");
     let gone = folder.path().join("gone.csv").to_string_lossy().into_owned();
     let ragged = folder.write("ragged.csv", "age,zip\n30,10115\n31\n");
     let mixed = folder.write("mixed.csv", "age,zip\n30,1\n31,1\n32,1\n33,1\n34,1\n35,1\nold,1\n");
     folder.write("levels/x_age.csv", "20;20-39;*\n21;20-39;*\n");
     let levels = folder.path().join("levels").to_string_lossy().into_owned();
     let out = folder.path().join("out.csv").to_string_lossy().into_owned();
-    let cases: [(&str, &[&str], i32, &str); 13] = [
+    let cases: [(&str, &[&str], i32, &str); 15] = [
         (&file, &["--k", "201", "--quasi", "age"], 3, "a class of 201 rows cannot be made of 200"),
         (&file, &["--k", "5", "--quasi", "age,salary"], 3, "there is no column \"salary\""),
         (&file, &["--k", "5", "--quasi", "age,age"], 3, "named more than once"),
@@ -146,6 +150,8 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
             "does not name the value",
         ),
         (&empty, &["--k", "5", "--quasi", "age"], 3, "the table has no rows"),
+        (&doubled, &["--k", "2", "--quasi", "age,zip"], 3, "several columns \"age\""),
+        (&doubled, &["--k", "2", "--quasi", "zip", "--drop-column", "age"], 3, "several columns"),
         (&ragged, &["--k", "2", "--quasi", "age"], 3, "line 3 has 1 cells"),
         (&mixed, &["--k", "2", "--quasi", "age"], 3, "has numbers and also \"old\""),
     ];

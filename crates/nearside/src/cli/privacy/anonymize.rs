@@ -28,7 +28,7 @@ pub(crate) struct Hiding {
     /// The column that a model is to foretell: says how much worse one is that learns from the result
     #[arg(long, value_name = "COLUMN", requires = "k")]
     pub(crate) target: Option<String>,
-    /// Write what became of each column as a page with charts, too
+    /// Write what became of each column as a page with charts, too: with shares of values as they were, so for you alone
     #[arg(long, value_name = "FILE", requires = "k")]
     pub(crate) html: Option<PathBuf>,
     /// How much the loss of a column counts, as age=2 [default: 1]

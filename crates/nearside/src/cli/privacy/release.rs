@@ -6,8 +6,6 @@ use clap::{Args, ValueEnum};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::OfProject;
-
 /// `nearside privacy release`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -26,7 +24,7 @@ Examples:
   nearside privacy release people count --by sex=F,M --by age=0..100/10 --epsilon 0.5 -o counts.csv
   nearside privacy release people synthetic --by sex=F,M --by town=@towns.txt -o synthetic.csv --rho 0.02
 
-Bounds and values must be known without a look at the table: that a value is in it tells of a person. Values
+Everything with the content of the file counts, whatever the dataset is called. Bounds and values must be known without a look at the table: that a value is in it tells of a person. Values
 that are not named count as (other); cells that are no number count as the lower bound. Answers are noise
 added to the truth, so they may be below 0; an error says how far off 19 in 20 of them are at most. What is
 spent stays spent, whoever asks, and is in the record of the project, as is what was refused.
@@ -63,11 +61,12 @@ pub(crate) struct Release {
     /// Write counts or synthetic rows to a file, as CSV
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Say what noise the answer would have; nothing is read or spent
+    /// Say what noise the answer would have; nothing of its rows is read, and nothing spent
     #[arg(long)]
     pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) of_project: OfProject,
+    /// Project folder or file
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub(crate) project: PathBuf,
 }
 
 /// What is asked.

@@ -146,13 +146,14 @@ fn ground(
 ) -> Result<Option<Ground>, CommandError> {
     if let Some(requirement) = arguments.required.requirement() {
         let hidden = hidden(path, &arguments.required, &requirement)?;
+        let clean = examined.secrets() == 0
+            && examined.unreadable == 0
+            && (examined.is_clean(to) || nothing_beside(path, &arguments.required, to)?);
         // What was judged is what was scanned.
         if listing::digests(path).map_err(|error| closed(&error))? != examined.digests {
             let message = format!("{} changed while it was looked into", path.display());
             return Err(CommandError::new(Fault::World, message));
         }
-        let clean = examined.secrets() == 0
-            && (examined.is_clean(to) || nothing_beside(path, &arguments.required, to)?);
         return Ok(clean.then_some(Ground::Hidden(hidden)));
     }
     let ground = match (arguments.expert, &arguments.reason, &arguments.approver) {

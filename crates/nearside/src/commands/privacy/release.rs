@@ -5,7 +5,7 @@ mod question;
 mod text;
 mod view;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nearside_privacy::listing;
 use nearside_privacy::release::{
@@ -29,7 +29,7 @@ use question::{Asked, privacy, query, refused};
 use view::{AnswerView, BudgetView, Decision};
 
 pub(super) fn run(arguments: &Release, output: &Output) -> Result<Outcome, CommandError> {
-    let loaded = wire::project::load(&arguments.of_project.project, &[])?;
+    let loaded = wire::project::load(&arguments.project, &[])?;
     let releasing = Releasing::of(arguments, &loaded)?;
     match arguments.question {
         Some(question) => releasing.ask(question, output),
@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Release, output: &Output) -> Result<Outcome, Comma
 struct Releasing<'a> {
     arguments: &'a Release,
     loaded: &'a Loaded,
-    dataset: &'a Dataset,
+    file: PathBuf,
     stated: &'a PrivacyBudget,
     budget: Budget,
     spending: Spending,
@@ -60,9 +60,18 @@ impl<'a> Releasing<'a> {
             false => Budget::pure(stated.epsilon),
         };
         let budget = budget.map_err(|error| refused(&error))?;
-        let record = wire::jobs::record(loaded, arguments.of_project.rehearsal)?;
-        let spending = Spending::of(&record, &arguments.dataset, budget);
-        Ok(Self { arguments, loaded, dataset, stated, budget, spending })
+        let file = wire::jobs::folder(loaded)?.join(&dataset.path);
+        if file.is_dir() {
+            let message = format!("{} is a folder: answers are about one table", file.display());
+            return Err(CommandError::new(Fault::Input, message));
+        }
+        let digests = listing::digests(&file)
+            .map_err(|error| CommandError::new(Fault::Input, error.to_string()))?;
+        // A rehearsal has a record of its own, but people are the same.
+        let record = wire::jobs::record(loaded, false)?;
+        let blake3 = digests.blake3.to_string();
+        let spending = Spending::of(&record, &arguments.dataset, blake3, budget);
+        Ok(Self { arguments, loaded, file, stated, budget, spending })
     }
 
     fn about(&self, left: Option<Left>) -> ReleaseAnswer {
@@ -73,8 +82,13 @@ impl<'a> Releasing<'a> {
     fn ask(&self, question: Question, output: &Output) -> Result<Outcome, CommandError> {
         let Self { arguments, spending, stated, .. } = self;
         let (query, privacy) = (query(arguments, question)?, privacy(arguments)?);
-        let file = wire::jobs::folder(self.loaded)?.join(&self.dataset.path);
-        let table = Table::open(&file, &environment::temporary_folder())?;
+        let target = arguments.output.as_deref().filter(|file| *file != Path::new("-"));
+        if question == Question::Synthetic && target.is_none() && output.form == Form::Json {
+            let error =
+                CommandError::new(Fault::Usage, "stdout cannot hold the rows and the report");
+            return Err(error.hint("add -o FILE"));
+        }
+        let table = Table::open(&self.file, &environment::temporary_folder())?;
         let (dialect, contributions) = (table.dialect, stated.rows_per_person);
         let reading = Reading { dialect, contributions, person: stated.person.clone() };
         let plan = Plan::new(&query, &reading, privacy).map_err(|error| refused(&error))?;
@@ -86,10 +100,9 @@ impl<'a> Releasing<'a> {
         }
         // What is refused anyway needs no reading; what is answered is shown only once it is written down.
         let released = left.map(|_| answered(&plan, &table)).transpose()?;
-        let target = arguments.output.as_deref().filter(|file| *file != Path::new("-"));
         // A place that cannot be written to is no reason to spend anything.
         let document = target.filter(|_| left.is_some()).map(Document::new).transpose()?;
-        match (self.decide(question, &file, privacy)?, released) {
+        match (self.decide(question, privacy)?, released) {
             (Ok(left), Some(released)) => {
                 let answer = self
                     .about(Some(left))
@@ -115,18 +128,14 @@ impl<'a> Releasing<'a> {
     fn decide(
         &self,
         question: Question,
-        file: &Path,
         privacy: Privacy,
     ) -> Result<Result<Left, Exceeded>, CommandError> {
         let asked = serde_json::to_string(&Asked::of(self.arguments, question));
-        let digests = listing::digests(file)
-            .map_err(|error| CommandError::new(Fault::World, error.to_string()))?;
         let decided = self.spending.decide(&Wanted {
-            blake3: digests.blake3.to_string(),
             query_json: asked.map_err(|error| CommandError::new(Fault::Bug, error.to_string()))?,
             privacy: &privacy,
         })?;
-        Audit::of(self.loaded, self.arguments.of_project.rehearsal)?.sign()?;
+        Audit::of(self.loaded, false)?.sign()?;
         Ok(decided)
     }
 }

@@ -111,11 +111,18 @@ impl Chosen {
     }
 }
 
+/// Combinations up to which it is also said what neighbours would make of them: of more that takes long.
+const MOST_FOR_OTHER: usize = 500_000;
+
 /// What the method that was asked for finds; beside one level for each column, what neighbours would make of it.
 fn choose(problem: &Problem<'_>, method: Method) -> Result<(Chosen, Option<Told>), TabularError> {
     Ok(match method {
         Method::Mondrian => (Chosen::Mondrian(problem.mondrian()?), None),
-        Method::Lattice => (Chosen::Lattice(problem.lattice()?), problem.mondrian().ok()),
+        Method::Lattice => {
+            let few = problem.tuples.len() <= MOST_FOR_OTHER;
+            let other = few.then(|| problem.mondrian().ok()).flatten();
+            (Chosen::Lattice(problem.lattice()?), other)
+        }
     })
 }
 

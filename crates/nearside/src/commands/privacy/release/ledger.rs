@@ -9,25 +9,25 @@ use nearside_privacy::release::{Amount, Budget, Exceeded, Left, Privacy};
 use crate::error::CommandError;
 use crate::wire::journal;
 
-/// The record of what a dataset's answers spent.
+/// The record of what answers about a dataset spent.
 pub(super) struct Spending {
     file: PathBuf,
     dataset: String,
+    /// The digest of its content.
+    blake3: String,
     budget: Budget,
 }
 
 /// A question to be decided.
 pub(super) struct Wanted<'a> {
-    /// The digest of what is asked.
-    pub(super) blake3: String,
     /// What is asked, as JSON.
     pub(super) query_json: String,
     pub(super) privacy: &'a Privacy,
 }
 
 impl Spending {
-    pub(super) fn of(record: &Path, dataset: &str, budget: Budget) -> Self {
-        Self { file: journal::file(record), dataset: dataset.to_owned(), budget }
+    pub(super) fn of(record: &Path, dataset: &str, blake3: String, budget: Budget) -> Self {
+        Self { file: journal::file(record), dataset: dataset.to_owned(), blake3, budget }
     }
 
     /// Everything that was asked so far.
@@ -40,9 +40,10 @@ impl Spending {
         rows.map(|rows| self.own(rows)).map_err(|error| journal::failed(&error))
     }
 
+    /// What was asked of the dataset, whatever it held, and of its content, whatever it was called.
     fn own(&self, rows: Vec<Recorded<ReleaseRow>>) -> Vec<ReleaseRow> {
         let rows = rows.into_iter().map(|recorded| recorded.row);
-        rows.filter(|row| row.dataset == self.dataset).collect()
+        rows.filter(|row| row.dataset == self.dataset || row.blake3 == self.blake3).collect()
     }
 
     /// What is left after what was asked so far, and one more.
@@ -73,7 +74,7 @@ impl Spending {
                 to.add(&ReleaseRow {
                     at,
                     dataset: self.dataset.clone(),
-                    blake3: wanted.blake3.clone(),
+                    blake3: self.blake3.clone(),
                     query_json: wanted.query_json.clone(),
                     decision: match left {
                         Ok(_) => ReleaseWord::Released,

@@ -129,7 +129,7 @@ fn domain(text: &str) -> Result<Categorical, CommandError> {
         let text = fs::read_to_string(file).map_err(|error| {
             CommandError::new(Fault::Input, format!("cannot read {file}: {error}"))
         })?;
-        of_file(column, &text)
+        of_file(column, text.strip_prefix('\u{feff}').unwrap_or(&text))
     } else if let (bounds, Some(step)) = stepped(values)
         && let Some((lower, upper)) = bounds.split_once("..")
     {

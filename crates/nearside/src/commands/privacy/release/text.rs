@@ -12,7 +12,7 @@ pub(super) fn of(answer: &ReleaseAnswer) -> String {
     }
     match answer.decision {
         Some(Decision::Planned) => {
-            let _ = writeln!(text, "nothing was read or spent");
+            let _ = writeln!(text, "nothing was spent, and nothing of its rows was read");
         }
         Some(Decision::Refused) => {
             let _ =
@@ -110,6 +110,7 @@ fn budget(answer: &ReleaseAnswer) -> String {
     };
     let rows = if *rows_per_person == 1 { "row" } else { "rows" };
     let left = match (left_epsilon, left_rho) {
+        (None, _) if answer.decision.is_none() => "more than that is spent".to_owned(),
         (None, _) => "that is more than is left".to_owned(),
         (Some(epsilon), Some(rho)) => format!("epsilon = {epsilon} or rho = {rho} is left"),
         (Some(epsilon), None) => format!("epsilon = {epsilon} is left"),

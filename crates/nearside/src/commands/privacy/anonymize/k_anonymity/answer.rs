@@ -53,8 +53,10 @@ pub(super) struct KeptView {
     pub(super) rows: u64,
     /// Its classes.
     pub(super) classes: u64,
-    /// Rows of its smallest class.
+    /// Rows of its smallest class; in a population the fewest of its people that a class is among.
     pub(super) k: u64,
+    /// Whether its rows hide among the people of a population.
+    pub(super) in_population: bool,
     /// The fewest different sensitive values of a class.
     pub(super) distinct_l: Option<u64>,
     /// The least exponential of the entropy of a class's sensitive values.
@@ -226,6 +228,7 @@ impl KAnonymityAnswer {
                 rows: verified.rows,
                 classes: verified.classes,
                 k: verified.k,
+                in_population: tuples.population.is_some(),
                 distinct_l: sensitive.map(|kept| kept.distinct),
                 entropy_l: sensitive.map(|kept| kept.entropy),
                 t: sensitive.map(|kept| kept.distance),

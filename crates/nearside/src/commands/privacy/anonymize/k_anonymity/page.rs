@@ -10,6 +10,9 @@ pub(super) fn of(answer: &KAnonymityAnswer, table: &str, today: Date) -> String 
     let foot = format!("nearside {}, {today}", env!("CARGO_PKG_VERSION"));
     let mut sections = vec![
         Section::Lead(format!("{}.", answer.summary())),
+        Section::Text(
+            "This page shows shares of values as they were: it is for whoever may see the table.".to_owned(),
+        ),
         Section::Heading("Who is recognised".to_owned()),
         Section::List(answer.told_of_risk()),
         Section::Heading("What it is still good for".to_owned()),

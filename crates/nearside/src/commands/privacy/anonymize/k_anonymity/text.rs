@@ -29,7 +29,11 @@ impl Report for KAnonymityAnswer {
     }
 
     fn summary(&self) -> String {
-        let KeptView { rows, classes, k, .. } = self.kept;
+        let KeptView { rows, classes, k, in_population, .. } = self.kept;
+        let hidden = match in_population {
+            true => format!("classes, each among at least {k} people of the population"),
+            false => format!("classes of at least {k}"),
+        };
         let out = match self.left_out {
             0 => "no row left out".to_owned(),
             out => format!("{out} rows left out ({:.1} %)", 100.0 * out as f64 / self.rows as f64),
@@ -38,10 +42,7 @@ impl Report for KAnonymityAnswer {
             Some(SearchView { loss, .. }) => format!("loss {loss:.4}"),
             None => format!("penalty {:.4}", self.utility.penalty),
         };
-        format!(
-            "{}: {rows} rows in {classes} classes of at least {k}; {out}; {lost}",
-            self.required
-        )
+        format!("{}: {rows} rows in {classes} {hidden}; {out}; {lost}", self.required)
     }
 
     fn warnings(&self) -> Vec<String> {
