@@ -30,8 +30,9 @@ impl Decimal {
         Self { digits: self.digits.saturating_mul(number), places: self.places }
     }
 
-    /// Its digits with more places, of which there are at most 18.
-    pub(super) fn digits_at(self, places: u32) -> i128 {
+    /// Its digits as a whole number with so many places behind the point, at least as many as it has; saturated.
+    #[must_use]
+    pub fn digits_at(self, places: u32) -> i128 {
         let more = places.saturating_sub(self.places);
         self.digits.saturating_mul(10_i128.saturating_pow(more))
     }

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use super::TabularError;
 use super::buckets::Buckets;
+use super::chance::Chance;
 use super::taxonomy::{Span, Taxonomy};
-use super::told::{Label, Told};
+use super::told::Told;
 use super::tuples::{Attribute, Tuples};
 use super::utility::rows_by_rank;
 
@@ -53,11 +54,11 @@ pub fn auc(
     let rows = Split::of(tuples);
     let features = Features::of(tuples, taxonomies);
     let exact = |column: usize, tuple: usize| features.exact(column, tuple);
-    let labels = |column: usize, tuple: usize| told.label(column, tuple).cloned();
-    let train = |label: &dyn Fn(usize, usize) -> Option<Label>, kept: &dyn Fn(usize) -> bool| {
+    let labels = |column: usize, tuple: usize| told.label(column, tuple).map(|label| label.span);
+    let train = |span: &dyn Fn(usize, usize) -> Option<Span>, kept: &dyn Fn(usize) -> bool| {
         let mut cases = Cases::default();
         for (tuple, rows) in rows.trained.iter().enumerate().filter(|(tuple, _)| kept(*tuple)) {
-            cases.add(features.row(tuple, label), target.code(tuple), *rows);
+            cases.add(features.row(tuple, span), target.code(tuple), *rows);
         }
         cases
     };
@@ -69,7 +70,9 @@ pub fn auc(
     let anonymized = train(&labels, &|tuple| told.is_kept(tuple));
     let of = |cases: &Cases| {
         let mut sum = (0.0, 0.0);
-        for value in 0..values as u32 {
+        // Of two values one is what the other is not: their areas are the same.
+        let several = if values == 2 { 1 } else { values as u32 };
+        for value in 0..several {
             let rows = tested.rows(value);
             let weights = cases.fit(value, features.width);
             if let Some(area) = tested.area(value, &weights) {
@@ -95,19 +98,12 @@ struct Split {
 
 impl Split {
     fn of(tuples: &Tuples) -> Self {
-        let mut chance = 0_u64;
-        let tested: Vec<f64> = tuples
-            .counts
-            .iter()
-            .map(|rows| {
-                // SplitMix64 (Steele, Lea and Flood 2014): the same every time.
-                chance = chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mixed = (chance ^ (chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                let even = ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
-                (*rows as f64 * TESTED + even).floor().min(*rows as f64)
-            })
-            .collect();
+        let mut chance = Chance::default();
+        let tested = tuples.counts.iter().map(|rows| {
+            let rows = *rows as f64;
+            (rows * TESTED + chance.part()).floor().min(rows)
+        });
+        let tested: Vec<f64> = tested.collect();
         let rest = tuples.counts.iter().zip(&tested).map(|(rows, tested)| *rows as f64 - tested);
         Self { trained: rest.collect(), tested }
     }
@@ -141,19 +137,17 @@ impl Features {
         features
     }
 
-    fn exact(&self, column: usize, tuple: usize) -> Option<Label> {
+    fn exact(&self, column: usize, tuple: usize) -> Option<Span> {
         let rank = *self.ranks.get(column)?.get(tuple)?;
-        let span = Span { first: rank, last: rank };
-        Some(Label { text: String::new(), span, penalty: 0.0 })
+        Some(Span { first: rank, last: rank })
     }
 
-    fn row(&self, tuple: usize, label: &dyn Fn(usize, usize) -> Option<Label>) -> Row {
+    fn row(&self, tuple: usize, span: &dyn Fn(usize, usize) -> Option<Span>) -> Row {
         let columns = self.buckets.iter().zip(&self.starts).enumerate();
-        let cells = columns.filter_map(|(column, (buckets, start))| {
-            Some((label(column, tuple)?, buckets, *start))
-        });
-        let cells = cells.flat_map(|(label, buckets, start)| {
-            let parts: Row = buckets.parts(&label).map(|(at, part)| (start + at, part)).collect();
+        let cells = columns
+            .filter_map(|(column, (buckets, start))| Some((span(column, tuple)?, buckets, *start)));
+        let cells = cells.flat_map(|(span, buckets, start)| {
+            let parts: Row = buckets.parts(span).map(|(at, part)| (start + at, part)).collect();
             parts
         });
         std::iter::once((0, 1.0)).chain(cells).collect()

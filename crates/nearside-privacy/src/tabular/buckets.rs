@@ -1,7 +1,6 @@
 //! A column in a few groups of neighbouring values, for charts and for models.
 
 use super::taxonomy::{Span, Taxonomy};
-use super::told::Label;
 
 /// Groups of values side by side; every value is in one.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,10 +34,10 @@ impl Buckets {
         &self.spans
     }
 
-    /// What part of a label falls into each group, if all its values are as likely: groups by number, with parts
-    /// that sum to one.
-    pub fn parts(&self, label: &Label) -> impl Iterator<Item = (usize, f64)> + '_ {
-        let Span { first, last } = label.span;
+    /// What part of a range of values falls into each group, if all of them are as likely: groups by number, with
+    /// parts that sum to one.
+    pub fn parts(&self, span: Span) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let Span { first, last } = span;
         let start = self.spans.partition_point(|span| span.last < first);
         let all = f64::from(last - first + 1);
         let spans = self.spans.iter().enumerate().skip(start);
@@ -70,8 +69,8 @@ mod tests {
         assert_eq!(spans(&[1, 9, 2], 3), [(0, 0), (1, 1), (2, 2)]);
         assert_eq!(spans(&[5, 5, 5, 5, 5, 5], 3), [(0, 1), (2, 3), (4, 5)]);
         assert_eq!(spans(&[90, 1, 1, 1, 1], 2), [(0, 0), (1, 4)]);
-        let label = Label { text: String::new(), span: Span { first: 1, last: 4 }, penalty: 0.0 };
-        let parts: Vec<_> = Buckets::of(&[5, 5, 5, 5, 5, 5], 3).parts(&label).collect();
+        let span = Span { first: 1, last: 4 };
+        let parts: Vec<_> = Buckets::of(&[5, 5, 5, 5, 5, 5], 3).parts(span).collect();
         assert_eq!(parts, [(0, 0.25), (1, 0.5), (2, 0.25)]);
     }
 }

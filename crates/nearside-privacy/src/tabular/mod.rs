@@ -24,6 +24,7 @@ pub mod tuples;
 pub mod utility;
 pub mod verify;
 
+mod chance;
 mod classes;
 pub(crate) mod dictionary;
 mod error;

@@ -10,6 +10,7 @@ use std::num::NonZero;
 
 use super::TabularError;
 use super::blocks::{self, Block, Blocks, Dialect};
+use super::chance::Chance;
 use super::classes::Numbering;
 use super::dictionary::Dictionary;
 
@@ -208,7 +209,7 @@ impl Sample {
 struct Drawn {
     seen: u64,
     drawn: u64,
-    chance: u64,
+    chance: Chance,
     dictionaries: Vec<Dictionary>,
     lengths: Vec<u64>,
     /// Row after row.
@@ -221,7 +222,7 @@ impl Drawn {
         Self {
             seen: 0,
             drawn: 0,
-            chance: 0,
+            chance: Chance::default(),
             dictionaries,
             lengths: vec![0; width],
             codes: Vec::new(),
@@ -234,7 +235,7 @@ impl Drawn {
             self.seen += 1;
             let place = match self.seen > MOST_ROWS as u64 {
                 false => self.codes.len() / width.max(1),
-                true => self.draw(),
+                true => usize::try_from(self.chance.below(self.seen)).unwrap_or(usize::MAX),
             };
             if place >= MOST_ROWS {
                 return Ok(());
@@ -255,15 +256,6 @@ impl Drawn {
             }
             Ok(())
         })
-    }
-
-    /// A place among all rows that came, each as likely.
-    fn draw(&mut self) -> usize {
-        // SplitMix64 (Steele, Lea and Flood 2014).
-        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((u128::from(mixed ^ (mixed >> 31)) * u128::from(self.seen)) >> 64) as usize
     }
 
     fn column(&self, column: usize) -> SampledColumn {

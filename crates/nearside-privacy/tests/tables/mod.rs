@@ -125,6 +125,21 @@ fn made(rows: &[(u8, u8, u8, u8)], people: Option<&[(u8, u8, u8, u8)]>) -> Made 
     Made { population, ..Made::new(text, tuples, hierarchies) }
 }
 
+/// Rows, of which one value may stand in all of a column, and one row may be unlike any other.
+pub(crate) fn rows(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<(u8, u8, u8, u8)>> {
+    let row = (any::<u8>(), any::<u8>(), 0_u8..3, 0_u8..4);
+    let planted = (any::<bool>(), any::<bool>());
+    (prop::collection::vec(row, count), planted).prop_map(|(mut rows, (constant, odd))| {
+        if constant {
+            rows.iter_mut().for_each(|row| row.2 = 0);
+        }
+        if odd {
+            rows.push((39, 11, 9, 9));
+        }
+        rows
+    })
+}
+
 pub(crate) fn requirements() -> impl Strategy<Value = Requirement> {
     let diversity = prop_oneof![
         3 => Just(None),

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use nearside_policy::{Class, Expert, Ground, Hidden, Subject};
 use nearside_privacy::artifact::Examined;
-use nearside_privacy::scan::Options;
 use nearside_privacy::tabular::Requirement;
 use nearside_privacy::tabular::verify::Verification;
 use nearside_privacy::{listing, rules};
@@ -194,7 +193,7 @@ fn hidden(
         dialect: table.dialect,
         quasi,
         sensitive: sensitive.as_deref(),
-        threads: Options::default().threads,
+        threads: table::threads(),
     };
     let verified = verification.table(table.reader()?).map_err(table::failed)?;
     if !verified.keeps(requirement) {

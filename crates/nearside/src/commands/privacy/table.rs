@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _};
+use std::num::NonZero;
 use std::path::Path;
 
 use nearside_policy::Class;
@@ -63,6 +64,11 @@ impl Table {
         (&self.file).rewind().map_err(|error| failed(error.into()))?;
         Ok(BufReader::with_capacity(1 << 20, &self.file))
     }
+}
+
+/// Threads that read and write a table: one for each core.
+pub(super) fn threads() -> NonZero<usize> {
+    scan::Options::default().threads
 }
 
 /// A file without a name.

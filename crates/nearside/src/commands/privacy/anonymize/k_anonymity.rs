@@ -7,10 +7,8 @@ mod text;
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek as _};
-use std::num::NonZero;
 use std::time::Instant;
 
-use nearside_privacy::scan;
 use nearside_privacy::tabular::auc::auc;
 use nearside_privacy::tabular::lattice::Solution;
 use nearside_privacy::tabular::recode::{Recoding, Which};
@@ -22,7 +20,7 @@ use nearside_privacy::tabular::{
 pub(crate) use answer::KAnonymityAnswer;
 
 use super::super::output_path::Ends;
-use super::super::table::{Left, Table, failed, scratch};
+use super::super::table::{Left, Table, failed, scratch, threads};
 use super::report;
 use crate::cli::{Anonymize, Hiding, Method, Required};
 use crate::environment;
@@ -86,10 +84,6 @@ pub(super) fn run(
         put(file, page::of(&answer, &name, environment::today()).as_bytes(), output)?;
     }
     Ok(if answer.is_clean() { Outcome::Done } else { Outcome::Negative })
-}
-
-fn threads() -> NonZero<usize> {
-    scan::Options::default().threads
 }
 
 fn again(file: &mut File) -> Result<(), CommandError> {

@@ -158,10 +158,7 @@ fn edges(lower: &str, upper: &str, step: &str) -> Result<Vec<Decimal>, ReleaseEr
     let [lower, upper, step] = [lower, upper, step].map(|text| text.trim().parse::<Decimal>());
     let (lower, upper, step) = (lower?, upper?, step?);
     let places = lower.places.max(upper.places).max(step.places);
-    let digits = |it: Decimal| {
-        it.digits.saturating_mul(10_i128.saturating_pow(places.saturating_sub(it.places)))
-    };
-    let (low, high, wide) = (digits(lower), digits(upper), digits(step));
+    let [low, high, wide] = [lower, upper, step].map(|it| it.digits_at(places));
     if wide <= 0 || (high - low) / wide > MOST_RANGES {
         return Err(ReleaseError::Query("ranges need a step above 0, and are at most 10,000"));
     }
