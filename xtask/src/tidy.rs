@@ -28,7 +28,7 @@ const LAYERS: [(&str, &[&[&str]]); 17] = [
     ("run", &[&PURE, &["store"]]),
     ("ledger", &[&PURE, &["store"]]),
     ("privacy", &[&PURE, &["store"]]),
-    ("models", &[&["units", "architecture", "policy", "store"]]),
+    ("models", &[&["units", "architecture", "policy", "store", "fetch"]]),
     ("report", &[&["units", "economics"]]),
     ("", &[&PURE, &["store", "fetch", "probe", "run", "ledger", "privacy", "models", "report"]]),
 ];

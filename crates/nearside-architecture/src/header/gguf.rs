@@ -4,6 +4,7 @@
 //! endian. Bits per weight are read from the tensors, for a file that is called `Q4_K_M` mixes
 //! several types.
 
+mod array;
 mod decoder;
 mod reader;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use nearside_units::Bytes;
 use crate::error::{Position, quoted};
 use crate::{Architecture, Dtype, HeaderError};
 
+pub use array::Elements;
 use reader::Reader;
 
 /// The most key-value pairs that are read.

@@ -26,6 +26,13 @@ impl<'a> Reader<'a> {
         Self { bytes, offset: 0, kept: 0 }
     }
 
+    /// One that goes on at a byte.
+    pub(super) fn at(bytes: &'a [u8], offset: u64) -> Result<Self, HeaderError> {
+        let mut reader = Self::new(bytes);
+        reader.take(offset)?;
+        Ok(reader)
+    }
+
     /// The byte that comes next.
     pub(super) fn offset(&self) -> u64 {
         self.offset as u64

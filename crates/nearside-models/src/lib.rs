@@ -1,0 +1,1 @@
+//! Open models: their files, and what they compute.
