@@ -1,1 +1,3 @@
 //! Open models: their files, and what they compute.
+
+pub mod block;
