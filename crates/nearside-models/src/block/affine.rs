@@ -6,9 +6,10 @@
 use super::fit;
 use super::line::{self, Loss, Search};
 use super::packing::{
-    BLOCK, pack_scales_and_mins, u16_at, unpack_scales_and_mins, write_bits, write_nibbles,
-    write_pairs,
+    BLOCK, pack_scales_and_mins, u16_at, unpack_nibbles, unpack_pairs, unpack_scales_and_mins,
+    write_bits, write_nibbles, write_pairs,
 };
+use super::plain::write;
 use super::{Importance, f16_from_f32, f16_to_f32};
 
 /// How a format is searched, and the most that its scales are.
@@ -130,7 +131,7 @@ impl<const G: usize> Chosen<G> {
                 continue;
             }
             let min = min_unit * f32::from(self.mins[group]);
-            *target = values.map(|value| fit::level((value + min) / scale, 0.0, top) as u8);
+            *target = fit::each(values, |value| fit::level((value + min) / scale, 0.0, top) as u8);
         }
     }
 
@@ -144,7 +145,7 @@ impl<const G: usize> Chosen<G> {
 /// Values count by their distance from 0, and by how large their group is.
 fn plain_weights(values: &[f32; 32]) -> [f32; 32] {
     let mean = (fit::sum(values.iter().map(|value| value * value)) / 32.0).sqrt();
-    values.map(|value| mean + value.abs())
+    fit::each(values, |value| mean + value.abs())
 }
 
 /// The double mean square of a block with that sum of squares.
@@ -192,39 +193,42 @@ pub(super) fn encode_q5(
 
 pub(super) fn decode_q2(bytes: &[u8; 84], values: &mut [f32; 256]) {
     let (unit, min_unit) = (f16_to_f32(u16_at(bytes, 80)), f16_to_f32(u16_at(bytes, 82)));
+    let levels = unpack_pairs(&bytes[16..80]);
+    let levels = levels.as_chunks::<16>().0;
     for (group, target) in values.as_chunks_mut::<16>().0.iter_mut().enumerate() {
         let scale = unit * f32::from(bytes[group] & 0xf);
         let min = min_unit * f32::from(bytes[group] >> 4);
-        let (place, shift) = (16 + group / 8 * 32 + group % 2 * 16, group % 8 / 2 * 2);
-        for (value, byte) in target.iter_mut().zip(&bytes[place..]) {
-            *value = scale * f32::from((byte >> shift) & 3) - min;
-        }
+        write(target, &levels[group], |level| scale * level - min);
     }
 }
 
 pub(super) fn decode_q4(bytes: &[u8; 144], values: &mut [f32; 256]) {
-    decode_nibbles(bytes, &bytes[16..], |_, _| 0, values);
+    decode_nibbles(bytes, &bytes[16..], |_, _| {}, values);
 }
 
 pub(super) fn decode_q5(bytes: &[u8; 176], values: &mut [f32; 256]) {
-    decode_nibbles(bytes, &bytes[48..], |group, i| ((bytes[16 + i] >> group) & 1) << 4, values);
+    let add_fifth_bits = |group: usize, levels: &mut [u8; 32]| {
+        for (level, bits) in levels.iter_mut().zip(&bytes[16..48]) {
+            *level |= ((bits >> group) & 1) << 4;
+        }
+    };
+    decode_nibbles(bytes, &bytes[48..], add_fifth_bits, values);
 }
 
-/// Levels whose lower 4 bits lie in `nibbles`; `upper` has the bits above for a group and a place in it.
+/// Levels whose lower 4 bits lie in `nibbles`; `complete` adds the bits above to those of a group.
 #[inline]
 fn decode_nibbles(
     head: &[u8],
     nibbles: &[u8],
-    upper: impl Fn(usize, usize) -> u8,
+    complete: impl Fn(usize, &mut [u8; 32]),
     values: &mut [f32; BLOCK],
 ) {
     let (unit, min_unit) = (f16_to_f32(u16_at(head, 0)), f16_to_f32(u16_at(head, 2)));
     let (scales, mins) = unpack_scales_and_mins(&head[4..16]);
-    for (group, target) in values.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+    let levels = nibbles.chunks_exact(32).flat_map(unpack_nibbles::<32>);
+    for (group, (mut levels, target)) in levels.zip(values.as_chunks_mut().0).enumerate() {
+        complete(group, &mut levels);
         let (scale, min) = (unit * f32::from(scales[group]), min_unit * f32::from(mins[group]));
-        let shift = group % 2 * 4;
-        for (i, (value, byte)) in target.iter_mut().zip(&nibbles[group / 2 * 32..]).enumerate() {
-            *value = scale * f32::from(((byte >> shift) & 0xf) | upper(group, i)) - min;
-        }
+        write(target, &levels, |level| scale * level - min);
     }
 }

@@ -29,6 +29,17 @@ pub(super) fn level(value: f32, low: f32, high: f32) -> f32 {
     if nearest > high { high } else { nearest }
 }
 
+/// Each of some values made something else; unlike `map` of an array it is computed several at once.
+#[inline]
+pub(super) fn each<const N: usize, T: Copy + Default>(
+    values: &[f32; N],
+    one: impl Fn(f32) -> T,
+) -> [T; N] {
+    let mut all = [T::default(); N];
+    all.iter_mut().zip(values).for_each(|(target, value)| *target = one(*value));
+    all
+}
+
 /// A sum in the order of its terms, from 0.
 pub(super) fn sum(terms: impl Iterator<Item = f32>) -> f32 {
     terms.fold(0.0, |sum, term| sum + term)
@@ -39,9 +50,25 @@ pub(super) fn inverse_or_zero(value: f32) -> f32 {
     if value == 0.0 { 0.0 } else { 1.0 / value }
 }
 
+/// The greatest distance from 0.
+pub(super) fn greatest(values: &[f32]) -> f32 {
+    // Eight at once: the greatest does not depend on the order.
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut most = [0.0f32; 8];
+    for eight in eights {
+        for (most, value) in most.iter_mut().zip(eight) {
+            *most = if value.abs() > *most { value.abs() } else { *most };
+        }
+    }
+    let longer = |most: f32, value: &f32| if value.abs() > most { value.abs() } else { most };
+    most.iter().chain(rest).fold(0.0, longer)
+}
+
 /// The value that is farthest from 0, the first of those.
+#[inline]
 pub(super) fn farthest(values: &[f32]) -> f32 {
-    values.iter().fold(0.0f32, |far, value| if value.abs() > far.abs() { *value } else { far })
+    let greatest = greatest(values);
+    values.iter().find(|value| value.abs() >= greatest).copied().unwrap_or(0.0)
 }
 
 /// How important columns are weighed with the size of their values: by the root of the mean square plus the square.
@@ -50,7 +77,9 @@ pub(super) fn weighed<const N: usize>(
     values: &[f32; N],
     power: f32,
 ) -> [f32; N] {
-    std::array::from_fn(|i| columns[i] * (power + values[i] * values[i]).sqrt())
+    let mut weights = each(values, |value| (power + value * value).sqrt());
+    weights.iter_mut().zip(columns).for_each(|(weight, column)| *weight *= column);
+    weights
 }
 
 /// A scale and levels: counted from 0 where the lowest level of the symmetric ones is.
@@ -106,7 +135,7 @@ pub(super) fn symmetric<const N: usize>(
     });
     let even = Even { bound };
     let (scale, inverse) = best(values, weights, &tries, &even);
-    let levels = values.map(|value| (even.nearest(inverse * value) + bound) as u8);
+    let levels = each(values, |value| (even.nearest(inverse * value) + bound) as u8);
     Symmetric { scale, levels }
 }
 

@@ -6,7 +6,7 @@
 //! So tries follow each other, but groups do not: those of a block are computed side by side, each adding up in the
 //! order of its values.
 
-use super::fit::level;
+use super::fit::{each, level};
 
 /// How an error counts.
 #[derive(Clone, Copy, PartialEq)]
@@ -81,7 +81,7 @@ pub(super) fn fit<const W: usize, const N: usize>(
         lines.below[lane] = -best.mins[lane];
         let (inverse, from) = (best.inverse[lane], best.from[lane]);
         lines.levels[lane] =
-            values[lane].map(|value| level(inverse * (value - from), 0.0, search.top) as u8);
+            each(&values[lane], |value| level(inverse * (value - from), 0.0, search.top) as u8);
     }
     lines
 }

@@ -3,8 +3,7 @@
 
 use super::fit;
 use super::half::{half_e8m0_to_f32, half_ue4m3_to_f32, ue4m3_from_f32};
-use super::packing::{nibbles, u16_at};
-use super::plain::{for_nibbles, greatest};
+use super::packing::{nibbles, u16_at, unpack_nibbles};
 use super::{Importance, f16_from_f32, f16_to_f32};
 
 /// The levels of IQ4 (`kvalues_iq4nl` of ggml).
@@ -64,7 +63,7 @@ impl fit::Levels for Uneven {
 /// Which level is nearest to a value.
 #[inline]
 fn nearest_index(value: f32) -> u8 {
-    MIDDLES.iter().map(|middle| u8::from(is_past(value, *middle))).sum()
+    MIDDLES.iter().map(|middle| i32::from(is_past(value, *middle))).sum::<i32>() as u8
 }
 
 /// The scale of a group.
@@ -87,7 +86,7 @@ fn weights(
 ) -> [f32; GROUP] {
     match columns {
         Some(columns) => fit::weighed(columns, values, power()),
-        None => values.map(|value| value * value),
+        None => fit::each(values, |value| value * value),
     }
 }
 
@@ -106,7 +105,7 @@ pub(super) fn encode_iq4_nl(
     let scale = fit_group(values, &weights);
     let inverse = fit::inverse_or_zero(scale);
     bytes[..2].copy_from_slice(&f16_from_f32(scale).to_le_bytes());
-    let levels = values.map(|value| nearest_index(inverse * value));
+    let levels = fit::each(values, |value| nearest_index(inverse * value));
     bytes[2..].copy_from_slice(&nibbles::<32, 16>(&levels));
 }
 
@@ -131,7 +130,8 @@ pub(super) fn encode_iq4_xs(
     {
         let scale = fit::nearest(inverse * scale).clamp(-32, 31);
         let inverse = fit::inverse_or_zero(unit * scale as f32);
-        *target = nibbles::<32, 16>(&groups[group].map(|value| nearest_index(inverse * value)));
+        *target =
+            nibbles::<32, 16>(&fit::each(&groups[group], |value| nearest_index(inverse * value)));
         let stored = (scale + 32) as u16;
         low[group / 2] |= (stored as u8 & 0xf) << (group % 2 * 4);
         high |= (stored >> 4) << (2 * group);
@@ -142,7 +142,7 @@ pub(super) fn encode_iq4_xs(
 }
 
 pub(super) fn encode_mxfp4(values: &[f32; 32], bytes: &mut [u8; 17]) {
-    let most = greatest(values);
+    let most = fit::greatest(values);
     // In double precision first: a logarithm next to a whole number rounds to it, as it does in ggml.
     let exponent = (f64::from(most).log2() as f32).floor() as i32;
     let scale = if most > 0.0 { (exponent - 2 + 127) as u8 } else { 0 };
@@ -153,31 +153,44 @@ pub(super) fn encode_mxfp4(values: &[f32; 32], bytes: &mut [u8; 17]) {
 
 pub(super) fn encode_nvfp4(values: &[f32; 64], bytes: &mut [u8; 36]) {
     for (group, values) in values.as_chunks::<16>().0.iter().enumerate() {
-        let scale = ue4m3_from_f32(greatest(values) / 6.0);
+        let scale = ue4m3_from_f32(fit::greatest(values) / 6.0);
         bytes[group] = scale;
         let levels = nearest_floats(values, half_ue4m3_to_f32(scale));
         bytes[4 + group * 8..][..8].copy_from_slice(&nibbles::<16, 8>(&levels));
     }
 }
 
-/// Which 4-bit float, scaled, is nearest to each value; the first of those that are equally near.
+/// Which 4-bit float, scaled, is nearest to each value; the one nearer to 0 of two that are equally near.
+///
+/// Scaled floats and what is halfway between two of them are exact, and so are differences to them near there: to
+/// compare with what is halfway finds the one with the least difference.
 fn nearest_floats<const N: usize>(values: &[f32; N], scale: f32) -> [u8; N] {
-    let mut levels = [0; N];
-    let mut least = values.map(|value| (FLOATS[0] * scale - value).abs());
-    for (index, float) in (1..).zip(&FLOATS[1..]) {
-        for i in 0..N {
-            let error = (float * scale - values[i]).abs();
-            let nearer = error < least[i];
-            least[i] = if nearer { error } else { least[i] };
-            levels[i] = if nearer { index } else { levels[i] };
-        }
+    // Where a value is so large, or the scale so small, that all differences round to the same, 0 is the nearest.
+    if fit::greatest(values) >= 1024.0 * scale {
+        return fit::each(values, |value| least_difference(value, scale));
     }
-    levels.map(|level: u32| level as u8)
+    let halfway: [f32; 7] = std::array::from_fn(|i| match (FLOATS[i + 1] * scale).is_finite() {
+        true => (FLOATS[i] + FLOATS[i + 1]) / 2.0 * scale,
+        false => f32::INFINITY,
+    });
+    fit::each(values, |value| {
+        let past: i32 = halfway.iter().map(|halfway| i32::from(value.abs() > *halfway)).sum();
+        // The sign is the fourth bit; 0 has none.
+        let sign = i32::from(value < 0.0) & i32::from(past > 0);
+        (past | (sign << 3)) as u8
+    })
+}
+
+/// The scaled float with the least difference to a value, the first of those.
+fn least_difference(value: f32, scale: f32) -> u8 {
+    let difference = |i: usize| (FLOATS[i] * scale - value).abs();
+    let nearer = |best: usize, i: usize| if difference(i) < difference(best) { i } else { best };
+    (1..FLOATS.len()).fold(0, nearer) as u8
 }
 
 pub(super) fn decode_iq4_nl(bytes: &[u8; 18], values: &mut [f32; 32]) {
     let scale = f16_to_f32(u16_at(bytes, 0));
-    for_nibbles(&bytes[2..], values, |_, nibble| scale * LEVELS[usize::from(nibble & 0xf)]);
+    decode_from(&LEVELS, &bytes[2..], scale, values.as_chunks_mut::<16>().0);
 }
 
 pub(super) fn decode_iq4_xs(bytes: &[u8; 136], values: &mut [f32; 256]) {
@@ -187,21 +200,34 @@ pub(super) fn decode_iq4_xs(bytes: &[u8; 136], values: &mut [f32; 256]) {
         let low = (bytes[4 + group / 2] >> (group % 2 * 4)) & 0xf;
         let stored = low | ((high >> (2 * group)) as u8 & 3) << 4;
         let scale = unit * (f32::from(stored) - 32.0);
-        let nibbles = &bytes[8 + group * 16..][..16];
-        for_nibbles(nibbles, target, |_, nibble| scale * LEVELS[usize::from(nibble & 0xf)]);
+        decode_from(&LEVELS, &bytes[8 + group * 16..], scale, target.as_chunks_mut::<16>().0);
     }
 }
 
 pub(super) fn decode_mxfp4(bytes: &[u8; 17], values: &mut [f32; 32]) {
     let scale = half_e8m0_to_f32(bytes[0]);
-    for_nibbles(&bytes[1..], values, |_, nibble| FLOATS[usize::from(nibble & 0xf)] * scale);
+    decode_from(&FLOATS, &bytes[1..], scale, values.as_chunks_mut::<16>().0);
 }
 
 pub(super) fn decode_nvfp4(bytes: &[u8; 36], values: &mut [f32; 64]) {
     for (group, target) in values.as_chunks_mut::<16>().0.iter_mut().enumerate() {
         let scale = half_ue4m3_to_f32(bytes[group]);
-        let nibbles = &bytes[4 + group * 8..][..8];
-        for_nibbles(nibbles, target, |_, nibble| FLOATS[usize::from(nibble & 0xf)] * scale);
+        decode_from(&FLOATS, &bytes[4 + group * 8..], scale, target.as_chunks_mut::<8>().0);
+    }
+}
+
+/// Scaled entries of a table, by the lower 4 bits of `H` bytes and then by the upper 4.
+fn decode_from<const H: usize>(
+    table: &[f32; 16],
+    bytes: &[u8],
+    scale: f32,
+    halves: &mut [[f32; H]],
+) {
+    let scaled = table.map(|level| scale * level);
+    for (half, levels) in halves.iter_mut().zip(unpack_nibbles::<H>(bytes)) {
+        for (value, level) in half.iter_mut().zip(levels) {
+            *value = scaled[usize::from(level & 0xf)];
+        }
     }
 }
 
@@ -209,6 +235,22 @@ pub(super) fn decode_nvfp4(bytes: &[u8; 36], values: &mut [f32; 64]) {
 mod tests {
     use super::fit::Levels as _;
     use super::*;
+
+    #[test]
+    fn the_nearest_float_is_the_one_with_the_least_difference() {
+        let e8m0 = (0..=u8::MAX).map(half_e8m0_to_f32);
+        for scale in e8m0.chain((0..=u8::MAX).map(half_ue4m3_to_f32)) {
+            for middle in [0.0, 0.5, 1.0, 1.5, 2.5, 3.5, 5.0, 7.0, 10.0, 12.0, 15.0] {
+                let middle = middle * scale;
+                let near = [middle.next_down(), middle, middle.next_up()];
+                let near = near.map(|value| value.min(f32::MAX));
+                for values in [near, near.map(|value| -value)] {
+                    let expected = values.map(|value| least_difference(value, scale));
+                    assert_eq!(nearest_floats(&values, scale), expected, "{values:?} {scale:e}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_nearest_level_is_the_one_with_the_least_difference() {

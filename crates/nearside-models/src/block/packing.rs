@@ -8,6 +8,17 @@ pub(super) fn nibbles<const N: usize, const B: usize>(levels: &[u8; N]) -> [u8; 
     std::array::from_fn(|i| (levels[i] & 0xf) | (levels[i + B] << 4))
 }
 
+/// The lower 4 bits of `H` bytes, and the upper ones.
+#[inline]
+pub(super) fn unpack_nibbles<const H: usize>(bytes: &[u8]) -> [[u8; H]; 2] {
+    let (mut low, mut high) = ([0; H], [0; H]);
+    if let Some(bytes) = bytes.first_chunk::<H>() {
+        low.iter_mut().zip(bytes).for_each(|(level, byte)| *level = byte & 0xf);
+        high.iter_mut().zip(bytes).for_each(|(level, byte)| *level = byte >> 4);
+    }
+    [low, high]
+}
+
 /// Levels of 4 bits in order of their groups: 32 in the lower, the next 32 in the upper bits of 32 bytes.
 pub(super) fn write_nibbles(levels: &[u8; BLOCK], bytes: &mut [u8]) {
     for (levels, bytes) in levels.as_chunks::<64>().0.iter().zip(bytes.as_chunks_mut::<32>().0) {
@@ -25,6 +36,21 @@ pub(super) fn write_pairs(levels: &[u8; BLOCK], bytes: &mut [u8]) {
                 | ((levels[i + 96] & 3) << 6)
         });
     }
+}
+
+/// The same back.
+#[inline]
+pub(super) fn unpack_pairs(bytes: &[u8]) -> [u8; BLOCK] {
+    let mut levels = [0; BLOCK];
+    let targets = levels.as_chunks_mut::<128>().0.iter_mut().zip(bytes.as_chunks::<32>().0);
+    for (target, bytes) in targets {
+        for (pair, target) in target.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            for (level, byte) in target.iter_mut().zip(bytes) {
+                *level = (byte >> (2 * pair)) & 3;
+            }
+        }
+    }
+    levels
 }
 
 /// One bit of each level: that of the n-th 32 levels is the n-th of 32 bytes.

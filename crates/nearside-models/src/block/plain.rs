@@ -5,7 +5,7 @@
 
 use super::fit::{self, Symmetric};
 use super::line::{self, Lines, Search};
-use super::packing::{nibbles, u16_at};
+use super::packing::{nibbles, u16_at, unpack_nibbles};
 use super::{Importance, f16_from_f32, f16_to_f32};
 
 type Values = [f32; 32];
@@ -42,7 +42,7 @@ pub(super) fn encode_q5_1(values: &Values, importance: Given<'_>, bytes: &mut [u
 }
 
 pub(super) fn encode_q8_0(values: &Values, bytes: &mut [u8; 34]) {
-    let scale = greatest(values) / 127.0;
+    let scale = fit::greatest(values) / 127.0;
     let inverse = fit::inverse_or_zero(scale);
     bytes[..2].copy_from_slice(&f16_from_f32(scale).to_le_bytes());
     if !inverse.is_finite() {
@@ -53,24 +53,15 @@ pub(super) fn encode_q8_0(values: &Values, bytes: &mut [u8; 34]) {
     }
 }
 
-/// The greatest distance from 0.
-pub(super) fn greatest(values: &[f32]) -> f32 {
-    // Eight at once: the greatest does not depend on the order.
-    let (eights, rest) = values.as_chunks::<8>();
-    let mut most = [0.0f32; 8];
-    for eight in eights {
-        for (most, value) in most.iter_mut().zip(eight) {
-            *most = if value.abs() > *most { value.abs() } else { *most };
-        }
-    }
-    let longer = |most: f32, value: &f32| if value.abs() > most { value.abs() } else { most };
-    most.iter().chain(rest).fold(0.0, longer)
-}
-
 /// The nearest whole number, ties away from 0. Just below a half is added, so that nothing is rounded twice.
 #[inline]
 pub(super) fn round_away(value: f32) -> i32 {
     (value + 0.499_999_97_f32.copysign(value)) as i32
+}
+
+#[inline]
+fn at_most(value: f32, top: f32) -> f32 {
+    if value < top { value } else { top }
 }
 
 /// Levels from `-bound` to `bound - 1`, counted from 0.
@@ -81,10 +72,12 @@ fn around_zero(values: &Values, importance: Given<'_>, bound: f32) -> Symmetric<
     }
     let scale = fit::farthest(values) / -bound;
     let inverse = fit::inverse_or_zero(scale);
-    let top = 2 * bound as i32 - 1;
+    let top = 2.0 * bound - 1.0;
     // A scale so small that it has no inverse has only zeros as levels.
     let levels = match inverse.is_finite() {
-        true => values.map(|value| ((value * inverse + (bound + 0.5)) as i32).min(top) as u8),
+        true => {
+            fit::each(values, |value| at_most(value * inverse + (bound + 0.5), top) as i32 as u8)
+        }
         false => [0; 32],
     };
     Symmetric { scale, levels }
@@ -103,7 +96,7 @@ fn above_min(values: &Values, importance: Given<'_>, top: f32) -> Lines<1, 32> {
     let scale = (values.iter().fold(f32::MIN, most) - min) / top;
     let inverse = fit::inverse_or_zero(scale);
     let levels = match inverse.is_finite() {
-        true => values.map(|value| (((value - min) * inverse + 0.5) as i32).min(top as i32) as u8),
+        true => fit::each(values, |value| at_most((value - min) * inverse + 0.5, top) as i32 as u8),
         false => [0; 32],
     };
     Lines { scales: [scale], below: [-min], levels: [levels] }
@@ -116,24 +109,24 @@ fn fifth_bits(levels: &[u8; 32]) -> u32 {
 
 pub(super) fn decode_q4_0(bytes: &[u8; 18], values: &mut Values) {
     let scale = f16_to_f32(u16_at(bytes, 0));
-    for_nibbles(&bytes[2..], values, |_, nibble| (f32::from(nibble) - 8.0) * scale);
+    write(values, &levels(&bytes[2..]), |level| (level - 8.0) * scale);
 }
 
 pub(super) fn decode_q4_1(bytes: &[u8; 20], values: &mut Values) {
     let (scale, min) = (f16_to_f32(u16_at(bytes, 0)), f16_to_f32(u16_at(bytes, 2)));
-    for_nibbles(&bytes[4..], values, |_, nibble| f32::from(nibble) * scale + min);
+    write(values, &levels(&bytes[4..]), |level| level * scale + min);
 }
 
 pub(super) fn decode_q5_0(bytes: &[u8; 22], values: &mut Values) {
     let scale = f16_to_f32(u16_at(bytes, 0));
-    let fifth = fifth_of(bytes, 2);
-    for_nibbles(&bytes[6..], values, |i, nibble| (f32::from(nibble | fifth(i)) - 16.0) * scale);
+    let levels = with_fifth_bits(levels(&bytes[6..]), &bytes[2..]);
+    write(values, &levels, |level| (level - 16.0) * scale);
 }
 
 pub(super) fn decode_q5_1(bytes: &[u8; 24], values: &mut Values) {
     let (scale, min) = (f16_to_f32(u16_at(bytes, 0)), f16_to_f32(u16_at(bytes, 2)));
-    let fifth = fifth_of(bytes, 4);
-    for_nibbles(&bytes[8..], values, |i, nibble| f32::from(nibble | fifth(i)) * scale + min);
+    let levels = with_fifth_bits(levels(&bytes[8..]), &bytes[4..]);
+    write(values, &levels, |level| level * scale + min);
 }
 
 pub(super) fn decode_q8_0(bytes: &[u8; 34], values: &mut Values) {
@@ -143,18 +136,33 @@ pub(super) fn decode_q8_0(bytes: &[u8; 34], values: &mut Values) {
     }
 }
 
-/// The fifth bit of the i-th level, in its place; they stand at a byte.
-fn fifth_of(bytes: &[u8], at: usize) -> impl Fn(usize) -> u8 {
-    let bits = u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16;
-    move |i| ((bits >> i) as u8 & 1) << 4
+/// The lower 4 bits of 16 bytes, then the upper ones.
+#[inline]
+fn levels(bytes: &[u8]) -> [u8; 32] {
+    let mut levels = [0; 32];
+    for (half, nibbles) in levels.as_chunks_mut().0.iter_mut().zip(unpack_nibbles::<16>(bytes)) {
+        *half = nibbles;
+    }
+    levels
 }
 
-/// The lower 4 bits of the bytes, then the upper 4.
 #[inline]
-pub(super) fn for_nibbles(bytes: &[u8], values: &mut [f32], value: impl Fn(usize, u8) -> f32) {
-    let (first, second) = values.split_at_mut(bytes.len());
-    for (i, ((first, second), byte)) in first.iter_mut().zip(second).zip(bytes).enumerate() {
-        *first = value(i, byte & 0xf);
-        *second = value(i + bytes.len(), byte >> 4);
+fn with_fifth_bits(mut levels: [u8; 32], bytes: &[u8]) -> [u8; 32] {
+    for (eight, bits) in levels.as_chunks_mut::<8>().0.iter_mut().zip(bytes) {
+        for (i, level) in eight.iter_mut().enumerate() {
+            *level |= ((bits >> i) & 1) << 4;
+        }
+    }
+    levels
+}
+
+#[inline]
+pub(super) fn write<const N: usize>(
+    values: &mut [f32; N],
+    levels: &[u8; N],
+    value: impl Fn(f32) -> f32,
+) {
+    for (target, level) in values.iter_mut().zip(levels) {
+        *target = value(f32::from(*level));
     }
 }

@@ -4,7 +4,11 @@
 //! A value is `d * scale * level`, with a signed whole number for the scale and the level.
 
 use super::fit::{self, Symmetric};
-use super::packing::{BLOCK, pack_scales, u16_at, unpack_scales, write_bits, write_pairs};
+use super::packing::{
+    BLOCK, pack_scales, u16_at, unpack_nibbles, unpack_pairs, unpack_scales, write_bits,
+    write_pairs,
+};
+use super::plain::write;
 use super::{Importance, f16_from_f32, f16_to_f32};
 
 /// Values of a group.
@@ -33,8 +37,9 @@ fn round(values: &[f32; BLOCK], scales: &[f32; GROUPS], bound: f32, levels: &mut
     let groups = values.as_chunks::<GROUP>().0.iter().zip(levels.as_chunks_mut::<GROUP>().0);
     for ((values, target), scale) in groups.zip(scales) {
         if *scale != 0.0 {
-            *target =
-                values.map(|value| (fit::level(value / scale, -bound, bound - 1.0) + bound) as u8);
+            *target = fit::each(values, |value| {
+                (fit::level(value / scale, -bound, bound - 1.0) + bound) as u8
+            });
         }
     }
 }
@@ -94,7 +99,7 @@ pub(super) fn encode_q6(
     let (scales, mut levels) = fit_groups(values, |group, values| {
         let weights = match columns {
             Some(columns) => columns[group],
-            None => values.map(|value| value * value),
+            None => fit::each(values, |value| value * value),
         };
         fit::symmetric(values, &weights, 32.0)
     });
@@ -126,30 +131,32 @@ fn write_q6_levels(levels: &[u8; BLOCK], bytes: &mut [u8; 210]) {
 pub(super) fn decode_q3(bytes: &[u8; 110], values: &mut [f32; 256]) {
     let unit = f16_to_f32(u16_at(bytes, 108));
     let scales = unpack_scales(&bytes[96..108]);
-    for (group, target) in values.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
-        let scale = unit * (f32::from(scales[group]) - 32.0);
-        let half = group % 2 * GROUP;
-        let (low, high) = (&bytes[32 + group / 8 * 32 + half..], &bytes[half..]);
-        let (shift, bit) = (group % 8 / 2 * 2, group / 2);
-        for (value, (low, high)) in target.iter_mut().zip(low.iter().zip(high)) {
-            let level = ((low >> shift) & 3) | (((high >> bit) & 1) << 2);
-            *value = scale * (f32::from(level) - 4.0);
+    let mut levels = unpack_pairs(&bytes[32..96]);
+    for (bit, levels) in levels.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        for (level, byte) in levels.iter_mut().zip(bytes) {
+            *level |= ((byte >> bit) & 1) << 2;
         }
+    }
+    let targets = values.as_chunks_mut::<GROUP>().0.iter_mut().zip(levels.as_chunks().0);
+    for ((target, levels), scale) in targets.zip(scales) {
+        let scale = unit * (f32::from(scale) - 32.0);
+        write(target, levels, |level| scale * (level - 4.0));
     }
 }
 
 pub(super) fn decode_q6(bytes: &[u8; 210], values: &mut [f32; 256]) {
     let unit = f16_to_f32(u16_at(bytes, 208));
-    for (group, target) in values.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
-        let scale = unit * f32::from(bytes[192 + group].cast_signed());
-        let (half, place) = (group / 8, group % 8 * GROUP);
-        let low = &bytes[half * 64 + place % 64..];
-        let high = &bytes[128 + half * 32 + place % 32..];
-        let (low_shift, high_shift) = (place / 64 * 4, place / 32 * 2);
-        for (value, (low, high)) in target.iter_mut().zip(low.iter().zip(high)) {
-            let level = ((low >> low_shift) & 0xf) | (((high >> high_shift) & 3) << 4);
-            *value = scale * (f32::from(level) - 32.0);
+    let mut levels = unpack_pairs(&bytes[128..192]);
+    let lower = bytes[..128].chunks_exact(64).flat_map(unpack_nibbles::<64>);
+    for (levels, lower) in levels.as_chunks_mut::<64>().0.iter_mut().zip(lower) {
+        for (level, lower) in levels.iter_mut().zip(lower) {
+            *level = (*level << 4) | lower;
         }
+    }
+    let targets = values.as_chunks_mut::<GROUP>().0.iter_mut().zip(levels.as_chunks().0);
+    for ((target, levels), scale) in targets.zip(&bytes[192..208]) {
+        let scale = unit * f32::from(scale.cast_signed());
+        write(target, levels, |level| scale * (level - 32.0));
     }
 }
 

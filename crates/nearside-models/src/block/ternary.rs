@@ -1,7 +1,7 @@
 //! Formats of the levels -1, 0 and 1 with one scale for 256 values: TQ1_0 with five to a byte, TQ2_0 with four.
 
 use super::packing::u16_at;
-use super::plain::{greatest, round_away};
+use super::plain::round_away;
 use super::{f16_from_f32, f16_to_f32, fit};
 
 /// Bytes that lie together in TQ1_0, and how many levels each holds: 32 and 16 of five, 4 of four.
@@ -9,7 +9,7 @@ const RUNS: [(usize, usize); 3] = [(32, 5), (16, 5), (4, 4)];
 
 /// The scale, and levels from 0 to 2.
 fn ternary(values: &[f32; 256]) -> (f32, [u8; 256]) {
-    let scale = greatest(values);
+    let scale = fit::greatest(values);
     let inverse = fit::inverse_or_zero(scale);
     if !inverse.is_finite() {
         return (scale, [1; 256]);
