@@ -1,3 +1,4 @@
 //! Open models: their files, and what they compute.
 
 pub mod block;
+pub mod file;

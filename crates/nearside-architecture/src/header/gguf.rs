@@ -345,6 +345,15 @@ impl Tensor {
     }
 }
 
+/// The number that files have for a type; `None` for one that is not in any.
+#[must_use]
+pub fn number_of(dtype: Dtype) -> Option<u32> {
+    (0..=LAST_TYPE).find(|number| stored(*number) == Some(dtype))
+}
+
+/// The greatest number of a type.
+const LAST_TYPE: u32 = 40;
+
 /// The type with that number (`enum ggml_type` in `ggml.h`).
 fn stored(kind: u32) -> Option<Dtype> {
     Some(match kind {
