@@ -1,0 +1,26 @@
+//! Products of weights as files have them with activations, on all cores: the inner loops of inference.
+//!
+//! - [`multiply()`] chooses the way: from the bytes of a row for a token or two, through sixteen unpacked rows
+//!   (`panel`, `float_panel`) for more.
+//! - `gemv` and `panel` know the formats, `lanes` the instructions, [`Activations`] what weights are multiplied with.
+//!
+//! Unsafe code of this crate is in `lanes`, two instructions, each with its argument.
+
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops that count become part of the function that has the instructions; iterators do not"
+)]
+
+mod activations;
+mod float_panel;
+mod gemv;
+mod lanes;
+mod multiply;
+mod panel;
+mod side_by_side;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests;
+
+pub use activations::Activations;
+pub use lanes::Instructions;
+pub use multiply::{Input, KernelError, Weights, multiply};

@@ -1,0 +1,202 @@
+//! AVX-512 with VNNI, as server processors have it since 2019 and AMD's since 2022: sixteen lanes are one register.
+
+use std::arch::x86_64::{__m512, __m512i, _MM_HINT_T0, _mm512_dpbusd_epi32};
+
+use pulp::bytemuck::cast;
+
+use super::{Kernel, Lanes};
+
+pulp::simd_type! {
+    /// Proof that this processor has the instructions: only detecting them makes one.
+    pub(crate) struct Token {
+        pub(super) sse: "sse",
+        pub(super) sse2: "sse2",
+        pub(super) avx: "avx",
+        pub(super) avx2: "avx2",
+        pub(super) fma: "fma",
+        pub(super) f16c: "f16c",
+        pub(super) avx512f: "avx512f",
+        pub(super) avx512bw: "avx512bw",
+        pub(super) avx512dq: "avx512dq",
+        pub(super) avx512vl: "avx512vl",
+        pub(super) avx512vnni: "avx512vnni",
+    }
+}
+
+/// Registers of 512 bits.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(Token);
+
+impl Avx512 {
+    /// `None` where this processor lacks one of the instructions.
+    pub(crate) fn new() -> Option<Self> {
+        Token::try_new().map(Self)
+    }
+
+    /// `sum` plus, in each lane, the sum of four products of an unsigned and a signed byte.
+    #[allow(unsafe_code, reason = "pulp has no name for this instruction yet")]
+    #[inline(always)]
+    fn add_products(self, sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: the instruction needs AVX-512F and VNNI and nothing else; the token in `self` is only made
+        // where the processor has both.
+        unsafe { _mm512_dpbusd_epi32(sum, unsigned, signed) }
+    }
+}
+
+impl Lanes for Avx512 {
+    type Floats = __m512;
+    type Words = __m512i;
+
+    #[inline(always)]
+    fn within<K: Kernel>(self, kernel: K) -> K::Output {
+        struct Inside<K>(K, Avx512);
+        impl<K: Kernel> pulp::NullaryFnOnce for Inside<K> {
+            type Output = K::Output;
+            #[inline(always)]
+            fn call(self) -> K::Output {
+                self.0.run(self.1)
+            }
+        }
+        self.0.vectorize(Inside(kernel, self))
+    }
+
+    #[inline(always)]
+    fn ask_for(self, bytes: &[u8], ahead: usize) {
+        let wanted = bytes.as_ptr().wrapping_add(ahead).cast();
+        self.0.sse._mm_prefetch::<_MM_HINT_T0>(wanted);
+    }
+
+    #[inline(always)]
+    fn floats(self, values: &[f32; 16]) -> __m512 {
+        cast(*values)
+    }
+
+    #[inline(always)]
+    fn store(self, floats: __m512) -> [f32; 16] {
+        cast(floats)
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> __m512 {
+        self.0.avx512f._mm512_set1_ps(value)
+    }
+
+    #[inline(always)]
+    fn add(self, left: __m512, right: __m512) -> __m512 {
+        self.0.avx512f._mm512_add_ps(left, right)
+    }
+
+    #[inline(always)]
+    fn multiply(self, left: __m512, right: __m512) -> __m512 {
+        self.0.avx512f._mm512_mul_ps(left, right)
+    }
+
+    #[inline(always)]
+    fn fused(self, left: __m512, right: __m512, sum: __m512) -> __m512 {
+        self.0.avx512f._mm512_fmadd_ps(left, right, sum)
+    }
+
+    #[inline(always)]
+    fn by_fours(self, floats: __m512, quarter: usize) -> __m512 {
+        let first = 4 * quarter as u32;
+        let places = [[first; 4], [first + 1; 4], [first + 2; 4], [first + 3; 4]];
+        self.0.avx512f._mm512_permutexvar_ps(cast(places), floats)
+    }
+
+    #[inline(always)]
+    fn by_eights(self, floats: __m512, first: usize, second: usize) -> __m512 {
+        let places = [[first as u32; 8], [second as u32; 8]];
+        self.0.avx512f._mm512_permutexvar_ps(cast(places), floats)
+    }
+
+    #[inline(always)]
+    fn halves(self, values: &[u8; 32]) -> __m512 {
+        self.0.avx512f._mm512_cvtph_ps(cast(*values))
+    }
+
+    #[inline(always)]
+    fn two_halves(self, values: [u8; 4]) -> __m512 {
+        self.0.avx512f._mm512_cvtph_ps(cast([u32::from_ne_bytes(values), 0, 0, 0, 0, 0, 0, 0]))
+    }
+
+    #[inline(always)]
+    fn brains(self, values: &[u8; 32]) -> __m512 {
+        let wide = self.0.avx512f._mm512_cvtepu16_epi32(cast(*values));
+        cast(self.0.avx512f._mm512_slli_epi32::<16>(wide))
+    }
+
+    #[inline(always)]
+    fn bytes(self, values: &[u8; 64]) -> __m512i {
+        cast(*values)
+    }
+
+    #[inline(always)]
+    fn pair(self, low: &[u8; 32], high: &[u8; 32]) -> __m512i {
+        let low = self.0.avx512f._mm512_castsi256_si512(cast(*low));
+        self.0.avx512f._mm512_inserti64x4::<1>(low, cast(*high))
+    }
+
+    #[inline(always)]
+    fn and(self, words: __m512i, mask: u8) -> __m512i {
+        self.0.avx512f._mm512_and_si512(words, cast([mask; 64]))
+    }
+
+    #[inline(always)]
+    fn or(self, left: __m512i, right: __m512i) -> __m512i {
+        self.0.avx512f._mm512_or_si512(left, right)
+    }
+
+    #[inline(always)]
+    fn down(self, words: __m512i, low: u32, high: u32) -> __m512i {
+        let counts = [[low as u16; 16], [high as u16; 16]];
+        let masks = [[0xff_u8 >> low; 32], [0xff >> high; 32]];
+        let moved = self.0.avx512bw._mm512_srlv_epi16(words, cast(counts));
+        self.0.avx512f._mm512_and_si512(moved, cast(masks))
+    }
+
+    #[inline(always)]
+    fn up<const BITS: u32>(self, words: __m512i) -> __m512i {
+        self.0.avx512bw._mm512_slli_epi16::<BITS>(words)
+    }
+
+    #[inline(always)]
+    fn dot(self, unsigned: __m512i, signed: __m512i) -> __m512i {
+        self.add_products(self.zero(), unsigned, signed)
+    }
+
+    #[inline(always)]
+    fn signed_dot(self, left: __m512i, right: __m512i) -> __m512i {
+        // One side has to be unsigned: `(right + 128) left - 128 left`.
+        let offset = cast([128u8; 64]);
+        let raised = self.0.avx512f._mm512_xor_si512(right, offset);
+        let products = self.add_products(self.zero(), raised, left);
+        let excess = self.add_products(self.zero(), offset, left);
+        self.0.avx512f._mm512_sub_epi32(products, excess)
+    }
+
+    #[inline(always)]
+    fn spread_dot(self, sum: __m512i, unsigned: __m512i, signed: [i8; 4]) -> __m512i {
+        let spread = self.0.avx512f._mm512_set1_epi32(cast(signed));
+        self.add_products(sum, unsigned, spread)
+    }
+
+    #[inline(always)]
+    fn zero(self) -> __m512i {
+        cast([0u8; 64])
+    }
+
+    #[inline(always)]
+    fn to_floats(self, words: __m512i) -> __m512 {
+        self.0.avx512f._mm512_cvtepi32_ps(words)
+    }
+
+    #[inline(always)]
+    fn unsigned_bytes(self, values: [u8; 16]) -> __m512 {
+        self.to_floats(self.0.avx512f._mm512_cvtepu8_epi32(cast(values)))
+    }
+
+    #[inline(always)]
+    fn signed_bytes(self, values: [u8; 16]) -> __m512 {
+        self.to_floats(self.0.avx512f._mm512_cvtepi8_epi32(cast(values)))
+    }
+}
