@@ -9,7 +9,7 @@ mod affine;
 mod codebook;
 mod error;
 mod fit;
-mod half;
+pub(crate) mod half;
 mod line;
 mod nonlinear;
 mod packing;

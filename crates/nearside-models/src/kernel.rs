@@ -12,15 +12,19 @@
 )]
 
 mod activations;
+mod attention;
 mod float_panel;
 mod gemv;
 mod lanes;
 mod multiply;
 mod panel;
+mod pointwise;
 mod side_by_side;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests;
 
 pub use activations::Activations;
+pub use attention::{Heads, KeysAndValues, MAX_HEAD, attend};
 pub use lanes::Instructions;
 pub use multiply::{Input, KernelError, Weights, multiply};
+pub use pointwise::{Normalise, activate, add, add_share, cap, gate};

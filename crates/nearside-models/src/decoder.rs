@@ -1,0 +1,130 @@
+//! A decoder that computes: tokens in, a score for every word of the vocabulary out.
+//!
+//! One graph for every family that is a sequence of attention and feed-forward: what sets them apart is in the
+//! [`Architecture`](nearside_architecture::Architecture) that the estimator reads too, and in [`Numerics`]. Weights
+//! are used where the files have them.
+
+mod attention;
+mod feed_forward;
+mod forward;
+mod load;
+mod rotation;
+
+use nearside_architecture::{Activation, NormPlacement};
+
+use crate::cache::Cache;
+use crate::kernel::{Heads, Normalise};
+use crate::matrix::Matrix;
+
+pub use forward::{Segment, Wanted};
+use rotation::Rotation;
+
+/// A model that computes.
+#[derive(Debug)]
+pub struct DecoderModel {
+    embedding: Matrix,
+    embedding_scale: Option<f32>,
+    layers: Vec<Layer>,
+    output_norm: Normalise,
+    output: Matrix,
+    logit_cap: Option<f32>,
+    hidden: usize,
+    vocabulary: usize,
+    /// The longest context that it was made for, where somebody says.
+    context: Option<usize>,
+}
+
+/// A block.
+#[derive(Debug)]
+struct Layer {
+    attention: Attention,
+    feed_forward: FeedForward,
+    norms: Norms,
+}
+
+/// The norms of a block, by where they stand.
+#[derive(Debug)]
+struct Norms {
+    placement: NormPlacement,
+    attention: Option<Normalise>,
+    after_attention: Option<Normalise>,
+    feed_forward: Option<Normalise>,
+    after_feed_forward: Option<Normalise>,
+}
+
+/// How tokens of a block look at each other.
+#[derive(Debug)]
+struct Attention {
+    heads: Heads,
+    query: Projection,
+    key: Projection,
+    value: Projection,
+    output: Projection,
+    query_norm: Option<Normalise>,
+    key_norm: Option<Normalise>,
+    rotation: Rotation,
+}
+
+/// A product with weights, and what is added.
+#[derive(Debug)]
+struct Projection {
+    matrix: Matrix,
+    bias: Option<Vec<f32>>,
+}
+
+/// What happens to each token of a block.
+#[derive(Debug)]
+enum FeedForward {
+    Dense(Dense),
+    Experts(Experts),
+}
+
+/// One network.
+#[derive(Debug)]
+struct Dense {
+    activation: Activation,
+    gate: Option<Projection>,
+    up: Projection,
+    down: Projection,
+}
+
+/// Networks that a router chooses from.
+#[derive(Debug)]
+struct Experts {
+    router: Matrix,
+    active: usize,
+    /// Whether weights of the chosen ones are made to add up to one.
+    renormalised: bool,
+    experts: Vec<Dense>,
+    shared: Option<Shared>,
+}
+
+/// A network that every token uses besides.
+#[derive(Debug)]
+struct Shared {
+    network: Dense,
+    /// How much of it each token takes; all where there is none.
+    share: Option<Matrix>,
+}
+
+impl DecoderModel {
+    /// How many words it knows.
+    #[must_use]
+    pub const fn vocabulary(&self) -> usize {
+        self.vocabulary
+    }
+
+    /// The longest context that it was made for, where somebody says.
+    #[must_use]
+    pub const fn context(&self) -> Option<usize> {
+        self.context
+    }
+
+    /// Room for a sequence of so many tokens.
+    #[must_use]
+    pub fn cache(&self, tokens: usize) -> Cache {
+        let sizes: Vec<_> = self.layers.iter().map(|layer| layer.attention.heads).collect();
+        let sizes: Vec<_> = sizes.iter().map(|heads| (heads.keys, heads.width)).collect();
+        Cache::new(&sizes, tokens)
+    }
+}
