@@ -48,6 +48,22 @@ pub fn dequantize(dtype: Dtype, bytes: &[u8], values: &mut [f32]) -> Result<(), 
     Ok(())
 }
 
+/// Whether all numbers that blocks hold are finite: those of a damaged file often are not, and neither are those of
+/// values too large for a scale of 16 bits, which [`quantize`] makes infinite as ggml does.
+///
+/// # Errors
+/// As [`dequantize`], and at the first number that is not finite.
+pub fn check(dtype: Dtype, bytes: &[u8]) -> Result<(), BlockError> {
+    let (elements, size) = block(dtype);
+    let mut values = vec![0.0; SHARE.min(bytes.len() / size * elements)];
+    for (share, bytes) in bytes.chunks(SHARE / elements.min(SHARE) * size).enumerate() {
+        let values = &mut values[..bytes.len() / size * elements];
+        dequantize(dtype, bytes, values)?;
+        check_finite(values, share * SHARE)?;
+    }
+    Ok(())
+}
+
 /// Makes blocks of rows of `row` floats each. `importance` has one weight per column: how much an error there
 /// counts.
 ///

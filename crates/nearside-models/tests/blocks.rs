@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use nearside_architecture::Dtype;
-use nearside_models::block::{BlockError, dequantize, is_read, is_written, quantize};
+use nearside_models::block::{BlockError, check, dequantize, is_read, is_written, quantize};
 use proptest::prelude::*;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -171,7 +171,7 @@ fn what_cannot_be_stored_is_told() {
     let mut values = vec![1.0; 768];
     values[300] = f32::INFINITY;
     let error = quantize(Dtype::Q4K, &values, None, 256).unwrap_err();
-    assert_eq!(error.to_string(), "element 300 is inf, only finite numbers are stored in blocks");
+    assert_eq!(error.to_string(), "element 300 is inf, numbers in blocks have to be finite");
     values[300] = f32::NAN;
     assert!(quantize(Dtype::F16, &values, None, 256).unwrap_err().to_string().contains("is NaN"));
     values[300] = 0.0;
@@ -192,6 +192,22 @@ fn what_cannot_be_stored_is_told() {
     let short = dequantize(Dtype::Q8_0, &[0; 33], &mut [0.0; 32]);
     assert_eq!(short, Err(BlockError::Bytes { dtype: Dtype::Q8_0, expected: 34, found: 33 }));
     assert!(dequantize(Dtype::Nf4, &[0; 36], &mut [0.0; 64]).is_err());
+}
+
+#[test]
+fn a_scale_that_is_too_large_is_found() {
+    let mut values = vec![1.0; 1 << 17];
+    values[100_001] = 1e30;
+    for dtype in [Dtype::Q8_0, Dtype::Q4_0, Dtype::F16] {
+        let bytes = quantize(dtype, &values, None, 256).unwrap();
+        let error = check(dtype, &bytes).unwrap_err().to_string();
+        let first = if dtype == Dtype::F16 { 100_001 } else { 100_000 };
+        assert!(error.starts_with(&format!("element {first} is ")), "{dtype}: {error}");
+        let before = bytes.len() / 2;
+        assert_eq!(check(dtype, &bytes[..before]), Ok(()));
+        assert!(check(dtype, &bytes[..1]).is_err());
+    }
+    assert!(check(Dtype::Nf4Double, &[0; 9000]).is_err());
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub enum BlockError {
         weight: f32,
     },
     /// A value that no level is near to.
-    #[error("element {element} is {value}, only finite numbers are stored in blocks")]
+    #[error("element {element} is {value}, numbers in blocks have to be finite")]
     NotFinite {
         /// The element, from 0, over all rows.
         element: usize,
