@@ -102,6 +102,9 @@ pub fn quantize_into(
     if bytes.len() != expected {
         return Err(BlockError::Bytes { dtype, expected, found: bytes.len() });
     }
+    if needs_importance(dtype) && importance.is_none() {
+        return Err(BlockError::Unweighted { dtype });
+    }
     check_importance(importance, row)?;
     let rows_at_once = (SHARE / row).max(1);
     let shares =
@@ -118,6 +121,12 @@ pub fn quantize_into(
 #[must_use]
 pub fn is_written(dtype: Dtype) -> bool {
     encoder(dtype).is_some()
+}
+
+/// Whether [`quantize`] writes a format with weights of importance only: so few bits are good for nothing without.
+#[must_use]
+pub fn needs_importance(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::Iq2Xxs | Dtype::Iq2Xs)
 }
 
 /// Whether [`dequantize`] reads a format.
@@ -252,6 +261,11 @@ fn encoder(dtype: Dtype) -> Option<Encoder> {
         Dtype::Q4K => |row, bytes| encode(row, bytes, affine::encode_q4),
         Dtype::Q5K => |row, bytes| encode(row, bytes, affine::encode_q5),
         Dtype::Q6K => |row, bytes| encode(row, bytes, symmetric::encode_q6),
+        Dtype::Iq2Xxs => |row, bytes| encode(row, bytes, codebook::encode_iq2_xxs),
+        Dtype::Iq2Xs => |row, bytes| encode(row, bytes, codebook::encode_iq2_xs),
+        Dtype::Iq2S => |row, bytes| encode(row, bytes, codebook::encode_iq2_s),
+        Dtype::Iq3Xxs => |row, bytes| encode(row, bytes, codebook::encode_iq3_xxs),
+        Dtype::Iq3S => |row, bytes| encode(row, bytes, codebook::encode_iq3_s),
         Dtype::Iq4Nl => |row, bytes| encode(row, bytes, nonlinear::encode_iq4_nl),
         Dtype::Iq4Xs => |row, bytes| encode(row, bytes, nonlinear::encode_iq4_xs),
         Dtype::Mxfp4 => |row, bytes| {

@@ -6,7 +6,9 @@
 use std::time::Instant;
 
 use nearside_architecture::Dtype;
-use nearside_models::block::{BlockError, check, dequantize, is_read, is_written, quantize};
+use nearside_models::block::{
+    BlockError, check, dequantize, is_read, is_written, needs_importance, quantize,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -184,7 +186,8 @@ fn what_cannot_be_stored_is_told() {
     );
     assert!(tell(Dtype::Q4_0, None, 32 * 7).contains("no whole number of rows of 224"));
     assert!(tell(Dtype::Q4_0, None, 0).contains("rows of 0"));
-    assert!(tell(Dtype::Iq2Xxs, None, 256).contains("is read but not written"));
+    assert!(tell(Dtype::Iq1S, None, 256).contains("is read but not written"));
+    assert!(tell(Dtype::Iq2Xxs, None, 256).contains("only with weights"));
     assert!(tell(Dtype::Q4K, Some(&[1.0; 255]), 256).contains("255 weights"));
     let mut weights = [1.0; 256];
     weights[9] = -1.0;
@@ -208,6 +211,20 @@ fn a_scale_that_is_too_large_is_found() {
         assert!(check(dtype, &bytes[..1]).is_err());
     }
     assert!(check(Dtype::Nf4Double, &[0; 9000]).is_err());
+}
+
+#[test]
+fn a_group_of_zeros_leaves_the_others_where_they_are() {
+    let mut draw = Draw(3);
+    let mut values: Vec<f32> = (0..256).map(|_| draw.value("normal")).collect();
+    values[32..64].fill(0.0);
+    for dtype in Dtype::all().filter(|dtype| is_written(*dtype)) {
+        let back = read(dtype, &quantize(dtype, &values, Some(&[1.0; 256]), 256).unwrap(), 256);
+        let products = values.iter().zip(&back).map(|(value, back)| value * back).sum::<f32>();
+        let squares = |values: &[f32]| values.iter().map(|value| value * value).sum::<f32>();
+        let alike = products / (squares(&values) * squares(&back)).sqrt();
+        assert!(alike > 0.75, "{dtype}: {alike}");
+    }
 }
 
 #[test]
@@ -237,9 +254,9 @@ fn speed() {
     };
     println!("millions of parameters per second: written, written with weights, read");
     for dtype in Dtype::all().filter(|dtype| is_written(*dtype)) {
-        let bytes = quantize(dtype, &values, None, 4096).unwrap();
+        let bytes = quantize(dtype, &values, Some(&weights), 4096).unwrap();
         let mut back = vec![0.0; values.len()];
-        let plain = millions(&mut || drop(quantize(dtype, &values, None, 4096).unwrap()));
+        let plain = millions(&mut || drop(quantize(dtype, &values, None, 4096)));
         let weighted =
             millions(&mut || drop(quantize(dtype, &values, Some(&weights), 4096).unwrap()));
         let read = millions(&mut || dequantize(dtype, &bytes, &mut back).unwrap());
@@ -288,7 +305,8 @@ proptest! {
         let values: Vec<f32> = bits.into_iter().map(|bits| finite(bits).unwrap_or(0.0)).collect();
         let weights: Vec<f32> = values.iter().map(|value| value.abs()).collect();
         for dtype in Dtype::all().filter(|dtype| is_written(*dtype)) {
-            prop_assert!(quantize(dtype, &values, None, 256).is_ok());
+            let without = quantize(dtype, &values, None, 256);
+            prop_assert_eq!(without.is_err(), needs_importance(dtype));
             prop_assert!(quantize(dtype, &values, Some(&weights), 256).is_ok());
         }
     }

@@ -4,8 +4,16 @@
 //! 16 bits, little-endian, for each group of 8 levels with 2 bits each, or of 4 with 3 bits; the first in the lowest
 //! bits. IQ1_M shares that of IQ1_S.
 
+mod book;
+mod encode;
+mod search;
+
 use super::f16_to_f32;
 use super::packing::u16_at;
+
+pub(super) use encode::{
+    encode_iq2_s, encode_iq2_xs, encode_iq2_xxs, encode_iq3_s, encode_iq3_xxs,
+};
 
 static BOOKS: &[u8] = include_bytes!("codebook.bin");
 

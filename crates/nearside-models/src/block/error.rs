@@ -19,6 +19,12 @@ pub enum BlockError {
         /// The format.
         dtype: Dtype,
     },
+    /// A format that is written with weights only.
+    #[error("{dtype} is written only with weights of importance")]
+    Unweighted {
+        /// The format.
+        dtype: Dtype,
+    },
     /// A number of values that is no whole number of blocks.
     #[error("{values} values are no whole number of {dtype} blocks of {elements}")]
     Partial {

@@ -209,23 +209,23 @@ pub(super) fn positive<const N: usize>(
             if nearest > top { top } else { nearest }
         })
     };
-    let error = |inverse: f32| {
-        let (scale, levels) = (1.0 / inverse, rounded(inverse));
+    let error = |inverse: f32, levels: [f32; N]| {
+        let scale = 1.0 / inverse;
         sum((0..N).map(|i| {
             let difference = values[i] - scale * levels[i];
             weights[i] * difference * difference
         }))
     };
     let mut winner = top / most;
-    let mut least = error(winner);
+    let mut least = error(winner, rounded(winner).map(in_a_byte));
     for at in 1..=8 {
         let inverse = (0.1 * beside(at, 4) + top) / most;
-        let tried = error(inverse);
+        let tried = error(inverse, rounded(inverse));
         if tried < least {
             (least, winner) = (tried, inverse);
         }
     }
-    let bounds = Bounds { low: f32::MIN, high: top, rest_counts: true };
+    let bounds = Bounds { low: f32::MIN, high: top, unsigned: true };
     let (scale, levels) = refined(values, weights, rounded(winner), &bounds);
     Symmetric { scale, levels: levels.map(|level| level as u8) }
 }
@@ -239,16 +239,22 @@ pub(super) fn alternating<const N: usize>(values: &[f32; N], bound: f32) -> Symm
     let inverse = -bound / far;
     let levels = values.map(|value| level(inverse * value, -bound, bound - 1.0));
     let weights = values.map(|value| value * value);
-    let bounds = Bounds { low: -bound, high: bound - 1.0, rest_counts: false };
+    let bounds = Bounds { low: -bound, high: bound - 1.0, unsigned: false };
     let (scale, levels) = refined(values, &weights, levels, &bounds);
     Symmetric { scale, levels: levels.map(|level| (level + bound) as u8) }
 }
 
-/// The levels that there are, and whether one is only looked at again where the others alone have a scale.
+/// The levels that there are. Those without a sign are looked at again only where the others alone have a scale, and
+/// are kept in a byte.
 struct Bounds {
     low: f32,
     high: f32,
-    rest_counts: bool,
+    unsigned: bool,
+}
+
+/// What ggml keeps of a level in a byte: below 0 it is 256 more. That happens where a value was given the wrong sign.
+fn in_a_byte(level: f32) -> f32 {
+    f32::from(level as i32 as u8)
 }
 
 /// Changes one level at a time to what suits the others best, while that explains more of the values.
@@ -260,13 +266,15 @@ fn refined<const N: usize>(
 ) -> (f32, [f32; N]) {
     let mut product = sum((0..N).map(|i| weights[i] * values[i] * levels[i]));
     let mut square = sum((0..N).map(|i| weights[i] * levels[i] * levels[i]));
+    let kept = |level: f32| if bounds.unsigned { in_a_byte(level) } else { level };
+    levels = levels.map(kept);
     for _ in 0..PASSES {
         let mut changed = false;
         for i in 0..N {
             let (value, weight) = (values[i], weights[i]);
             let mut other_product = product - weight * value * levels[i];
             let mut other_square = square - weight * levels[i] * levels[i];
-            if !(other_product > 0.0 && (other_square > 0.0 || !bounds.rest_counts)) {
+            if !(other_product > 0.0 && (other_square > 0.0 || !bounds.unsigned)) {
                 continue;
             }
             let other = level(value * other_square / other_product, bounds.low, bounds.high);
@@ -278,7 +286,7 @@ fn refined<const N: usize>(
             let explains_more =
                 other_product * other_product * square > product * product * other_square;
             if other_square > 0.0 && explains_more {
-                levels[i] = other;
+                levels[i] = kept(other);
                 (product, square) = (other_product, other_square);
                 changed = true;
             }
