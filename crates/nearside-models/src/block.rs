@@ -3,7 +3,8 @@
 //! The formats, and what [`quantize`] chooses among the many blocks that one format allows, are ggml's
 //! (`ggml-common.h` and `ggml-quants.c`, MIT licence): both directions are equal to it bit by bit, so that a file
 //! written here is the file that its tools write. Sums are added up in its order for that reason, in single
-//! precision and without fused operations.
+//! precision and without fused operations. One thing is not as there: blocks of IQ3_S with a group of zeros, whose
+//! other groups ggml puts in the wrong places.
 
 mod affine;
 mod codebook;
@@ -68,7 +69,8 @@ pub fn check(dtype: Dtype, bytes: &[u8]) -> Result<(), BlockError> {
 /// counts.
 ///
 /// # Errors
-/// When the format is only read, a row is no whole number of blocks, or a value or a weight is not finite.
+/// When the format is only read, or written with weights only and there are none, a row is no whole number of blocks, or
+/// a value or a weight is not finite.
 pub fn quantize(
     dtype: Dtype,
     values: &[f32],

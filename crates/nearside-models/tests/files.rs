@@ -106,6 +106,7 @@ fn what_is_written_as_gguf_reads_back_equal() {
         assert_eq!(header.version, 3);
         assert!(header.header_length.is_multiple_of(u64::from(alignment.unwrap_or(32))));
         assert_eq!(metadata(&header, &file).unwrap(), pairs);
+        assert_eq!(metadata(&header, &file[..300]), None);
         let words = header.values["tokenizer.ggml.tokens"].elements(&file).unwrap();
         let expected = ["<s>", "ein", "▁Haus", ""].map(str::to_owned).to_vec();
         assert_eq!(words, Elements::Texts(expected));
