@@ -14,7 +14,8 @@ fn main() {
     let stored = StoredModel::open(Path::new(&path)).unwrap();
     let model = DecoderModel::load(&stored, 1024).unwrap();
     let vocabulary = model.vocabulary() as u32;
-    let tokens: Vec<u32> = (0..prompt as u32).map(|at| (at * 7919 + 13) % (vocabulary - 1)).collect();
+    let tokens: Vec<u32> =
+        (0..prompt as u32).map(|at| (at * 7919 + 13) % (vocabulary - 1)).collect();
     for _ in 0..3 {
         let mut cache = model.cache(prompt + new);
         let (start, processor) = (Instant::now(), seconds());
@@ -40,7 +41,11 @@ fn best(scores: &[f32]) -> u32 {
 fn report(what: &str, tokens: usize, start: Instant, processor: f64) {
     let (wall, processor) = (start.elapsed().as_secs_f64(), seconds() - processor);
     let tokens = tokens as f64;
-    println!("{what}: {:.2} tokens/s, {:.2} per second of processor", tokens / wall, tokens / processor);
+    println!(
+        "{what}: {:.2} tokens/s, {:.2} per second of processor",
+        tokens / wall,
+        tokens / processor
+    );
 }
 
 /// Processor time of all threads, in seconds.

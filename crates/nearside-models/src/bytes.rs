@@ -2,10 +2,13 @@
 //! process that has the file open.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
+
+use crate::unchecked;
 
 /// A part of a file, or of memory. Cheap to copy.
 #[derive(Clone)]
@@ -15,7 +18,7 @@ pub struct Bytes {
 }
 
 enum Source {
-    Mapped(vmap::Map),
+    Mapped(memmap2::Mmap),
     Memory(Vec<u8>),
 }
 
@@ -25,10 +28,11 @@ impl Bytes {
     /// # Errors
     /// When it cannot be opened or mapped; an empty one is not mapped.
     pub fn map(path: &Path) -> io::Result<Self> {
-        if path.metadata()?.len() == 0 {
+        let file = File::open(path)?;
+        if file.metadata()?.len() == 0 {
             return Ok(Self::from(Vec::new()));
         }
-        let (map, _file) = vmap::Map::with_options().open(path).map_err(io::Error::other)?;
+        let map = unchecked::map(&file)?;
         let range = 0..map.len();
         Ok(Self { source: Arc::new(Source::Mapped(map)), range })
     }

@@ -3,8 +3,6 @@
 //! - [`multiply()`] chooses the way: from the bytes of a row for a token or two, through sixteen unpacked rows
 //!   (`panel`, `float_panel`) for more.
 //! - `gemv` and `panel` know the formats, `lanes` the instructions, [`Activations`] what weights are multiplied with.
-//!
-//! Unsafe code of this crate is in `lanes`, two instructions, each with its argument.
 
 #![allow(
     clippy::needless_range_loop,
@@ -22,6 +20,9 @@ mod pointwise;
 mod side_by_side;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use lanes::proof;
 
 pub use activations::Activations;
 pub use attention::{Heads, KeysAndValues, MAX_HEAD, attend};

@@ -10,6 +10,7 @@ pub mod kernel;
 mod matrix;
 mod numerics;
 mod stored;
+mod unchecked;
 
 pub use bytes::Bytes;
 pub use cache::Cache;

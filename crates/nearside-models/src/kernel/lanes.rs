@@ -17,6 +17,13 @@ pub(crate) use avx2::Avx2;
 pub(crate) use avx512::Avx512;
 pub(crate) use scalar::{Scalar, from_half, lanes_by};
 
+/// What proves that a processor has instructions.
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod proof {
+    pub(crate) use super::avx2::Token as Avx2;
+    pub(crate) use super::avx512::Token as Avx512;
+}
+
 use std::fmt;
 use std::sync::OnceLock;
 

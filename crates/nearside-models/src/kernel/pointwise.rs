@@ -92,7 +92,7 @@ pub(crate) fn by_rows(values: &mut [f32], width: usize, each: impl Fn(usize, &mu
     let width = width.max(1);
     match values.len() < WORTH_SHARING {
         true => {
-            values.chunks_exact_mut(width).enumerate().for_each(|(index, row)| each(index, row))
+            values.chunks_exact_mut(width).enumerate().for_each(|(index, row)| each(index, row));
         }
         false => {
             values
@@ -161,7 +161,7 @@ fn silu(value: f32) -> f32 {
 /// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, as `x sigmoid(2 ...)`.
 #[inline(always)]
 fn gelu_tanh(value: f32) -> f32 {
-    let inner = 0.797_884_56 * value * (0.044_715 * value).mul_add(value, 1.0);
+    let inner = 0.797_884_6 * value * (0.044_715 * value).mul_add(value, 1.0);
     value / (1.0 + exponential(-2.0 * inner))
 }
 

@@ -1,10 +1,11 @@
 //! AVX2 with FMA and F16C, as processors have it since 2013: sixteen lanes are two registers.
 
-use std::arch::x86_64::{__m128i, __m256, __m256i, _MM_HINT_T0, _mm256_cvtph_ps};
+use std::arch::x86_64::{__m128i, __m256, __m256i, _MM_HINT_T0};
 
 use pulp::bytemuck::cast;
 
 use super::{Kernel, Lanes};
+use crate::unchecked::widen;
 
 pulp::simd_type! {
     /// Proof that this processor has the instructions: only detecting them makes one.
@@ -30,15 +31,6 @@ impl Avx2 {
     /// `None` where this processor lacks one of the instructions.
     pub(crate) fn new() -> Option<Self> {
         Token::try_new().map(Self)
-    }
-
-    /// Eight half-precision numbers in 32 bits.
-    #[allow(unsafe_code, reason = "pulp has no name for this instruction yet")]
-    #[inline(always)]
-    fn widen(self, values: __m128i) -> __m256 {
-        // SAFETY: the instruction needs F16C (and AVX for its register) and nothing else; the token in `self` is
-        // only made where the processor has both.
-        unsafe { _mm256_cvtph_ps(values) }
     }
 
     /// In each lane the sum of four products of a byte below 128 and a signed one: pairs fit 16 bits.
@@ -132,12 +124,12 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn halves(self, values: &[u8; 32]) -> Two<__m256> {
-        both(cast::<[u8; 32], Two<__m128i>>(*values), |values| self.widen(values))
+        both(cast::<[u8; 32], Two<__m128i>>(*values), |values| widen(self.0, values))
     }
 
     #[inline(always)]
     fn two_halves(self, values: [u8; 4]) -> Two<__m256> {
-        let first = self.widen(cast([u32::from_ne_bytes(values), 0, 0, 0]));
+        let first = widen(self.0, cast([u32::from_ne_bytes(values), 0, 0, 0]));
         [first, self.0.avx._mm256_setzero_ps()]
     }
 

@@ -1,10 +1,11 @@
 //! AVX-512 with VNNI, as server processors have it since 2019 and AMD's since 2022: sixteen lanes are one register.
 
-use std::arch::x86_64::{__m512, __m512i, _MM_HINT_T0, _mm512_dpbusd_epi32};
+use std::arch::x86_64::{__m512, __m512i, _MM_HINT_T0};
 
 use pulp::bytemuck::cast;
 
 use super::{Kernel, Lanes};
+use crate::unchecked::add_products;
 
 pulp::simd_type! {
     /// Proof that this processor has the instructions: only detecting them makes one.
@@ -31,15 +32,6 @@ impl Avx512 {
     /// `None` where this processor lacks one of the instructions.
     pub(crate) fn new() -> Option<Self> {
         Token::try_new().map(Self)
-    }
-
-    /// `sum` plus, in each lane, the sum of four products of an unsigned and a signed byte.
-    #[allow(unsafe_code, reason = "pulp has no name for this instruction yet")]
-    #[inline(always)]
-    fn add_products(self, sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
-        // SAFETY: the instruction needs AVX-512F and VNNI and nothing else; the token in `self` is only made
-        // where the processor has both.
-        unsafe { _mm512_dpbusd_epi32(sum, unsigned, signed) }
     }
 }
 
@@ -161,7 +153,7 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn dot(self, unsigned: __m512i, signed: __m512i) -> __m512i {
-        self.add_products(self.zero(), unsigned, signed)
+        add_products(self.0, self.zero(), unsigned, signed)
     }
 
     #[inline(always)]
@@ -169,15 +161,15 @@ impl Lanes for Avx512 {
         // One side has to be unsigned: `(right + 128) left - 128 left`.
         let offset = cast([128u8; 64]);
         let raised = self.0.avx512f._mm512_xor_si512(right, offset);
-        let products = self.add_products(self.zero(), raised, left);
-        let excess = self.add_products(self.zero(), offset, left);
+        let products = add_products(self.0, self.zero(), raised, left);
+        let excess = add_products(self.0, self.zero(), offset, left);
         self.0.avx512f._mm512_sub_epi32(products, excess)
     }
 
     #[inline(always)]
     fn spread_dot(self, sum: __m512i, unsigned: __m512i, signed: [i8; 4]) -> __m512i {
         let spread = self.0.avx512f._mm512_set1_epi32(cast(signed));
-        self.add_products(sum, unsigned, spread)
+        add_products(self.0, sum, unsigned, spread)
     }
 
     #[inline(always)]
