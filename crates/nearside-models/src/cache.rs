@@ -1,9 +1,9 @@
-//! What a model keeps of the tokens that it has seen: their keys and values in every layer, in half precision, with room
-//! for a fixed number of tokens.
+//! What a model keeps of the tokens that it has seen: their keys and values in every layer, with room for a fixed number
+//! of tokens.
 
-use crate::block::half::f16_from_f32;
+use crate::block::f16_from_f32;
 use crate::error::ModelError;
-use crate::kernel::KeysAndValues;
+use crate::kernel::{KeysAndValues, Precision, TOGETHER};
 
 /// The largest number of half precision.
 const LARGEST: f32 = 65_504.0;
@@ -13,10 +13,14 @@ const LARGEST: f32 = 65_504.0;
 pub struct Cache {
     layers: Vec<LayerCache>,
     length: usize,
+    /// Tokens that may be kept.
     capacity: usize,
+    /// Places that there are for them.
+    places: usize,
+    precision: Precision,
 }
 
-/// Those of one layer: by head, then by position.
+/// Those of one layer, head by head: keys by sixteen positions and number by number, values position by position.
 #[derive(Debug)]
 struct LayerCache {
     keys: Vec<u8>,
@@ -28,9 +32,10 @@ struct LayerCache {
 impl Cache {
     /// Room for so many tokens, with for each layer its heads of keys and their width. Memory is taken as it is written.
     #[must_use]
-    pub fn new(layers: &[(usize, usize)], capacity: usize) -> Self {
+    pub fn new(layers: &[(usize, usize)], capacity: usize, precision: Precision) -> Self {
+        let places = capacity.next_multiple_of(TOGETHER);
         let layer = |(heads, width): &(usize, usize)| {
-            let bytes = 2 * heads * width * capacity;
+            let bytes = precision.bytes() * heads * width * places;
             LayerCache {
                 keys: vec![0; bytes],
                 values: vec![0; bytes],
@@ -38,7 +43,8 @@ impl Cache {
                 width: *width,
             }
         };
-        Self { layers: layers.iter().map(layer).collect(), length: 0, capacity }
+        let layers = layers.iter().map(layer).collect();
+        Self { layers, length: 0, capacity, places, precision }
     }
 
     /// Tokens that it keeps.
@@ -66,18 +72,18 @@ impl Cache {
         }
     }
 
-    /// Takes over the first so many tokens of another one of the same model.
+    /// Takes over the first so many tokens of another one of the same model and precision.
     pub fn copy_from(&mut self, other: &Self, length: usize) {
         let length = length.min(other.length).min(self.capacity);
+        let bytes = self.precision.bytes();
         for (layer, of) in self.layers.iter_mut().zip(&other.layers) {
-            let (to, from) = (2 * layer.width * self.capacity, 2 * layer.width * other.capacity);
-            let count = 2 * layer.width * length;
+            let row = bytes * layer.width;
+            let count = row * length.next_multiple_of(TOGETHER);
             for (copies, originals) in
                 [(&mut layer.keys, &of.keys), (&mut layer.values, &of.values)]
             {
-                for (copy, original) in
-                    copies.chunks_exact_mut(to).zip(originals.chunks_exact(from))
-                {
+                let heads = copies.chunks_exact_mut(row * self.places);
+                for (copy, original) in heads.zip(originals.chunks_exact(row * other.places)) {
                     copy[..count].copy_from_slice(&original[..count]);
                 }
             }
@@ -99,27 +105,45 @@ impl Cache {
 
     /// Writes keys and values, token by token and in each head by head, behind those that are kept.
     pub(crate) fn write(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
-        let (length, capacity) = (self.length, self.capacity);
+        let Self { layers, length, places, precision, .. } = self;
         let Some(LayerCache { keys: kept_keys, values: kept_values, heads, width }) =
-            self.layers.get_mut(layer)
+            layers.get_mut(layer)
         else {
             return;
         };
-        for (kept, numbers) in [(kept_keys, keys), (kept_values, values)] {
-            for (index, numbers) in numbers.chunks_exact(*width).enumerate() {
-                let (token, head) = (index / *heads, index % *heads);
-                let from = 2 * *width * (head * capacity + length + token);
-                let places = kept.get_mut(from..from + 2 * *width).unwrap_or_default();
-                for (place, number) in places.as_chunks_mut::<2>().0.iter_mut().zip(numbers) {
-                    *place = f16_from_f32(number.clamp(-LARGEST, LARGEST)).to_le_bytes();
-                }
-            }
+        let rows = keys.chunks_exact(*width).zip(values.chunks_exact(*width));
+        for (index, (key, value)) in rows.enumerate() {
+            let (position, head) = (*length + index / *heads, index % *heads);
+            let (sixteen, place) = (position / TOGETHER * TOGETHER, position % TOGETHER);
+            let first = (head * *places + sixteen) * *width;
+            let places_of_key = (0..*width).map(|number| first + number * TOGETHER + place);
+            put(kept_keys, *precision, places_of_key.zip(key));
+            let first = (head * *places + position) * *width;
+            put(kept_values, *precision, (first..).zip(value));
         }
     }
 
     /// Keys and values of a layer, those that were written last included.
     pub(crate) fn layer(&self, layer: usize) -> Option<KeysAndValues<'_>> {
         let LayerCache { keys, values, .. } = self.layers.get(layer)?;
-        Some(KeysAndValues { keys, values, capacity: self.capacity })
+        Some(KeysAndValues { keys, values, capacity: self.places, precision: self.precision })
+    }
+}
+
+/// Puts numbers in their places.
+fn put<'a>(kept: &mut [u8], precision: Precision, numbers: impl Iterator<Item = (usize, &'a f32)>) {
+    match precision {
+        Precision::Half => {
+            let (kept, _) = kept.as_chunks_mut();
+            for (place, number) in numbers {
+                kept[place] = f16_from_f32(number.clamp(-LARGEST, LARGEST)).to_le_bytes();
+            }
+        }
+        Precision::Single => {
+            let (kept, _) = kept.as_chunks_mut();
+            for (place, number) in numbers {
+                kept[place] = number.to_le_bytes();
+            }
+        }
     }
 }
