@@ -3,7 +3,7 @@
 //! `x = scale * level`, the level a whole number from -127 to 127, as in ggml's `Q8_0`. Weights are
 //! `scale * level - offset`, so that products need the sum of a group of activations too, which is kept beside.
 
-use super::lanes::{self, Kernel, Lanes, lanes_by};
+use super::lanes::{self, Kernel, Lanes, nearest};
 
 /// Numbers that share a scale.
 pub(crate) const GROUP: usize = 32;
@@ -114,18 +114,41 @@ fn quantize_block(
     whole[..values.len()].copy_from_slice(values);
     let (groups, _) = whole.as_chunks::<GROUP>();
     let (places, _) = levels.as_chunks_mut::<GROUP>();
-    for (index, (group, places)) in groups.iter().zip(places).enumerate() {
-        let largest = group.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+    for index in 0..BLOCK / GROUP {
+        let (group, places) = (&groups[index], &mut places[index]);
+        let largest = largest(group);
         let scale = largest / 127.0;
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        let rounded: [i32; GROUP] =
-            lanes_by(|place| (group[place] * inverse).round_ties_even() as i32);
-        let half = |from: usize| rounded[from..from + 16].iter().sum::<i32>();
-        let (first, second) = (half(0), half(16));
-        *places = lanes_by(|place| rounded[place] as i8);
+        let mut rounded = [0; GROUP];
+        for number in 0..GROUP {
+            rounded[number] = nearest(group[number] * inverse);
+            places[number] = rounded[number] as i8;
+        }
+        let mut halves = [0; 2];
+        for number in 0..GROUP / 2 {
+            halves[0] += rounded[number];
+            halves[1] += rounded[GROUP / 2 + number];
+        }
         factors[index] = scale;
-        factors[8 + index] = scale * (first + second) as f32;
-        sums[2 * index] = scale * first as f32;
-        sums[2 * index + 1] = scale * second as f32;
+        factors[8 + index] = scale * (halves[0] + halves[1]) as f32;
+        sums[2 * index] = scale * halves[0] as f32;
+        sums[2 * index + 1] = scale * halves[1] as f32;
     }
+}
+
+/// The largest size of a group's numbers, in sixteen parts first.
+#[inline(always)]
+fn largest(group: &[f32; GROUP]) -> f32 {
+    let mut parts = [0.0; 16];
+    for number in 0..GROUP {
+        let (size, part) = (group[number].abs(), &mut parts[number % 16]);
+        *part = if size > *part { size } else { *part };
+    }
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            let other = parts[lane + half];
+            parts[lane] = if other > parts[lane] { other } else { parts[lane] };
+        }
+    }
+    parts[0]
 }

@@ -15,7 +15,7 @@ mod scalar;
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
-pub(crate) use scalar::{Scalar, from_half, lanes_by};
+pub(crate) use scalar::{Scalar, from_half};
 
 /// What proves that a processor has instructions.
 #[cfg(target_arch = "x86_64")]
@@ -147,6 +147,14 @@ impl fmt::Display for Instructions {
             Self::Plain => "plain",
         })
     }
+}
+
+/// The whole number nearest to one below 2^22, ties to even. What is added leaves no digits behind the point: a
+/// conversion with its checks would be done number by number.
+#[inline(always)]
+pub(crate) fn nearest(value: f32) -> i32 {
+    const SHIFT: f32 = 12_582_912.0;
+    ((value + SHIFT).to_bits() as i32).wrapping_sub(SHIFT.to_bits() as i32)
 }
 
 /// Runs a kernel with the best instructions that are here.

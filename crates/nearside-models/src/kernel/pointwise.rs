@@ -6,7 +6,7 @@
 use nearside_architecture::Activation;
 use rayon::prelude::*;
 
-use super::lanes::{self, Kernel, Lanes};
+use super::lanes::{self, Kernel, Lanes, nearest};
 
 /// Numbers from which on rows are worth more than one core.
 const WORTH_SHARING: usize = 1 << 15;
@@ -180,14 +180,15 @@ fn gelu(value: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn exponential(value: f32) -> f32 {
     let value = value.clamp(-87.3, 88.3);
-    let power = (value * std::f32::consts::LOG2_E).round_ties_even();
+    let power_of_two = nearest(value * std::f32::consts::LOG2_E);
+    let power = power_of_two as f32;
     // ln 2 in two parts: what is left is below half of it.
     let rest = power.mul_add(-0.693_145_75, value);
     let rest = power.mul_add(-1.428_606_8e-6, rest);
     let polynomial = rest.mul_add(1.987_569_1e-4, 1.398_2e-3).mul_add(rest, 8.333_452e-3);
     let polynomial = polynomial.mul_add(rest, 4.166_579_6e-2).mul_add(rest, 0.166_666_65);
     let polynomial = polynomial.mul_add(rest, 0.5).mul_add(rest * rest, rest) + 1.0;
-    f32::from_bits(((power as i32 + 127) << 23) as u32) * polynomial
+    f32::from_bits(power_of_two.wrapping_add(127).wrapping_shl(23) as u32) * polynomial
 }
 
 /// `value = cap tanh(value / cap)`.

@@ -13,9 +13,7 @@ pub(crate) struct Words([u8; 64]);
 /// A value for every lane or byte. In a loop: what the standard library has for it is too large to become part of a
 /// kernel.
 #[inline(always)]
-pub(crate) fn lanes_by<T: Copy + Default, const COUNT: usize>(
-    value: impl Fn(usize) -> T,
-) -> [T; COUNT] {
+fn lanes_by<T: Copy + Default, const COUNT: usize>(value: impl Fn(usize) -> T) -> [T; COUNT] {
     let mut values = [T::default(); COUNT];
     for (lane, place) in values.iter_mut().enumerate() {
         *place = value(lane);
