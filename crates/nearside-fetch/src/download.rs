@@ -23,6 +23,7 @@ use crate::error::FetchError;
 use crate::secret::Secret;
 use lock::Lock;
 use partial_file::PartialFile;
+pub use room::left as room_left;
 
 /// Where the bytes are.
 #[derive(Clone, Copy, Debug)]

@@ -21,7 +21,9 @@ mod secret;
 
 pub use address::{host, is_address};
 pub use digest::{FileDigest, NoFileDigest};
-pub use download::{Doing, Downloaded, Expected, Progress, Source, Target, download, partial};
+pub use download::{
+    Doing, Downloaded, Expected, Progress, Source, Target, download, partial, room_left,
+};
 pub use error::FetchError;
 pub use get::{get, get_with};
 pub use head::{Head, head};

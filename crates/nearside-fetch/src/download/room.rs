@@ -17,13 +17,16 @@ pub(super) fn check(file: &Path, needed: u64) -> Result<(), FetchError> {
 
 /// Bytes that are free to us on the disk of a folder, where the system tells.
 #[cfg(unix)]
-fn left(folder: &Path) -> Option<u64> {
+#[must_use]
+pub fn left(folder: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(folder).ok()?;
     found.f_bavail.checked_mul(found.f_frsize)
 }
 
+/// Bytes that are free to us on the disk of a folder, where the system tells.
 #[cfg(not(unix))]
-fn left(_folder: &Path) -> Option<u64> {
+#[must_use]
+pub fn left(_folder: &Path) -> Option<u64> {
     None
 }
 
