@@ -171,6 +171,14 @@ pub enum HubError {
     Interrupted,
 }
 
+/// A name that a person wrote.
+impl From<NameError> for HubError {
+    fn from(error: NameError) -> Self {
+        let why = error.why.to_owned();
+        Self::Reference(ReferenceError { text: error.name, why, instead: None })
+    }
+}
+
 impl From<FetchError> for HubError {
     fn from(error: FetchError) -> Self {
         match error {

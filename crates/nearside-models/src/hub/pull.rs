@@ -28,7 +28,7 @@ pub struct Pull {
     pub commit: Commit,
     /// The folder where its files are or will be.
     pub folder: PathBuf,
-    /// The files that make the model, by path.
+    /// The files that make the model, the smallest first.
     pub files: Vec<PlannedFile>,
 }
 
@@ -151,6 +151,8 @@ pub fn plan(
         let file = planned(&pull, file, cache, endpoint)?;
         pull.files.push(file);
     }
+    // What is refused is refused before the large ones come.
+    pull.files.sort_by_key(|file| file.bytes);
     Ok(pull)
 }
 
@@ -272,12 +274,10 @@ fn of_cache(reference: &ModelReference, snapshot: Snapshot) -> Pull {
         state: State::Present,
         digest: None,
     };
-    Pull {
-        reference: reference.clone(),
-        commit: snapshot.commit,
-        folder: snapshot.folder,
-        files: snapshot.files.into_iter().map(file).collect(),
-    }
+    let mut files: Vec<_> = snapshot.files.into_iter().map(file).collect();
+    files.sort_by_key(|file| file.bytes);
+    let (commit, folder) = (snapshot.commit, snapshot.folder);
+    Pull { reference: reference.clone(), commit, folder, files }
 }
 
 /// What is here of a file. Where the list does not name its content, the hub is asked for it.
