@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::names::{RepoPath, Repository, Revision};
+use super::names::{RepoPath, Repository, Revision, quoted};
 
 /// Bytes of a reference that is read at all.
 const LONGEST: usize = 4096;
@@ -94,7 +94,7 @@ impl fmt::Display for ModelReference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.repository.fmt(formatter)?;
         if self.revision != Revision::main() {
-            write!(formatter, "@{}", self.revision)?;
+            write!(formatter, "@{}", quoted_revision(&self.revision))?;
         }
         match &self.choice {
             Choice::Usual => Ok(()),
@@ -102,6 +102,13 @@ impl fmt::Display for ModelReference {
             Choice::File(path) => write!(formatter, "/{path}"),
         }
     }
+}
+
+/// A revision such that what follows is not taken for a part of it, nor a part of it for what follows.
+fn quoted_revision(revision: &Revision) -> String {
+    let name = revision.as_str();
+    let kept = if name.starts_with("refs/") && name.split('/').count() == 3 { "/" } else { "" };
+    quoted(name, kept)
 }
 
 /// What is wrong, and what may have been meant.
@@ -264,6 +271,8 @@ fn decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn written(text: &str) -> String {
@@ -292,6 +301,7 @@ mod tests {
             ("https://huggingface.co/org/name?library=transformers", "org/name"),
             ("https://huggingface.co/org/name/tree/main", "org/name"),
             ("https://huggingface.co/org/name/tree/refs%2Fpr%2F2", "org/name@refs/pr/2"),
+            ("https://huggingface.co/org/name/tree/a%2Fb", "org/name@a%2Fb"),
             ("https://huggingface.co/org/name/blob/v1/a/b%20c.gguf", "org/name@v1/a/b c.gguf"),
             (
                 "https://huggingface.co/org/name/resolve/main/b.gguf?download=true",
@@ -341,5 +351,42 @@ mod tests {
             meant("https://huggingface.co/org/name/tree/v1/q4").as_deref(),
             Some("org/name@v1")
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_reference_panics_or_leads_out(text in "(https://huggingface.co/|hf://|)[a-z./@:%\\\\0-9-]{0,30}") {
+            if let Ok(reference) = text.parse::<ModelReference>() {
+                prop_assert!(!reference.repository.folder().contains(['/', '\\']));
+                for text in [reference.repository.folder(), reference.revision.to_string()] {
+                    prop_assert!(text.split('/').all(|part| !part.is_empty() && part != ".."));
+                }
+                if let Choice::File(path) = &reference.choice {
+                    prop_assert!(path.as_str().split('/').all(|part| !part.is_empty() && part != ".."));
+                }
+                let again: ModelReference = reference.to_string().parse().unwrap();
+                prop_assert_eq!(again, reference);
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read_again(
+            revision in "[a-z0-9%/.+-]{1,12}", file in "[ a-z0-9%@.-]{0,12}", begin in "(refs/pr/|)"
+        ) {
+            let parsed = format!("{begin}{revision}").parse().map(|revision| {
+                let repository = "org/name".parse().unwrap();
+                let choice = file.parse().map_or(Choice::Usual, Choice::File);
+                ModelReference { repository, revision, choice }
+            });
+            if let Ok(reference) = parsed && file.trim() == file {
+                let again: ModelReference = reference.to_string().parse().unwrap();
+                prop_assert_eq!(again, reference);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,60}") {
+            let _ = text.parse::<ModelReference>();
+        }
     }
 }

@@ -322,6 +322,7 @@ fn what_is_not_what_it_should_be_is_thrown_away() {
     desk.hub.trouble(Trouble::Wrong);
     let run = desk.run(&["pull", "org/model"]).exits(4);
     assert!(run.stderr.contains(&sha256(&noise(1))), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing of it is kept") && !run.stderr.contains("came is kept"));
     let blob = desk.blob("org/model", &noise(1));
     let left =
         fs::read_dir(blob.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());

@@ -1,5 +1,6 @@
 //! What went wrong with a model of the hub, whose fault it is, and what to do about it.
 
+use nearside_fetch::FetchError;
 use nearside_models::hub::{Endpoint, GgufChoice, HubError, Repository};
 
 use crate::error::{CommandError, Fault};
@@ -49,7 +50,10 @@ fn hint(error: &HubError, endpoint: &Endpoint) -> Option<String> {
             format!("look at {}; if it is private, set HF_TOKEN", endpoint.page(repository))
         }
         HubError::NoRepository { repository, .. } => {
-            format!("look at {}; is the token of somebody who may see it?", endpoint.page(repository))
+            format!(
+                "look at {}; is the token of somebody who may see it?",
+                endpoint.page(repository)
+            )
         }
         HubError::NoRevision { repository, .. } => {
             format!("its branches are at {}/tree/main", endpoint.page(repository))
@@ -80,13 +84,27 @@ fn hint(error: &HubError, endpoint: &Endpoint) -> Option<String> {
         }
         HubError::NotCached { reference, .. } => pull(reference),
         HubError::Room { .. } => "set HF_HUB_CACHE to a folder on another disk".to_owned(),
-        HubError::Fetch(_) => {
-            "what came is kept: the same command goes on from there; HF_ENDPOINT names another hub, \
-             HTTPS_PROXY a way through"
-                .to_owned()
-        }
+        HubError::Fetch(error) => by_the_way(error)?.to_owned(),
         _ => return None,
     })
+}
+
+/// What to do where the way to the hub is at fault.
+const fn by_the_way(error: &FetchError) -> Option<&'static str> {
+    match error {
+        FetchError::Unreachable { .. } => Some(
+            "what came is kept: the same command goes on from there; HF_ENDPOINT names another hub, \
+             HTTPS_PROXY a way through",
+        ),
+        FetchError::Digest { .. } | FetchError::Length { .. } => Some(
+            "the hub or something on the way to it gives other bytes than it promised: pull again, or from \
+             another HF_ENDPOINT",
+        ),
+        FetchError::Status { status: 429 | 500..=599, .. } => {
+            Some("the hub is busy or broken: pull again later; what came is kept")
+        }
+        _ => None,
+    }
 }
 
 /// A reference to the file that most would take.
