@@ -23,6 +23,8 @@ const REDIRECTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// Longest pause that a server may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(60);
 /// Signs of a server's own word for what is wrong.
 const LONGEST_WORD: usize = 64;
 
@@ -55,6 +57,8 @@ pub(crate) struct Answer {
 pub(crate) struct Failure {
     pub(crate) error: FetchError,
     pub(crate) passing: bool,
+    /// How long the server asks us to wait.
+    pub(crate) after: Duration,
 }
 
 impl Answer {
@@ -92,7 +96,7 @@ pub(crate) fn send(agent: &Agent, request: &Request<'_>) -> Result<Answer, Failu
     for _ in 0..=REDIRECTS {
         if !is_spoken_to(&url) {
             let error = FetchError::Address { url: shown(&url).to_owned() };
-            return Err(Failure { error, passing: false });
+            return Err(Failure { error, passing: false, after: Duration::ZERO });
         }
         let response = call(agent, request, &url).map_err(|error| failure(request, &error))?;
         let status = response.status();
@@ -109,7 +113,7 @@ pub(crate) fn send(agent: &Agent, request: &Request<'_>) -> Result<Answer, Failu
         url: shown(request.url).to_owned(),
         reason: format!("leads on to more than {REDIRECTS} other addresses"),
     };
-    Err(Failure { error, passing: false })
+    Err(Failure { error, passing: false, after: Duration::ZERO })
 }
 
 fn call(agent: &Agent, request: &Request<'_>, url: &str) -> Result<Response<Body>, ureq::Error> {
@@ -145,14 +149,21 @@ fn refused(request: &Request<'_>, answer: &Answer) -> Failure {
     let word = answer.header("x-error-code").filter(|word| word.len() <= LONGEST_WORD);
     let url = shown(request.url).to_owned();
     let error = FetchError::Status { url, status, word: word.filter(plain).map(str::to_owned) };
-    Failure { error, passing: matches!(status, 408 | 429 | 500 | 502 | 503 | 504) }
+    let passing = matches!(status, 408 | 429 | 500 | 502 | 503 | 504);
+    Failure { error, passing, after: answer.header("retry-after").map_or(Duration::ZERO, asked) }
 }
 
 fn failure(request: &Request<'_>, error: &ureq::Error) -> Failure {
     let passing = matches!(error, ureq::Error::Io(_) | ureq::Error::Timeout(_));
     let error =
         FetchError::Unreachable { url: shown(request.url).to_owned(), reason: error.to_string() };
-    Failure { error, passing }
+    Failure { error, passing, after: Duration::ZERO }
+}
+
+/// How long a server asks us to wait, in seconds; a date is nothing we wait for. Source: RFC 9110, section 10.2.3.
+fn asked(header: &str) -> Duration {
+    let seconds = header.trim().parse().map_or(0, |seconds: u64| seconds);
+    Duration::from_secs(seconds).min(LONGEST_ASKED)
 }
 
 #[cfg(test)]
@@ -164,5 +175,8 @@ mod tests {
         let pauses: Vec<_> = (2..=40).map(|attempt| pause(attempt).as_millis()).collect();
         assert_eq!(&pauses[..6], [500, 1000, 2000, 4000, 8000, 8000]);
         assert_eq!(pauses[38], 8000);
+        assert_eq!(asked(" 3 "), Duration::from_secs(3));
+        assert_eq!(asked("86400"), LONGEST_ASKED);
+        assert_eq!(asked("Fri, 31 Dec 2027 23:59:59 GMT"), Duration::ZERO);
     }
 }

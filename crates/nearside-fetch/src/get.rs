@@ -39,7 +39,7 @@ pub fn get_with(
             }
             Err(failure) if failure.passing && attempt < ATTEMPTS => {
                 attempt += 1;
-                std::thread::sleep(pause(attempt));
+                std::thread::sleep(pause(attempt).max(failure.after));
             }
             Err(failure) => return Err(failure.error),
         }

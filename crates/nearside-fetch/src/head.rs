@@ -42,7 +42,7 @@ pub fn head(url: &str, token: Option<&Secret>) -> Result<Head, FetchError> {
             Ok(answer) => return Ok(read(&answer)),
             Err(failure) if failure.passing && attempt < ATTEMPTS => {
                 attempt += 1;
-                std::thread::sleep(pause(attempt));
+                std::thread::sleep(pause(attempt).max(failure.after));
             }
             Err(failure) => return Err(failure.error),
         }

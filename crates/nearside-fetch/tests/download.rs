@@ -298,6 +298,18 @@ fn a_server_that_brings_nothing_is_given_up() {
 }
 
 #[test]
+fn a_busy_server_is_waited_for_as_it_asks() {
+    let server = Server::new(Box::new(|request, before| match before {
+        0 => status("429 Too Many\r\nretry-after: 2"),
+        _ => ranged(request, &content()),
+    }));
+    let (place, begin) = (Place::new(), std::time::Instant::now());
+    place.fetch(&server.url, &expected(&content())).unwrap();
+    assert!(begin.elapsed().as_millis() >= 1900, "{:?}", begin.elapsed());
+    place.has(&content());
+}
+
+#[test]
 fn what_is_not_there_is_told_at_once() {
     let server = Server::new(Box::new(|_, _| {
         b"HTTP/1.1 403 No\r\nx-error-code: GatedRepo\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"

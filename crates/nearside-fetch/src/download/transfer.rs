@@ -1,6 +1,7 @@
 //! The bytes that are missing, over as many connections as it takes.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use ureq::Agent;
 use ureq::http::StatusCode;
@@ -22,8 +23,8 @@ const BLOCK: usize = 256 << 10;
 enum End {
     /// Everything is there.
     Whole,
-    /// It broke off, or what it had was of no use.
-    Broken(FetchError),
+    /// It broke off, or what it had was of no use; how long the server asks us to wait.
+    Broken(FetchError, Duration),
 }
 
 /// Gathers what is missing. The number of bytes that came.
@@ -38,15 +39,15 @@ pub(super) fn rest(
     let mut fruitless = 0;
     for _ in 0..CONNECTIONS {
         let before = transfer.came;
-        let error = match transfer.connection(&agent, partial)? {
+        let (error, after) = match transfer.connection(&agent, partial)? {
             End::Whole => return Ok(transfer.came),
-            End::Broken(error) => error,
+            End::Broken(error, after) => (error, after),
         };
         fruitless = if transfer.came > before { 1 } else { fruitless + 1 };
         if fruitless >= FRUITLESS {
             return Err(error);
         }
-        transfer.wait(partial.length(), fruitless + 1)?;
+        transfer.wait(partial.length(), pause(fruitless + 1).max(after))?;
     }
     Err(FetchError::Unreachable {
         url: shown(source.url).to_owned(),
@@ -78,8 +79,8 @@ impl Transfer<'_, '_> {
         self.tell(Doing::Transferring, partial.length())?;
         let answer = match send(agent, &request) {
             Ok(answer) => answer,
-            Err(Failure { error, passing: true }) => return Ok(End::Broken(error)),
-            Err(Failure { error, passing: false }) => return Err(error),
+            Err(Failure { error, passing: true, after }) => return Ok(End::Broken(error, after)),
+            Err(Failure { error, passing: false, .. }) => return Err(error),
         };
         match self.is_rest(&answer, partial.length())? {
             true => self.take(answer, partial),
@@ -89,7 +90,7 @@ impl Transfer<'_, '_> {
             }
             false => {
                 partial.clear()?;
-                Ok(End::Broken(self.no_rest(&answer)))
+                Ok(self.no_rest(&answer))
             }
         }
     }
@@ -124,9 +125,9 @@ impl Transfer<'_, '_> {
         let mut block = vec![0; BLOCK];
         while partial.length() < self.expected.length {
             let read = match body.read(&mut block) {
-                Ok(0) => return Ok(End::Broken(self.broken("the answer ends early"))),
+                Ok(0) => return Ok(self.broken("the answer ends early")),
                 Ok(read) => read,
-                Err(error) => return Ok(End::Broken(self.broken(&error.to_string()))),
+                Err(error) => return Ok(self.broken(&error.to_string())),
             };
             self.came += read as u64;
             let found = partial.length() + read as u64;
@@ -141,9 +142,8 @@ impl Transfer<'_, '_> {
     }
 
     /// Waits before the next attempt; the caller may end it meanwhile.
-    fn wait(&mut self, done: u64, attempt: u32) -> Result<(), FetchError> {
-        const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
-        let mut left = pause(attempt);
+    fn wait(&mut self, done: u64, mut left: Duration) -> Result<(), FetchError> {
+        const LOOK: Duration = Duration::from_millis(100);
         while !left.is_zero() {
             self.tell(Doing::Retrying, done)?;
             std::thread::sleep(left.min(LOOK));
@@ -157,18 +157,18 @@ impl Transfer<'_, '_> {
         go_on(self.source, self.progress, Progress { doing, done, total })
     }
 
-    fn broken(&self, reason: &str) -> FetchError {
-        let url = shown(self.source.url).to_owned();
-        FetchError::Unreachable { url, reason: format!("the connection was lost: {reason}") }
+    fn broken(&self, reason: &str) -> End {
+        self.lost(format!("the connection was lost: {reason}"))
     }
 
-    fn no_rest(&self, answer: &Answer) -> FetchError {
-        let url = shown(self.source.url).to_owned();
+    fn no_rest(&self, answer: &Answer) -> End {
         let status = answer.response.status().as_u16();
-        FetchError::Unreachable {
-            url,
-            reason: format!("an answer {status} that is not what was asked for"),
-        }
+        self.lost(format!("an answer {status} that is not what was asked for"))
+    }
+
+    fn lost(&self, reason: String) -> End {
+        let url = shown(self.source.url).to_owned();
+        End::Broken(FetchError::Unreachable { url, reason }, Duration::ZERO)
     }
 
     fn length(&self, found: u64) -> FetchError {

@@ -42,6 +42,8 @@ pub(crate) struct Repo {
     pub(crate) large: BTreeMap<&'static str, Vec<u8>>,
     /// The token that opens its files, where they are not for everybody.
     pub(crate) gate: Option<&'static str>,
+    /// Whether its list has names alone, as that of some mirrors.
+    pub(crate) names_only: bool,
 }
 
 /// A hub.
@@ -280,7 +282,12 @@ impl Repo {
             let lfs = json!({"sha256": sha256(content), "size": content.len(), "pointerSize": 130});
             json!({"rfilename": path, "size": content.len(), "blobId": git_blob(b"pointer"), "lfs": lfs})
         });
-        let siblings: Vec<Value> = small.chain(large).collect();
+        let mut siblings: Vec<Value> = small.chain(large).collect();
+        if self.names_only {
+            for sibling in &mut siblings {
+                *sibling = json!({"rfilename": sibling["rfilename"]});
+            }
+        }
         json!({
             "_id": "1", "id": name, "modelId": name, "private": false, "sha": COMMIT, "tags": [],
             "downloads": 1, "likes": 1, "gated": self.gate.is_some(), "siblings": siblings

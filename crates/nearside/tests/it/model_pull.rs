@@ -45,14 +45,17 @@ impl Desk {
                 ("pytorch_model.bin", noise(2)[..1000].to_vec()),
             ]),
             gate: None,
+            names_only: false,
         };
         let gguf = |sizes: &[(&'static str, usize)]| Repo {
             small: small(&["README.md", "config.json"]),
             large: sizes.iter().map(|(name, size)| (*name, noise(3)[..*size].to_vec())).collect(),
             gate: None,
+            names_only: false,
         };
         let hub = Hub::new(vec![
             ("org/model", model.clone()),
+            ("org/mirrored", Repo { names_only: true, ..model.clone() }),
             ("org/gated", Repo { gate: Some(TOKEN), ..model.clone() }),
             (
                 "org/pickle",
@@ -64,6 +67,7 @@ impl Desk {
                     small: small(&["config.json", "model.safetensors.index.json"]),
                     large: BTreeMap::from([("model-00001-of-00002.safetensors", noise(4))]),
                     gate: None,
+                    names_only: false,
                 },
             ),
             (
@@ -387,6 +391,17 @@ fn a_quantization_is_pulled_with_all_its_parts() {
     assert_eq!(desk.hub.sent(), 800_000);
     let answer = desk.pulled("org/quants/m-Q4_K_M.gguf");
     assert_eq!(answer["transferred_bytes"], 400_000);
+}
+
+#[test]
+fn a_hub_that_lists_names_alone_is_asked_for_the_rest() {
+    let desk = Desk::new("mirrored");
+    desk.pulled("org/mirrored");
+    let there = content(&desk.snapshot("org/mirrored"));
+    assert_eq!((there.len(), &there["model.safetensors"]), (4, &sha256(&noise(1))));
+    let heads = desk.hub.asked().iter().filter(|it| it.starts_with("head ")).count();
+    assert_eq!(heads, 4, "one for each file");
+    assert_eq!(desk.pulled("org/mirrored")["transferred_bytes"], 0);
 }
 
 #[test]

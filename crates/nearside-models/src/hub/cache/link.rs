@@ -10,6 +10,15 @@ use crate::hub::names::RepoPath;
 
 /// Gives content its name in a snapshot, in the place of what has that name.
 pub(in crate::hub) fn link(blob: &Path, snapshot: &Path, path: &RepoPath) -> Result<(), HubError> {
+    link_by(symbolic, blob, snapshot, path)
+}
+
+fn link_by(
+    symbolic: fn(&Path, &Path) -> io::Result<()>,
+    blob: &Path,
+    snapshot: &Path,
+    path: &RepoPath,
+) -> Result<(), HubError> {
     let name = path.below(snapshot);
     let folder = name.parent().unwrap_or(snapshot);
     fs::create_dir_all(folder).map_err(|error| HubError::file(folder, &error))?;
@@ -46,6 +55,19 @@ fn symbolic(_target: &Path, _name: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_links_are_refused_the_content_is_there_all_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        let (blob, snapshot) = (root.path().join("one"), root.path().join("snapshots/abc"));
+        fs::write(&blob, "one").unwrap();
+        let path: RepoPath = "deep/a.json".parse().unwrap();
+        let refused = |_: &Path, _: &Path| Err(io::ErrorKind::PermissionDenied.into());
+        link_by(refused, &blob, &snapshot, &path).unwrap();
+        let name = path.below(&snapshot);
+        assert!(!name.is_symlink());
+        assert_eq!(fs::read_to_string(&name).unwrap(), "one");
+    }
 
     #[test]
     fn links_are_relative_and_replace_what_was_there() {
