@@ -68,6 +68,8 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("catalog-list"),
         Schema("catalog-check"),
         Schema("catalog-refresh"),
+        Schema("model-pull"),
+        Schema("model-list"),
     ]
 }
 

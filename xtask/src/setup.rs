@@ -44,6 +44,7 @@ const PYTHON_ENGINES: [(&str, &str, &[&str]); 4] = [
     ("uv", "uv", &["uv==0.13.0"]),
     ("crypto", "python", &["cryptography", "blake3"]),
     ("gguf", "python", &["gguf==0.19.0", "numpy", "safetensors"]),
+    ("hub", "python", &["huggingface_hub==2.4.0"]),
 ];
 
 /// Lists what is there and what is missing, and installs what is missing.

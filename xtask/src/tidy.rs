@@ -49,10 +49,12 @@ const SOCKETS: [&str; 7] = [
     concat!("req", "west"),
     concat!("hy", "per"),
 ];
-/// Files that may: who fetches price lists, and who measures the loopback device. Tests beside these.
-const MAY_CONNECT: [&str; 5] = [
+/// Files that may: who fetches price lists and models, and who measures the loopback device. Tests beside these.
+const MAY_CONNECT: [&str; 7] = [
     "crates/nearside-fetch/Cargo.toml",
-    "crates/nearside-fetch/src/lib.rs",
+    "crates/nearside-fetch/src/agent.rs",
+    "crates/nearside-fetch/src/download/transfer.rs",
+    "crates/nearside-fetch/src/get.rs",
     "crates/nearside-probe/src/ceiling/loopback.rs",
     "crates/nearside-probe/src/self_test/mod.rs",
     "Cargo.toml",

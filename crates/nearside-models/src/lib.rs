@@ -1,4 +1,9 @@
 //! Open models: their files, and what they compute.
+//!
+//! - [`hub`] fetches them from a hub and finds them in the cache that other programs share.
+//! - [`StoredModel`] is a model on disk, opened: its architecture, its numbers, its tensors. [`file`] writes such files,
+//!   [`block`] knows how they store numbers.
+//! - [`DecoderModel`] computes: tokens in, scores out, with a [`Cache`] for each sequence. [`kernel`] has its inner loops.
 
 pub mod block;
 mod bytes;
@@ -6,6 +11,7 @@ mod cache;
 mod decoder;
 mod error;
 pub mod file;
+pub mod hub;
 pub mod kernel;
 mod matrix;
 mod numerics;

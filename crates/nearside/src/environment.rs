@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nearside_units::Date;
 
+/// How a command ends that was interrupted.
+const INTERRUPTED: i32 = 5;
+
 /// The person's configuration folder: `$NEARSIDE_CONFIG_DIR`, or `nearside` below
 /// `$XDG_CONFIG_HOME`, or `~/.config/nearside`.
 pub(crate) fn config_folder() -> Option<PathBuf> {
@@ -53,6 +56,11 @@ pub(crate) fn shell() -> OsString {
     stated.unwrap_or_else(|| "sh".into())
 }
 
+/// A variable, if it is set to something.
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
 /// Every variable whose name and value are texts.
 pub(crate) fn variables() -> Vec<(String, String)> {
     let text = |(name, value): (OsString, OsString)| {
@@ -67,6 +75,23 @@ pub(crate) fn interrupted() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         // Where it cannot be asked for, the system ends us at once.
+        let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
+    }
+    flag
+}
+
+/// The same, for work that waits for others and loses nothing when it is ended: the second time, it is
+/// ended at once.
+pub(crate) fn interrupted_once() -> Arc<AtomicBool> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        // The first of the two looks at the flag before the second sets it.
+        let _ = signal_hook::flag::register_conditional_shutdown(
+            signal,
+            INTERRUPTED,
+            Arc::clone(&flag),
+        );
         let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
     }
     flag

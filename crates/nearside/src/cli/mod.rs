@@ -7,6 +7,7 @@ mod catalog;
 mod doctor;
 mod iteration;
 mod ledger;
+mod model;
 mod privacy;
 mod profile;
 mod report;
@@ -25,6 +26,7 @@ pub(crate) use catalog::{Catalog, CatalogList, CatalogRefresh, CatalogTable, Lis
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
+pub(crate) use model::{Model, ModelPull};
 pub(crate) use privacy::{
     Account, Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve,
     AuditVerify, Certify, DocumentName, Erase, Hiding, Method, OfProject, Privacy, PrivacyScan,
@@ -135,6 +137,9 @@ pub(crate) enum Command {
     /// What is kept of earlier results, and removing what is not needed
     #[command(subcommand)]
     Cache(Cache),
+    /// Open models: fetching them, and which are here
+    #[command(subcommand)]
+    Model(Model),
     /// The facts: devices, offers, regions, grids, prices, models
     #[command(subcommand)]
     Catalog(Catalog),
@@ -558,6 +563,10 @@ pub(crate) enum SchemaName {
     CatalogCheck,
     /// Data of `catalog refresh --json`
     CatalogRefresh,
+    /// Data of `model pull --json`
+    ModelPull,
+    /// Data of `model list --json`
+    ModelList,
 }
 
 /// `nearside completions`

@@ -13,6 +13,7 @@ use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
+use super::model::{ListAnswer, PullAnswer};
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
 use super::privacy::{
@@ -131,6 +132,8 @@ fn schema(name: SchemaName) -> String {
         SchemaName::Config => schemars::schema_for!(ConfigAnswer).to_value(),
         SchemaName::CatalogList => schemars::schema_for!(Listing).to_value(),
         SchemaName::CatalogRefresh => schemars::schema_for!(RefreshAnswer).to_value(),
+        SchemaName::ModelPull => schemars::schema_for!(PullAnswer).to_value(),
+        SchemaName::ModelList => schemars::schema_for!(ListAnswer).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),
     };
     serde_json::to_string_pretty(&schema).unwrap_or_default()

@@ -12,6 +12,7 @@ mod init;
 pub(crate) mod iteration;
 pub(crate) mod ledger;
 mod logs;
+pub(crate) mod model;
 pub(crate) mod plan;
 pub(crate) mod privacy;
 pub(crate) mod profile;
@@ -47,6 +48,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<Outcome, CommandE
         Command::Privacy(arguments) => privacy::run(&arguments, output),
         Command::Ledger(arguments) => ledger::run(&arguments, output),
         Command::Cache(arguments) => cache::run(&arguments, output),
+        Command::Model(arguments) => model::run(&arguments, output),
         Command::Catalog(arguments) => catalog::run(&arguments, output),
         Command::Config(arguments) => config::run(&arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),

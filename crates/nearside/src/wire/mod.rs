@@ -16,6 +16,7 @@ pub(crate) mod events;
 pub(crate) mod expected;
 pub(crate) mod far;
 pub(crate) mod hourly;
+pub(crate) mod hub;
 pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod keys;
