@@ -46,7 +46,7 @@ impl Reader<'_> {
                 Value::Unsigned(number) => {
                     integers.push(i64::try_from(number).map_err(|wide| {
                         self.wrong_at(self.offset(), &format!("{number} in an array: {wide}"))
-                    })?)
+                    })?);
                 }
                 other => {
                     let reason = format!("{} in an array", quoted(&format!("{other:?}")));
