@@ -6,7 +6,7 @@ use crate::setup;
 use crate::shell::{self, Outcome};
 
 /// A reference: its environment, the packages in it, the script that prints it, and where it is kept.
-const REFERENCES: [(&str, &[&str], &str, &str); 2] = [
+const REFERENCES: [(&str, &[&str], &str, &str); 3] = [
     (
         "pycanon",
         &["pycanon==1.3.6", "pandas==2.3.3", "numpy==2.0.2"],
@@ -18,6 +18,18 @@ const REFERENCES: [(&str, &[&str], &str, &str); 2] = [
         &["dp-accounting==0.6.0", "numpy==2.4.6", "scipy==1.17.1"],
         "bench/parity/accountant.py",
         "crates/nearside-privacy/tests/accountant.jsonl",
+    ),
+    (
+        "text",
+        &[
+            "transformers==5.24.0",
+            "tokenizers==0.23.3",
+            "jinja2==3.1.6",
+            "sentencepiece==0.2.3",
+            "gguf==0.19.0",
+        ],
+        "bench/parity/text.py",
+        "crates/nearside-models/tests/text.jsonl",
     ),
 ];
 

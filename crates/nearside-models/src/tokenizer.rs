@@ -146,13 +146,13 @@ impl Tokenizer {
             tokens.extend_from_slice(&self.affixes.before);
         }
         match &self.engine {
-            Engine::Json(library) => tokens.extend(self.word_tokens(library, text, control)?),
+            Engine::Json(library) => tokens.extend(self.library_tokens(library, text, control)?),
             Engine::Merged(library, added) => {
                 for part in added.split(text, control) {
                     match part {
                         Part::Token(id) => tokens.push(id),
                         Part::Text(text) => {
-                            tokens.extend(self.word_tokens(library, text, control)?);
+                            tokens.extend(self.library_tokens(library, text, control)?);
                         }
                     }
                 }
@@ -167,31 +167,16 @@ impl Tokenizer {
         Ok(tokens)
     }
 
-    /// The tokens of a text that the library cuts. A control token can be a word like any other for it, and if one
-    /// comes of plain text, that is cut again with every name of one taken apart.
-    fn word_tokens(
+    fn library_tokens(
         &self,
         library: &Library,
         text: &str,
         control: ControlText,
     ) -> Result<Vec<u32>, TokenizerError> {
-        let tokens = library.encode(text, control)?;
-        if control == ControlText::Parsed || !self.has_control(&tokens) {
-            return Ok(tokens);
-        }
-        let mut tokens = Vec::new();
-        for part in self.guard.guarded(&unguarded(text)).split(partition::GUARD) {
-            tokens.extend(library.encode(part, control)?);
-        }
-        if self.has_control(&tokens) {
-            return Err(TokenizerError::Text("it would become a control token".to_owned()));
-        }
-        Ok(tokens)
-    }
-
-    fn has_control(&self, tokens: &[u32]) -> bool {
-        let control = |id| self.vocabulary.kind(id) == Some(Kind::Control);
-        tokens.iter().any(|id| control(*id) && self.special.unknown != Some(*id))
+        let is_control = |id| {
+            self.vocabulary.kind(id) == Some(Kind::Control) && self.special.unknown != Some(id)
+        };
+        library.encode(text, control, &self.guard, is_control)
     }
 
     /// Content that is safe within text whose control tokens are parsed: none of its own is found, and the tokens are

@@ -3,9 +3,9 @@
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
 use tokenizers::models::unigram::Unigram as Model;
 use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::{BertNormalizer, Precompiled, Replace, Sequence, Strip};
+use tokenizers::normalizers::replace::ReplacePattern;
+use tokenizers::normalizers::{BertNormalizer, Precompiled, Prepend, Replace, Sequence};
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{DecoderWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
 use super::TokenizerError;
@@ -89,15 +89,16 @@ pub(super) fn unigram(
             steps.push(NormalizerWrapper::Precompiled(characters));
         }
         if options.single_spaces {
-            steps.push(NormalizerWrapper::StripNormalizer(Strip::new(true, true)));
-            let runs = tokenizers::normalizers::replace::ReplacePattern::Regex(" {2,}".to_owned());
-            steps.push(NormalizerWrapper::Replace(Replace::new(runs, " ")?));
+            for (runs, instead) in [("^ +| +$", ""), (" {2,}", " ")] {
+                let runs = ReplacePattern::Regex(runs.to_owned());
+                steps.push(NormalizerWrapper::Replace(Replace::new(runs, instead)?));
+            }
         }
+        if options.space_before {
+            steps.push(NormalizerWrapper::Prepend(Prepend::new("▁".to_owned())));
+        }
+        steps.push(NormalizerWrapper::Replace(Replace::new(" ", "▁")?));
         inner.with_normalizer(Some(NormalizerWrapper::Sequence(Sequence::new(steps))))?;
-        let scheme =
-            if options.space_before { PrependScheme::Always } else { PrependScheme::Never };
-        let spaces = Metaspace::new(SPACE, scheme, true);
-        inner.with_pre_tokenizer(Some(PreTokenizerWrapper::Metaspace(spaces)));
         Ok(Library::of(inner))
     })
     .map_err(TokenizerError::Parts)

@@ -38,7 +38,11 @@ impl Tokenizer {
     /// When a file is no such file; the error names it.
     pub fn from_json(files: &JsonFiles<'_>) -> Result<Self, TokenizerError> {
         let library = Library::from_json(files.tokenizer)?;
-        let vocabulary = library.vocabulary()?;
+        let mut vocabulary = library.vocabulary()?;
+        let decoding = decoding(&library);
+        if matches!(decoding, Decoding::Spaced { .. }) {
+            mark_bytes(&mut vocabulary);
+        }
         let config = object(CONFIG, files.config)?;
         let map = object(MAP, files.special_tokens_map)?;
         let generation = object(GENERATION, files.generation_config)?;
@@ -50,14 +54,37 @@ impl Tokenizer {
             begin: named("bos_token"),
             end: named("eos_token"),
             padding: named("pad_token"),
-            unknown: named("unk_token"),
+            unknown: named("unk_token").or_else(|| unknown(files.tokenizer, &vocabulary)),
             templates: templates(&config, files.chat_template)?,
             ends: BTreeSet::new(),
         };
         special.ends = ends(&vocabulary, special.end, generation.get("eos_token_id"));
         let affixes = affixes(&library, &config, &special)?;
-        let decoding = decoding(&library);
         Self::new(Engine::Json(library), vocabulary, decoding, special, affixes)
+    }
+}
+
+/// The token of what is no token, as the model itself has it.
+fn unknown(file: &[u8], vocabulary: &Vocabulary) -> Option<u32> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        model: Model,
+    }
+    #[derive(serde::Deserialize)]
+    struct Model {
+        unk_id: Option<u32>,
+        unk_token: Option<String>,
+    }
+    let File { model } = serde_json::from_slice(file).ok()?;
+    model.unk_id.or_else(|| vocabulary.id(&model.unk_token?))
+}
+
+/// The file has no word for tokens that are bytes but their names.
+fn mark_bytes(vocabulary: &mut Vocabulary) {
+    for byte in 0..=u8::MAX {
+        if let Some(id) = vocabulary.id(&format!("<0x{byte:02X}>")) {
+            vocabulary.set_kind(id, Kind::Byte);
+        }
     }
 }
 

@@ -12,11 +12,11 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{
-    AddedVocabulary, Decoder as _, Model as _, NormalizerWrapper, OffsetType, PreTokenizedString,
-    PreTokenizer as _, PreTokenizerWrapper, SplitDelimiterBehavior,
+    AddedVocabulary, Decoder as _, Model as _, NormalizerWrapper, OffsetType,
+    PreTokenizer as _, PreTokenizerWrapper, SplitDelimiterBehavior, Token,
 };
 
-use super::partition::GUARD;
+use super::partition::{GUARD, Guard};
 use super::pre_tokenizer::{PreTokenizer, Words};
 use super::vocabulary::{Kind, Vocabulary};
 use super::{ControlText, TokenizerError};
@@ -82,10 +82,15 @@ impl Library {
     }
 
     /// The tokens of a text, without those that begin and end texts.
+    ///
+    /// A control token can be a word like any other for a model. One that it makes of text is not taken: that text is
+    /// cut again with every name of such a token taken apart.
     pub(super) fn encode(
         &self,
         text: &str,
         control: ControlText,
+        guard: &Guard,
+        is_control: impl Fn(u32) -> bool,
     ) -> Result<Vec<u32>, TokenizerError> {
         let added = match control {
             ControlText::Plain => &self.plain,
@@ -102,15 +107,25 @@ impl Library {
             if let Some(words) = self.inner.get_pre_tokenizer() {
                 words.pre_tokenize(&mut parts)?;
             }
-            self.ids(parts)
+            let has_control = |tokens: &[Token]| tokens.iter().any(|token| is_control(token.id));
+            let model = self.inner.get_model();
+            parts.tokenize(|part| {
+                let tokens = model.tokenize(part.get())?;
+                if !has_control(&tokens) {
+                    return Ok(tokens);
+                }
+                let mut tokens = Vec::new();
+                for piece in guard.guarded(part.get()).split(GUARD) {
+                    tokens.extend(model.tokenize(piece)?);
+                }
+                if has_control(&tokens) {
+                    return Err("it would become a control token".into());
+                }
+                Ok(tokens)
+            })?;
+            Ok(parts.into_encoding(None, 0, OffsetType::None)?.get_ids().to_vec())
         })
         .map_err(TokenizerError::Text)
-    }
-
-    fn ids(&self, mut parts: PreTokenizedString) -> tokenizers::Result<Vec<u32>> {
-        let model = self.inner.get_model();
-        parts.tokenize(|part| model.tokenize(part.get()))?;
-        Ok(parts.into_encoding(None, 0, OffsetType::None)?.get_ids().to_vec())
     }
 
     /// The text of tokens as the file's decoder has it.
