@@ -115,7 +115,7 @@ impl Moment {
             'T' => write!(out, "{hour:02}:{minute:02}:{:02}", self.second_of_day % 60),
             'R' => write!(out, "{hour:02}:{minute:02}"),
             'Z' | 'z' => Ok(()),
-            'n' => write!(out, "\n"),
+            'n' => writeln!(out),
             't' => write!(out, "\t"),
             '%' => write!(out, "%"),
             other => write!(out, "%{other}"),

@@ -6,12 +6,16 @@ use minijinja::{Environment, Error, ErrorKind, State};
 use super::Raised;
 use super::python_json::Style;
 
+/// The widest indent that is made.
+const MAX_INDENT: usize = 64;
+
 /// Adds all of it.
 pub(super) fn add(environment: &mut Environment<'static>) {
     minijinja_contrib::add_to_environment(environment);
     environment.set_unknown_method_callback(method);
     environment.set_formatter(super::python_text::format);
     environment.add_filter("tojson", tojson);
+    environment.add_filter("indent", indent);
     environment.add_function("raise_exception", raise_exception);
     environment.add_test("sequence", |value: &Value| {
         matches!(value.kind(), ValueKind::Seq | ValueKind::String | ValueKind::Map)
@@ -44,7 +48,7 @@ fn tojson(
     let indent = match indent.kind() {
         ValueKind::None | ValueKind::Undefined => None,
         ValueKind::String => Some(indent.to_string()),
-        _ => Some(" ".repeat(usize::try_from(indent)?.min(64))),
+        _ => Some(" ".repeat(usize::try_from(indent)?.min(MAX_INDENT))),
     };
     let separators = if separators.is_none() {
         let elements = if indent.is_some() { "," } else { ", " };
@@ -54,6 +58,31 @@ fn tojson(
     };
     let style = Style { indent, separators, ascii: ascii.is_true(), sorted: sorted.is_true() };
     style.write(state, value).map(Value::from)
+}
+
+/// Lines after the first begin with spaces, or with a text; a line that ends the text stays.
+fn indent(text: &str, positional: Rest<Value>, named: Kwargs) -> Result<String, Error> {
+    // `indent(s, width, first, blank)`
+    let argument = |place: usize, name: &str| -> Result<Option<Value>, Error> {
+        let named: Option<Value> = named.get(name)?;
+        Ok(named.or_else(|| positional.get(place).cloned()))
+    };
+    let width = argument(0, "width")?.unwrap_or(Value::from(4));
+    let first = argument(1, "first")?.is_some_and(|first| first.is_true());
+    let blank = argument(2, "blank")?.is_some_and(|blank| blank.is_true());
+    named.assert_all_used()?;
+    let before = match width.as_str() {
+        Some(before) => before.to_owned(),
+        None => " ".repeat(usize::try_from(width)?.min(MAX_INDENT)),
+    };
+    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    let lines = lines.enumerate().map(|(index, line)| match index {
+        0 if !first => line.to_owned(),
+        0 => format!("{before}{line}"),
+        _ if line.is_empty() && !blank => String::new(),
+        _ => format!("{before}{line}"),
+    });
+    Ok(lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {

@@ -12,8 +12,8 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{
-    AddedVocabulary, Decoder as _, Model as _, NormalizerWrapper, OffsetType,
-    PreTokenizer as _, PreTokenizerWrapper, SplitDelimiterBehavior, Token,
+    AddedVocabulary, Decoder as _, Model as _, NormalizerWrapper, OffsetType, PreTokenizer as _,
+    PreTokenizerWrapper, SplitDelimiterBehavior, Token,
 };
 
 use super::partition::{GUARD, Guard};
