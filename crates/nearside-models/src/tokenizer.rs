@@ -1,7 +1,7 @@
 //! Text as tokens and back: the tokenizers that models carry, in `tokenizer.json` or in the metadata of a GGUF file.
 //!
 //! Byte-pair encoding by merges, WordPiece and unigram models are computed by Hugging Face's `tokenizers`; that by
-//! scores, as SentencePiece has it, by [`scored`], for its order of joining cannot be written as a list of merges.
+//! scores, as SentencePiece has it, by this crate, for its order of joining cannot be written as a list of merges.
 //! Whether control tokens are recognised in a text is said with every text: what a person or a program wrote is plain.
 //!
 //! Invariants: tokens of a text decode to it, unless the tokenizer itself normalizes text; plain text never becomes a
