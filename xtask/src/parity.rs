@@ -6,7 +6,7 @@ use crate::setup;
 use crate::shell::{self, Outcome};
 
 /// A reference: its environment, the packages in it, the script that prints it, and where it is kept.
-const REFERENCES: [(&str, &[&str], &str, &str); 3] = [
+const REFERENCES: [(&str, &[&str], &str, &str); 4] = [
     (
         "pycanon",
         &["pycanon==1.3.6", "pandas==2.3.3", "numpy==2.0.2"],
@@ -24,6 +24,18 @@ const REFERENCES: [(&str, &[&str], &str, &str); 3] = [
         &["pywhispercpp==1.5.1", "numpy==2.4.6"],
         "bench/parity/blocks.py",
         "crates/nearside-models/tests/blocks.jsonl",
+    ),
+    (
+        "text",
+        &[
+            "transformers==5.24.0",
+            "tokenizers==0.23.3",
+            "jinja2==3.1.6",
+            "sentencepiece==0.2.3",
+            "gguf==0.19.0",
+        ],
+        "bench/parity/text.py",
+        "crates/nearside-models/tests/text.jsonl",
     ),
 ];
 

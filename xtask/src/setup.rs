@@ -39,7 +39,7 @@ const PEER: &str = "skypilot==0.14.1";
 /// Real engines that tests compare with, each in an environment of its own under `target/engines/`:
 /// the environment, a program in it, and the packages, at the version that the tests are written for where that
 /// matters. A test whose engine is not there says so and passes.
-const PYTHON_ENGINES: [(&str, &str, &[&str]); 4] = [
+const PYTHON_ENGINES: [(&str, &str, &[&str]); 5] = [
     ("dvc", "dvc", &["dvc==3.67.1"]),
     ("uv", "uv", &["uv==0.13.0"]),
     ("crypto", "python", &["cryptography", "blake3"]),

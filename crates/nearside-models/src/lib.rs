@@ -3,11 +3,13 @@
 //! - [`hub`] fetches them from a hub and finds them in the cache that other programs share.
 //! - [`StoredModel`] is a model on disk, opened: its architecture, its numbers, its tensors. [`file`] writes such files,
 //!   [`block`] knows how they store numbers.
+//! - [`Tokenizer`] cuts text into tokens and puts it together again, [`ChatTemplate`] makes text of a conversation.
 //! - [`DecoderModel`] computes: tokens in, scores out, with a [`Cache`] for each sequence. [`kernel`] has its inner loops.
 
 pub mod block;
 mod bytes;
 mod cache;
+pub mod chat_template;
 mod decoder;
 mod error;
 pub mod file;
@@ -16,13 +18,16 @@ pub mod kernel;
 mod matrix;
 mod numerics;
 mod stored;
+pub mod tokenizer;
 mod unchecked;
 
 pub use bytes::Bytes;
 pub use cache::Cache;
+pub use chat_template::{ChatTemplate, ChatTemplateError, Conversation, Data};
 pub use decoder::{DecoderModel, Segment, Wanted};
 pub use error::ModelError;
 pub use kernel::Precision;
 pub use matrix::Matrix;
 pub use numerics::{Numerics, Pairs, Rope, Scaling};
 pub use stored::{Naming, Part, StoredModel, StoredTensor};
+pub use tokenizer::{AddSpecial, ControlText, SkipSpecial, Tokenizer, TokenizerError};
