@@ -120,6 +120,13 @@ impl DecoderModel {
         self.context
     }
 
+    /// Bytes of weights that are read to write one token: all that are in use, and of several experts those of one token.
+    #[must_use]
+    pub fn bytes_per_token(&self) -> u64 {
+        let layers: u64 = self.layers.iter().map(Layer::bytes_per_token).sum();
+        layers + self.output.weights().bytes.len() as u64
+    }
+
     /// Room for a sequence of so many tokens, in half precision.
     #[must_use]
     pub fn cache(&self, tokens: usize) -> Cache {
@@ -132,5 +139,33 @@ impl DecoderModel {
         let size = |layer: &Layer| (layer.attention.heads.keys, layer.attention.heads.width);
         let sizes: Vec<_> = self.layers.iter().map(size).collect();
         Cache::new(&sizes, tokens, precision)
+    }
+}
+
+impl Layer {
+    fn bytes_per_token(&self) -> u64 {
+        let Attention { query, key, value, output, .. } = &self.attention;
+        let attention: u64 = [query, key, value, output].map(Projection::bytes).iter().sum();
+        attention
+            + match &self.feed_forward {
+                FeedForward::Dense(dense) => dense.bytes(),
+                FeedForward::Experts(experts) => {
+                    let all: u64 = experts.experts.iter().map(Dense::bytes).sum();
+                    let shared = experts.shared.as_ref().map_or(0, |shared| shared.network.bytes());
+                    all * experts.active as u64 / experts.experts.len().max(1) as u64 + shared
+                }
+            }
+    }
+}
+
+impl Dense {
+    fn bytes(&self) -> u64 {
+        self.gate.as_ref().map_or(0, Projection::bytes) + self.up.bytes() + self.down.bytes()
+    }
+}
+
+impl Projection {
+    fn bytes(&self) -> u64 {
+        self.matrix.weights().bytes.len() as u64
     }
 }

@@ -5,6 +5,7 @@
 //!   [`block`] knows how they store numbers.
 //! - [`Tokenizer`] cuts text into tokens and puts it together again, [`ChatTemplate`] makes text of a conversation.
 //! - [`DecoderModel`] computes: tokens in, scores out, with a [`Cache`] for each sequence. [`kernel`] has its inner loops.
+//! - [`Generator`] reads and writes on with it, [`Sampler`] chooses what.
 
 pub mod block;
 mod bytes;
@@ -13,10 +14,12 @@ pub mod chat_template;
 mod decoder;
 mod error;
 pub mod file;
+mod generator;
 pub mod hub;
 pub mod kernel;
 mod matrix;
 mod numerics;
+mod sampler;
 mod stored;
 pub mod tokenizer;
 mod unchecked;
@@ -26,8 +29,10 @@ pub use cache::Cache;
 pub use chat_template::{ChatTemplate, ChatTemplateError, Conversation, Data};
 pub use decoder::{DecoderModel, Segment, Wanted};
 pub use error::ModelError;
+pub use generator::Generator;
 pub use kernel::Precision;
 pub use matrix::Matrix;
 pub use numerics::{Numerics, Pairs, Rope, Scaling};
+pub use sampler::{Sampler, Sampling, best};
 pub use stored::{Naming, Part, StoredModel, StoredTensor};
 pub use tokenizer::{AddSpecial, ControlText, SkipSpecial, Tokenizer, TokenizerError};

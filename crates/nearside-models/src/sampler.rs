@@ -1,0 +1,195 @@
+//! Choosing the next token from its scores.
+//!
+//! In this order: what was written lately is made less likely, the best `top_k` stay, of those the fewest that together
+//! have the probability `top_p`, of those the ones that have at least `min_p` of the best one's probability; then one is
+//! drawn at the temperature. Numbers are drawn from a seed by SplitMix64 (Steele, Lea, Flood 2014): the same seed draws
+//! the same tokens.
+
+/// How tokens are chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// How much chance there is: 0 takes the best token always, 1 draws by the model's own probabilities.
+    pub temperature: f32,
+    /// So many of the best tokens are drawn from; 0 for all.
+    pub top_k: usize,
+    /// The fewest best tokens that have this probability together are drawn from; 1 for all.
+    pub top_p: f32,
+    /// Tokens with at least this share of the best one's probability are drawn from; 0 for all.
+    pub min_p: f32,
+    /// What scores of tokens that were written lately are divided by, or multiplied with below zero; 1 for nothing.
+    pub repeat_penalty: f32,
+    /// How many tokens are lately.
+    pub repeat_last: usize,
+    /// Where chance begins.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.8,
+            top_k: 40,
+            top_p: 0.95,
+            min_p: 0.05,
+            repeat_penalty: 1.0,
+            repeat_last: 64,
+            seed: 0,
+        }
+    }
+}
+
+/// Chooses tokens one after the other.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    how: Sampling,
+    state: u64,
+}
+
+impl Sampler {
+    /// One that has not drawn yet.
+    #[must_use]
+    pub const fn new(how: Sampling) -> Self {
+        Self { how, state: how.seed }
+    }
+
+    /// The next token, from scores of all; `written` are the tokens before it. Without scores it is 0.
+    pub fn choose(&mut self, scores: &[f32], written: &[u32]) -> u32 {
+        let Sampling { temperature, top_k, top_p, min_p, repeat_last, repeat_penalty, .. } =
+            self.how;
+        let mut scores = scores.to_vec();
+        if repeat_penalty > 1.0 {
+            let lately =
+                written.get(written.len().saturating_sub(repeat_last)..).unwrap_or_default();
+            penalise(&mut scores, lately, repeat_penalty);
+        }
+        if temperature <= 0.0 {
+            return best(&scores);
+        }
+        let mut candidates: Vec<(u32, f32)> = (0..).zip(scores).collect();
+        let kept = if top_k == 0 { candidates.len() } else { top_k.min(candidates.len()) };
+        let by_score = |left: &(u32, f32), right: &(u32, f32)| {
+            right.1.total_cmp(&left.1).then(left.0.cmp(&right.0))
+        };
+        if kept < candidates.len() {
+            candidates.select_nth_unstable_by(kept, by_score);
+            candidates.truncate(kept);
+        }
+        candidates.sort_unstable_by(by_score);
+        let Some((_, most)) = candidates.first().copied() else { return 0 };
+        let total: f32 = candidates.iter().map(|(_, score)| (score - most).exp()).sum();
+        let mut sum = 0.0;
+        let likely = candidates.iter().take_while(|(_, score)| {
+            let share = (score - most).exp();
+            let wanted = sum < top_p && share >= min_p;
+            sum += share / total;
+            wanted
+        });
+        let count = likely.count().max(1);
+        candidates.truncate(count);
+        self.draw(&candidates, most, temperature)
+    }
+
+    fn draw(&mut self, candidates: &[(u32, f32)], most: f32, temperature: f32) -> u32 {
+        let weight = |score: f32| f64::from((score - most) / temperature).exp();
+        let total: f64 = candidates.iter().map(|(_, score)| weight(*score)).sum();
+        let mut left = self.uniform() * total;
+        for (token, score) in candidates {
+            left -= weight(*score);
+            if left < 0.0 {
+                return *token;
+            }
+        }
+        candidates.last().map_or(0, |(token, _)| *token)
+    }
+
+    /// A number from 0 to 1, without 1.
+    fn uniform(&mut self) -> f64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// The token with the highest score; the first one of several.
+#[must_use]
+pub fn best(scores: &[f32]) -> u32 {
+    let better = |best: (u32, f32), (token, score): (u32, &f32)| {
+        if *score > best.1 { (token, *score) } else { best }
+    };
+    (0..).zip(scores).fold((0, f32::NEG_INFINITY), better).0
+}
+
+/// Makes tokens less likely, each once.
+fn penalise(scores: &mut [f32], tokens: &[u32], penalty: f32) {
+    let mut tokens = tokens.to_vec();
+    tokens.sort_unstable();
+    tokens.dedup();
+    for token in tokens {
+        if let Some(score) = scores.get_mut(token as usize) {
+            *score = if *score > 0.0 { *score / penalty } else { *score * penalty };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(how: Sampling, scores: &[f32]) -> Vec<usize> {
+        let mut sampler = Sampler::new(how);
+        let mut counts = vec![0; scores.len()];
+        (0..20_000).for_each(|_| counts[sampler.choose(scores, &[]) as usize] += 1);
+        counts
+    }
+
+    const ALL: Sampling = Sampling {
+        temperature: 1.0,
+        top_k: 0,
+        top_p: 1.0,
+        min_p: 0.0,
+        repeat_penalty: 1.0,
+        repeat_last: 64,
+        seed: 7,
+    };
+
+    #[test]
+    fn tokens_are_drawn_as_often_as_they_are_probable() {
+        // Probabilities 1/7, 2/7 and 4/7.
+        let scores = [0.0, 2f32.ln(), 4f32.ln()];
+        let counts = counts(ALL, &scores);
+        for (count, share) in counts.iter().zip([1.0, 2.0, 4.0]) {
+            assert!((*count as f64 / 20_000.0 - share / 7.0).abs() < 0.01, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_never_drawn() {
+        let scores = [0.0, 2f32.ln(), 4f32.ln()];
+        assert_eq!(counts(Sampling { top_k: 2, ..ALL }, &scores)[0], 0);
+        assert_eq!(counts(Sampling { top_p: 0.5, ..ALL }, &scores)[2], 20_000);
+        assert_eq!(counts(Sampling { min_p: 0.3, ..ALL }, &scores)[0], 0);
+        assert_eq!(counts(Sampling { temperature: 0.0, ..ALL }, &scores)[2], 20_000);
+        assert_eq!(best(&[1.0, 3.0, 3.0, f32::NAN]), 1);
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_and_another_one_does_not() {
+        let draw = |seed| {
+            let mut sampler = Sampler::new(Sampling { seed, ..ALL });
+            (0..50).map(|_| sampler.choose(&[0.0; 100], &[])).collect::<Vec<_>>()
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+    }
+
+    #[test]
+    fn what_was_written_lately_is_less_likely() {
+        let how = Sampling { temperature: 0.0, repeat_penalty: 2.0, repeat_last: 1, ..ALL };
+        let mut sampler = Sampler::new(how);
+        assert_eq!(sampler.choose(&[3.0, 2.0], &[0]), 1);
+        assert_eq!(sampler.choose(&[-1.0, -1.5], &[0]), 1);
+        assert_eq!(sampler.choose(&[3.0, 2.0], &[0, 5]), 0);
+    }
+}
