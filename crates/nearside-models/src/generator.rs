@@ -1,13 +1,8 @@
 //! Writing on: a model reads tokens, and says one token after the other.
 
-use std::ops::ControlFlow;
-
 use crate::cache::Cache;
 use crate::decoder::{DecoderModel, Segment, Wanted};
 use crate::error::ModelError;
-
-/// Tokens that are read at once: more make activations large, fewer unpack weights more often.
-const AT_ONCE: usize = 512;
 
 /// A model with what it has read and written of one sequence.
 #[derive(Debug)]
@@ -25,28 +20,17 @@ impl<'a> Generator<'a> {
         Self { model, cache: model.cache(context), scores: Vec::new() }
     }
 
-    /// Reads tokens; `progress` is told how many of them are read, and may stop it between two parts.
+    /// Tokens that are best read at once: more make activations large, fewer unpack weights more often.
+    pub const AT_ONCE: usize = 512;
+
+    /// Reads tokens.
     ///
     /// # Errors
-    /// When there is no room for all of them, or one is not in the vocabulary.
-    pub fn read(
-        &mut self,
-        tokens: &[u32],
-        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ModelError> {
-        self.cache.reserve(tokens.len())?;
-        let mut read = 0;
-        for part in tokens.chunks(AT_ONCE) {
-            let last = read + part.len() == tokens.len();
-            let wanted = if last { Wanted::Last } else { Wanted::None };
-            let segment = Segment { cache: &mut self.cache, tokens: part, wanted };
-            self.scores = self.model.forward(&mut [segment])?;
-            read += part.len();
-            if progress(read).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+    /// When there is no room for all of them, or one is not in the vocabulary; then none was read.
+    pub fn read(&mut self, tokens: &[u32]) -> Result<(), ModelError> {
+        let segment = Segment { cache: &mut self.cache, tokens, wanted: Wanted::Last };
+        self.scores = self.model.forward(&mut [segment])?;
+        Ok(())
     }
 
     /// Scores of the next token, one for each word of the vocabulary; empty before anything was read.

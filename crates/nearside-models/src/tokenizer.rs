@@ -12,6 +12,7 @@ mod error;
 mod gguf;
 mod json;
 mod library;
+mod of_model;
 mod partition;
 mod pre_tokenizer;
 mod scored;

@@ -155,6 +155,19 @@ impl Output {
         }
     }
 
+    /// Prints a part of an answer as it comes. A closed pipe ends the output quietly.
+    pub(crate) fn piece(&self, text: &str) {
+        self.erase();
+        let mut stdout = std::io::stdout().lock();
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+            && !self.lost.replace(true)
+        {
+            self.note("error", &format!("cannot write the answer: {error}"));
+        }
+    }
+
     /// Copies an answer to stdout as it is. A closed pipe ends it quietly.
     pub(crate) fn copy(&self, from: &mut dyn std::io::Read) -> Result<(), CommandError> {
         self.erase();

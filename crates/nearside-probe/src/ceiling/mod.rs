@@ -24,6 +24,7 @@ use nearside_units::{BytesPerSecond, Duration, FlopsPerSecond, Span};
 pub use condition::{Conditions, QUIET_SHARE, disk_of};
 pub use drift::{Cause, Change, Drift, Kept, causes, drift};
 pub use name::CeilingName;
+pub use stream::memory_read;
 
 /// What is measured, and where.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
-use nearside_units::{Bytes, BytesPerSecond};
+use nearside_units::{Bytes, BytesPerSecond, Span};
 
 use super::sample::{Bounds, spread};
 use super::{Ceiling, CeilingName, Found, Reached, threads};
@@ -42,6 +42,21 @@ pub(crate) fn measure() -> Found {
     let how = describe(size, cache);
     let names = [CeilingName::MemoryRead, CeilingName::MemoryCopy, CeilingName::MemoryTriad];
     names.into_iter().map(|name| arrays.ceiling(name, &how)).collect()
+}
+
+/// How fast memory is read, by all threads together.
+///
+/// # Errors
+/// When there is too little of it to measure.
+pub fn memory_read() -> Result<Span<BytesPerSecond>, String> {
+    let root = Root(Path::new("/"));
+    let cache = last_cache(root);
+    let size = array_size(cache, memory(root).available.value())?;
+    let ceiling = Arrays::new(size).ceiling(CeilingName::MemoryRead, "")?;
+    match ceiling.reached {
+        Reached::Bandwidth(rates) => Ok(rates),
+        _ => Err("no rate was measured".to_owned()),
+    }
 }
 
 /// Bytes of one array: several last caches, but no more than a part of what is available.

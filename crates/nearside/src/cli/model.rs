@@ -12,6 +12,10 @@ pub(crate) enum Model {
 The folder is the one that huggingface_hub uses: HF_HUB_CACHE, or hub in HF_HOME, or
 ~/.cache/huggingface/hub.")]
     List,
+    /// Let a model answer, or write a text on
+    Generate(ModelGenerate),
+    /// Measure how fast a model reads and writes here, against what the memory allows
+    Bench(ModelBench),
 }
 
 /// `nearside model pull`
@@ -39,4 +43,88 @@ pub(crate) struct ModelPull {
     /// Say what would be fetched, and fetch nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `nearside model generate`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside model generate Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M 'What is a mutex?'
+  nearside model generate model.gguf --raw 'Once upon a time' --tokens 200 --temperature 0
+  git diff | nearside model generate model.gguf --system 'Write a commit message.'
+
+A model with a chat template is asked; --raw writes the prompt on. What the prompt says can never
+become a control token. The same seed writes the same text, on any processor.")]
+pub(crate) struct ModelGenerate {
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    pub(crate) model: String,
+    /// What it is asked; `-` or nothing reads it from a pipe
+    pub(crate) prompt: Option<String>,
+    /// What it is told beforehand
+    #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
+    pub(crate) system: Option<String>,
+    /// Write the prompt on as it is, without a chat template
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// At most so many tokens are written
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub(crate) tokens: usize,
+    /// How much chance there is; 0 for none
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    pub(crate) temperature: f32,
+    /// Draw from so many of the best tokens; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub(crate) top_k: usize,
+    /// Draw from the fewest best tokens that have this probability together
+    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    pub(crate) top_p: f32,
+    /// Draw from tokens that have at least this share of the best one's probability
+    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    pub(crate) min_p: f32,
+    /// Make tokens less likely that were written lately; 1 for no
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub(crate) repeat_penalty: f32,
+    /// Where chance begins
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// End before this text; may be said several times
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    /// Threads that compute; all processors unless said
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// `nearside model bench`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside model bench model.gguf
+  nearside model bench model.gguf --threads 1 --prompt 1024 --new 128
+
+Every token that is written reads all weights once: memory sets the limit. The last lines say how
+fast memory is read here, and what share of that the model reaches.")]
+pub(crate) struct ModelBench {
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    pub(crate) model: String,
+    /// Tokens of the prompt
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = positive)]
+    pub(crate) prompt: usize,
+    /// Tokens that are written
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive)]
+    pub(crate) new: usize,
+    /// Runs, after one that does not count
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = positive)]
+    pub(crate) runs: usize,
+    /// Threads that compute; all processors unless said
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// A number from 1 to a million.
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        _ => Err("a whole number from 1 to 1,000,000".to_owned()),
+    }
 }

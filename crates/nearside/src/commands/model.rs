@@ -1,9 +1,13 @@
 //! `nearside model`: open models, from fetching them to answering with them. One file per verb.
 
+mod bench;
 mod fault;
+mod generate;
 mod list;
 mod pull;
 
+pub(crate) use bench::BenchAnswer;
+pub(crate) use generate::GenerateAnswer;
 pub(crate) use list::ListAnswer;
 pub(crate) use pull::PullAnswer;
 
@@ -15,5 +19,7 @@ pub(super) fn run(arguments: &Model, output: &Output) -> Result<Outcome, Command
     match arguments {
         Model::Pull(arguments) => pull::run(arguments, output),
         Model::List => list::run(output),
+        Model::Generate(arguments) => generate::run(arguments, output),
+        Model::Bench(arguments) => bench::run(arguments, output),
     }
 }

@@ -20,6 +20,7 @@ pub(crate) mod hub;
 pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod keys;
+pub(crate) mod local_model;
 pub(crate) mod machine;
 pub(crate) mod measured;
 pub(crate) mod meters;

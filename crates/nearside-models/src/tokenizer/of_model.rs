@@ -1,0 +1,31 @@
+//! The tokenizer that a model's files have.
+
+use std::fs;
+
+use crate::stored::StoredModel;
+
+use super::{JsonFiles, Tokenizer, TokenizerError};
+
+impl Tokenizer {
+    /// That of a model: in the header of its GGUF file, or in the JSON files of its folder.
+    ///
+    /// # Errors
+    /// When there is none, or it is not understood.
+    pub fn of(model: &StoredModel) -> Result<Self, TokenizerError> {
+        if let Some((header, file)) = &model.gguf {
+            return Self::from_gguf(header, file);
+        }
+        let read = |name: &str| fs::read(model.path.join(name)).ok();
+        let config = read("tokenizer_config.json");
+        let special_tokens_map = read("special_tokens_map.json");
+        let generation_config = read("generation_config.json");
+        let chat_template = read("chat_template.jinja");
+        Self::from_json(&JsonFiles {
+            tokenizer: &read("tokenizer.json").unwrap_or_default(),
+            config: config.as_deref(),
+            special_tokens_map: special_tokens_map.as_deref(),
+            generation_config: generation_config.as_deref(),
+            chat_template: chat_template.as_deref(),
+        })
+    }
+}

@@ -1,0 +1,350 @@
+//! `nearside model generate`: a model answers, or writes a text on.
+
+use std::io::Read as _;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use nearside_models::{
+    AddSpecial, ChatTemplate, ControlText, Conversation, Data, DecoderModel, Generator, ModelError,
+    Sampler, Sampling, SkipSpecial, Tokenizer, TokenizerError,
+};
+use rayon::ThreadPool;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::ModelGenerate;
+use crate::environment;
+use crate::error::{CommandError, Fault};
+use crate::output::{Answer, Form, Outcome, Output};
+use crate::wire::local_model;
+
+/// Bytes of a prompt that is read from a pipe.
+const MOST_PROMPT: u64 = 64 << 20;
+
+/// The answer of `nearside model generate`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct GenerateAnswer {
+    /// Where the model lies.
+    model: String,
+    /// What was written.
+    text: String,
+    /// Why it ended.
+    finish: Finish,
+    /// Tokens that were read.
+    prompt_tokens: usize,
+    /// Tokens that were written.
+    new_tokens: usize,
+    /// How long reading took, in seconds.
+    prefill_seconds: f64,
+    /// How long writing took, in seconds.
+    decode_seconds: f64,
+    /// Where chance began.
+    seed: u64,
+}
+
+/// Why a text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Finish {
+    /// The model had nothing more to say, or a text came after which it was to end.
+    Stop,
+    /// As many tokens were written as were asked for.
+    Length,
+    /// Somebody ended it.
+    Interrupted,
+}
+
+pub(super) fn run(arguments: &ModelGenerate, output: &Output) -> Result<Outcome, CommandError> {
+    let path = local_model::find(&arguments.model)?;
+    let stored = local_model::open(&path)?;
+    let tokenizer = Tokenizer::of(&stored).map_err(|error| told(&error))?;
+    let prompt = tokens(&tokenizer, &prompt(arguments)?, arguments)?;
+    let context = prompt.len() + arguments.tokens;
+    let model = local_model::load(&stored, context)?;
+    if let Some(made_for) = model.context().filter(|made_for| *made_for < prompt.len()) {
+        let tokens = prompt.len();
+        return Err(local_model::told(&ModelError::Context { tokens, context: made_for })
+            .hint("nothing is cut from a prompt unasked: make it shorter"));
+    }
+    if let Some(made_for) = model.context().filter(|made_for| *made_for < context) {
+        output.warning(&format!(
+            "the model was made for {made_for} tokens; this may be up to {context}"
+        ));
+    }
+    let pool = local_model::threads(arguments.threads)?;
+    let writing = Writing { model: &model, tokenizer: &tokenizer, pool: &pool, arguments, output };
+    let written = writing.write(&prompt)?;
+    let outcome = match written.finish {
+        Finish::Interrupted => Outcome::Partly,
+        _ => Outcome::Done,
+    };
+    let answer = GenerateAnswer { model: path.display().to_string(), ..written };
+    if output.form == Form::Json {
+        let answer = Answer {
+            schema: "nearside/model-generate/1",
+            data: &answer,
+            warnings: &[],
+            sources: &[],
+        };
+        output.json(&answer, environment::today());
+    } else {
+        output.piece("\n");
+        output.progress(&speed(&answer));
+    }
+    Ok(outcome)
+}
+
+/// The prompt of the command line, or that of a pipe.
+fn prompt(arguments: &ModelGenerate) -> Result<String, CommandError> {
+    match arguments.prompt.as_deref() {
+        Some(prompt) if prompt != "-" => Ok(prompt.to_owned()),
+        _ => {
+            let mut prompt = String::new();
+            let read = std::io::stdin().lock().take(MOST_PROMPT).read_to_string(&mut prompt);
+            read.map_err(|error| CommandError::new(Fault::Input, format!("no prompt: {error}")))?;
+            Ok(prompt)
+        }
+    }
+}
+
+/// What the model reads: the prompt as it is, or as a question in its chat template.
+fn tokens(
+    tokenizer: &Tokenizer,
+    prompt: &str,
+    arguments: &ModelGenerate,
+) -> Result<Vec<u32>, CommandError> {
+    let encode = |text: &str, add, control| tokenizer.encode(text, add, control);
+    let special = tokenizer.special();
+    let messages = arguments.system.iter().map(|system| ("system", system.as_str()));
+    let messages = messages.chain([("user", prompt)]).map(|(role, content)| {
+        let content = tokenizer.guarded(content);
+        Data::from(serde_json::json!({ "role": role, "content": content }))
+    });
+    let text_of = |id: Option<u32>| {
+        id.and_then(|id| tokenizer.token(id).ok()).and_then(|bytes| String::from_utf8(bytes).ok())
+    };
+    let conversation = Conversation {
+        messages: messages.collect(),
+        add_generation_prompt: true,
+        begin: text_of(special.begin),
+        end: text_of(special.end),
+        ..Conversation::default()
+    };
+    let template = match arguments.raw {
+        true => None,
+        false => ChatTemplate::choose(&special.templates, &conversation)
+            .map_err(|error| CommandError::new(Fault::Input, error.to_string()))?,
+    };
+    let read = match template {
+        Some(template) => {
+            let text = template.render(&conversation).map_err(|error| {
+                CommandError::new(Fault::Input, format!("the model's chat template: {error}"))
+                    .hint("--raw writes the prompt on without a template")
+            })?;
+            encode(&text, AddSpecial::Omit, ControlText::Parsed)
+        }
+        None => encode(prompt, AddSpecial::Add, ControlText::Plain),
+    };
+    let read = read.map_err(|error| told(&error))?;
+    if read.is_empty() {
+        return Err(CommandError::new(Fault::Input, "the prompt is empty"));
+    }
+    Ok(read)
+}
+
+fn told(error: &TokenizerError) -> CommandError {
+    CommandError::new(Fault::Input, format!("the model's tokenizer: {error}"))
+}
+
+/// A model at work.
+struct Writing<'a> {
+    model: &'a DecoderModel,
+    tokenizer: &'a Tokenizer,
+    pool: &'a ThreadPool,
+    arguments: &'a ModelGenerate,
+    output: &'a Output,
+}
+
+impl Writing<'_> {
+    fn write(&self, prompt: &[u32]) -> Result<GenerateAnswer, CommandError> {
+        let Self { model, tokenizer, pool, arguments, output } = self;
+        let interrupted = environment::interrupted_once();
+        let mut generator = Generator::new(model, prompt.len() + arguments.tokens);
+        let mut read = |tokens: &[u32]| {
+            pool.install(|| generator.read(tokens)).map_err(|error| local_model::told(&error))?;
+            Ok::<_, CommandError>(generator.scores().to_vec())
+        };
+        let (start, mut finish, mut scores) = (Instant::now(), Finish::Length, Vec::new());
+        for (index, part) in prompt.chunks(Generator::AT_ONCE).enumerate() {
+            if interrupted.load(Ordering::Relaxed) {
+                finish = Finish::Interrupted;
+                break;
+            }
+            if index > 0 {
+                let done = index * Generator::AT_ONCE;
+                output.watched(&format!("read {done} of {} tokens", prompt.len()));
+            }
+            scores = read(part)?;
+        }
+        let prefill = start.elapsed();
+        let (start, mut sampler) = (Instant::now(), Sampler::new(self.sampling()));
+        let mut stream = tokenizer.stream(SkipSpecial::Skip);
+        let mut text = Text::new(&arguments.stop);
+        let mut tokens = prompt.to_vec();
+        while finish == Finish::Length && tokens.len() < prompt.len() + arguments.tokens {
+            let token = sampler.choose(&scores, &tokens);
+            if tokenizer.special().ends.contains(&token) {
+                finish = Finish::Stop;
+                break;
+            }
+            tokens.push(token);
+            let piece = stream.push(token).map_err(|error| told(&error))?;
+            self.show(&text.add(&piece));
+            if text.is_ended() {
+                finish = Finish::Stop;
+            } else if interrupted.load(Ordering::Relaxed) {
+                finish = Finish::Interrupted;
+            } else if tokens.len() < prompt.len() + arguments.tokens {
+                scores = read(&[token])?;
+            }
+        }
+        if !text.is_ended() {
+            let last = text.add(&stream.finish());
+            self.show(&last);
+            self.show(&text.finish());
+        }
+        Ok(self.answer(
+            text.written,
+            finish,
+            [prompt.len(), tokens.len() - prompt.len()],
+            [prefill, start.elapsed()],
+        ))
+    }
+
+    fn sampling(&self) -> Sampling {
+        let ModelGenerate { temperature, top_k, top_p, min_p, repeat_penalty, seed, .. } =
+            *self.arguments;
+        let usual = Sampling::default();
+        let seed = seed.unwrap_or(0);
+        Sampling { temperature, top_k, top_p, min_p, repeat_penalty, seed, ..usual }
+    }
+
+    fn show(&self, piece: &str) {
+        if self.output.form == Form::Text {
+            self.output.piece(piece);
+        }
+    }
+
+    fn answer(
+        &self,
+        text: String,
+        finish: Finish,
+        [prompt_tokens, new_tokens]: [usize; 2],
+        [prefill, decode]: [Duration; 2],
+    ) -> GenerateAnswer {
+        GenerateAnswer {
+            model: String::new(),
+            text,
+            finish,
+            prompt_tokens,
+            new_tokens,
+            prefill_seconds: prefill.as_secs_f64(),
+            decode_seconds: decode.as_secs_f64(),
+            seed: self.sampling().seed,
+        }
+    }
+}
+
+/// What is written, up to the first of some texts; what might be the beginning of one is held back.
+struct Text<'a> {
+    stops: &'a [String],
+    written: String,
+    /// How much of it was shown.
+    shown: usize,
+    ended: bool,
+}
+
+impl<'a> Text<'a> {
+    const fn new(stops: &'a [String]) -> Self {
+        Self { stops, written: String::new(), shown: 0, ended: false }
+    }
+
+    const fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Adds a piece; what of the text can be shown now.
+    fn add(&mut self, piece: &str) -> String {
+        self.written.push_str(piece);
+        let found = self.stops.iter().filter(|stop| !stop.is_empty());
+        if let Some(at) = found.filter_map(|stop| self.written.find(stop.as_str())).min() {
+            self.written.truncate(at);
+            self.ended = true;
+        }
+        let held = if self.ended { 0 } else { self.held_back() };
+        self.show_until(self.written.len() - held)
+    }
+
+    /// What was held back, at the end.
+    fn finish(&mut self) -> String {
+        self.show_until(self.written.len())
+    }
+
+    fn show_until(&mut self, end: usize) -> String {
+        let piece = self.written.get(self.shown..end).unwrap_or_default().to_owned();
+        self.shown += piece.len();
+        piece
+    }
+
+    /// Bytes at the end that a text to end at may begin with.
+    fn held_back(&self) -> usize {
+        let beginnings = self.stops.iter().flat_map(|stop| {
+            stop.char_indices().map(move |(end, _)| &stop[..end]).filter(|begin| !begin.is_empty())
+        });
+        let at_end = beginnings.filter(|begin| self.written.ends_with(begin));
+        at_end.map(str::len).max().unwrap_or(0)
+    }
+}
+
+fn speed(answer: &GenerateAnswer) -> String {
+    let rate = |tokens: usize, seconds: f64| tokens as f64 / seconds.max(1e-9);
+    let why = match answer.finish {
+        Finish::Stop => "",
+        Finish::Length => "; as many as were asked for (--tokens)",
+        Finish::Interrupted => "; interrupted",
+    };
+    format!(
+        "read {} tokens at {:.0}/s, wrote {} at {:.1}/s{why}",
+        answer.prompt_tokens,
+        rate(answer.prompt_tokens, answer.prefill_seconds),
+        answer.new_tokens,
+        rate(answer.new_tokens, answer.decode_seconds)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(stops: &[&str], pieces: &[&str]) -> (Vec<String>, String) {
+        let stops: Vec<String> = stops.iter().map(|stop| (*stop).to_owned()).collect();
+        let mut text = Text::new(&stops);
+        let mut shown: Vec<String> = pieces.iter().map(|piece| text.add(piece)).collect();
+        shown.push(text.finish());
+        (shown, text.written)
+    }
+
+    #[test]
+    fn a_text_ends_before_what_it_is_to_end_at() {
+        let (pieces, written) = shown(&["END"], &["one E", "N", "Dtwo"]);
+        assert_eq!((pieces.concat().as_str(), written.as_str()), ("one ", "one "));
+        assert_eq!(pieces[0], "one ");
+    }
+
+    #[test]
+    fn what_was_no_end_is_shown_after_all() {
+        let (pieces, written) = shown(&["END", "ÄH"], &["E", "N", "T", "Ä"]);
+        assert_eq!(pieces, ["", "", "ENT", "", "Ä"]);
+        assert_eq!(written, "ENTÄ");
+    }
+}

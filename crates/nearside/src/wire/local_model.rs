@@ -1,0 +1,65 @@
+//! A model that is here: a path, or what the hub calls one that was fetched; opened, with its tokenizer.
+
+use std::path::{Path, PathBuf};
+
+use nearside_models::hub::{HubError, ModelReference};
+use nearside_models::{DecoderModel, ModelError, StoredModel};
+use rayon::ThreadPool;
+
+use crate::error::{CommandError, Fault};
+use crate::wire;
+
+/// Where a model lies that is named by a path or as on the hub; nothing is fetched.
+pub(crate) fn find(name: &str) -> Result<PathBuf, CommandError> {
+    let path = Path::new(name);
+    if path.exists() {
+        return Ok(path.to_owned());
+    }
+    let reference: ModelReference = name.parse().map_err(|_no_reference| {
+        CommandError::new(Fault::Input, format!("there is no {name}"))
+            .hint("a .gguf file, a folder with config.json and safetensors, or ORG/NAME of the hub")
+    })?;
+    let snapshot = wire::hub::cache()?.snapshot(&reference).map_err(|error| {
+        let told = CommandError::new(Fault::Input, error.to_string());
+        match error {
+            HubError::NotCached { .. } => told.hint(format!("nearside model pull {reference}")),
+            _ => told,
+        }
+    })?;
+    let gguf = snapshot.files.iter().find(|file| file.path.to_string().ends_with(".gguf"));
+    Ok(match gguf {
+        Some(file) => snapshot.folder.join(file.path.to_string()),
+        None => snapshot.folder,
+    })
+}
+
+/// Opens a model's files.
+pub(crate) fn open(path: &Path) -> Result<StoredModel, CommandError> {
+    StoredModel::open(path).map_err(|error| told(&error))
+}
+
+/// Puts a model together, for contexts of up to so many tokens.
+pub(crate) fn load(stored: &StoredModel, context: usize) -> Result<DecoderModel, CommandError> {
+    DecoderModel::load(stored, context).map_err(|error| told(&error))
+}
+
+/// The error as this program tells it.
+pub(crate) fn told(error: &ModelError) -> CommandError {
+    let told = CommandError::new(Fault::Input, error.to_string());
+    match error {
+        ModelError::Unsupported { .. } => told.hint(
+            "other engines may compute it: Ollama, llama-server or vLLM; `nearside fit` says what it needs",
+        ),
+        ModelError::Context { .. } => told.hint("a larger --context, or a shorter text"),
+        ModelError::NoModel { .. } | ModelError::Read { .. } => {
+            told.hint("a .gguf file, or a folder with config.json and safetensors")
+        }
+        _ => told,
+    }
+}
+
+/// Threads that a model computes on: as many as asked for, or as there are processors.
+pub(crate) fn threads(count: Option<usize>) -> Result<ThreadPool, CommandError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count.unwrap_or(0)).build();
+    pool.map_err(|error| CommandError::new(Fault::World, format!("no threads: {error}")))
+}
