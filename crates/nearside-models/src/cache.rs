@@ -1,9 +1,9 @@
-//! What a model keeps of the tokens that it has seen: their keys and values in every layer, in half precision, with room
-//! for a fixed number of tokens.
+//! What a model keeps of the tokens that it has seen: their keys and values in every layer, with room for a fixed number
+//! of tokens.
 
 use crate::block::half::f16_from_f32;
 use crate::error::ModelError;
-use crate::kernel::KeysAndValues;
+use crate::kernel::{KeysAndValues, Precision};
 
 /// The largest number of half precision.
 const LARGEST: f32 = 65_504.0;
@@ -14,6 +14,7 @@ pub struct Cache {
     layers: Vec<LayerCache>,
     length: usize,
     capacity: usize,
+    precision: Precision,
 }
 
 /// Those of one layer: by head, then by position.
@@ -28,9 +29,9 @@ struct LayerCache {
 impl Cache {
     /// Room for so many tokens, with for each layer its heads of keys and their width. Memory is taken as it is written.
     #[must_use]
-    pub fn new(layers: &[(usize, usize)], capacity: usize) -> Self {
+    pub fn new(layers: &[(usize, usize)], capacity: usize, precision: Precision) -> Self {
         let layer = |(heads, width): &(usize, usize)| {
-            let bytes = 2 * heads * width * capacity;
+            let bytes = precision.bytes() * heads * width * capacity;
             LayerCache {
                 keys: vec![0; bytes],
                 values: vec![0; bytes],
@@ -38,7 +39,7 @@ impl Cache {
                 width: *width,
             }
         };
-        Self { layers: layers.iter().map(layer).collect(), length: 0, capacity }
+        Self { layers: layers.iter().map(layer).collect(), length: 0, capacity, precision }
     }
 
     /// Tokens that it keeps.
@@ -66,12 +67,18 @@ impl Cache {
         }
     }
 
-    /// Takes over the first so many tokens of another one of the same model.
+    /// Takes over the first so many tokens of another one of the same model; none where that keeps them in another
+    /// precision.
     pub fn copy_from(&mut self, other: &Self, length: usize) {
-        let length = length.min(other.length).min(self.capacity);
+        let same = self.precision == other.precision;
+        let length = if same { length.min(other.length).min(self.capacity) } else { 0 };
+        self.length = length;
+        if length == 0 {
+            return;
+        }
         for (layer, of) in self.layers.iter_mut().zip(&other.layers) {
-            let (to, from) = (2 * layer.width * self.capacity, 2 * layer.width * other.capacity);
-            let count = 2 * layer.width * length;
+            let token = self.precision.bytes() * layer.width;
+            let (to, from, count) = (token * self.capacity, token * other.capacity, token * length);
             for (copies, originals) in
                 [(&mut layer.keys, &of.keys), (&mut layer.values, &of.values)]
             {
@@ -82,7 +89,6 @@ impl Cache {
                 }
             }
         }
-        self.length = length;
     }
 
     /// An error unless so many tokens more have room.
@@ -99,7 +105,7 @@ impl Cache {
 
     /// Writes keys and values, token by token and in each head by head, behind those that are kept.
     pub(crate) fn write(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
-        let (length, capacity) = (self.length, self.capacity);
+        let Self { length, capacity, precision, .. } = *self;
         let Some(LayerCache { keys: kept_keys, values: kept_values, heads, width }) =
             self.layers.get_mut(layer)
         else {
@@ -108,11 +114,9 @@ impl Cache {
         for (kept, numbers) in [(kept_keys, keys), (kept_values, values)] {
             for (index, numbers) in numbers.chunks_exact(*width).enumerate() {
                 let (token, head) = (index / *heads, index % *heads);
-                let from = 2 * *width * (head * capacity + length + token);
-                let places = kept.get_mut(from..from + 2 * *width).unwrap_or_default();
-                for (place, number) in places.as_chunks_mut::<2>().0.iter_mut().zip(numbers) {
-                    *place = f16_from_f32(number.clamp(-LARGEST, LARGEST)).to_le_bytes();
-                }
+                let row = precision.bytes() * *width;
+                let from = row * (head * capacity + length + token);
+                keep(precision, numbers, kept.get_mut(from..from + row).unwrap_or_default());
             }
         }
     }
@@ -120,6 +124,22 @@ impl Cache {
     /// Keys and values of a layer, those that were written last included.
     pub(crate) fn layer(&self, layer: usize) -> Option<KeysAndValues<'_>> {
         let LayerCache { keys, values, .. } = self.layers.get(layer)?;
-        Some(KeysAndValues { keys, values, capacity: self.capacity })
+        let Self { capacity, precision, .. } = *self;
+        Some(KeysAndValues { keys, values, capacity, precision })
+    }
+}
+
+fn keep(precision: Precision, numbers: &[f32], places: &mut [u8]) {
+    match precision {
+        Precision::Half => {
+            for (place, number) in places.as_chunks_mut().0.iter_mut().zip(numbers) {
+                *place = f16_from_f32(number.clamp(-LARGEST, LARGEST)).to_le_bytes();
+            }
+        }
+        Precision::Single => {
+            for (place, number) in places.as_chunks_mut().0.iter_mut().zip(numbers) {
+                *place = number.to_le_bytes();
+            }
+        }
     }
 }

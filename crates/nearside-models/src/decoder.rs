@@ -13,7 +13,7 @@ mod rotation;
 use nearside_architecture::{Activation, NormPlacement};
 
 use crate::cache::Cache;
-use crate::kernel::{Heads, Normalise};
+use crate::kernel::{Heads, Normalise, Precision};
 use crate::matrix::Matrix;
 
 pub use forward::{Segment, Wanted};
@@ -120,11 +120,17 @@ impl DecoderModel {
         self.context
     }
 
-    /// Room for a sequence of so many tokens.
+    /// Room for a sequence of so many tokens, in half precision.
     #[must_use]
     pub fn cache(&self, tokens: usize) -> Cache {
+        self.cache_with(tokens, Precision::Half)
+    }
+
+    /// The same with keys and values in a precision.
+    #[must_use]
+    pub fn cache_with(&self, tokens: usize, precision: Precision) -> Cache {
         let sizes: Vec<_> = self.layers.iter().map(|layer| layer.attention.heads).collect();
         let sizes: Vec<_> = sizes.iter().map(|heads| (heads.keys, heads.width)).collect();
-        Cache::new(&sizes, tokens)
+        Cache::new(&sizes, tokens, precision)
     }
 }

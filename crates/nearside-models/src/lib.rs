@@ -16,6 +16,7 @@ pub use bytes::Bytes;
 pub use cache::Cache;
 pub use decoder::{DecoderModel, Segment, Wanted};
 pub use error::ModelError;
+pub use kernel::Precision;
 pub use matrix::Matrix;
 pub use numerics::{Numerics, Pairs, Rope, Scaling};
 pub use stored::{Naming, Part, StoredModel, StoredTensor};

@@ -1,9 +1,10 @@
-//! Attention of tokens to the keys and values of those before them, which a cache keeps in half precision.
+//! Attention of tokens to the keys and values of those before them, which a cache keeps.
 //!
 //! Queries that share keys (grouped-query attention) are computed together, so that keys and values are read once for
 //! all of them and never repeated. A token and a head of keys are one piece of work.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
@@ -32,7 +33,28 @@ pub struct Heads {
     pub cap: Option<f32>,
 }
 
-/// Keys and values of a sequence in one layer: by head, then by position, half-precision numbers.
+/// How numbers of keys and values are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// In 16 bits, which is enough for every model in use.
+    #[default]
+    Half,
+    /// In 32 bits, as they were computed.
+    Single,
+}
+
+impl Precision {
+    /// Bytes of a number.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Half => Half::BYTES,
+            Self::Single => Single::BYTES,
+        }
+    }
+}
+
+/// Keys and values of a sequence in one layer: by head, then by position.
 #[derive(Clone, Copy, Debug)]
 pub struct KeysAndValues<'a> {
     /// Keys of all heads.
@@ -41,6 +63,8 @@ pub struct KeysAndValues<'a> {
     pub values: &'a [u8],
     /// Positions that there is room for in each head.
     pub capacity: usize,
+    /// How they are kept.
+    pub precision: Precision,
 }
 
 /// Attends with the queries of tokens that follow each other, of which the first one stands at `position`; what comes
@@ -58,7 +82,11 @@ pub fn attend(
         let Some(queries) = queries.get(index * together..(index + 1) * together) else { return };
         SCORES.with_borrow_mut(|scores| {
             let position = position + token;
-            lanes::run(Piece { heads, queries, position, head, of, attended, scores });
+            let piece = Piece { heads, queries, position, head, of, attended, scores };
+            match of.precision {
+                Precision::Half => lanes::run(Of::<Half>(piece, PhantomData)),
+                Precision::Single => lanes::run(Of::<Single>(piece, PhantomData)),
+            }
         });
     };
     let pieces = attended.len() / together.max(1);
@@ -83,16 +111,63 @@ struct Piece<'a> {
     scores: &'a mut Vec<f32>,
 }
 
-impl Kernel for Piece<'_> {
+/// A kept number.
+trait Kept {
+    /// Its bytes.
+    const BYTES: usize;
+    /// Sixteen of them.
+    type Sixteen;
+    fn sixteens(bytes: &[u8]) -> &[Self::Sixteen];
+    fn load<L: Lanes>(lanes: L, sixteen: &Self::Sixteen) -> L::Floats;
+}
+
+struct Half;
+
+impl Kept for Half {
+    const BYTES: usize = 2;
+    type Sixteen = [u8; 32];
+
+    #[inline(always)]
+    fn sixteens(bytes: &[u8]) -> &[[u8; 32]] {
+        bytes.as_chunks().0
+    }
+
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, sixteen: &[u8; 32]) -> L::Floats {
+        lanes.halves(sixteen)
+    }
+}
+
+struct Single;
+
+impl Kept for Single {
+    const BYTES: usize = 4;
+    type Sixteen = [u8; 64];
+
+    #[inline(always)]
+    fn sixteens(bytes: &[u8]) -> &[[u8; 64]] {
+        bytes.as_chunks().0
+    }
+
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, sixteen: &[u8; 64]) -> L::Floats {
+        lanes.floats(&pulp::bytemuck::cast(*sixteen))
+    }
+}
+
+/// A piece, with numbers that are kept so.
+struct Of<'a, K>(Piece<'a>, PhantomData<K>);
+
+impl<K: Kept> Kernel for Of<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Self { heads, queries, position, head, of, attended, scores } = self;
+        let Piece { heads, queries, position, head, of, attended, scores } = self.0;
         let Heads { width, window, scale, cap, .. } = *heads;
         let end = position + 1;
         let start = window.map_or(0, |window| end.saturating_sub(window));
-        let row = 2 * width;
+        let row = K::BYTES * width;
         let seen = |all: &'_ [u8]| {
             let from = head * of.capacity;
             (row * (from + start), row * (from + end)).0.min(all.len())
@@ -105,7 +180,7 @@ impl Kernel for Piece<'_> {
         let heads = queries.chunks_exact(width).zip(attended.chunks_exact_mut(width));
         for (query, attended) in heads {
             for (score, key) in scores.iter_mut().zip(keys.chunks_exact(row)) {
-                *score = scale * product(lanes, query, key);
+                *score = scale * product::<L, K>(lanes, query, key);
             }
             if let Some(cap) = cap {
                 for score in scores.iter_mut() {
@@ -113,19 +188,19 @@ impl Kernel for Piece<'_> {
                 }
             }
             let total = softmax(scores);
-            weigh(lanes, scores, values, attended, 1.0 / total);
+            weigh::<L, K>(lanes, scores, values, attended, 1.0 / total);
         }
     }
 }
 
 /// A query times a key.
 #[inline(always)]
-fn product<L: Lanes>(lanes: L, query: &[f32], key: &[u8]) -> f32 {
+fn product<L: Lanes, K: Kept>(lanes: L, query: &[f32], key: &[u8]) -> f32 {
     let mut sum = lanes.splat(0.0);
     let (query, _) = query.as_chunks::<16>();
-    let (key, _) = key.as_chunks::<32>();
+    let key = K::sixteens(key);
     for index in 0..query.len().min(key.len()) {
-        sum = lanes.fused(lanes.halves(&key[index]), lanes.floats(&query[index]), sum);
+        sum = lanes.fused(K::load(lanes, &key[index]), lanes.floats(&query[index]), sum);
     }
     lanes.total(sum)
 }
@@ -149,19 +224,26 @@ fn softmax(scores: &mut [f32]) -> f32 {
 
 /// The sum of values by their weights, times a number.
 #[inline(always)]
-fn weigh<L: Lanes>(lanes: L, weights: &[f32], values: &[u8], sums: &mut [f32], times: f32) {
+fn weigh<L: Lanes, K: Kept>(
+    lanes: L,
+    weights: &[f32],
+    values: &[u8],
+    sums: &mut [f32],
+    times: f32,
+) {
     let (sums, _) = sums.as_chunks_mut::<16>();
-    let row = 32 * sums.len();
+    let sixteen = 16 * K::BYTES;
+    let row = sixteen * sums.len();
     // Four parts of a row at once: their sums stay in registers.
     for (four, sums) in sums.chunks_mut(4).enumerate() {
         let mut parts = [lanes.splat(0.0); 4];
         for index in 0..weights.len() {
             let weight = lanes.splat(weights[index]);
-            let from = index * row + 128 * four;
-            let value = values.get(from..from + 32 * sums.len()).unwrap_or_default();
-            let (value, _) = value.as_chunks::<32>();
+            let from = index * row + 4 * sixteen * four;
+            let value = values.get(from..from + sixteen * sums.len()).unwrap_or_default();
+            let value = K::sixteens(value);
             for part in 0..value.len().min(4) {
-                parts[part] = lanes.fused(lanes.halves(&value[part]), weight, parts[part]);
+                parts[part] = lanes.fused(K::load(lanes, &value[part]), weight, parts[part]);
             }
         }
         for part in 0..sums.len() {
