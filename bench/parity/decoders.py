@@ -49,6 +49,9 @@ QWEN2 = PLAIN | {"model_type": "qwen2", "hidden_act": "silu", "rms_norm_eps": 1e
 QWEN2 |= {"use_sliding_window": False, "sliding_window": 8, "max_window_layers": 1}
 QWEN3 = PLAIN | {"model_type": "qwen3", "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 1e6, "head_dim": 32}
 MIXTURE = {"num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "decoder_sparse_step": 1}
+GLM = PLAIN | {"hidden_act": "silu", "attention_bias": True, "partial_rotary_factor": 0.5, "head_dim": 32}
+QWEN2_MOE = QWEN2 | MIXTURE | {"model_type": "qwen2_moe", "norm_topk_prob": False, "mlp_only_layers": []}
+QWEN2_MOE |= {"shared_expert_intermediate_size": 64}
 GEMMA = PLAIN | {"head_dim": 32, "rms_norm_eps": 1e-6, "tie_word_embeddings": True}
 GEMMA |= {"hidden_activation": "gelu_pytorch_tanh"}
 GEMMA2 = GEMMA | {"model_type": "gemma2", "num_hidden_layers": 4, "sliding_window": 16, "query_pre_attn_scalar": 24}
@@ -62,7 +65,11 @@ LONG["rope_scaling"] = {
     "short_factor": [1.0 + 0.05 * pair for pair in range(12)],
     "long_factor": [1.0 + 0.5 * pair for pair in range(12)],
 }
+WHOLE = {"layer_types": ["full_attention"] * 3}
 YARN = {"factor": 4.0, "original_max_position_embeddings": 32}
+# Only blocks that see all tokens are stretched.
+OLMO3 = PLAIN | {"model_type": "olmo3", "hidden_act": "silu", "num_hidden_layers": 4, "sliding_window": 16}
+OLMO3 |= {"rope_theta": 5e5, "rope_scaling": YARN | {"rope_type": "yarn"}}
 
 # Name, configuration, length of the prompt.
 CASES = [
@@ -94,18 +101,8 @@ CASES = [
         | {"rope_parameters": YARN | {"rope_type": "yarn", "rope_theta": 1e4, "beta_fast": 8.0, "beta_slow": 2.0}},
         40,
     ),
-    (
-        "qwen2_moe",
-        QWEN2
-        | MIXTURE
-        | {
-            "model_type": "qwen2_moe",
-            "shared_expert_intermediate_size": 64,
-            "norm_topk_prob": False,
-            "mlp_only_layers": [1],
-        },
-        40,
-    ),
+    ("qwen2_moe", QWEN2_MOE, 40),
+    ("qwen2_moe, a dense block", QWEN2_MOE | {"mlp_only_layers": [1]}, 40),
     ("qwen3_moe", QWEN3 | MIXTURE | {"model_type": "qwen3_moe", "norm_topk_prob": True, "mlp_only_layers": []}, 40),
     (
         "mixtral",
@@ -147,6 +144,16 @@ CASES = [
     ("phi3", PHI3, 40),
     ("phi3, short", LONG, 30),
     ("phi3, long", LONG, 110),
+    ("glm", GLM | {"model_type": "glm"}, 40),
+    ("exaone4", PLAIN | {"model_type": "exaone4", "hidden_act": "silu", "sliding_window": None} | WHOLE, 40),
+    ("seed_oss", PLAIN | {"model_type": "seed_oss", "hidden_act": "silu", "attention_bias": True, "head_dim": 32}, 40),
+    ("arcee", PLAIN | {"model_type": "arcee", "hidden_act": "relu2"}, 40),
+    ("olmo3", OLMO3, 40),
+    (
+        "olmoe",
+        PLAIN | {"model_type": "olmoe", "hidden_act": "silu", "num_experts": 6, "num_experts_per_tok": 2},
+        40,
+    ),
     ("olmo2", PLAIN | {"model_type": "olmo2", "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 5e5}, 40),
 ]
 

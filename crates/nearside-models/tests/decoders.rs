@@ -5,6 +5,8 @@
 
 #[path = "decoders/case.rs"]
 mod case;
+#[path = "decoders/converted.rs"]
+mod converted;
 
 use case::{Case, cases, error};
 use nearside_models::{Cache, DecoderModel, Precision, Segment, Wanted};
