@@ -90,11 +90,6 @@ impl StoredModel {
         other.filter(|other| is_there(other) && !is_there(&usual)).unwrap_or(usual)
     }
 
-    /// A tensor by what it is for.
-    pub(crate) fn optional(&self, part: Part, layer: Option<usize>) -> Option<&StoredTensor> {
-        self.tensors.get(&self.name(part, layer))
-    }
-
     /// A matrix of that many rows and columns, one below the other for each expert where there are several.
     pub(crate) fn matrix(
         &self,

@@ -7,6 +7,8 @@
 mod case;
 #[path = "decoders/converted.rs"]
 mod converted;
+#[path = "decoders/spoiled.rs"]
+mod spoiled;
 
 use case::{Case, cases, error};
 use nearside_models::{Cache, DecoderModel, Precision, Segment, Wanted};
