@@ -72,9 +72,15 @@ impl Cache {
         }
     }
 
-    /// Takes over the first so many tokens of another one of the same model and precision.
+    /// Takes over the first so many tokens of another one of the same model; none where that keeps them in another
+    /// precision.
     pub fn copy_from(&mut self, other: &Self, length: usize) {
-        let length = length.min(other.length).min(self.capacity);
+        let same = self.precision == other.precision;
+        self.length = if same { length.min(other.length).min(self.capacity) } else { 0 };
+        let length = self.length;
+        if length == 0 {
+            return;
+        }
         let bytes = self.precision.bytes();
         for (layer, of) in self.layers.iter_mut().zip(&other.layers) {
             let row = bytes * layer.width;
@@ -88,7 +94,6 @@ impl Cache {
                 }
             }
         }
-        self.length = length;
     }
 
     /// An error unless so many tokens more have room.

@@ -8,6 +8,8 @@ mod configuration;
 mod gguf;
 mod rope;
 
+use crate::error::ModelError;
+
 pub use rope::{Pairs, Rope, Scaling};
 
 /// The numbers of a decoder.
@@ -25,4 +27,14 @@ pub struct Numerics {
     pub attention_cap: Option<f32>,
     /// The cap of logits, where they have one.
     pub logit_cap: Option<f32>,
+}
+
+/// An error for a family of which some layers know no positions, which nothing else tells.
+fn everywhere(family: Option<&str>) -> Result<(), ModelError> {
+    match family {
+        Some("smollm3") => {
+            Err(ModelError::Unsupported { what: "layers without rotary positions".to_owned() })
+        }
+        _ => Ok(()),
+    }
 }

@@ -82,9 +82,12 @@ impl StoredModel {
         self.tensors.values().map(|tensor| tensor.bytes.len() as u64).sum()
     }
 
-    /// A tensor by what it is for.
-    pub(crate) fn optional(&self, part: Part, layer: Option<usize>) -> Option<&StoredTensor> {
-        self.tensors.get(&self.naming.name(part, layer))
+    /// The name of a tensor: the usual one, or another one where the files have that.
+    fn name(&self, part: Part, layer: Option<usize>) -> String {
+        let usual = self.naming.name(part, layer);
+        let other = self.naming.other_name(part, layer);
+        let is_there = |name: &String| self.tensors.contains_key(name);
+        other.filter(|other| is_there(other) && !is_there(&usual)).unwrap_or(usual)
     }
 
     /// A matrix of that many rows and columns, one below the other for each expert where there are several.
@@ -94,7 +97,7 @@ impl StoredModel {
         layer: Option<usize>,
         [rows, width]: [usize; 2],
     ) -> Result<Matrix, ModelError> {
-        self.named_matrix(&self.naming.name(part, layer), [rows, width])
+        self.named_matrix(&self.name(part, layer), [rows, width])
     }
 
     /// The same by its name.

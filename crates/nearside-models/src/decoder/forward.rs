@@ -60,6 +60,9 @@ impl DecoderModel {
         for segment in segments.iter() {
             segment.cache.reserve(segment.tokens.len())?;
         }
+        if segments.iter().all(|segment| segment.tokens.is_empty()) {
+            return Ok(Vec::new());
+        }
         let mut stream = Stream { values: self.embed(segments)?, ..Stream::default() };
         let mut angles: Vec<(usize, Angles)> = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {

@@ -125,11 +125,9 @@ impl Loader<'_> {
         let Decoder { hidden, vocabulary, .. } = *self.decoder;
         let (hidden, vocabulary) = (hidden as usize, vocabulary as usize);
         let embedding = self.stored.matrix(Part::Embedding, None, [vocabulary, hidden])?;
-        let output = match self.stored.optional(Part::Output, None) {
-            Some(_) if !self.decoder.tied_embeddings || self.stored.naming == Naming::Gguf => {
-                self.stored.matrix(Part::Output, None, [vocabulary, hidden])?
-            }
-            _ => embedding.clone(),
+        let output = match self.decoder.tied_embeddings {
+            true => embedding.clone(),
+            false => self.stored.matrix(Part::Output, None, [vocabulary, hidden])?,
         };
         let layers = self.decoder.layers.iter().enumerate();
         Ok(DecoderModel {

@@ -45,8 +45,11 @@ impl Rotation {
     /// Turns all heads of all tokens; heads are `head` elements wide.
     pub(super) fn turn(&self, values: &mut [f32], head: usize, angles: &Angles) {
         let pairs = self.speeds.len();
+        if pairs == 0 {
+            return;
+        }
         let tokens = angles.cosines.chunks_exact(pairs).zip(angles.sines.chunks_exact(pairs));
-        let row = values.len() / (angles.cosines.len() / pairs.max(1)).max(1);
+        let row = values.len() / (angles.cosines.len() / pairs).max(1);
         for (values, (cosines, sines)) in values.chunks_exact_mut(row).zip(tokens) {
             for head in values.chunks_exact_mut(head) {
                 let turned = &mut head[..self.width];

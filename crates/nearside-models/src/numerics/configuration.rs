@@ -1,6 +1,6 @@
 //! The numbers of a `config.json`.
 
-use nearside_architecture::Decoder;
+use nearside_architecture::{Decoder, Layer, Mixer, Turning};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -61,7 +61,10 @@ impl Numerics {
         }
         let fields: Fields =
             serde_json::from_value(whole).map_err(|error| wrong(error.to_string()))?;
-        let (whole, window) = fields.ropes()?;
+        let (mut whole, window) = fields.ropes()?;
+        if decoder.layers.iter().any(turns_neighbours) {
+            whole.pairs = Pairs::Neighbours;
+        }
         let epsilon = fields.rms_norm_eps.or(fields.layer_norm_eps).or(fields.layer_norm_epsilon);
         Ok(Self {
             norm_epsilon: positive("rms_norm_eps", epsilon.unwrap_or(fields.usual_epsilon()))?
@@ -82,10 +85,15 @@ impl Numerics {
     }
 }
 
+/// Whether a layer's queries and keys are ordered for neighbours.
+fn turns_neighbours(layer: &Layer) -> bool {
+    matches!(&layer.mixer, Mixer::Grouped(attention) if attention.turning == Turning::Turns)
+}
+
 impl Fields {
     fn usual_epsilon(&self) -> f64 {
         match self.model_type.as_deref() {
-            Some("phi3" | "mixtral" | "olmo2") => 1e-5,
+            Some("phi3" | "mixtral" | "olmo2" | "olmo3") => 1e-5,
             _ => 1e-6,
         }
     }
@@ -99,9 +107,10 @@ impl Fields {
 
     /// The ropes of layers that see all tokens, and of those that see a window where that is another.
     fn ropes(&self) -> Result<(Rope, Option<Rope>), ModelError> {
+        super::everywhere(self.model_type.as_deref())?;
         let usual = match self.model_type.as_deref() {
             Some("gemma3" | "gemma3_text" | "mixtral" | "qwen3_moe") => 1e6,
-            Some("olmo2") => 5e5,
+            Some("olmo2" | "olmo3") => 5e5,
             _ => 1e4,
         };
         let theta = self.rope_theta.unwrap_or(usual);
@@ -114,9 +123,14 @@ impl Fields {
         }
         let stated = self.rope_parameters.as_ref().or(self.rope_scaling.as_ref());
         let whole = self.rope(theta, stated)?;
-        let gemma3 = matches!(self.model_type.as_deref(), Some("gemma3" | "gemma3_text"));
-        let local = gemma3.then(|| self.rope(self.rope_local_base_freq.unwrap_or(1e4), None));
-        Ok((whole, local.transpose()?))
+        // Layers that see a window are not stretched.
+        let local = match self.model_type.as_deref() {
+            Some("gemma3" | "gemma3_text") => Some(self.rope_local_base_freq.unwrap_or(1e4)),
+            Some("olmo3") => Some(whole.theta),
+            _ => None,
+        };
+        let local = local.map(|theta| self.rope(theta, None)).transpose()?;
+        Ok((whole, local))
     }
 
     fn rope(&self, theta: f64, stated: Option<&Value>) -> Result<Rope, ModelError> {

@@ -20,6 +20,7 @@ impl Numerics {
         by_context: Option<[Vec<f64>; 2]>,
     ) -> Result<Self, ModelError> {
         let keys = Keys::of(header);
+        super::everywhere(Some(&keys.name))?;
         let epsilon = keys.number("attention.layer_norm_rms_epsilon");
         let epsilon = epsilon.or_else(|| keys.number("attention.layer_norm_epsilon"));
         let scaling = keys.scaling(divisors, by_context)?;
@@ -28,7 +29,11 @@ impl Numerics {
             theta: keys.number("rope.freq_base").unwrap_or(1e4),
             scaling,
         };
-        let local = keys.number("rope.freq_base_swa").or((keys.name == "gemma3").then_some(1e4));
+        let local = keys.number("rope.freq_base_swa").or(match keys.name.as_str() {
+            "gemma3" => Some(1e4),
+            "olmo3" => Some(whole.theta),
+            _ => None,
+        });
         let window = local.map(|theta| Rope { theta, scaling: Scaling::None, ..whole.clone() });
         let capped = decoder.layers.iter().any(is_capped);
         let attention_cap = || keys.number("attn_logit_softcapping").unwrap_or(50.0) as f32;
@@ -123,7 +128,10 @@ impl<'a> Keys<'a> {
                 original,
                 fast: self.number("rope.scaling.yarn_beta_fast").unwrap_or(32.0),
                 slow: self.number("rope.scaling.yarn_beta_slow").unwrap_or(1.0),
-                attention: self.number("rope.scaling.attn_factor"),
+                // Files have what the usual number is multiplied with.
+                attention: self
+                    .number("rope.scaling.attn_factor")
+                    .map(|times| times * (1.0 + 0.1 * factor.ln())),
             },
             ("" | "none" | "linear" | "yarn" | "longrope", _) => Scaling::None,
             (other, _) => {

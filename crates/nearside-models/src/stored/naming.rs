@@ -111,6 +111,14 @@ impl Naming {
         }
     }
 
+    /// Another name that a tensor has in some families: Mixtral calls its feed-forward otherwise.
+    pub(crate) fn other_name(&self, part: Part, layer: Option<usize>) -> Option<String> {
+        let (Self::HuggingFace { prefix }, Part::Router, Some(layer)) = (self, part, layer) else {
+            return None;
+        };
+        Some(format!("{prefix}layers.{layer}.block_sparse_moe.gate.weight"))
+    }
+
     /// Names that one expert's matrix may have, where experts have matrices of their own.
     pub(crate) fn expert_names(&self, part: Part, layer: usize, expert: usize) -> Vec<String> {
         let Self::HuggingFace { prefix } = self else { return Vec::new() };

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use crate::error::Position;
 use crate::{
     Architecture, Dense, Dtype, Experts, GroupedAttention, HeaderError, LatentAttention, Mixer,
-    Packing, Positions,
+    Packing, Positions, Scoring,
 };
 
 use super::super::family::{
@@ -236,8 +236,17 @@ impl Keys<'_> {
             shared,
             router_bias,
             gating: self.family.gating,
-            scoring: self.family.scoring,
+            scoring: self.scoring(),
         }))
+    }
+
+    /// Files do not say whether the weights of the best experts are renormalised. Those of every published Qwen 3 are,
+    /// though not where a `config.json` is silent.
+    fn scoring(&self) -> Scoring {
+        match self.family.scoring {
+            Scoring::Narrow if self.name == "qwen3moe" => Scoring::NarrowRenormalised,
+            scoring => scoring,
+        }
     }
 
     fn windows(&self, layers: u64) -> Result<Vec<Option<u64>>, HeaderError> {
