@@ -33,10 +33,14 @@ pub(crate) struct BenchAnswer {
     prompt_tokens: usize,
     /// How fast they were read.
     prefill: RateView,
+    /// Tokens read per second of processor, of all threads; absent where the system does not say.
+    prefill_per_processor_second: Option<f64>,
     /// Tokens that were written.
     new_tokens: usize,
     /// How fast they were written.
     decode: RateView,
+    /// Tokens written per second of processor, of all threads; absent where the system does not say.
+    decode_per_processor_second: Option<f64>,
     /// Bytes of weights that are read for every token that is written.
     bytes_per_token: u64,
     /// How fast this machine's memory is read, in bytes per second: measured after the model.
@@ -69,7 +73,7 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
     let told = |error: ModelError| local_model::told(&error);
     let runs = Runs::measure(&model, &pool, arguments, output).map_err(told)?;
     let resident_bytes = resident();
-    output.progress("how fast memory is read");
+    output.watched("how fast memory is read");
     let memory_read = match nearside_probe::ceiling::memory_read() {
         Ok(rates) => Some(RateView::of_span(rates)),
         Err(why) => {
@@ -87,8 +91,12 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
         load_seconds,
         prompt_tokens: arguments.prompt,
         prefill: RateView::of(&runs.prefill),
+        prefill_per_processor_second: runs
+            .per_processor_second(arguments.prompt, runs.prefill_processor),
         new_tokens: arguments.new,
         decode,
+        decode_per_processor_second: runs
+            .per_processor_second(arguments.new, runs.decode_processor),
         bytes_per_token,
         memory_read,
         share_of_memory_read: memory_read
@@ -110,6 +118,9 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
 struct Runs {
     prefill: Vec<f64>,
     decode: Vec<f64>,
+    /// Seconds of processor that all of them took.
+    prefill_processor: Option<f64>,
+    decode_processor: Option<f64>,
 }
 
 impl Runs {
@@ -133,22 +144,46 @@ impl Runs {
                 pool.install(|| generator.read(tokens))?;
                 Ok::<_, ModelError>(best(generator.scores()))
             };
-            let (start, mut token) = (Instant::now(), 0);
+            let (start, begun, mut token) = (Instant::now(), processor_seconds(), 0);
             for tokens in tokens.chunks(Generator::AT_ONCE) {
                 token = read(tokens)?;
             }
             let prefill = per_second(arguments.prompt, start.elapsed());
-            let start = Instant::now();
+            let (start, between) = (Instant::now(), processor_seconds());
             for _ in 0..arguments.new {
                 token = read(&[token])?;
             }
             if run > 0 {
                 runs.prefill.push(prefill);
                 runs.decode.push(per_second(arguments.new, start.elapsed()));
+                let since = |sum: Option<f64>, begun: Option<f64>, ended: Option<f64>| {
+                    Some(sum.unwrap_or(0.0) + ended? - begun?)
+                };
+                runs.prefill_processor = since(runs.prefill_processor, begun, between);
+                runs.decode_processor = since(runs.decode_processor, between, processor_seconds());
             }
         }
         Ok(runs)
     }
+}
+
+impl Runs {
+    /// Tokens of all runs per second of processor.
+    fn per_processor_second(&self, tokens: usize, seconds: Option<f64>) -> Option<f64> {
+        let tokens = (tokens * self.prefill.len()) as f64;
+        seconds.filter(|seconds| *seconds > 0.0).map(|seconds| tokens / seconds)
+    }
+}
+
+/// Time of all threads of this process on processors, where the system says.
+fn processor_seconds() -> Option<f64> {
+    /// Ticks of a second in `/proc`: that of every Linux.
+    const TICKS: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // What stands before the last bracket is a name, with blanks perhaps.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<f64>().ok();
+    Some((ticks()? + ticks()?) / TICKS)
 }
 
 fn per_second(count: usize, time: Duration) -> f64 {

@@ -1,0 +1,113 @@
+//! A model of a few thousand numbers at random, as a GGUF file: it says nothing sensible, but always the same.
+
+use std::path::Path;
+
+use nearside_architecture::Dtype;
+use nearside_models::block;
+use nearside_models::file::{
+    MetadataArray, MetadataValue, TensorInfo, WriteError, write_gguf_file,
+};
+
+const HIDDEN: u64 = 64;
+const INNER: u64 = 96;
+const HEADS: u64 = 4;
+const KEY_HEADS: u64 = 2;
+const LAYERS: u32 = 2;
+const CONTEXT: u32 = 256;
+/// A template that marks who speaks.
+const TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}<{{ message.role }}>\
+    {{ message.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+
+/// Writes it, its matrices in that format.
+pub(crate) fn write(path: &Path, dtype: Dtype) {
+    let words = words();
+    let tensors = tensors(words.len() as u64, dtype);
+    let metadata = metadata(words);
+    let written = write_gguf_file(path, &metadata, &tensors, |index, out| {
+        let TensorInfo { dtype, shape, .. } = &tensors[index];
+        let row = *shape.last().unwrap_or(&1) as usize;
+        let count = shape.iter().product::<u64>() as usize;
+        let one_dimension = shape.len() == 1;
+        let mut random = index as u32 + 1;
+        let values: Vec<f32> = (0..count)
+            .map(|_| {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let number = (random >> 8) as f32 / (1 << 23) as f32 - 1.0;
+                if one_dimension { 1.0 + 0.1 * number } else { 0.3 * number }
+            })
+            .collect();
+        let bytes = block::quantize(*dtype, &values, None, row).unwrap();
+        out.write_all(&bytes).map_err(WriteError::from)
+    });
+    written.unwrap();
+}
+
+/// Control tokens, all bytes, and some words.
+fn words() -> Vec<String> {
+    let control = ["<unk>", "<s>", "</s>"].map(str::to_owned);
+    let bytes = (0..256).map(|byte| format!("<0x{byte:02X}>"));
+    let pieces =
+        ["\u{2581}", "\u{2581}a", "\u{2581}the", "e", "t", "s", "<", ">", "ing", "\u{2581}é", "."];
+    control.into_iter().chain(bytes).chain(pieces.map(str::to_owned)).collect()
+}
+
+fn metadata(words: Vec<String>) -> Vec<(String, MetadataValue)> {
+    let kinds = words.iter().enumerate().map(|(index, _)| match index {
+        0 => 2,
+        1 | 2 => 3,
+        3..259 => 6,
+        _ => 1,
+    });
+    let kinds = MetadataArray::I32(kinds.collect());
+    let scores = MetadataArray::F32((0..words.len()).map(|index| -(index as f32)).collect());
+    let number = MetadataValue::U32;
+    let text = |text: &str| MetadataValue::Text(text.to_owned());
+    let pairs = [
+        ("general.architecture", text("llama")),
+        ("general.name", text("Tiny")),
+        ("general.license", text("apache-2.0")),
+        ("llama.block_count", number(LAYERS)),
+        ("llama.context_length", number(CONTEXT)),
+        ("llama.embedding_length", number(HIDDEN as u32)),
+        ("llama.feed_forward_length", number(INNER as u32)),
+        ("llama.attention.head_count", number(HEADS as u32)),
+        ("llama.attention.head_count_kv", number(KEY_HEADS as u32)),
+        ("llama.attention.layer_norm_rms_epsilon", MetadataValue::F32(1e-5)),
+        ("llama.rope.freq_base", MetadataValue::F32(10_000.0)),
+        ("tokenizer.ggml.model", text("llama")),
+        ("tokenizer.ggml.tokens", MetadataValue::Array(MetadataArray::Text(words))),
+        ("tokenizer.ggml.scores", MetadataValue::Array(scores)),
+        ("tokenizer.ggml.token_type", MetadataValue::Array(kinds)),
+        ("tokenizer.ggml.bos_token_id", number(1)),
+        ("tokenizer.ggml.eos_token_id", number(2)),
+        ("tokenizer.ggml.unknown_token_id", number(0)),
+        ("tokenizer.chat_template", text(TEMPLATE)),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn tensors(vocabulary: u64, dtype: Dtype) -> Vec<TensorInfo> {
+    let tensor =
+        |name: String, dtype, shape: &[u64]| TensorInfo { name, dtype, shape: shape.to_vec() };
+    let keys = HIDDEN / HEADS * KEY_HEADS;
+    let mut tensors = vec![tensor("token_embd.weight".to_owned(), dtype, &[vocabulary, HIDDEN])];
+    for layer in 0..LAYERS {
+        let name = |part: &str| format!("blk.{layer}.{part}.weight");
+        for part in ["attn_norm", "ffn_norm"] {
+            tensors.push(tensor(name(part), Dtype::F32, &[HIDDEN]));
+        }
+        let matrices = [
+            ("attn_q", [HIDDEN, HIDDEN]),
+            ("attn_k", [keys, HIDDEN]),
+            ("attn_v", [keys, HIDDEN]),
+            ("attn_output", [HIDDEN, HIDDEN]),
+            ("ffn_gate", [INNER, HIDDEN]),
+            ("ffn_up", [INNER, HIDDEN]),
+            ("ffn_down", [HIDDEN, INNER]),
+        ];
+        tensors.extend(matrices.map(|(part, shape)| tensor(name(part), dtype, &shape)));
+    }
+    tensors.push(tensor("output_norm.weight".to_owned(), Dtype::F32, &[HIDDEN]));
+    tensors.push(tensor("output.weight".to_owned(), dtype, &[vocabulary, HIDDEN]));
+    tensors
+}
