@@ -32,7 +32,7 @@ fn main() {
         // More than caches hold.
         let copies = if cached { 1 } else { (768 << 20) / bytes.len() };
         let matrices = vec![bytes; copies];
-        for inputs in [1, 2, 16, 512] {
+        for inputs in [1, 4, 7, 8, 16, 512] {
             let values: Vec<f32> =
                 (0..WIDTH * inputs).map(|at| (at * 13 % 101) as f32 / 50.0 - 1.0).collect();
             let times = if inputs == 512 { 6 } else { (1 << 30) / matrices[0].len() / inputs };

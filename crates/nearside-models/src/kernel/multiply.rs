@@ -15,7 +15,7 @@ use super::panel::{Panel, PanelPlace, PanelProducts, ROWS, Unpacking};
 use super::side_by_side::SideBySide;
 
 /// Rows of activations from which on weights are unpacked once for all of them.
-const MANY: usize = 4;
+const MANY: usize = 8;
 /// Bytes of weights that are worth another core's attention.
 const WORTH_SHARING: usize = 64 << 10;
 /// Shares that each core gets of one product, so that one that is held up does not hold up all.
