@@ -1,7 +1,7 @@
 //! Open models: their files, and what they compute.
 //!
 //! - [`hub`] fetches them from a hub and finds them in the cache that other programs share.
-//! - [`StoredModel`] is a model on disk, opened: its architecture, its numbers, its tensors. [`file`] writes such files,
+//! - [`StoredModel`] is a model on disk, opened: its architecture, its numbers, its tensors. [`mod@file`] writes such files,
 //!   [`block`] knows how they store numbers.
 //! - [`Tokenizer`] cuts text into tokens and puts it together again, [`ChatTemplate`] makes text of a conversation.
 //! - [`DecoderModel`] computes: tokens in, scores out, with a [`Cache`] for each sequence. [`kernel`] has its inner loops.
