@@ -26,7 +26,7 @@ pub(crate) use catalog::{Catalog, CatalogList, CatalogRefresh, CatalogTable, Lis
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
-pub(crate) use model::{Model, ModelBench, ModelGenerate, ModelPull};
+pub(crate) use model::{Model, ModelBench, ModelGenerate, ModelInspect, ModelPull};
 pub(crate) use privacy::{
     Account, Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve,
     AuditVerify, Certify, DocumentName, Erase, Hiding, Method, OfProject, Privacy, PrivacyScan,
@@ -567,6 +567,8 @@ pub(crate) enum SchemaName {
     ModelPull,
     /// Data of `model list --json`
     ModelList,
+    /// Data of `model inspect --json`
+    ModelInspect,
     /// Data of `model generate --json`
     ModelGenerate,
     /// Data of `model bench --json`

@@ -1,5 +1,7 @@
 //! `nearside model`: its arguments.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 /// `nearside model`
@@ -12,6 +14,8 @@ pub(crate) enum Model {
 The folder is the one that huggingface_hub uses: HF_HUB_CACHE, or hub in HF_HOME, or
 ~/.cache/huggingface/hub.")]
     List,
+    /// What a model is, whether it computes here, and what it needs
+    Inspect(ModelInspect),
     /// Let a model answer, or write a text on
     Generate(ModelGenerate),
     /// Measure how fast a model reads and writes here, against what the memory allows
@@ -43,6 +47,27 @@ pub(crate) struct ModelPull {
     /// Say what would be fetched, and fetch nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `nearside model inspect`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside model inspect model.gguf
+  nearside model inspect Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --context 32768
+  nearside model inspect folder --tensors --json")]
+pub(crate) struct ModelInspect {
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    pub(crate) model: String,
+    /// Tokens of a context that it is to have
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1_000_000_000))]
+    pub(crate) context: Option<u64>,
+    /// A recorded machine instead of this one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) site: Option<PathBuf>,
+    /// List every tensor
+    #[arg(long)]
+    pub(crate) tensors: bool,
 }
 
 /// `nearside model generate`

@@ -13,7 +13,7 @@ use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
-use super::model::{BenchAnswer, GenerateAnswer, ListAnswer, PullAnswer};
+use super::model::{BenchAnswer, GenerateAnswer, InspectAnswer, ListAnswer, PullAnswer};
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
 use super::privacy::{
@@ -134,6 +134,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::CatalogRefresh => schemars::schema_for!(RefreshAnswer).to_value(),
         SchemaName::ModelPull => schemars::schema_for!(PullAnswer).to_value(),
         SchemaName::ModelList => schemars::schema_for!(ListAnswer).to_value(),
+        SchemaName::ModelInspect => schemars::schema_for!(InspectAnswer).to_value(),
         SchemaName::ModelGenerate => schemars::schema_for!(GenerateAnswer).to_value(),
         SchemaName::ModelBench => schemars::schema_for!(BenchAnswer).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),

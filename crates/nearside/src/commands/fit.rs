@@ -297,7 +297,8 @@ fn technique_fit(technique: &Technique) -> TechniqueFit {
     }
 }
 
-const fn name(verdict: Verdict) -> &'static str {
+/// A verdict in a word.
+pub(crate) const fn name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Fits => "fits",
         Verdict::Uncertain => "uncertain",

@@ -3,11 +3,13 @@
 mod bench;
 mod fault;
 mod generate;
+mod inspect;
 mod list;
 mod pull;
 
 pub(crate) use bench::BenchAnswer;
 pub(crate) use generate::GenerateAnswer;
+pub(crate) use inspect::InspectAnswer;
 pub(crate) use list::ListAnswer;
 pub(crate) use pull::PullAnswer;
 
@@ -19,6 +21,7 @@ pub(super) fn run(arguments: &Model, output: &Output) -> Result<Outcome, Command
     match arguments {
         Model::Pull(arguments) => pull::run(arguments, output),
         Model::List => list::run(output),
+        Model::Inspect(arguments) => inspect::run(arguments, output),
         Model::Generate(arguments) => generate::run(arguments, output),
         Model::Bench(arguments) => bench::run(arguments, output),
     }

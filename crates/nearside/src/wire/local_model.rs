@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use nearside_models::hub::{HubError, ModelReference};
-use nearside_models::{DecoderModel, ModelError, StoredModel};
+use nearside_models::{Conversation, Data, DecoderModel, ModelError, StoredModel, Tokenizer};
 use rayon::ThreadPool;
 
 use crate::error::{CommandError, Fault};
@@ -55,6 +55,26 @@ pub(crate) fn told(error: &ModelError) -> CommandError {
             told.hint("a .gguf file, or a folder with config.json and safetensors")
         }
         _ => told,
+    }
+}
+
+/// Messages of roles, as a chat template takes them; the model is to answer. Nothing in them can become a control token.
+pub(crate) fn conversation(tokenizer: &Tokenizer, messages: &[(&str, &str)]) -> Conversation {
+    let message = |(role, content): &(&str, &str)| {
+        let content = tokenizer.guarded(content);
+        Data::from(serde_json::json!({ "role": role, "content": content }))
+    };
+    let text = |id: Option<u32>| {
+        let bytes = id.and_then(|id| tokenizer.token(id).ok());
+        bytes.and_then(|bytes| String::from_utf8(bytes).ok())
+    };
+    let special = tokenizer.special();
+    Conversation {
+        messages: messages.iter().map(message).collect(),
+        add_generation_prompt: true,
+        begin: text(special.begin),
+        end: text(special.end),
+        ..Conversation::default()
     }
 }
 

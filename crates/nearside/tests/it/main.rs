@@ -32,6 +32,7 @@ mod iteration;
 mod ledger;
 mod live;
 mod model_generate;
+mod model_inspect;
 mod model_pull;
 mod pipeline;
 mod plans;

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nearside_models::{
-    AddSpecial, ChatTemplate, ControlText, Conversation, Data, DecoderModel, Generator, ModelError,
-    Sampler, Sampling, SkipSpecial, Tokenizer, TokenizerError,
+    AddSpecial, ChatTemplate, ControlText, DecoderModel, Generator, ModelError, Sampler, Sampling,
+    SkipSpecial, Tokenizer, TokenizerError,
 };
 use rayon::ThreadPool;
 use schemars::JsonSchema;
@@ -116,20 +116,8 @@ fn tokens(
     let encode = |text: &str, add, control| tokenizer.encode(text, add, control);
     let special = tokenizer.special();
     let messages = arguments.system.iter().map(|system| ("system", system.as_str()));
-    let messages = messages.chain([("user", prompt)]).map(|(role, content)| {
-        let content = tokenizer.guarded(content);
-        Data::from(serde_json::json!({ "role": role, "content": content }))
-    });
-    let text_of = |id: Option<u32>| {
-        id.and_then(|id| tokenizer.token(id).ok()).and_then(|bytes| String::from_utf8(bytes).ok())
-    };
-    let conversation = Conversation {
-        messages: messages.collect(),
-        add_generation_prompt: true,
-        begin: text_of(special.begin),
-        end: text_of(special.end),
-        ..Conversation::default()
-    };
+    let messages: Vec<_> = messages.chain([("user", prompt)]).collect();
+    let conversation = local_model::conversation(tokenizer, &messages);
     let template = match arguments.raw {
         true => None,
         false => ChatTemplate::choose(&special.templates, &conversation)
