@@ -37,7 +37,7 @@ fn a_file_says_what_it_is_and_what_it_needs() {
 
 #[test]
 fn what_is_not_computed_is_named_and_what_is_broken_has_a_place() {
-    let folder = Folder::new("inspect-broken");
+    let folder = Folder::cleared("inspect-broken");
     let mamba = folder.path().join("mamba");
     fs::create_dir_all(&mamba).unwrap();
     let told = |path: &str, code: i32| nearside(&["model", "inspect", path]).exits(code).stderr;
