@@ -70,6 +70,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("catalog-refresh"),
         Schema("model-pull"),
         Schema("model-list"),
+        Schema("model-quantize"),
     ]
 }
 

@@ -16,6 +16,7 @@ mod partition;
 mod pre_tokenizer;
 mod scored;
 mod special;
+mod stored;
 mod stream;
 mod vocabulary;
 

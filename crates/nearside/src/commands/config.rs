@@ -13,7 +13,7 @@ use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
-use super::model::{ListAnswer, PullAnswer};
+use super::model::{ListAnswer, PullAnswer, QuantizeAnswer};
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
 use super::privacy::{
@@ -134,6 +134,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::CatalogRefresh => schemars::schema_for!(RefreshAnswer).to_value(),
         SchemaName::ModelPull => schemars::schema_for!(PullAnswer).to_value(),
         SchemaName::ModelList => schemars::schema_for!(ListAnswer).to_value(),
+        SchemaName::ModelQuantize => schemars::schema_for!(QuantizeAnswer).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),
     };
     serde_json::to_string_pretty(&schema).unwrap_or_default()

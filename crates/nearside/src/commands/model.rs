@@ -3,9 +3,11 @@
 mod fault;
 mod list;
 mod pull;
+mod quantize;
 
 pub(crate) use list::ListAnswer;
 pub(crate) use pull::PullAnswer;
+pub(crate) use quantize::QuantizeAnswer;
 
 use crate::cli::Model;
 use crate::error::CommandError;
@@ -15,5 +17,6 @@ pub(super) fn run(arguments: &Model, output: &Output) -> Result<Outcome, Command
     match arguments {
         Model::Pull(arguments) => pull::run(arguments, output),
         Model::List => list::run(output),
+        Model::Quantize(arguments) => quantize::run(arguments, output),
     }
 }
