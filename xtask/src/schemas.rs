@@ -73,6 +73,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("model-inspect"),
         Schema("model-generate"),
         Schema("model-bench"),
+        Schema("model-quantize"),
     ]
 }
 

@@ -8,7 +8,10 @@ mod attention;
 mod feed_forward;
 mod forward;
 mod load;
+mod observe;
 mod rotation;
+
+use std::sync::Arc;
 
 use nearside_architecture::{Activation, NormPlacement};
 
@@ -17,6 +20,8 @@ use crate::kernel::{Heads, Normalise, Precision};
 use crate::matrix::Matrix;
 
 pub use forward::{Segment, Wanted};
+pub use observe::Observation;
+use observe::Observed;
 use rotation::Rotation;
 
 /// A model that computes.
@@ -70,6 +75,8 @@ struct Attention {
 struct Projection {
     matrix: Matrix,
     bias: Option<Vec<f32>>,
+    /// Where what goes in is added up, while somebody wants to know.
+    observed: Option<Arc<Observed>>,
 }
 
 /// What happens to each token of a block.

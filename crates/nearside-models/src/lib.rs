@@ -4,6 +4,7 @@
 //! - [`StoredModel`] is a model on disk, opened: its architecture, its numbers, its tensors. [`mod@file`] writes such files,
 //!   [`block`] knows how they store numbers.
 //! - [`Tokenizer`] cuts text into tokens and puts it together again, [`ChatTemplate`] makes text of a conversation.
+//! - [`quantize`] stores a model in fewer bits, [`evaluate`] says what that costs.
 //! - [`DecoderModel`] computes: tokens in, scores out, with a [`Cache`] for each sequence. [`kernel`] has its inner loops.
 //! - [`Generator`] reads and writes on with it, [`Sampler`] chooses what.
 
@@ -13,12 +14,14 @@ mod cache;
 pub mod chat_template;
 mod decoder;
 mod error;
+pub mod evaluate;
 pub mod file;
 mod generator;
 pub mod hub;
 pub mod kernel;
 mod matrix;
 mod numerics;
+pub mod quantize;
 mod sampler;
 mod stored;
 pub mod tokenizer;
@@ -27,7 +30,7 @@ mod unchecked;
 pub use bytes::Bytes;
 pub use cache::Cache;
 pub use chat_template::{ChatTemplate, ChatTemplateError, Conversation, Data};
-pub use decoder::{DecoderModel, Segment, Wanted};
+pub use decoder::{DecoderModel, Observation, Segment, Wanted};
 pub use error::ModelError;
 pub use generator::Generator;
 pub use kernel::Precision;

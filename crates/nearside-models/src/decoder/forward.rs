@@ -184,6 +184,7 @@ pub(super) fn project<const N: usize>(
 ) -> Result<(), ModelError> {
     let rows = input.rows();
     let weights = projections.map(|projection| projection.matrix.weights());
+    projections.iter().for_each(|projection| projection.observe(input));
     let mut places = places;
     for (place, weights) in places.iter_mut().zip(&weights) {
         place.resize(rows * weights.rows, 0.0);

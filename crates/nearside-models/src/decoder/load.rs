@@ -229,13 +229,13 @@ impl Loader<'_> {
         };
         Ok(Attention {
             heads,
-            query: Projection { matrix: query?, bias: input_bias(Part::QueryBias, wide)? },
-            key: Projection { matrix: key?, bias: input_bias(Part::KeyBias, narrow)? },
-            value: Projection { matrix: value?, bias: input_bias(Part::ValueBias, narrow)? },
-            output: Projection {
-                matrix: self.stored.matrix(Part::AttentionOutput, Some(layer), [hidden, wide])?,
-                bias: bias(sizes.output_bias, Part::AttentionOutputBias, hidden)?,
-            },
+            query: Projection::new(query?, input_bias(Part::QueryBias, wide)?),
+            key: Projection::new(key?, input_bias(Part::KeyBias, narrow)?),
+            value: Projection::new(value?, input_bias(Part::ValueBias, narrow)?),
+            output: Projection::new(
+                self.stored.matrix(Part::AttentionOutput, Some(layer), [hidden, wide])?,
+                bias(sizes.output_bias, Part::AttentionOutputBias, hidden)?,
+            ),
             query_norm: norm(Part::QueryNorm, queries)?,
             key_norm: norm(Part::KeyNorm, keys)?,
             rotation: Rotation::new(rope, sizes.rotary_dim as usize, self.context),
@@ -262,7 +262,7 @@ impl Loader<'_> {
     }
 
     fn network(&self, gate: Option<Matrix>, up: Matrix, down: Matrix) -> Dense {
-        let plain = |matrix| Projection { matrix, bias: None };
+        let plain = |matrix| Projection::new(matrix, None);
         Dense {
             activation: self.decoder.activation,
             gate: gate.map(plain),

@@ -93,6 +93,11 @@ impl<'a> Input<'a> {
         self.values.len().checked_div(self.width).unwrap_or(0)
     }
 
+    /// The rows.
+    pub(crate) const fn values(&self) -> &'a [f32] {
+        self.values
+    }
+
     fn activations(&self) -> &Activations {
         self.activations.get_or_init(|| Activations::of(self.values, self.width))
     }

@@ -6,6 +6,8 @@ use crate::stored::StoredModel;
 
 use super::{JsonFiles, Tokenizer, TokenizerError};
 
+const TOKENIZER: &str = "tokenizer.json";
+
 impl Tokenizer {
     /// That of a model: in the header of its GGUF file, or in the JSON files of its folder.
     ///
@@ -16,12 +18,14 @@ impl Tokenizer {
             return Self::from_gguf(header, file);
         }
         let read = |name: &str| fs::read(model.path.join(name)).ok();
+        let tokenizer = fs::read(model.path.join(TOKENIZER))
+            .map_err(|error| TokenizerError::File { file: TOKENIZER, reason: error.to_string() })?;
         let config = read("tokenizer_config.json");
         let special_tokens_map = read("special_tokens_map.json");
         let generation_config = read("generation_config.json");
         let chat_template = read("chat_template.jinja");
         Self::from_json(&JsonFiles {
-            tokenizer: &read("tokenizer.json").unwrap_or_default(),
+            tokenizer: &tokenizer,
             config: config.as_deref(),
             special_tokens_map: special_tokens_map.as_deref(),
             generation_config: generation_config.as_deref(),

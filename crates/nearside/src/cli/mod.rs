@@ -26,7 +26,7 @@ pub(crate) use catalog::{Catalog, CatalogList, CatalogRefresh, CatalogTable, Lis
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
-pub(crate) use model::{Model, ModelBench, ModelGenerate, ModelInspect, ModelPull};
+pub(crate) use model::{Model, ModelBench, ModelGenerate, ModelInspect, ModelPull, ModelQuantize};
 pub(crate) use privacy::{
     Account, Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve,
     AuditVerify, Certify, DocumentName, Erase, Hiding, Method, OfProject, Privacy, PrivacyScan,
@@ -137,7 +137,7 @@ pub(crate) enum Command {
     /// What is kept of earlier results, and removing what is not needed
     #[command(subcommand)]
     Cache(Cache),
-    /// Open models: fetching them, and which are here
+    /// Open models: fetching them, which are here, storing them in fewer bits
     #[command(subcommand)]
     Model(Model),
     /// The facts: devices, offers, regions, grids, prices, models
@@ -573,6 +573,8 @@ pub(crate) enum SchemaName {
     ModelGenerate,
     /// Data of `model bench --json`
     ModelBench,
+    /// Data of `model quantize --json`
+    ModelQuantize,
 }
 
 /// `nearside completions`

@@ -1,5 +1,6 @@
 //! `nearside model`: its arguments.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -20,6 +21,8 @@ The folder is the one that huggingface_hub uses: HF_HUB_CACHE, or hub in HF_HOME
     Generate(ModelGenerate),
     /// Measure how fast a model reads and writes here, against what the memory allows
     Bench(ModelBench),
+    /// Store a model in fewer bits, and say what that costs
+    Quantize(Box<ModelQuantize>),
 }
 
 /// `nearside model pull`
@@ -152,4 +155,60 @@ fn positive(text: &str) -> Result<usize, String> {
         Ok(number @ 1..=1_000_000) => Ok(number),
         _ => Err("a whole number from 1 to 1,000,000".to_owned()),
     }
+}
+
+/// `nearside model quantize`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside model quantize model-F16.gguf -o model-Q4_K_M.gguf --to Q4_K_M --text notes.txt
+  nearside model quantize model-F16.gguf --to auto --dry-run
+  nearside model quantize model-F16.gguf -o small.gguf --to IQ3_XXS --importance-from notes.txt
+  nearside model quantize model-F16.gguf -o m.gguf --to Q4_K_M --keep 'blk.0.*=q8_0'
+
+Types: F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M, Q3_K_M, Q2_K, IQ4_XS and the others of llama.cpp,
+each tensor by its rules. --to auto, or several --to, makes all of them and keeps one: of those
+whose perplexity is within 1 % of the model's and that fit into this machine, the one of which a
+token reads the fewest bytes.
+
+The file appears whole or not at all; a model larger than memory is no trouble.")]
+pub(crate) struct ModelQuantize {
+    /// A GGUF file, or a folder of Hugging Face with config.json and safetensors
+    pub(crate) model: PathBuf,
+    /// The file to write
+    #[arg(short, long, value_name = "OUT.gguf", required_unless_present = "dry_run")]
+    pub(crate) output: Option<PathBuf>,
+    /// The type; several, or auto, to choose among them
+    #[arg(long, value_name = "TYPE", required = true, value_delimiter = ',')]
+    pub(crate) to: Vec<String>,
+    /// Another type for tensors of that name; * stands for anything
+    #[arg(long, value_name = "NAME=TYPE")]
+    pub(crate) keep: Vec<String>,
+    /// Compare the models on this text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) text: Option<PathBuf>,
+    /// The most tokens of the text to compare on
+    #[arg(long, value_name = "N", default_value = "2048")]
+    pub(crate) tokens: NonZeroUsize,
+    /// Do not run the models: no perplexity, no speed
+    #[arg(long, conflicts_with_all = ["text", "tokens"])]
+    pub(crate) no_comparison: bool,
+    /// Weights of importance: an imatrix file of this program or of llama.cpp
+    #[arg(long, value_name = "FILE", conflicts_with = "importance_from")]
+    pub(crate) importance: Option<PathBuf>,
+    /// Find weights of importance by reading this text with the model
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) importance_from: Option<PathBuf>,
+    /// Keep the weights that were found, in this file
+    #[arg(long, value_name = "FILE", requires = "importance_from")]
+    pub(crate) importance_to: Option<PathBuf>,
+    /// Quantize again what was quantized below 8 bits
+    #[arg(long)]
+    pub(crate) allow_requantize: bool,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Say what would be written, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

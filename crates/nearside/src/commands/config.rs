@@ -13,7 +13,9 @@ use super::fit::{FitAnswer, FitList};
 use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
-use super::model::{BenchAnswer, GenerateAnswer, InspectAnswer, ListAnswer, PullAnswer};
+use super::model::{
+    BenchAnswer, GenerateAnswer, InspectAnswer, ListAnswer, PullAnswer, QuantizeAnswer,
+};
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
 use super::privacy::{
@@ -137,6 +139,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::ModelInspect => schemars::schema_for!(InspectAnswer).to_value(),
         SchemaName::ModelGenerate => schemars::schema_for!(GenerateAnswer).to_value(),
         SchemaName::ModelBench => schemars::schema_for!(BenchAnswer).to_value(),
+        SchemaName::ModelQuantize => schemars::schema_for!(QuantizeAnswer).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),
     };
     serde_json::to_string_pretty(&schema).unwrap_or_default()

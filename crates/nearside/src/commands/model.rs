@@ -6,12 +6,14 @@ mod generate;
 mod inspect;
 mod list;
 mod pull;
+mod quantize;
 
 pub(crate) use bench::BenchAnswer;
 pub(crate) use generate::GenerateAnswer;
 pub(crate) use inspect::InspectAnswer;
 pub(crate) use list::ListAnswer;
 pub(crate) use pull::PullAnswer;
+pub(crate) use quantize::QuantizeAnswer;
 
 use crate::cli::Model;
 use crate::error::CommandError;
@@ -24,5 +26,6 @@ pub(super) fn run(arguments: &Model, output: &Output) -> Result<Outcome, Command
         Model::Inspect(arguments) => inspect::run(arguments, output),
         Model::Generate(arguments) => generate::run(arguments, output),
         Model::Bench(arguments) => bench::run(arguments, output),
+        Model::Quantize(arguments) => quantize::run(arguments, output),
     }
 }

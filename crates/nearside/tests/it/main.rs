@@ -34,6 +34,7 @@ mod live;
 mod model_generate;
 mod model_inspect;
 mod model_pull;
+mod model_quantize;
 mod pipeline;
 mod plans;
 mod power;
