@@ -56,7 +56,9 @@ impl Source {
     /// # Errors
     /// When it is none, or its key-value pairs cannot be read.
     pub fn of_gguf(stored: &StoredModel) -> Result<Self, QuantizeError> {
-        let (header, bytes) = stored.gguf.as_ref().ok_or(QuantizeError::Metadata)?;
+        let (header, bytes) = stored.gguf.as_ref().ok_or_else(|| QuantizeError::Unconvertible {
+            what: "it is a folder of safetensors".to_owned(),
+        })?;
         let mut metadata = metadata(header, bytes).ok_or(QuantizeError::Metadata)?;
         metadata.retain(|(key, _)| !key.starts_with("split."));
         let tensors = stored.tensors.iter().map(|(name, tensor)| SourceTensor {

@@ -168,12 +168,12 @@ Examples:
 
 Types: F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M, Q3_K_M, Q2_K, IQ4_XS and the others of llama.cpp,
 each tensor by its rules. --to auto, or several --to, makes all of them and keeps one: of those
-whose perplexity is within 1 % of the model's and that fit into this machine, the one of which a
-token reads the fewest bytes.
+whose perplexity of the text is within 1 % of the model's (without one: whose divergence from it
+is at most ln 1.01) and that fit into this machine, the one of which a token reads the fewest bytes.
 
 The file appears whole or not at all; a model larger than memory is no trouble.")]
 pub(crate) struct ModelQuantize {
-    /// A GGUF file, or a folder of Hugging Face with config.json and safetensors
+    /// A GGUF file
     pub(crate) model: PathBuf,
     /// The file to write
     #[arg(short, long, value_name = "OUT.gguf", required_unless_present = "dry_run")]

@@ -41,6 +41,9 @@ pub(crate) struct QuantizeAnswer {
     rule: Option<String>,
     /// Whether any of several was within the rule.
     within_rule: Option<bool>,
+    /// Whether formats are compared on a text of the person's.
+    #[serde(skip)]
+    of_text: bool,
     #[serde(skip)]
     pub(super) warnings: Vec<String>,
 }
@@ -118,12 +121,14 @@ impl QuantizeAnswer {
             kept: None,
             rule: None,
             within_rule: None,
+            of_text: false,
             warnings: Vec::new(),
         }
     }
 
     pub(super) fn compared_on(&mut self, bench: &Bench) {
         self.compared_on = Some(bench.what.clone());
+        self.of_text = bench.of_text;
         self.memory_bytes_per_second = Some(bench.bandwidth);
     }
 
@@ -141,15 +146,16 @@ impl QuantizeAnswer {
     pub(super) fn choose(&mut self) -> usize {
         let memory = this_machine().ok().and_then(|found| found.memory.usable().value());
         let room = memory.map(|memory| memory.scaled(PART_OF_MEMORY).get());
-        let (best, within) = best(&self.source, &self.formats, room);
+        let measure = if self.of_text { Measure::Perplexity } else { Measure::Divergence };
+        let (best, within) = best(&self.source, &self.formats, room, measure);
         self.kept = self.formats.get(best).map(|format| format.format.clone());
         self.within_rule = Some(within);
         let room = room.map_or_else(String::new, |room| {
             format!(" and that fit into {} (80 % of this machine's memory)", Bytes::new(room).si())
         });
         let rule = format!(
-            "of the formats whose perplexity is at most 1 % above the model's{room}, the one of which a token \
-             reads the fewest bytes"
+            "of the formats whose {}{room}, the one of which a token reads the fewest bytes",
+            measure.rule()
         );
         self.rule = Some(match within {
             true => rule,
@@ -268,12 +274,41 @@ impl DivergenceView {
     }
 }
 
+/// What a format is judged by.
+#[derive(Clone, Copy)]
+enum Measure {
+    /// Perplexity of a text, beside the model's.
+    Perplexity,
+    /// How far it is from the model: a sample without meaning has no perplexity worth the name. The exponential of the
+    /// divergence is what perplexity would grow by on texts that the model itself writes.
+    Divergence,
+}
+
+impl Measure {
+    const fn rule(self) -> &'static str {
+        match self {
+            Self::Perplexity => "perplexity is at most 1 % above the model's",
+            Self::Divergence => "divergence from the model is at most ln 1.01",
+        }
+    }
+}
+
 /// The format to keep, and whether it is within the rule.
-fn best(source: &Side, formats: &[FormatView], room: Option<u64>) -> (usize, bool) {
+fn best(
+    source: &Side,
+    formats: &[FormatView],
+    room: Option<u64>,
+    measure: Measure,
+) -> (usize, bool) {
     let fits = |format: &FormatView| room.is_none_or(|room| format.bytes <= room);
     let good = |format: &FormatView| {
         let both = format.costs.as_ref().zip(source.costs.as_ref());
-        both.is_some_and(|(costs, source)| costs.perplexity <= source.perplexity * ALLOWED)
+        match measure {
+            Measure::Perplexity => {
+                both.is_some_and(|(costs, source)| costs.perplexity <= source.perplexity * ALLOWED)
+            }
+            Measure::Divergence => format.divergence.is_some_and(|far| far.mean <= ALLOWED.ln()),
+        }
     };
     let read = |format: &FormatView| {
         format.costs.as_ref().map_or(format.bytes, |costs| costs.bytes_per_token)
@@ -339,9 +374,19 @@ mod tests {
             format(40, Some(10.2)),
             format(30, None),
         ];
-        assert_eq!(best(&source, &formats, None), (1, true));
-        assert_eq!(best(&source, &formats[2..], None), (0, false));
-        assert_eq!(best(&source, &formats, Some(45)), (2, false));
-        assert_eq!(best(&source, &formats[..1], Some(45)), (0, false));
+        let best = |formats, room| best(&source, formats, room, Measure::Perplexity);
+        assert_eq!(best(&formats, None), (1, true));
+        assert_eq!(best(&formats[2..], None), (0, false));
+        assert_eq!(best(&formats, Some(45)), (2, false));
+        assert_eq!(best(&formats[..1], Some(45)), (0, false));
+    }
+
+    #[test]
+    fn without_a_text_divergence_decides() {
+        let source = Side { bytes: 160, bits_per_weight: 16.0, costs: None };
+        // Divergences of 0.009 and 0.02: the second one is within a perplexity that means nothing.
+        let formats = [format(80, Some(0.9)), format(50, Some(2.0))];
+        assert_eq!(best(&source, &formats, None, Measure::Divergence), (0, true));
+        assert_eq!(best(&source, &formats[1..], None, Measure::Divergence), (0, false));
     }
 }

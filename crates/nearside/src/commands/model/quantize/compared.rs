@@ -30,6 +30,8 @@ pub(super) struct Bench {
     windows: Windows,
     /// Bytes that memory gives a second.
     pub(super) bandwidth: f64,
+    /// Whether the tokens are a person's text.
+    pub(super) of_text: bool,
     /// What the text is, for people.
     pub(super) what: String,
 }
@@ -67,6 +69,7 @@ impl Bench {
             text,
             windows: windows(begin),
             bandwidth,
+            of_text: options.text.is_some(),
             what,
         })
     }
