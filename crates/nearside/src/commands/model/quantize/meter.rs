@@ -69,7 +69,7 @@ mod tests {
     fn rate_and_remaining_time_are_told() {
         assert_eq!(
             line("to Q4_K_M", "output.weight", [1_000_000_000, 4_000_000_000], 10.0),
-            "to Q4_K_M: output.weight: 1.00 GB of 4.00 GB, 25 %, 100 MB/s, 30 s left"
+            "to Q4_K_M: output.weight: 1.00 GB of 4.00 GB, 25 %, 100 MB/s, 30.0 s left"
         );
         assert_eq!(line("a", TOKENS, [0, 10], 0.0), "a: 0 of 10 tokens, 0 %, 0/s");
     }
