@@ -25,6 +25,7 @@ use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 pub use error::BlockError;
 pub use half::{bf16_from_f32, bf16_to_f32, f16_from_f32, f16_to_f32};
+pub(crate) use packing::unpack_scales_and_mins;
 
 /// Values that one thread takes at a time, a whole number of every format's blocks.
 const SHARE: usize = 1 << 15;

@@ -10,6 +10,8 @@ mod rope;
 
 use crate::error::ModelError;
 
+use nearside_architecture::{Decoder, Layer, Mixer};
+
 pub use rope::{Pairs, Rope, Scaling};
 
 /// The numbers of a decoder.
@@ -37,4 +39,11 @@ fn everywhere(family: Option<&str>) -> Result<(), ModelError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether scores of a layer have a cap.
+fn caps_scores(decoder: &Decoder) -> bool {
+    let capped =
+        |layer: &Layer| matches!(&layer.mixer, Mixer::Grouped(attention) if attention.soft_cap);
+    decoder.layers.iter().any(capped)
 }

@@ -224,7 +224,8 @@ fn decode_nibbles(
     values: &mut [f32; BLOCK],
 ) {
     let (unit, min_unit) = (f16_to_f32(u16_at(head, 0)), f16_to_f32(u16_at(head, 2)));
-    let (scales, mins) = unpack_scales_and_mins(&head[4..16]);
+    let scales_and_mins = unpack_scales_and_mins(head[4..].first_chunk().unwrap_or(&[0; 12]));
+    let (scales, mins) = scales_and_mins.split_at(8);
     let levels = nibbles.chunks_exact(32).flat_map(unpack_nibbles::<32>);
     for (group, (mut levels, target)) in levels.zip(values.as_chunks_mut().0).enumerate() {
         complete(group, &mut levels);

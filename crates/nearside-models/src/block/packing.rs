@@ -73,17 +73,21 @@ pub(super) fn pack_scales_and_mins(scales: &[u8; 8], mins: &[u8; 8]) -> [u8; 12]
     })
 }
 
-/// The same back.
-pub(super) fn unpack_scales_and_mins(bytes: &[u8]) -> ([u8; 8], [u8; 8]) {
-    let scales = std::array::from_fn(|i| match i / 4 {
-        0 => bytes[i] & 63,
-        _ => (bytes[i + 4] & 0xf) | (bytes[i - 4] >> 6 << 4),
-    });
-    let mins = std::array::from_fn(|i| match i / 4 {
-        0 => bytes[i + 4] & 63,
-        _ => (bytes[i + 4] >> 4) | (bytes[i] >> 6 << 4),
-    });
-    (scales, mins)
+/// The same back: the scales, then the minima. Four bytes at a time, as kernels need it.
+#[inline(always)]
+pub(crate) fn unpack_scales_and_mins(bytes: &[u8; 12]) -> [u8; 16] {
+    let (words, _) = bytes.as_chunks();
+    let [first, second, third] = [words[0], words[1], words[2]];
+    let [first, second, third] =
+        [u32::from_le_bytes(first), u32::from_le_bytes(second), u32::from_le_bytes(third)];
+    let earlier = |word: u32| word & 0x3f3f_3f3f;
+    let upper = |word: u32| (word >> 2) & 0x3030_3030;
+    pulp::bytemuck::cast([
+        earlier(first).to_le(),
+        ((third & 0x0f0f_0f0f) | upper(first)).to_le(),
+        earlier(second).to_le(),
+        (((third >> 4) & 0x0f0f_0f0f) | upper(second)).to_le(),
+    ])
 }
 
 /// Sixteen scales of 6 bits in 12 bytes: lower 4 bits of two in each of 8, upper 2 bits of four in each of 4.
@@ -116,6 +120,6 @@ mod tests {
         let scales: [u8; 16] = std::array::from_fn(|i| (i * 37 % 64) as u8);
         assert_eq!(unpack_scales(&pack_scales(&scales)), scales);
         let (first, second) = (*scales.first_chunk().unwrap(), *scales.last_chunk().unwrap());
-        assert_eq!(unpack_scales_and_mins(&pack_scales_and_mins(&first, &second)), (first, second));
+        assert_eq!(unpack_scales_and_mins(&pack_scales_and_mins(&first, &second)), scales);
     }
 }

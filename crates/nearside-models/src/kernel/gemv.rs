@@ -6,12 +6,10 @@
 //! factor each, in sixteen parts (see [`Lanes`]).
 
 mod dense;
-mod five_bits;
-mod four_bits;
+mod grouped;
 mod plain_blocks;
 mod six_bits;
 
-pub(crate) use four_bits::six_bit_pairs;
 use std::marker::PhantomData;
 
 use nearside_architecture::Dtype;
@@ -58,8 +56,8 @@ pub(crate) struct Products<'a, 'b> {
 impl Products<'_, '_> {
     pub(crate) fn compute(self, format: Format) {
         match format {
-            Format::Q4K => self.run::<four_bits::Q4K>(),
-            Format::Q5K => self.run::<five_bits::Q5K>(),
+            Format::Q4K => self.run::<grouped::Q4K>(),
+            Format::Q5K => self.run::<grouped::Q5K>(),
             Format::Q6K => self.run::<six_bits::Q6K>(),
             Format::Q8_0 => self.run::<plain_blocks::Q8_0>(),
             Format::Q4_0 => self.run::<plain_blocks::Q4_0>(),

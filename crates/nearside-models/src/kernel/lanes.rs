@@ -15,7 +15,7 @@ mod scalar;
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
-pub(crate) use scalar::{Scalar, from_half};
+pub(crate) use scalar::Scalar;
 
 /// What proves that a processor has instructions.
 #[cfg(target_arch = "x86_64")]

@@ -7,8 +7,10 @@
 
 use nearside_architecture::Dtype;
 
-use super::gemv::{part, six_bit_pairs};
-use super::lanes::{Kernel, Lanes, from_half};
+use crate::block::{f16_to_f32, unpack_scales_and_mins};
+
+use super::gemv::part;
+use super::lanes::{Kernel, Lanes};
 use super::side_by_side::{AT_ONCE, GroupFactors, SideBySide};
 
 /// Rows of a panel.
@@ -200,7 +202,7 @@ impl UnpackedRow {
 }
 
 fn half(block: &[u8], from: usize) -> f32 {
-    from_half(u16::from_le_bytes(*part(block, from)))
+    f16_to_f32(u16::from_le_bytes(*part(block, from)))
 }
 
 /// Low halves of 32 bytes, then their high halves.
@@ -213,7 +215,7 @@ fn nibbles(packed: &[u8], levels: &mut [u8]) {
 
 fn grouped_scales(block: &[u8], places: &mut Groups<'_>) {
     let (scale, offset) = (half(block, 0), half(block, 2));
-    let pairs = six_bit_pairs(part(block, 4));
+    let pairs = unpack_scales_and_mins(part(block, 4));
     for group in 0..8 {
         places.scales[group] = scale * f32::from(pairs[group]);
         places.offsets[group] = offset * f32::from(pairs[8 + group]);

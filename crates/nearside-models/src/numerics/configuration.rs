@@ -72,12 +72,8 @@ impl Numerics {
             rope: whole,
             window_rope: window,
             attention_scale: fields.attention_scale(),
-            attention_cap: decoder
-                .layers
-                .iter()
-                .any(super::gguf::is_capped)
-                .then_some(())
-                .and(Some(fields.attn_logit_softcapping.unwrap_or(50.0) as f32)),
+            attention_cap: super::caps_scores(decoder)
+                .then(|| fields.attn_logit_softcapping.unwrap_or(50.0) as f32),
             logit_cap: decoder
                 .logit_soft_cap
                 .then(|| fields.final_logit_softcapping.unwrap_or(30.0) as f32),

@@ -1,7 +1,7 @@
 //! The numbers of a GGUF header.
 
 use nearside_architecture::header::gguf::{GgufHeader, Value};
-use nearside_architecture::{Decoder, Layer, Mixer};
+use nearside_architecture::{Decoder, Mixer};
 
 use crate::error::ModelError;
 
@@ -35,7 +35,6 @@ impl Numerics {
             _ => None,
         });
         let window = local.map(|theta| Rope { theta, scaling: Scaling::None, ..whole.clone() });
-        let capped = decoder.layers.iter().any(is_capped);
         let attention_cap = || keys.number("attn_logit_softcapping").unwrap_or(50.0) as f32;
         let logit_cap = || keys.number("final_logit_softcapping").unwrap_or(30.0) as f32;
         Ok(Self {
@@ -43,15 +42,10 @@ impl Numerics {
             rope: whole,
             window_rope: window,
             attention_scale: keys.attention_scale(decoder),
-            attention_cap: capped.then(attention_cap),
+            attention_cap: super::caps_scores(decoder).then(attention_cap),
             logit_cap: decoder.logit_soft_cap.then(logit_cap),
         })
     }
-}
-
-/// Whether scores of a layer have a cap.
-pub(super) fn is_capped(layer: &Layer) -> bool {
-    matches!(&layer.mixer, Mixer::Grouped(attention) if attention.soft_cap)
 }
 
 /// The keys of one architecture.

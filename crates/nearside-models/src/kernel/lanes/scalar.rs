@@ -1,6 +1,7 @@
 //! What every processor has, and what the other implementations have to compute.
 
 use super::{Kernel, Lanes};
+use crate::block::f16_to_f32;
 
 /// Plain numbers.
 #[derive(Clone, Copy)]
@@ -45,15 +46,6 @@ impl Words {
             bytes.map(|byte| product(self.0[byte], other.0[byte])).sum::<i32>()
         })
     }
-}
-
-/// A half-precision number in 32 bits, exactly. Infinities come out as 65,536 and more.
-#[inline(always)]
-pub(crate) fn from_half(bits: u16) -> f32 {
-    // The exponent's bias is 127 - 15 = 112 too small where the bits stand now: the product puts that right, for
-    // numbers without a leading one too.
-    let magnitude = f32::from_bits((u32::from(bits) & 0x7fff) << 13) * f32::from_bits(0x7780_0000);
-    f32::from_bits(magnitude.to_bits() | (u32::from(bits) & 0x8000) << 16)
 }
 
 impl Lanes for Scalar {
@@ -111,14 +103,14 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn halves(self, values: &[u8; 32]) -> [f32; 16] {
         let (values, _) = values.as_chunks();
-        lanes_by(|lane| from_half(u16::from_le_bytes(values[lane])))
+        lanes_by(|lane| f16_to_f32(u16::from_le_bytes(values[lane])))
     }
 
     #[inline(always)]
     fn two_halves(self, [a, b, c, d]: [u8; 4]) -> [f32; 16] {
         let mut lanes = [0.0; 16];
-        lanes[0] = from_half(u16::from_le_bytes([a, b]));
-        lanes[1] = from_half(u16::from_le_bytes([c, d]));
+        lanes[0] = f16_to_f32(u16::from_le_bytes([a, b]));
+        lanes[1] = f16_to_f32(u16::from_le_bytes([c, d]));
         lanes
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nearside_models::kernel::Instructions;
 use nearside_models::{DecoderModel, Generator, ModelError, best};
-use nearside_units::{Bytes, BytesPerSecond, Span};
+use nearside_units::{Bytes, BytesPerSecond, Span, significant};
 use rayon::ThreadPool;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -217,7 +217,7 @@ fn resident() -> Option<u64> {
 fn text(answer: &BenchAnswer) -> String {
     let rate = |rate: &RateView, unit: f64| {
         let [low, likely, high] =
-            [rate.low, rate.likely, rate.high].map(|rate| figure(rate / unit));
+            [rate.low, rate.likely, rate.high].map(|rate| significant(rate / unit));
         vec![likely, format!("{low}-{high}")]
     };
     let row = |what: String, values: Vec<String>, unit: &str| {
@@ -233,23 +233,27 @@ fn text(answer: &BenchAnswer) -> String {
         row(format!("write {} tokens", answer.new_tokens), rate(&answer.decode, 1.0), "tokens/s"),
         row(
             "weights for each token".to_owned(),
-            single(figure(answer.bytes_per_token as f64 / 1e9)),
+            single(significant(answer.bytes_per_token as f64 / 1e9)),
             "GB",
         ),
     ];
     if let (Some(memory), Some(share)) = (&answer.memory_read, answer.share_of_memory_read) {
         rows.push(row("memory is read at".to_owned(), rate(memory, 1e9), "GB/s"));
-        rows.push(row("writing reaches of that".to_owned(), single(figure(100.0 * share)), "%"));
+        rows.push(row(
+            "writing reaches of that".to_owned(),
+            single(significant(100.0 * share)),
+            "%",
+        ));
     }
     if let Some(resident) = answer.resident_bytes {
         let [resident, file] = [resident, answer.bytes].map(|bytes| bytes as f64 / 1e9);
         rows.push(row(
-            format!("memory of the process (tensors {} GB)", figure(file)),
-            single(figure(resident)),
+            format!("memory of the process (tensors {} GB)", significant(file)),
+            single(significant(resident)),
             "GB",
         ));
     }
-    rows.push(row("ready after".to_owned(), single(figure(answer.load_seconds)), "s"));
+    rows.push(row("ready after".to_owned(), single(significant(answer.load_seconds)), "s"));
     let heads =
         [("", Align::Left), ("median", Align::Right), ("range", Align::Right), ("", Align::Left)];
     let threads = answer.threads;
@@ -261,15 +265,4 @@ fn text(answer: &BenchAnswer) -> String {
         answer.instructions,
         table(&heads, rows)
     )
-}
-
-/// Three significant digits.
-fn figure(value: f64) -> String {
-    let digits = match value.abs() {
-        value if value >= 100.0 => 0,
-        value if value >= 10.0 => 1,
-        value if value >= 1.0 => 2,
-        _ => 3,
-    };
-    format!("{value:.digits$}")
 }
