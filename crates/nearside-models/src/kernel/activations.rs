@@ -119,15 +119,14 @@ fn quantize_block(
         let largest = largest(group);
         let scale = largest / 127.0;
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        let mut rounded = [0; GROUP];
         for number in 0..GROUP {
-            rounded[number] = nearest(group[number] * inverse);
-            places[number] = rounded[number] as i8;
+            places[number] = nearest(group[number] * inverse) as i8;
         }
+        // Of the levels as they are kept: what is no number is some level too.
         let mut halves = [0; 2];
         for number in 0..GROUP / 2 {
-            halves[0] += rounded[number];
-            halves[1] += rounded[GROUP / 2 + number];
+            halves[0] += i32::from(places[number]);
+            halves[1] += i32::from(places[GROUP / 2 + number]);
         }
         factors[index] = scale;
         factors[8 + index] = scale * (halves[0] + halves[1]) as f32;

@@ -116,6 +116,20 @@ proptest! {
 }
 
 #[test]
+fn what_is_no_number_stops_nothing() {
+    for value in [f32::NAN, f32::INFINITY, f32::MAX, -f32::MAX, f32::MIN_POSITIVE] {
+        for dtype in DTYPES {
+            for inputs in [1, 9] {
+                let mut case = Case::new(dtype, 3, 2, inputs, 1);
+                case.values[1] = value;
+                case.products(Instructions::detected());
+                case.products(Instructions::Plain);
+            }
+        }
+    }
+}
+
+#[test]
 fn several_matrices_are_multiplied_at_once() {
     let cases = [Dtype::Q4K, Dtype::Q8_0, Dtype::F32].map(|dtype| {
         let blocks = if dtype == Dtype::F32 { 64 } else { 512 / dtype.block().0 as usize };
