@@ -5,6 +5,7 @@ mod fault;
 mod generate;
 mod inspect;
 mod list;
+mod pace;
 mod pull;
 mod quantize;
 

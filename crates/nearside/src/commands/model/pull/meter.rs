@@ -1,5 +1,4 @@
-//! How far a download is, how fast it goes and how long it will take: a line that changes on a terminal, a line
-//! every ten seconds elsewhere.
+//! How far a download is, how fast it goes and how long it will take.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,19 +7,15 @@ use nearside_fetch::Doing;
 use nearside_models::hub::PullProgress;
 use nearside_units::Bytes;
 
-use crate::output::{Output, cut};
+use super::super::pace::{FRAME, Pace, left, share};
+use crate::output::Output;
 
-/// Time between two pictures.
-const FRAME: Duration = Duration::from_millis(200);
-/// Time between two lines where there are no pictures.
-const LINE: Duration = Duration::from_secs(10);
 /// The rate is that of so long.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// What is told of a download while it goes on.
 pub(super) struct Meter<'a> {
-    output: &'a Output,
-    told: Instant,
+    pace: Pace<'a>,
     /// How much was there when, within the window.
     seen: VecDeque<(Instant, u64)>,
     file: String,
@@ -28,7 +23,7 @@ pub(super) struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     pub(super) fn new(output: &'a Output) -> Self {
-        Self { output, told: Instant::now(), seen: VecDeque::new(), file: String::new() }
+        Self { pace: Pace::new(output), seen: VecDeque::new(), file: String::new() }
     }
 
     /// Tells it, if it is time.
@@ -39,7 +34,6 @@ impl<'a> Meter<'a> {
             self.seen.clear();
             progress.file.clone_into(&mut self.file);
         }
-        let pause = if self.output.draws() { FRAME } else { LINE };
         let since = |then: &(Instant, u64)| now.duration_since(then.0);
         if self.seen.back().is_none_or(|last| since(last) >= FRAME) {
             self.seen.push_back((now, progress.done.get()));
@@ -47,17 +41,9 @@ impl<'a> Meter<'a> {
         while self.seen.front().is_some_and(|first| since(first) > WINDOW) {
             self.seen.pop_front();
         }
-        if now.duration_since(self.told) < pause {
-            return;
-        }
-        self.told = now;
-        let rate =
-            self.seen.front().and_then(|&(then, done)| rate(done, progress.done.get(), now - then));
-        let line = line(progress, rate);
-        match self.output.draws() {
-            true => self.output.draw(|size| vec![cut(&line, size.columns)]),
-            false => self.output.progress(&line),
-        }
+        let first = self.seen.front();
+        let rate = first.and_then(|&(then, done)| rate(done, progress.done.get(), now - then));
+        self.pace.tell(|| line(progress, rate));
     }
 }
 
@@ -69,10 +55,7 @@ fn rate(before: u64, now: u64, time: Duration) -> Option<f64> {
 
 fn line(progress: &PullProgress<'_>, rate: Option<f64>) -> String {
     let (done, total) = (progress.done, progress.total);
-    let share = match total.get() {
-        0 => 100,
-        total => u128::from(done.get()) * 100 / u128::from(total),
-    };
+    let share = share(done.get(), total.get());
     let file = progress.file;
     let amount = format!("{} of {}, {share} %", done.si(), total.si());
     let file = match progress.doing {
@@ -84,9 +67,7 @@ fn line(progress: &PullProgress<'_>, rate: Option<f64>) -> String {
         Doing::Transferring => file,
     };
     let Some(rate) = rate else { return format!("{file}: {amount}") };
-    let left = total.saturating_sub(done).get() as f64 / rate;
-    let left = nearside_units::Duration::from_seconds(left.ceil());
-    let left = left.map_or_else(|_none| String::new(), |left| format!(", {left} left"));
+    let left = left(done.get(), total.get(), rate);
     format!("{file}: {amount}, {}/s{left}", Bytes::new(rate as u64).si())
 }
 

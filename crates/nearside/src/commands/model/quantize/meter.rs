@@ -1,58 +1,37 @@
-//! How far it is and how fast it goes: a line that changes on a terminal, a line every ten seconds elsewhere.
+//! How far it is and how fast it goes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nearside_units::Bytes;
 
-use crate::output::{Output, cut};
+use super::super::pace::{Pace, left, share};
+use crate::output::Output;
 
-/// Time between two pictures.
-const FRAME: Duration = Duration::from_millis(200);
-/// Time between two lines where there are no pictures.
-const LINE: Duration = Duration::from_secs(10);
 /// What is counted where it is not bytes.
 const TOKENS: &str = "tokens";
 
 /// What is told while work goes on.
 pub(super) struct Meter<'a> {
-    output: &'a Output,
+    pace: Pace<'a>,
     what: String,
     begun: Instant,
-    told: Option<Instant>,
 }
 
 impl<'a> Meter<'a> {
     pub(super) fn new(output: &'a Output, what: String) -> Self {
-        Self { output, what, begun: Instant::now(), told: None }
+        Self { pace: Pace::new(output), what, begun: Instant::now() }
     }
 
     /// Tells it, if it is time: `part` is the tensor, or what is counted.
     pub(super) fn tell(&mut self, part: &str, done: u64, total: u64) {
-        let draws = self.output.draws();
-        let pause = if draws { FRAME } else { LINE };
-        let last = self.told.unwrap_or(self.begun);
-        if last.elapsed() < pause && !(draws && self.told.is_none()) {
-            return;
-        }
-        self.told = Some(Instant::now());
-        let line = line(&self.what, part, [done, total], self.begun.elapsed().as_secs_f64());
-        match draws {
-            true => self.output.draw(|size| vec![cut(&line, size.columns)]),
-            false => self.output.progress(&line),
-        }
+        let seconds = self.begun.elapsed().as_secs_f64();
+        self.pace.tell(|| line(&self.what, part, [done, total], seconds));
     }
 }
 
 fn line(what: &str, part: &str, [done, total]: [u64; 2], seconds: f64) -> String {
-    let share = (u128::from(done) * 100).checked_div(u128::from(total)).unwrap_or(100);
     let rate = if seconds > 0.0 { done as f64 / seconds } else { 0.0 };
-    let left = match rate > 0.0 {
-        true => nearside_units::Duration::from_seconds(
-            (total.saturating_sub(done) as f64 / rate).ceil(),
-        )
-        .map_or_else(|_none| String::new(), |left| format!(", {left} left")),
-        false => String::new(),
-    };
+    let (share, left) = (share(done, total), left(done, total, rate));
     if part == TOKENS {
         return format!("{what}: {done} of {total} tokens, {share} %, {rate:.0}/s{left}");
     }
