@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use nearside_architecture::{Activation, NormPlacement};
 
-use crate::cache::Cache;
 use crate::kernel::{Heads, Normalise, Precision};
+use crate::key_value_cache::KeyValueCache;
 use crate::matrix::Matrix;
 
 pub use forward::{Segment, Wanted};
@@ -136,16 +136,16 @@ impl DecoderModel {
 
     /// Room for a sequence of so many tokens, in half precision.
     #[must_use]
-    pub fn cache(&self, tokens: usize) -> Cache {
+    pub fn cache(&self, tokens: usize) -> KeyValueCache {
         self.cache_with(tokens, Precision::Half)
     }
 
     /// Room for a sequence of so many tokens.
     #[must_use]
-    pub fn cache_with(&self, tokens: usize, precision: Precision) -> Cache {
+    pub fn cache_with(&self, tokens: usize, precision: Precision) -> KeyValueCache {
         let size = |layer: &Layer| (layer.attention.heads.keys, layer.attention.heads.width);
         let sizes: Vec<_> = self.layers.iter().map(size).collect();
-        Cache::new(&sizes, tokens, precision)
+        KeyValueCache::new(&sizes, tokens, precision)
     }
 }
 

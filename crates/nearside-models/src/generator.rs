@@ -1,14 +1,14 @@
 //! Writing on: a model reads tokens, and says one token after the other.
 
-use crate::cache::Cache;
 use crate::decoder::{DecoderModel, Segment, Wanted};
 use crate::error::ModelError;
+use crate::key_value_cache::KeyValueCache;
 
 /// A model with what it has read and written of one sequence.
 #[derive(Debug)]
 pub struct Generator<'a> {
     model: &'a DecoderModel,
-    cache: Cache,
+    cache: KeyValueCache,
     /// Scores of the next token; empty before the first one was read.
     scores: Vec<f32>,
 }

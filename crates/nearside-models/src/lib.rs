@@ -5,12 +5,11 @@
 //!   [`block`] knows how they store numbers.
 //! - [`Tokenizer`] cuts text into tokens and puts it together again, [`ChatTemplate`] makes text of a conversation.
 //! - [`quantize`] stores a model in fewer bits, [`evaluate`] says what that costs.
-//! - [`DecoderModel`] computes: tokens in, scores out, with a [`Cache`] for each sequence. [`kernel`] has its inner loops.
+//! - [`DecoderModel`] computes: tokens in, scores out, with a [`KeyValueCache`] for each sequence. [`kernel`] has its inner loops.
 //! - [`Generator`] reads and writes on with it, [`Sampler`] chooses what.
 
 pub mod block;
 mod bytes;
-mod cache;
 pub mod chat_template;
 mod decoder;
 mod error;
@@ -19,6 +18,7 @@ pub mod file;
 mod generator;
 pub mod hub;
 pub mod kernel;
+mod key_value_cache;
 mod matrix;
 mod numerics;
 pub mod quantize;
@@ -28,12 +28,12 @@ pub mod tokenizer;
 mod unchecked;
 
 pub use bytes::Bytes;
-pub use cache::Cache;
 pub use chat_template::{ChatTemplate, ChatTemplateError, Conversation, Data};
 pub use decoder::{DecoderModel, Observation, Segment, Wanted};
 pub use error::ModelError;
 pub use generator::Generator;
 pub use kernel::Precision;
+pub use key_value_cache::KeyValueCache;
 pub use matrix::Matrix;
 pub use numerics::{Numerics, Pairs, Rope, Scaling};
 pub use sampler::{Sampler, Sampling, best};

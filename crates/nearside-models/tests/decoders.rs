@@ -11,20 +11,20 @@ mod converted;
 mod spoiled;
 
 use case::{Case, cases, error};
-use nearside_models::{Cache, DecoderModel, Precision, Segment, Wanted};
+use nearside_models::{DecoderModel, KeyValueCache, Precision, Segment, Wanted};
 
 /// The largest difference that the order of sums makes, as a part of the largest score of a row.
 const ORDER: f64 = 2e-5;
 /// The same of keys and values in half precision. These models are random ones, which are more sensitive than real ones.
 const HALF: f64 = 5e-3;
 
-fn forward(model: &DecoderModel, cache: &mut Cache, tokens: &[u32]) -> Vec<f32> {
+fn forward(model: &DecoderModel, cache: &mut KeyValueCache, tokens: &[u32]) -> Vec<f32> {
     let wanted = Wanted::All;
     model.forward(&mut [Segment { cache, tokens, wanted }]).unwrap()
 }
 
 /// A cache that keeps what was computed.
-fn room(model: &DecoderModel, tokens: usize) -> Cache {
+fn room(model: &DecoderModel, tokens: usize) -> KeyValueCache {
     model.cache_with(tokens, Precision::Single)
 }
 

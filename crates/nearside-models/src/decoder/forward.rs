@@ -4,9 +4,9 @@ use std::mem;
 
 use nearside_architecture::NormPlacement;
 
-use crate::cache::Cache;
 use crate::error::ModelError;
 use crate::kernel::{self, Input, Normalise, multiply};
+use crate::key_value_cache::KeyValueCache;
 
 use super::rotation::Angles;
 use super::{DecoderModel, Layer, Projection};
@@ -15,7 +15,7 @@ use super::{DecoderModel, Layer, Projection};
 #[derive(Debug)]
 pub struct Segment<'a> {
     /// What is kept of the sequence; the tokens are added to it.
-    pub cache: &'a mut Cache,
+    pub cache: &'a mut KeyValueCache,
     /// The tokens.
     pub tokens: &'a [u32],
     /// For which of them scores are wanted.

@@ -10,9 +10,9 @@ use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 
-use crate::cache::Cache;
 use crate::decoder::{DecoderModel, Segment, Wanted};
 use crate::error::ModelError;
+use crate::key_value_cache::KeyValueCache;
 
 use super::Windows;
 use super::perplexity::Perplexity;
@@ -99,7 +99,7 @@ pub fn compare(
 
 fn step(
     model: &DecoderModel,
-    cache: &mut Cache,
+    cache: &mut KeyValueCache,
     tokens: &[u32],
     wanted: Wanted,
 ) -> Result<Vec<f32>, ModelError> {

@@ -4,7 +4,7 @@
 //! all of them and never repeated. A token and a head of keys are one piece of work.
 //!
 //! Keys stand by sixteen positions, number by number, so that the scores of sixteen positions are made at once; values
-//! stand position by position ([`crate::Cache`] writes both).
+//! stand position by position ([`crate::KeyValueCache`] writes both).
 
 use std::cell::RefCell;
 
@@ -341,7 +341,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Cache;
+    use crate::KeyValueCache;
 
     /// Attention as it is defined, with numbers in 64 bits.
     fn defined(
@@ -404,7 +404,7 @@ mod tests {
             let (all_keys, all_values) = (numbers(tokens * keys * width), numbers(tokens * keys * width));
             let queries = numbers(tokens * keys * share * width);
             let precision = if single { Precision::Single } else { Precision::Half };
-            let mut cache = Cache::new(&[(keys, width)], tokens, precision);
+            let mut cache = KeyValueCache::new(&[(keys, width)], tokens, precision);
             cache.write(0, &all_keys, &all_values);
             let mut attended = vec![0.0; queries.len()];
             attend(&heads, &queries, 0, cache.layer(0).unwrap(), &mut attended);

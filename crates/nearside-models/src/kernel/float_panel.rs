@@ -18,7 +18,7 @@ pub(crate) struct FloatPanel {
 }
 
 impl FloatPanel {
-    /// Unpacks up to sixteen rows; those that do not decode stay zero.
+    /// Unpacks up to sixteen rows of a type that is read, which is all that can be wrong with them here.
     pub(crate) fn fill(&mut self, dtype: Dtype, weights: &[u8], row_bytes: usize, width: usize) {
         self.columns.resize(width, [0.0; ROWS]);
         self.row.resize(width, 0.0);

@@ -7,6 +7,8 @@ use nearside_architecture::Dtype;
 use rayon::prelude::*;
 use thiserror::Error;
 
+use crate::block;
+
 use super::activations::Activations;
 use super::float_panel::{FloatPanel, FloatPanelProducts};
 use super::gemv::{DenseProducts, Format, Numbers, Products};
@@ -45,6 +47,12 @@ pub enum KernelError {
         width: usize,
         /// How many bytes there are.
         bytes: usize,
+    },
+    /// Weights of a type that is not read.
+    #[error("weights of {dtype} are not computed with: the type is not read")]
+    NotRead {
+        /// The type.
+        dtype: Dtype,
     },
     /// There is no room, or too much, for the products.
     #[error("products of {rows} rows with {inputs} do not take {place} places")]
@@ -169,6 +177,9 @@ impl<'a> Prepared<'a> {
         }
         if row_bytes.checked_mul(rows) != Some(bytes.len()) || row_bytes == 0 {
             return Err(KernelError::Bytes { dtype, rows, width, bytes: bytes.len() });
+        }
+        if !block::is_read(dtype) {
+            return Err(KernelError::NotRead { dtype });
         }
         let inputs = input.rows();
         let plain = matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::Bf16);

@@ -10,7 +10,7 @@ const LARGEST: f32 = 65_504.0;
 
 /// Keys and values of one sequence.
 #[derive(Debug)]
-pub struct Cache {
+pub struct KeyValueCache {
     layers: Vec<LayerCache>,
     length: usize,
     /// Tokens that may be kept.
@@ -29,7 +29,7 @@ struct LayerCache {
     width: usize,
 }
 
-impl Cache {
+impl KeyValueCache {
     /// Room for so many tokens, with for each layer its heads of keys and their width. Memory is taken as it is written.
     #[must_use]
     pub fn new(layers: &[(usize, usize)], capacity: usize, precision: Precision) -> Self {
