@@ -29,7 +29,7 @@ impl DecoderModel {
         else {
             let what = match &stored.architecture {
                 Architecture::Other { family, .. } => format!("the architecture \"{family}\""),
-                _ => "no decoder".to_owned(),
+                _ => "an architecture that is no decoder".to_owned(),
             };
             return Err(ModelError::Unsupported { what });
         };

@@ -196,7 +196,10 @@ fn answer(
         sizes: decoder.map(SizesView::of),
         chat_template: figure(template(tokenizer.as_ref())),
         tokenizer: figure(tokenizer.map(|tokenizer| TokenizerView::of(&tokenizer))),
-        not_computed: not_computed.err().map(|error| error.to_string()),
+        not_computed: match stored.tensors.is_empty() {
+            true => Some("there are no weights in it".to_owned()),
+            false => not_computed.err().map(|error| error.to_string()),
+        },
         needs: needs(path, decoder, context, arguments, output)?,
         tensors: arguments.tensors.then(|| stored.tensors.iter().map(tensor).collect()),
     })

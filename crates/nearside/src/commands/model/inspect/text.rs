@@ -31,7 +31,11 @@ pub(super) fn text(answer: &InspectAnswer) -> String {
         "tokenizer",
         match &answer.tokenizer {
             Figure::Value(TokenizerView { size, ends, .. }) => {
-                format!("{} tokens; ends with {}", grouped(u64::from(*size)), ends.join(", "))
+                let ends = match ends.as_slice() {
+                    [] => "none of them ends an answer".to_owned(),
+                    ends => format!("ends with {}", ends.join(", ")),
+                };
+                format!("{} tokens; {ends}", grouped(u64::from(*size)))
             }
             Figure::Unknown { unknown } => unknown.clone(),
         },
@@ -114,7 +118,11 @@ fn needs_text(needs: &NeedsView) -> String {
         format!(" ({} for keys and values of each 1,000 tokens)", Bytes::new(bytes).si())
     });
     let place = if needs.site == "here" { "here".to_owned() } else { format!("on {}", needs.site) };
-    format!("{memory} at {} tokens{cache}: {} {place}", grouped(needs.context), needs.verdict)
+    let verdict = match needs.verdict.as_str() {
+        "unknown" => "whether it fits is not known".to_owned(),
+        verdict => format!("{verdict} {place}"),
+    };
+    format!("{memory} at {} tokens{cache}: {verdict}", grouped(needs.context))
 }
 
 fn speed_text(needs: &NeedsView) -> String {
