@@ -38,16 +38,4 @@ impl<'a> Generator<'a> {
     pub fn scores(&self) -> &[f32] {
         &self.scores
     }
-
-    /// Tokens that were read and written.
-    #[must_use]
-    pub const fn length(&self) -> usize {
-        self.cache.length()
-    }
-
-    /// Tokens that there is still room for.
-    #[must_use]
-    pub const fn room(&self) -> usize {
-        self.cache.capacity() - self.cache.length()
-    }
 }

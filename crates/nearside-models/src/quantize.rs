@@ -26,7 +26,7 @@ pub use error::QuantizeError;
 pub use importance::{ColumnSums, Importance};
 pub use keep::{Keep, KeepError};
 pub use mix::{Mix, UnknownMix};
-pub use source::{Change, Source, SourceTensor};
+pub use source::{Source, SourceTensor};
 pub use write::Progress;
 
 use rules::Asked;

@@ -30,24 +30,8 @@ pub struct SourceTensor {
     pub dtype: Dtype,
     /// The type that it has if it is not quantized.
     pub otherwise: Dtype,
-    /// Its bytes, one piece below the other: each has the same number of whole rows.
-    pub pieces: Vec<Bytes>,
-    /// What becomes of them.
-    pub change: Change,
-}
-
-/// What becomes of the numbers of a tensor before they are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// They stay.
-    None,
-    /// One is added: norms of Gemma.
-    PlusOne,
-    /// Rows of each head, halves of pairs apart, are put side by side: queries and keys of Llama.
-    Interleaved {
-        /// Rows of a head.
-        head: usize,
-    },
+    /// Its bytes.
+    pub bytes: Bytes,
 }
 
 impl Source {
@@ -66,8 +50,7 @@ impl Source {
             shape: tensor.shape.clone(),
             dtype: tensor.dtype,
             otherwise: tensor.dtype,
-            pieces: vec![tensor.bytes.clone()],
-            change: Change::None,
+            bytes: tensor.bytes.clone(),
         });
         Ok(Self::new(metadata, tensors.collect()))
     }
@@ -86,7 +69,7 @@ impl Source {
     /// Bytes of all tensors as they are.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.tensors.iter().map(SourceTensor::bytes).sum()
+        self.tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum()
     }
 
     /// How many numbers all tensors have.
@@ -120,12 +103,6 @@ impl Source {
 }
 
 impl SourceTensor {
-    /// Bytes of it as it is.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.pieces.iter().map(|piece| piece.len() as u64).sum()
-    }
-
     /// How many numbers it has.
     #[must_use]
     pub fn elements(&self) -> u64 {
@@ -158,40 +135,20 @@ impl SourceTensor {
         rules::is_quantized(&self.name, &self.shape)
     }
 
-    /// Numbers of rows that lie together in one piece, as they are to be stored.
+    /// Numbers of rows.
     pub(super) fn numbers(&self, rows: std::ops::Range<usize>) -> Result<Vec<f32>, QuantizeError> {
-        let of = |error| QuantizeError::Block { name: self.name.clone(), error };
-        let width = self.width();
-        let mut numbers = vec![0.0; rows.len() * width];
-        if let Change::Interleaved { head } = self.change {
-            for (row, numbers) in rows.zip(numbers.chunks_exact_mut(width)) {
-                let place = row % head;
-                // Pairs lie side by side in the file, half a head apart in the source.
-                let from = row - place + place / 2 + place % 2 * (head / 2);
-                block::dequantize(self.dtype, &self.rows(from..from + 1), numbers).map_err(of)?;
-            }
-            return Ok(numbers);
-        }
-        block::dequantize(self.dtype, &self.rows(rows), &mut numbers).map_err(of)?;
-        if self.change == Change::PlusOne {
-            numbers.iter_mut().for_each(|number| *number += 1.0);
-        }
+        let mut numbers = vec![0.0; rows.len() * self.width()];
+        block::dequantize(self.dtype, &self.rows(rows), &mut numbers)
+            .map_err(|error| QuantizeError::Block { name: self.name.clone(), error })?;
         Ok(numbers)
     }
 
-    /// Bytes of rows that lie together in one piece.
+    /// Bytes of rows; none beyond the last.
     pub(super) fn rows(&self, rows: std::ops::Range<usize>) -> Bytes {
         let (elements, size) = self.dtype.block();
         let row = self.width() / elements as usize * size as usize;
-        let each = self.rows_of_piece().max(1);
-        let (piece, first) = (rows.start / each, rows.start % each);
-        let part = |piece: &Bytes| piece.part(first * row..(first + rows.len()) * row);
-        self.pieces.get(piece).and_then(part).unwrap_or_else(|| Bytes::from(Vec::new()))
-    }
-
-    /// How many rows a piece has.
-    pub(super) fn rows_of_piece(&self) -> usize {
-        self.all_rows() / self.pieces.len().max(1)
+        let part = self.bytes.part(rows.start * row..rows.end * row);
+        part.unwrap_or_else(|| Bytes::from(Vec::new()))
     }
 
     /// How many rows it has.

@@ -9,7 +9,7 @@ use crate::file::{WriteError, write_gguf_file};
 
 use super::error::QuantizeError;
 use super::importance::Importance;
-use super::source::{Change, SourceTensor};
+use super::source::SourceTensor;
 use super::{Dtype, Plan};
 
 /// Numbers that are converted at once: 64 MiB of them as floats.
@@ -72,7 +72,7 @@ struct Conversion<'a> {
 impl Conversion<'_> {
     /// Rows that are converted at once: of one expert and one piece.
     fn shares(&self) -> Vec<std::ops::Range<usize>> {
-        let each = self.from.rows_of_expert().min(self.from.rows_of_piece()).max(1);
+        let each = self.from.rows_of_expert().max(1);
         let most = (AT_ONCE / self.from.width().max(1)).max(1);
         let all = self.from.all_rows();
         let firsts = (0..all).step_by(each);
@@ -89,7 +89,7 @@ impl Conversion<'_> {
         out: &mut dyn Write,
     ) -> Result<(), QuantizeError> {
         let Self { from, to, weights, made } = self;
-        if from.dtype == *to && from.change == Change::None {
+        if from.dtype == *to {
             out.write_all(&from.rows(rows)).map_err(WriteError::from)?;
             return Ok(());
         }
