@@ -29,3 +29,4 @@ pub use listing::{Listing, RemoteFile};
 pub use names::{Commit, NameError, RepoPath, Repository, Revision};
 pub use pull::{PlannedFile, Pull, PullProgress, Pulled, PulledFile, State, plan, pull};
 pub use reference::{Choice, ModelReference, ReferenceError};
+pub(crate) use selection::is_pickle;

@@ -80,8 +80,7 @@ pub(crate) fn interrupted() -> Arc<AtomicBool> {
     flag
 }
 
-/// The same, for work that waits for others and loses nothing when it is ended: the second time, it is
-/// ended at once.
+/// The same, for work of which little is lost when it is ended: the second time, it is ended at once.
 pub(crate) fn interrupted_once() -> Arc<AtomicBool> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let flag = Arc::new(AtomicBool::new(false));
@@ -108,6 +107,17 @@ pub(crate) fn outlive_ctrl_c() {
 /// Whether a person reads what is printed.
 pub(crate) fn is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stdout())
+}
+
+/// Now, in seconds after the beginning of 1970; the beginning of the day that `NEARSIDE_TODAY` names.
+pub(crate) fn now() -> i64 {
+    match std::env::var("NEARSIDE_TODAY").ok().and_then(|date| date.parse::<Date>().ok()) {
+        Some(date) => Date::from_unix_days(0).days_until(date) * 86_400,
+        None => {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        }
+    }
 }
 
 /// Today, in UTC; `NEARSIDE_TODAY` stands in for it in tests and reproductions.

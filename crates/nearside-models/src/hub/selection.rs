@@ -1,6 +1,6 @@
 //! Which files of a repository make the model.
 //!
-//! Weights are safetensors, or one GGUF with all its parts. Pickles (`.bin`, `.pt`, `.pth`, `.ckpt`) are never taken:
+//! Weights are safetensors, or one GGUF with all its parts. Pickles (`.bin`, `.pt` and others) are never taken:
 //! loading one runs whatever its maker put in it. With the weights come the files that say what they are, how text is
 //! cut, and what may be done with them.
 
@@ -72,7 +72,7 @@ pub(super) fn select(
 }
 
 /// Whether a file holds a program.
-pub(super) fn is_pickle(name: &str) -> bool {
+pub(crate) fn is_pickle(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     PICKLES.iter().any(|ending| name.ends_with(ending))
 }

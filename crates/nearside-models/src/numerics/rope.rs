@@ -63,7 +63,7 @@ pub enum Scaling {
         long: Vec<f64>,
         /// The original context.
         original: f64,
-        /// What queries and keys are multiplied with in longer contexts.
+        /// What queries and keys are multiplied with.
         attention: f64,
     },
     /// Each pair is divided by a number of its own, whatever the context (GGUF's `rope_freqs`).

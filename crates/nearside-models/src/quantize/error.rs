@@ -80,6 +80,6 @@ pub enum QuantizeError {
         error: io::Error,
     },
     /// It was told to end.
-    #[error("interrupted; no file was written")]
+    #[error("interrupted")]
     Interrupted,
 }

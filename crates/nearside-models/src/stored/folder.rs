@@ -8,6 +8,7 @@ use nearside_architecture::header::{config, safetensors};
 use nearside_architecture::{Architecture, HeaderError};
 
 use crate::error::ModelError;
+use crate::hub::is_pickle;
 use crate::numerics::Numerics;
 
 use super::{Naming, StoredModel, StoredTensor, map};
@@ -15,8 +16,6 @@ use super::{Naming, StoredModel, StoredTensor, map};
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
-/// Files that hold weights as programs, which are not run.
-const PICKLED: [&str; 4] = ["bin", "pt", "pth", "ckpt"];
 
 pub(super) fn open(folder: &Path) -> Result<StoredModel, ModelError> {
     let read = |name: &str| {
@@ -58,9 +57,7 @@ fn no_model(folder: &Path, reason: String) -> ModelError {
 /// Why there are no weights that are opened.
 fn missing_weights(folder: &Path) -> String {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let pickled = |path: &Path| {
-        path.extension().is_some_and(|extension| PICKLED.iter().any(|name| extension == *name))
-    };
+    let pickled = |path: &Path| is_pickle(&path.file_name().unwrap_or_default().to_string_lossy());
     match entries.map(|entry| entry.path()).find(|path| pickled(path)) {
         Some(path) => format!(
             "its weights are a pickle ({}), which can run any program and is never opened; convert them to safetensors",

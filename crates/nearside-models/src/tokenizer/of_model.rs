@@ -1,6 +1,7 @@
 //! The tokenizer that a model's files have.
 
 use std::fs;
+use std::io::ErrorKind;
 
 use crate::stored::StoredModel;
 
@@ -17,13 +18,17 @@ impl Tokenizer {
         if let Some((header, file)) = &model.gguf {
             return Self::from_gguf(header, file);
         }
-        let read = |name: &str| fs::read(model.path.join(name)).ok();
+        let read = |name: &'static str| match fs::read(model.path.join(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(TokenizerError::File { file: name, reason: error.to_string() }),
+        };
         let tokenizer = fs::read(model.path.join(TOKENIZER))
             .map_err(|error| TokenizerError::File { file: TOKENIZER, reason: error.to_string() })?;
-        let config = read("tokenizer_config.json");
-        let special_tokens_map = read("special_tokens_map.json");
-        let generation_config = read("generation_config.json");
-        let chat_template = read("chat_template.jinja");
+        let config = read("tokenizer_config.json")?;
+        let special_tokens_map = read("special_tokens_map.json")?;
+        let generation_config = read("generation_config.json")?;
+        let chat_template = read("chat_template.jinja")?;
         Self::from_json(&JsonFiles {
             tokenizer: &tokenizer,
             config: config.as_deref(),

@@ -82,7 +82,7 @@ Examples:
   git diff | nearside model generate model.gguf --system 'Write a commit message.'
 
 A model with a chat template is asked; --raw writes the prompt on. What the prompt says can never
-become a control token. The same seed writes the same text, on any processor.")]
+become a control token. The same seed writes the same text with any number of threads.")]
 pub(crate) struct ModelGenerate {
     /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
     pub(crate) model: String,
@@ -113,8 +113,8 @@ pub(crate) struct ModelGenerate {
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     pub(crate) repeat_penalty: f32,
     /// Where chance begins
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
     /// End before this text; may be said several times
     #[arg(long, value_name = "TEXT")]
     pub(crate) stop: Vec<String>,
@@ -130,8 +130,8 @@ Examples:
   nearside model bench model.gguf
   nearside model bench model.gguf --threads 1 --prompt 1024 --new 128
 
-Every token that is written reads all weights once: memory sets the limit. The last lines say how
-fast memory is read here, and what share of that the model reaches.")]
+Every token that is written reads all weights once: memory sets the limit. How fast it is read here
+stands beside what share of that the model reaches.")]
 pub(crate) struct ModelBench {
     /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
     pub(crate) model: String,
@@ -166,8 +166,8 @@ Examples:
   nearside model quantize model-F16.gguf -o small.gguf --to IQ3_XXS --importance-from notes.txt
   nearside model quantize model-F16.gguf -o m.gguf --to Q4_K_M --keep 'blk.0.*=q8_0'
 
-Types: F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M, Q3_K_M, Q2_K, IQ4_XS and the others of llama.cpp,
-each tensor by its rules. --to auto, or several --to, makes all of them and keeps one: of those
+Types: F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M, Q3_K_M, Q2_K, IQ4_XS and the others of llama.cpp
+but IQ1, each tensor by its rules. --to auto, or several --to, makes all of them and keeps one: of those
 whose perplexity of the text is within 1 % of the model's (without one: whose divergence from it
 is at most ln 1.01) and that fit into this machine, the one of which a token reads the fewest bytes.
 

@@ -1,7 +1,6 @@
 //! `nearside model`: open models, from fetching them to answering with them. One file per verb.
 
 mod bench;
-mod fault;
 mod generate;
 mod inspect;
 mod list;

@@ -6,6 +6,7 @@ use nearside_models::hub::{HubError, ModelReference};
 use nearside_models::{Conversation, Data, DecoderModel, ModelError, StoredModel, Tokenizer};
 use rayon::ThreadPool;
 
+use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::wire;
 
@@ -19,12 +20,11 @@ pub(crate) fn find(name: &str) -> Result<PathBuf, CommandError> {
         CommandError::new(Fault::Input, format!("there is no {name}"))
             .hint("a .gguf file, a folder with config.json and safetensors, or ORG/NAME of the hub")
     })?;
-    let snapshot = wire::hub::cache()?.snapshot(&reference).map_err(|error| {
-        let told = CommandError::new(Fault::Input, error.to_string());
-        match error {
-            HubError::NotCached { .. } => told.hint(format!("nearside model pull {reference}")),
-            _ => told,
-        }
+    let endpoint = wire::hub::endpoint()?;
+    let snapshot = wire::hub::cache()?.snapshot(&reference).map_err(|error| match error {
+        HubError::NotCached { .. } => CommandError::new(Fault::Input, error.to_string())
+            .hint(format!("nearside model pull {reference}")),
+        _ => wire::hub_fault::told(&error, &endpoint),
     })?;
     let gguf = snapshot.files.iter().find(|file| file.path.to_string().ends_with(".gguf"));
     Ok(match gguf {
@@ -74,6 +74,7 @@ pub(crate) fn conversation(tokenizer: &Tokenizer, messages: &[(&str, &str)]) -> 
         add_generation_prompt: true,
         begin: text(special.begin),
         end: text(special.end),
+        now: Some(environment::now()),
         ..Conversation::default()
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod expected;
 pub(crate) mod far;
 pub(crate) mod hourly;
 pub(crate) mod hub;
+pub(crate) mod hub_fault;
 pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod keys;

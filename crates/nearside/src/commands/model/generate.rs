@@ -100,8 +100,11 @@ fn prompt(arguments: &ModelGenerate) -> Result<String, CommandError> {
         Some(prompt) if prompt != "-" => Ok(prompt.to_owned()),
         _ => {
             let mut prompt = String::new();
-            let read = std::io::stdin().lock().take(MOST_PROMPT).read_to_string(&mut prompt);
+            let read = std::io::stdin().lock().take(MOST_PROMPT + 1).read_to_string(&mut prompt);
             read.map_err(|error| CommandError::new(Fault::Input, format!("no prompt: {error}")))?;
+            if prompt.len() as u64 > MOST_PROMPT {
+                return Err(CommandError::new(Fault::Input, "the prompt is longer than 64 MiB"));
+            }
             Ok(prompt)
         }
     }
@@ -130,6 +133,11 @@ fn tokens(
                     .hint("--raw writes the prompt on without a template")
             })?;
             encode(&text, AddSpecial::Omit, ControlText::Parsed)
+        }
+        None if arguments.system.is_some() => {
+            let message = "the model has no chat template, and so no place for --system";
+            return Err(CommandError::new(Fault::Input, message)
+                .hint("say it at the beginning of the prompt"));
         }
         None => encode(prompt, AddSpecial::Add, ControlText::Plain),
     };
@@ -213,7 +221,6 @@ impl Writing<'_> {
         let ModelGenerate { temperature, top_k, top_p, min_p, repeat_penalty, seed, .. } =
             *self.arguments;
         let usual = Sampling::default();
-        let seed = seed.unwrap_or(0);
         Sampling { temperature, top_k, top_p, min_p, repeat_penalty, seed, ..usual }
     }
 

@@ -103,7 +103,7 @@ struct TokenizerView {
 /// A chat template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 struct TemplateView {
-    /// What it makes of a system message and a question.
+    /// What it makes of a question.
     sample: String,
 }
 
@@ -333,18 +333,20 @@ fn needs(
         context,
         verdict: crate::commands::fit::name(estimated.fit.verdict).to_owned(),
         memory_bytes: needed.map(|span| Range::of(span, |bytes: Bytes| bytes.get() as f64)),
-        cache_bytes_per_1000_tokens: decoder.map(|decoder| 1000 * cache_bytes(decoder)),
+        cache_bytes_per_1000_tokens: decoder.and_then(cache_bytes).map(|bytes| 1000 * bytes),
         tokens_per_second: Figure::of(&speed(&estimated, &workload), |span| {
             Range::of(*span, |number| number)
         }),
     })
 }
 
-/// Bytes of keys and values of one token, in half precision.
-fn cache_bytes(decoder: &Decoder) -> u64 {
+/// Bytes of keys and values of one token, in half precision; `None` for attention that keeps something else.
+fn cache_bytes(decoder: &Decoder) -> Option<u64> {
     let of_layer = |mixer: &Mixer| match mixer {
-        Mixer::Grouped(attention) => 4 * attention.key_value_heads * attention.head_dim,
-        _ => 0,
+        Mixer::Grouped(attention) => Some(4 * attention.key_value_heads * attention.head_dim),
+        Mixer::Latent(_) => None,
+        // States do not grow with the tokens.
+        _ => Some(0),
     };
     decoder.layers.iter().map(|layer| of_layer(&layer.mixer)).sum()
 }

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 
 use nearside_models::hub::{HubError, ModelReference, Pull, Pulled, Revision, plan};
 
-use super::fault;
 use crate::cli::ModelPull;
 use crate::environment;
 use crate::error::CommandError;
@@ -19,7 +18,7 @@ use meter::Meter;
 
 pub(super) fn run(arguments: &ModelPull, output: &Output) -> Result<Outcome, CommandError> {
     let (cache, endpoint) = (wire::hub::cache()?, wire::hub::endpoint()?);
-    let told = |error: HubError| fault::told(&error, &endpoint);
+    let told = |error: HubError| wire::hub_fault::told(&error, &endpoint);
     let reference = reference(arguments).map_err(told)?;
     if !endpoint.is_offline() {
         output.progress(&format!("asking for the files of {reference}"));

@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &ModelQuantize, output: &Output) -> Result<Outcome,
         Err(Failed::Quantize(QuantizeError::Interrupted)) => {
             output.erase();
             let hint = "the same command begins anew";
-            output.none("interrupted; no file was written", hint, environment::today());
+            output.none("interrupted; the file was not written", hint, environment::today());
             Ok(Outcome::Partly)
         }
         Err(Failed::Quantize(error)) => Err(told(&error, arguments)),
@@ -80,6 +80,14 @@ impl Job<'_> {
             true => None,
             false => self.bench(&stored, &mut answer),
         };
+        if plans.len() > 1 && bench.is_none() {
+            let why = answer.warnings.last().map_or("--no-comparison", String::as_str);
+            let message = format!("nothing to choose among {} types by: {why}", plans.len());
+            return Err(Failed::Command(CommandError::new(Fault::Input, message)));
+        }
+        if let Some(importance) = &importance {
+            self.check(importance, &source, &mut answer)?;
+        }
         self.make(&plans, importance.as_ref(), bench.as_ref(), &mut answer)?;
         self.output.erase();
         self.print(&answer);
@@ -106,6 +114,30 @@ impl Job<'_> {
             found.write(path, &text.name, windows.length as u32)?;
         }
         Ok(Some(found))
+    }
+
+    /// Weights of another model would be none: an error; fewer than there are matrices are told.
+    fn check(
+        &self,
+        importance: &Importance,
+        source: &Source,
+        answer: &mut QuantizeAnswer,
+    ) -> Result<(), QuantizeError> {
+        let matrices: Vec<_> = source.tensors.iter().filter(|tensor| tensor.is_matrix()).collect();
+        let mut weighed = 0;
+        for matrix in &matrices {
+            weighed += usize::from(importance.of(matrix)?.is_some());
+        }
+        let all = matrices.len();
+        if weighed == 0 {
+            let why = "none of them is of a matrix of this model".to_owned();
+            return Err(QuantizeError::Importance(why));
+        }
+        // Embeddings and outputs are looked up, and have none in most files.
+        if weighed + 2 < all {
+            answer.warnings.push(format!("{weighed} of {all} matrices have weights of importance"));
+        }
+        Ok(())
     }
 
     fn has_importance(&self) -> bool {
@@ -146,7 +178,14 @@ impl Job<'_> {
         let Some(output) = &self.arguments.output else { return Ok(()) };
         if let [plan] = plans {
             self.write(plan, output, importance)?;
-            let view = self.measured(plan, output, bench, answer)?;
+            let view = match self.measured(plan, output, bench, answer) {
+                Err(Failed::Quantize(QuantizeError::Interrupted)) => {
+                    answer.warnings.push("interrupted: it is written, but not compared".to_owned());
+                    answer.interrupted = true;
+                    FormatView::planned(plan)?
+                }
+                measured => measured?,
+            };
             answer.formats.push(view);
             return Ok(());
         }

@@ -111,7 +111,8 @@ impl PullAnswer {
     /// The command that most would want next.
     pub(super) fn next(&self) -> String {
         let weights = |file: &&FileView| file.path.ends_with(".gguf");
-        match self.files.iter().find(weights) {
+        // Of one in parts, the first opens all.
+        match self.files.iter().filter(weights).min_by_key(|file| &file.path) {
             Some(file) => format!("nearside fit {}/{}", self.folder, file.path),
             None => format!("nearside fit {}", self.folder),
         }

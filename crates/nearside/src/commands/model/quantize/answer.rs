@@ -44,6 +44,9 @@ pub(crate) struct QuantizeAnswer {
     /// Whether formats are compared on a text of the person's.
     #[serde(skip)]
     of_text: bool,
+    /// Whether it was ended before all was said.
+    #[serde(skip)]
+    pub(super) interrupted: bool,
     #[serde(skip)]
     pub(super) warnings: Vec<String>,
 }
@@ -122,6 +125,7 @@ impl QuantizeAnswer {
             rule: None,
             within_rule: None,
             of_text: false,
+            interrupted: false,
             warnings: Vec::new(),
         }
     }
@@ -139,7 +143,11 @@ impl QuantizeAnswer {
 
     /// No format of several may be within the rule.
     pub(super) fn outcome(&self) -> Outcome {
-        if self.within_rule == Some(false) { Outcome::Negative } else { Outcome::Done }
+        match self.within_rule {
+            _ if self.interrupted => Outcome::Partly,
+            Some(false) => Outcome::Negative,
+            _ => Outcome::Done,
+        }
     }
 
     /// Which of the formats is to be kept, and why: states it.
@@ -159,9 +167,7 @@ impl QuantizeAnswer {
         );
         self.rule = Some(match within {
             true => rule,
-            false => format!(
-                "{rule}; there is none, so the one with the least divergence that fits is kept"
-            ),
+            false => format!("{rule}; there is none, so the one with the least divergence is kept"),
         });
         best
     }

@@ -43,7 +43,7 @@ fn hint(error: &QuantizeError, arguments: &ModelQuantize) -> Option<String> {
         QuantizeError::Model(ModelError::NoModel { .. } | ModelError::Read { .. })
             if !arguments.model.exists() =>
         {
-            "nearside model list shows the models that are here".to_owned()
+            "the path of a .gguf file".to_owned()
         }
         _ => return None,
     })

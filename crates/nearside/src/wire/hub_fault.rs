@@ -10,7 +10,7 @@ use crate::output::{Align, table};
 const PROPOSED: &str = "Q4_K_M";
 
 /// The error as this program tells it.
-pub(super) fn told(error: &HubError, endpoint: &Endpoint) -> CommandError {
+pub(crate) fn told(error: &HubError, endpoint: &Endpoint) -> CommandError {
     let message = match error {
         HubError::Several { choices, .. } | HubError::NoQuantization { choices, .. } => {
             format!("{error}{}", listed(choices))
