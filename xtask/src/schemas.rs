@@ -72,6 +72,8 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("model-list"),
         Schema("model-inspect"),
         Schema("model-generate"),
+        Schema("model-chat"),
+        Schema("model-serve"),
         Schema("model-bench"),
         Schema("model-quantize"),
     ]

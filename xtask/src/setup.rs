@@ -39,13 +39,17 @@ const PEER: &str = "skypilot==0.14.1";
 /// Real engines that tests compare with, each in an environment of its own under `target/engines/`:
 /// the environment, a program in it, and the packages, at the version that the tests are written for where that
 /// matters. A test whose engine is not there says so and passes.
-const PYTHON_ENGINES: [(&str, &str, &[&str]); 5] = [
+const PYTHON_ENGINES: [(&str, &str, &[&str]); 6] = [
     ("dvc", "dvc", &["dvc==3.67.1"]),
     ("uv", "uv", &["uv==0.13.0"]),
     ("crypto", "python", &["cryptography", "blake3"]),
     ("gguf", "python", &["gguf==0.19.0", "numpy", "safetensors"]),
     ("hub", "python", &["huggingface_hub==2.4.0"]),
+    ("clients", "python", &["openai==3.57.0", "litellm==1.110.2", "langchain-openai==1.7.4"]),
 ];
+
+/// A real client that runs in Node: its folder under `target/engines/`, and the package.
+const NODE_CLIENT: (&str, &str) = ("clients-node", "openai@6.49.0");
 
 /// Lists what is there and what is missing, and installs what is missing.
 pub(crate) fn setup(scope: Scope) -> Outcome {
@@ -76,7 +80,11 @@ pub(crate) fn setup(scope: Scope) -> Outcome {
         let ready = if engine(name, program) { "found  " } else { "missing" };
         println!("    {ready}  {} in {}", packages.join(" "), engine_folder(name));
     }
-    let nothing = missing.is_empty() && engines.is_empty() && absent.is_empty();
+    let (name, package) = NODE_CLIENT;
+    let node = engine_folder(name);
+    let is_there = shell::root().join(&node).join("node_modules/openai").exists();
+    println!("    {}  {package} in {node}", if is_there { "found  " } else { "missing" });
+    let nothing = missing.is_empty() && engines.is_empty() && absent.is_empty() && is_there;
     if nothing && peer != Some(false) {
         println!("    nothing to install: the tests need only Rust and a C compiler");
         return Ok(());
@@ -100,8 +108,21 @@ pub(crate) fn setup(scope: Scope) -> Outcome {
             println!("    SKIPPED  {}: {why}; its tests will be skipped", packages.join(" "));
         }
     }
+    if !is_there && let Err(why) = install_node(&node, package) {
+        println!("    SKIPPED  {package}: {why}; its test will be skipped");
+    }
     println!("    installed");
     Ok(())
+}
+
+/// Makes a folder with a package of Node.
+fn install_node(folder: &str, package: &str) -> Outcome {
+    if !shell::installed("npm") {
+        install_packages(&["nodejs", "npm"])?;
+    }
+    std::fs::create_dir_all(shell::root().join(folder)).map_err(|error| error.to_string())?;
+    let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", folder];
+    shell::run(shell::program("npm").args(npm).arg(package))
 }
 
 /// Installs Debian packages, if that can be done without asking anybody.

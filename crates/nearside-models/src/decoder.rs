@@ -121,6 +121,12 @@ impl DecoderModel {
         self.vocabulary
     }
 
+    /// How many numbers stand for a token within it.
+    #[must_use]
+    pub const fn hidden(&self) -> usize {
+        self.hidden
+    }
+
     /// The longest context that it was made for, where somebody says.
     #[must_use]
     pub const fn context(&self) -> Option<usize> {

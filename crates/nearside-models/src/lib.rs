@@ -6,7 +6,8 @@
 //! - [`Tokenizer`] cuts text into tokens and puts it together again, [`ChatTemplate`] makes text of a conversation.
 //! - [`quantize`] stores a model in fewer bits, [`evaluate`] says what that costs.
 //! - [`DecoderModel`] computes: tokens in, scores out, with a [`KeyValueCache`] for each sequence. [`kernel`] has its inner loops.
-//! - [`Generator`] reads and writes on with it, [`Sampler`] chooses what.
+//! - [`Generator`] reads and writes on with it, [`Sampler`] chooses what; [`serving`] does so for many at once, by a
+//!   [`Grammar`] where there is one.
 
 pub mod block;
 mod bytes;
@@ -16,6 +17,7 @@ mod error;
 pub mod evaluate;
 pub mod file;
 mod generator;
+mod grammar;
 pub mod hub;
 pub mod kernel;
 mod key_value_cache;
@@ -23,6 +25,8 @@ mod matrix;
 mod numerics;
 pub mod quantize;
 mod sampler;
+pub mod serving;
+mod stop_text;
 mod stored;
 pub mod tokenizer;
 mod unchecked;
@@ -32,10 +36,12 @@ pub use chat_template::{ChatTemplate, ChatTemplateError, Conversation, Data};
 pub use decoder::{DecoderModel, Observation, Segment, Wanted};
 pub use error::ModelError;
 pub use generator::Generator;
+pub use grammar::{Grammar, GrammarError, Grammars};
 pub use kernel::Precision;
 pub use key_value_cache::KeyValueCache;
 pub use matrix::Matrix;
 pub use numerics::{Numerics, Pairs, Rope, Scaling};
 pub use sampler::{Sampler, Sampling, best};
+pub use stop_text::StopText;
 pub use stored::{Naming, Part, StoredModel, StoredTensor};
 pub use tokenizer::{AddSpecial, ControlText, SkipSpecial, Tokenizer, TokenizerError};

@@ -5,6 +5,8 @@
 //! drawn at the temperature. Numbers are drawn from a seed by SplitMix64 (Steele, Lea, Flood 2014): the same seed draws
 //! the same tokens.
 
+use std::collections::BTreeMap;
+
 /// How tokens are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
@@ -20,6 +22,10 @@ pub struct Sampling {
     pub repeat_penalty: f32,
     /// How many tokens are lately.
     pub repeat_last: usize,
+    /// What is taken from scores of tokens for every time that they were written in the answer; 0 for nothing.
+    pub frequency_penalty: f32,
+    /// What is taken from scores of tokens that were written in the answer at all; 0 for nothing.
+    pub presence_penalty: f32,
     /// Where chance begins.
     pub seed: u64,
 }
@@ -33,6 +39,8 @@ impl Default for Sampling {
             min_p: 0.05,
             repeat_penalty: 1.0,
             repeat_last: 64,
+            frequency_penalty: 0.0,
+            presence_penalty: 0.0,
             seed: 0,
         }
     }
@@ -52,16 +60,11 @@ impl Sampler {
         Self { how, state: how.seed }
     }
 
-    /// The next token, from scores of all; `written` are the tokens before it. Without scores it is 0.
-    pub fn choose(&mut self, scores: &[f32], written: &[u32]) -> u32 {
-        let Sampling { temperature, top_k, top_p, min_p, repeat_last, repeat_penalty, .. } =
-            self.how;
+    /// The next token, from scores of all; before it stand the prompt and what was written. Without scores it is 0.
+    pub fn choose(&mut self, scores: &[f32], prompt: &[u32], written: &[u32]) -> u32 {
+        let Sampling { temperature, top_k, top_p, min_p, .. } = self.how;
         let mut scores = scores.to_vec();
-        if repeat_penalty > 1.0 {
-            let lately =
-                written.get(written.len().saturating_sub(repeat_last)..).unwrap_or_default();
-            penalise(&mut scores, lately, repeat_penalty);
-        }
+        self.penalise(&mut scores, prompt, written);
         if temperature <= 0.0 {
             return best(&scores);
         }
@@ -87,6 +90,28 @@ impl Sampler {
         let count = likely.count().max(1);
         candidates.truncate(count);
         self.draw(&candidates, most, temperature)
+    }
+
+    /// Makes tokens less likely that were written already.
+    fn penalise(&self, scores: &mut [f32], prompt: &[u32], written: &[u32]) {
+        let Sampling { repeat_last, repeat_penalty, .. } = self.how;
+        if repeat_penalty > 1.0 {
+            let lately = written.iter().rev().chain(prompt.iter().rev()).take(repeat_last);
+            for (token, _) in counted(lately) {
+                if let Some(score) = scores.get_mut(token as usize) {
+                    let divided = *score / repeat_penalty;
+                    *score = if *score > 0.0 { divided } else { *score * repeat_penalty };
+                }
+            }
+        }
+        let Sampling { frequency_penalty, presence_penalty, .. } = self.how;
+        if frequency_penalty.abs() + presence_penalty.abs() > 0.0 {
+            for (token, count) in counted(written.iter()) {
+                if let Some(score) = scores.get_mut(token as usize) {
+                    *score -= frequency_penalty * count as f32 + presence_penalty;
+                }
+            }
+        }
     }
 
     fn draw(&mut self, candidates: &[(u32, f32)], most: f32, temperature: f32) -> u32 {
@@ -121,16 +146,11 @@ pub fn best(scores: &[f32]) -> u32 {
     (0..).zip(scores).fold((0, f32::NEG_INFINITY), better).0
 }
 
-/// Makes tokens less likely, each once.
-fn penalise(scores: &mut [f32], tokens: &[u32], penalty: f32) {
-    let mut tokens = tokens.to_vec();
-    tokens.sort_unstable();
-    tokens.dedup();
-    for token in tokens {
-        if let Some(score) = scores.get_mut(token as usize) {
-            *score = if *score > 0.0 { *score / penalty } else { *score * penalty };
-        }
-    }
+/// Tokens, and how often each is there.
+fn counted<'a>(tokens: impl Iterator<Item = &'a u32>) -> BTreeMap<u32, usize> {
+    let mut counts = BTreeMap::new();
+    tokens.for_each(|token| *counts.entry(*token).or_default() += 1);
+    counts
 }
 
 #[cfg(test)]
@@ -140,7 +160,7 @@ mod tests {
     fn counts(how: Sampling, scores: &[f32]) -> Vec<usize> {
         let mut sampler = Sampler::new(how);
         let mut counts = vec![0; scores.len()];
-        (0..20_000).for_each(|_| counts[sampler.choose(scores, &[]) as usize] += 1);
+        (0..20_000).for_each(|_| counts[sampler.choose(scores, &[], &[]) as usize] += 1);
         counts
     }
 
@@ -151,6 +171,8 @@ mod tests {
         min_p: 0.0,
         repeat_penalty: 1.0,
         repeat_last: 64,
+        frequency_penalty: 0.0,
+        presence_penalty: 0.0,
         seed: 7,
     };
 
@@ -178,7 +200,7 @@ mod tests {
     fn the_same_seed_draws_the_same_and_another_one_does_not() {
         let draw = |seed| {
             let mut sampler = Sampler::new(Sampling { seed, ..ALL });
-            (0..50).map(|_| sampler.choose(&[0.0; 100], &[])).collect::<Vec<_>>()
+            (0..50).map(|_| sampler.choose(&[0.0; 100], &[], &[])).collect::<Vec<_>>()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
@@ -188,8 +210,18 @@ mod tests {
     fn what_was_written_lately_is_less_likely() {
         let how = Sampling { temperature: 0.0, repeat_penalty: 2.0, repeat_last: 1, ..ALL };
         let mut sampler = Sampler::new(how);
-        assert_eq!(sampler.choose(&[3.0, 2.0], &[0]), 1);
-        assert_eq!(sampler.choose(&[-1.0, -1.5], &[0]), 1);
-        assert_eq!(sampler.choose(&[3.0, 2.0], &[0, 5]), 0);
+        assert_eq!(sampler.choose(&[3.0, 2.0], &[0], &[]), 1);
+        assert_eq!(sampler.choose(&[-1.0, -1.5], &[], &[0]), 1);
+        assert_eq!(sampler.choose(&[3.0, 2.0], &[0], &[5]), 0);
+    }
+
+    #[test]
+    fn what_the_answer_has_is_less_likely_the_more_often_it_is_there() {
+        let how = Sampling { temperature: 0.0, frequency_penalty: 0.4, ..ALL };
+        let mut sampler = Sampler::new(how);
+        assert_eq!(sampler.choose(&[3.0, 2.0], &[0, 0, 0], &[0, 0]), 0);
+        assert_eq!(sampler.choose(&[3.0, 2.0], &[], &[0, 0, 0]), 1);
+        let how = Sampling { temperature: 0.0, presence_penalty: 0.9, ..ALL };
+        assert_eq!(Sampler::new(how).choose(&[3.0, 2.0], &[], &[0, 0, 0]), 0);
     }
 }

@@ -96,6 +96,22 @@ pub(crate) fn interrupted_once() -> Arc<AtomicBool> {
     flag
 }
 
+/// The same, for a command that waits for a person between its works: the first flag becomes true when work is to end;
+/// while the second one is true, which it is at first, the process ends at once.
+pub(crate) fn interrupted_at_work() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let (flag, at_rest) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        let _ = signal_hook::flag::register_conditional_shutdown(
+            signal,
+            INTERRUPTED,
+            Arc::clone(&at_rest),
+        );
+        let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
+    }
+    (flag, at_rest)
+}
+
 /// Leaves Ctrl-C to the commands that this program has started and waits for: they are of the same
 /// terminal and get it as well.
 pub(crate) fn outlive_ctrl_c() {
@@ -107,6 +123,12 @@ pub(crate) fn outlive_ctrl_c() {
 /// Whether a person reads what is printed.
 pub(crate) fn is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stdout())
+}
+
+/// A number that nobody knows beforehand.
+pub(crate) fn random() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(0)
 }
 
 /// Now, in seconds after the beginning of 1970; the beginning of the day that `NEARSIDE_TODAY` names.

@@ -6,6 +6,7 @@ mod environment;
 mod error;
 mod output;
 mod redact;
+mod server;
 mod view;
 mod wire;
 

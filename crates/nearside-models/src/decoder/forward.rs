@@ -57,6 +57,16 @@ impl DecoderModel {
     /// When a token is not in the vocabulary, or a sequence would be longer than its cache has room for; then no cache
     /// has changed.
     pub fn forward(&self, segments: &mut [Segment<'_>]) -> Result<Vec<f32>, ModelError> {
+        let states = self.states(segments)?;
+        self.scores(&states)
+    }
+
+    /// What it makes of the wanted tokens before it scores words, [`DecoderModel::hidden`] numbers for each, in the order
+    /// of the segments.
+    ///
+    /// # Errors
+    /// As [`DecoderModel::forward`].
+    pub fn states(&self, segments: &mut [Segment<'_>]) -> Result<Vec<f32>, ModelError> {
         for segment in segments.iter() {
             segment.cache.reserve(segment.tokens.len())?;
         }
@@ -83,7 +93,9 @@ impl DecoderModel {
         for segment in segments.iter_mut() {
             segment.cache.advance(segment.tokens.len());
         }
-        self.scores(&stream.values, segments)
+        let mut wanted = self.wanted(&stream.values, segments);
+        self.output_norm.in_place(&mut wanted);
+        Ok(wanted)
     }
 
     fn embed(&self, segments: &[Segment<'_>]) -> Result<Vec<f32>, ModelError> {
@@ -102,7 +114,8 @@ impl DecoderModel {
         Ok(values)
     }
 
-    fn scores(&self, values: &[f32], segments: &[Segment<'_>]) -> Result<Vec<f32>, ModelError> {
+    /// The rows of the wanted tokens.
+    fn wanted(&self, values: &[f32], segments: &[Segment<'_>]) -> Vec<f32> {
         let mut wanted = Vec::new();
         let mut rows = values.chunks_exact(self.hidden);
         for Segment { tokens, wanted: which, .. } in segments {
@@ -113,11 +126,14 @@ impl DecoderModel {
                 }
             }
         }
-        if wanted.is_empty() {
+        wanted
+    }
+
+    fn scores(&self, states: &[f32]) -> Result<Vec<f32>, ModelError> {
+        if states.is_empty() {
             return Ok(Vec::new());
         }
-        self.output_norm.in_place(&mut wanted);
-        let input = Input::new(&wanted, self.hidden);
+        let input = Input::new(states, self.hidden);
         let mut scores = vec![0.0; input.rows() * self.vocabulary];
         multiply(&[self.output.weights()], &input, &mut [&mut scores])?;
         if let Some(cap) = self.logit_cap {

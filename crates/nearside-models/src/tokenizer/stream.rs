@@ -89,6 +89,12 @@ impl<'tokenizer> Stream<'tokenizer> {
         Self { tokenizer, skip, state }
     }
 
+    /// The tokenizer whose tokens it takes.
+    #[must_use]
+    pub const fn tokenizer(&self) -> &'tokenizer Tokenizer {
+        self.tokenizer
+    }
+
     /// Takes a token, and yields the text that is whole by now; it may be empty.
     ///
     /// # Errors

@@ -26,7 +26,10 @@ pub(crate) use catalog::{Catalog, CatalogList, CatalogRefresh, CatalogTable, Lis
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
-pub(crate) use model::{Model, ModelBench, ModelGenerate, ModelInspect, ModelPull, ModelQuantize};
+pub(crate) use model::{
+    Model, ModelBench, ModelChat, ModelGenerate, ModelInspect, ModelPull, ModelQuantize,
+    ModelServe, Pooling,
+};
 pub(crate) use privacy::{
     Account, Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve,
     AuditVerify, Certify, DocumentName, Erase, Hiding, Method, OfProject, Privacy, PrivacyScan,
@@ -571,6 +574,10 @@ pub(crate) enum SchemaName {
     ModelInspect,
     /// Data of `model generate --json`
     ModelGenerate,
+    /// Data of `model chat --json`
+    ModelChat,
+    /// Data of `model serve --json`
+    ModelServe,
     /// Data of `model bench --json`
     ModelBench,
     /// Data of `model quantize --json`

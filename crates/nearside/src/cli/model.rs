@@ -1,9 +1,13 @@
 //! `nearside model`: its arguments.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use nearside_models::Sampling;
+
+use crate::server::openai::Overflow;
 
 /// `nearside model`
 #[derive(Debug, Subcommand)]
@@ -19,6 +23,10 @@ The folder is the one that huggingface_hub uses: HF_HUB_CACHE, or hub in HF_HOME
     Inspect(ModelInspect),
     /// Let a model answer, or write a text on
     Generate(ModelGenerate),
+    /// Talk with a model
+    Chat(Box<ModelChat>),
+    /// Answer over HTTP, as OpenAI's API does
+    Serve(Box<ModelServe>),
     /// Measure how fast a model reads and writes here, against what the memory allows
     Bench(ModelBench),
     /// Store a model in fewer bits, and say what that costs
@@ -97,6 +105,16 @@ pub(crate) struct ModelGenerate {
     /// At most so many tokens are written
     #[arg(long, value_name = "N", default_value_t = 512)]
     pub(crate) tokens: usize,
+    #[command(flatten)]
+    pub(crate) choosing: Choosing,
+    /// Threads that compute; all processors unless said
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// How tokens are chosen.
+#[derive(Debug, Args)]
+pub(crate) struct Choosing {
     /// How much chance there is; 0 for none
     #[arg(long, value_name = "T", default_value_t = 0.8)]
     pub(crate) temperature: f32,
@@ -118,9 +136,107 @@ pub(crate) struct ModelGenerate {
     /// End before this text; may be said several times
     #[arg(long, value_name = "TEXT")]
     pub(crate) stop: Vec<String>,
+}
+
+impl Choosing {
+    /// As the sampler takes it.
+    pub(crate) fn sampling(&self) -> Sampling {
+        let Self { temperature, top_k, top_p, min_p, repeat_penalty, seed, .. } = *self;
+        Sampling { temperature, top_k, top_p, min_p, repeat_penalty, seed, ..Sampling::default() }
+    }
+}
+
+/// `nearside model chat`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside model chat Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M
+  nearside model chat model.gguf --system 'Answer in one sentence.'
+  nearside model chat model.gguf --json < questions.txt > conversation.json
+
+Every line is a question; /help says what else there is. Nothing is forgotten unasked: when the
+conversation is as long as there is room for, that is said.")]
+pub(crate) struct ModelChat {
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    pub(crate) model: String,
+    /// What it is told beforehand
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+    /// Tokens of the conversation; what the model was made for unless memory is short
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) context: Option<usize>,
+    /// At most so many tokens are written for each answer
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) tokens: Option<usize>,
+    #[command(flatten)]
+    pub(crate) choosing: Choosing,
     /// Threads that compute; all processors unless said
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+}
+
+/// `nearside model serve`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside model serve model.gguf
+  nearside model serve model.gguf --parallel 16 --context 8192 --name assistant
+  NEARSIDE_SERVE_TOKEN=secret nearside model serve model.gguf --listen 0.0.0.0:8080
+
+Chat, completions (with echo and logprobs), embeddings and models below /v1, as OpenAI's API has
+them: answers as they are written, tools, JSON schemas. Beside them /metrics for Prometheus and
+/health. Sequences are written together, and what prompts have in common is read once.
+
+A prompt that is too long is refused, unless --overflow says otherwise. Ctrl-C takes no more
+requests and answers those that are there; a second one ends at once.")]
+pub(crate) struct ModelServe {
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    pub(crate) model: String,
+    /// Where it listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// What the model is called; may be said several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Vec<String>,
+    /// Sequences that are written at once
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) parallel: u16,
+    /// Tokens of a sequence, prompt and answer; what the model was made for unless memory is short
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) context: Option<usize>,
+    /// Requests that wait for their turn; further ones are refused
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) queue: usize,
+    /// Connections that are open at once; further ones wait
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = positive)]
+    pub(crate) connections: usize,
+    /// A file with the token that clients have to send; NEARSIDE_SERVE_TOKEN has it otherwise
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Let everybody in who reaches an address that is not of this machine alone
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Let pages of this site ask, such as https://chat.example; may be said several times
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Vec<String>,
+    /// What happens to a conversation that is too long
+    #[arg(long, value_enum, default_value_t = Overflow::Refuse)]
+    pub(crate) overflow: Overflow,
+    /// How the vectors of a text's tokens become one
+    #[arg(long, value_enum, default_value_t = Pooling::Mean)]
+    pub(crate) pooling: Pooling,
+    /// Threads that compute; all processors unless said
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// How vectors of tokens become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Pooling {
+    /// Their mean
+    Mean,
+    /// That of the last one
+    Last,
 }
 
 /// `nearside model bench`

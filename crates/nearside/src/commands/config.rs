@@ -14,7 +14,8 @@ use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
 use super::model::{
-    BenchAnswer, GenerateAnswer, InspectAnswer, ListAnswer, PullAnswer, QuantizeAnswer,
+    BenchAnswer, ChatAnswer, GenerateAnswer, InspectAnswer, ListAnswer, PullAnswer, QuantizeAnswer,
+    ServeAnswer,
 };
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
@@ -85,7 +86,7 @@ pub(super) fn run(arguments: &Config, output: &Output) -> Result<Outcome, Comman
 
 /// The JSON Schema of the project file or of the data of an answer.
 fn schema(name: SchemaName) -> String {
-    let schema = match name {
+    let mut schema = match name {
         SchemaName::Project => nearside_workload::schema(),
         SchemaName::Plan => schemars::schema_for!(PlanAnswer).to_value(),
         SchemaName::Fit => schemars::schema_for!(FitAnswer).to_value(),
@@ -138,10 +139,13 @@ fn schema(name: SchemaName) -> String {
         SchemaName::ModelList => schemars::schema_for!(ListAnswer).to_value(),
         SchemaName::ModelInspect => schemars::schema_for!(InspectAnswer).to_value(),
         SchemaName::ModelGenerate => schemars::schema_for!(GenerateAnswer).to_value(),
+        SchemaName::ModelChat => schemars::schema_for!(ChatAnswer).to_value(),
+        SchemaName::ModelServe => schemars::schema_for!(ServeAnswer).to_value(),
         SchemaName::ModelBench => schemars::schema_for!(BenchAnswer).to_value(),
         SchemaName::ModelQuantize => schemars::schema_for!(QuantizeAnswer).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),
     };
+    schema.sort_all_objects();
     serde_json::to_string_pretty(&schema).unwrap_or_default()
 }
 

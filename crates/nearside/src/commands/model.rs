@@ -1,19 +1,23 @@
 //! `nearside model`: open models, from fetching them to answering with them. One file per verb.
 
 mod bench;
+mod chat;
 mod generate;
 mod inspect;
 mod list;
 mod pace;
 mod pull;
 mod quantize;
+mod serve;
 
 pub(crate) use bench::BenchAnswer;
+pub(crate) use chat::ChatAnswer;
 pub(crate) use generate::GenerateAnswer;
 pub(crate) use inspect::InspectAnswer;
 pub(crate) use list::ListAnswer;
 pub(crate) use pull::PullAnswer;
 pub(crate) use quantize::QuantizeAnswer;
+pub(crate) use serve::ServeAnswer;
 
 use crate::cli::Model;
 use crate::error::CommandError;
@@ -25,6 +29,8 @@ pub(super) fn run(arguments: &Model, output: &Output) -> Result<Outcome, Command
         Model::List => list::run(output),
         Model::Inspect(arguments) => inspect::run(arguments, output),
         Model::Generate(arguments) => generate::run(arguments, output),
+        Model::Chat(arguments) => chat::run(arguments, output),
+        Model::Serve(arguments) => serve::run(arguments, output),
         Model::Bench(arguments) => bench::run(arguments, output),
         Model::Quantize(arguments) => quantize::run(arguments, output),
     }

@@ -4,11 +4,18 @@ use std::path::{Path, PathBuf};
 
 use nearside_models::hub::{HubError, ModelReference};
 use nearside_models::{Conversation, Data, DecoderModel, ModelError, StoredModel, Tokenizer};
+use nearside_units::Bytes;
 use rayon::ThreadPool;
 
 use crate::environment;
 use crate::error::{CommandError, Fault};
+use crate::output::Output;
 use crate::wire;
+
+/// The share of the memory that is free which keys and values may take.
+const SHARE_OF_MEMORY: f64 = 0.5;
+/// The context where nobody says what the model was made for.
+const USUAL_CONTEXT: usize = 4096;
 
 /// Where a model lies that is named by a path or as on the hub; nothing is fetched.
 pub(crate) fn find(name: &str) -> Result<PathBuf, CommandError> {
@@ -41,6 +48,51 @@ pub(crate) fn open(path: &Path) -> Result<StoredModel, CommandError> {
 /// Puts a model together, for contexts of up to so many tokens.
 pub(crate) fn load(stored: &StoredModel, context: usize) -> Result<DecoderModel, CommandError> {
     DecoderModel::load(stored, context).map_err(|error| told(&error))
+}
+
+/// Puts a model together for several sequences of one length: as long as somebody says, or else as the model was made
+/// for, or as there is memory for their keys and values. With how long that is.
+pub(crate) fn for_sequences(
+    stored: &StoredModel,
+    asked: Option<usize>,
+    sequences: usize,
+    output: &Output,
+) -> Result<(DecoderModel, usize), CommandError> {
+    let made_for = stored.context();
+    let longest = asked.or(made_for).unwrap_or(USUAL_CONTEXT);
+    let model = load(stored, longest)?;
+    let available = nearside_probe::this_machine().ok();
+    let available = available.and_then(|machine| machine.memory.available.value());
+    let each = cache_bytes(&model, 1) as f64 * sequences as f64;
+    let most = available.map_or(usize::MAX, |bytes| {
+        (bytes.get() as f64 * SHARE_OF_MEMORY / each.max(1.0)) as usize
+    });
+    let taken = |context| Bytes::new(cache_bytes(&model, context) * sequences as u64);
+    if asked.is_some() {
+        if longest > most {
+            let taken = taken(longest);
+            output.warning(&format!(
+                "keys and values may take {taken}, more than half of the memory that is free"
+            ));
+        }
+        if let Some(made_for) = made_for.filter(|made_for| *made_for < longest) {
+            output.warning(&format!("the model was made for {made_for} tokens"));
+        }
+    } else if longest > most {
+        let context = most.max(1);
+        let taken = taken(context);
+        output.warning(&format!(
+            "a context of {context} tokens instead of {longest}, for memory is short: keys and values take {taken}"
+        ));
+        return Ok((model, context));
+    }
+    Ok((model, longest))
+}
+
+/// What keys and values of a sequence take, in bytes.
+pub(crate) fn cache_bytes(model: &DecoderModel, context: usize) -> u64 {
+    let few = 16;
+    (model.cache(few).bytes() as u64).div_ceil(few as u64) * context as u64
 }
 
 /// The error as this program tells it.

@@ -14,8 +14,9 @@ const HEADS: u64 = 4;
 const KEY_HEADS: u64 = 2;
 const LAYERS: u32 = 2;
 const CONTEXT: u32 = 256;
-/// A template that marks who speaks.
-const TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}<{{ message.role }}>\
+/// A template that marks who speaks, and says how tools are called.
+const TEMPLATE: &str = "{{ bos_token }}{% if tools %}{{ tools | tojson }}: \
+    <tool_call>{\"name\": .., \"arguments\": ..}</tool_call>\n{% endif %}{% for message in messages %}<{{ message.role }}>\
     {{ message.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
 
 /// Writes it, its matrices in that format.

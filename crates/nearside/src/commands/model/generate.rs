@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nearside_models::{
-    AddSpecial, ChatTemplate, ControlText, DecoderModel, Generator, ModelError, Sampler, Sampling,
-    SkipSpecial, Tokenizer, TokenizerError,
+    AddSpecial, ChatTemplate, ControlText, DecoderModel, Generator, ModelError, Sampler,
+    SkipSpecial, StopText, Tokenizer, TokenizerError,
 };
 use rayon::ThreadPool;
 use schemars::JsonSchema;
@@ -183,12 +183,12 @@ impl Writing<'_> {
             scores = read(part)?;
         }
         let prefill = start.elapsed();
-        let (start, mut sampler) = (Instant::now(), Sampler::new(self.sampling()));
+        let (start, mut sampler) = (Instant::now(), Sampler::new(arguments.choosing.sampling()));
         let mut stream = tokenizer.stream(SkipSpecial::Skip);
-        let mut text = Text::new(&arguments.stop);
+        let mut text = StopText::new(arguments.choosing.stop.iter().cloned());
         let mut tokens = prompt.to_vec();
         while finish == Finish::Length && tokens.len() < prompt.len() + arguments.tokens {
-            let token = sampler.choose(&scores, &tokens);
+            let token = sampler.choose(&scores, prompt, &tokens[prompt.len()..]);
             if tokenizer.special().ends.contains(&token) {
                 finish = Finish::Stop;
                 break;
@@ -210,18 +210,11 @@ impl Writing<'_> {
             self.show(&text.finish());
         }
         Ok(self.answer(
-            text.written,
+            text.into_written(),
             finish,
             [prompt.len(), tokens.len() - prompt.len()],
             [prefill, start.elapsed()],
         ))
-    }
-
-    fn sampling(&self) -> Sampling {
-        let ModelGenerate { temperature, top_k, top_p, min_p, repeat_penalty, seed, .. } =
-            *self.arguments;
-        let usual = Sampling::default();
-        Sampling { temperature, top_k, top_p, min_p, repeat_penalty, seed, ..usual }
     }
 
     fn show(&self, piece: &str) {
@@ -245,59 +238,8 @@ impl Writing<'_> {
             new_tokens,
             prefill_seconds: prefill.as_secs_f64(),
             decode_seconds: decode.as_secs_f64(),
-            seed: self.sampling().seed,
+            seed: self.arguments.choosing.seed,
         }
-    }
-}
-
-/// What is written, up to the first of some texts; what might be the beginning of one is held back.
-struct Text<'a> {
-    stops: &'a [String],
-    written: String,
-    /// How much of it was shown.
-    shown: usize,
-    ended: bool,
-}
-
-impl<'a> Text<'a> {
-    const fn new(stops: &'a [String]) -> Self {
-        Self { stops, written: String::new(), shown: 0, ended: false }
-    }
-
-    const fn is_ended(&self) -> bool {
-        self.ended
-    }
-
-    /// Adds a piece; what of the text can be shown now.
-    fn add(&mut self, piece: &str) -> String {
-        self.written.push_str(piece);
-        let found = self.stops.iter().filter(|stop| !stop.is_empty());
-        if let Some(at) = found.filter_map(|stop| self.written.find(stop.as_str())).min() {
-            self.written.truncate(at);
-            self.ended = true;
-        }
-        let held = if self.ended { 0 } else { self.held_back() };
-        self.show_until(self.written.len() - held)
-    }
-
-    /// What was held back, at the end.
-    fn finish(&mut self) -> String {
-        self.show_until(self.written.len())
-    }
-
-    fn show_until(&mut self, end: usize) -> String {
-        let piece = self.written.get(self.shown..end).unwrap_or_default().to_owned();
-        self.shown += piece.len();
-        piece
-    }
-
-    /// Bytes at the end that a text to end at may begin with.
-    fn held_back(&self) -> usize {
-        let beginnings = self.stops.iter().flat_map(|stop| {
-            stop.char_indices().map(move |(end, _)| &stop[..end]).filter(|begin| !begin.is_empty())
-        });
-        let at_end = beginnings.filter(|begin| self.written.ends_with(begin));
-        at_end.map(str::len).max().unwrap_or(0)
     }
 }
 
@@ -315,31 +257,4 @@ fn speed(answer: &GenerateAnswer) -> String {
         answer.new_tokens,
         rate(answer.new_tokens, answer.decode_seconds)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(stops: &[&str], pieces: &[&str]) -> (Vec<String>, String) {
-        let stops: Vec<String> = stops.iter().map(|stop| (*stop).to_owned()).collect();
-        let mut text = Text::new(&stops);
-        let mut shown: Vec<String> = pieces.iter().map(|piece| text.add(piece)).collect();
-        shown.push(text.finish());
-        (shown, text.written)
-    }
-
-    #[test]
-    fn a_text_ends_before_what_it_is_to_end_at() {
-        let (pieces, written) = shown(&["END"], &["one E", "N", "Dtwo"]);
-        assert_eq!((pieces.concat().as_str(), written.as_str()), ("one ", "one "));
-        assert_eq!(pieces[0], "one ");
-    }
-
-    #[test]
-    fn what_was_no_end_is_shown_after_all() {
-        let (pieces, written) = shown(&["END", "ÄH"], &["E", "N", "T", "Ä"]);
-        assert_eq!(pieces, ["", "", "ENT", "", "Ä"]);
-        assert_eq!(written, "ENTÄ");
-    }
 }
