@@ -11,6 +11,7 @@
 //! is asked for; a tensor whose type stays is copied bit by bit.
 
 mod error;
+mod folder;
 mod importance;
 mod keep;
 mod mix;
@@ -26,7 +27,7 @@ pub use error::QuantizeError;
 pub use importance::{ColumnSums, Importance};
 pub use keep::{Keep, KeepError};
 pub use mix::{Mix, UnknownMix};
-pub use source::{Source, SourceTensor};
+pub use source::{RowOrder, Source, SourceTensor};
 pub use write::Progress;
 
 use rules::Asked;

@@ -7,6 +7,8 @@
 mod case;
 #[path = "decoders/converted.rs"]
 mod converted;
+#[path = "decoders/folders.rs"]
+mod folders;
 #[path = "decoders/spoiled.rs"]
 mod spoiled;
 

@@ -51,7 +51,7 @@ impl Plan<'_> {
                 if tell(Progress { tensor: &from.name, done, total }).is_break() {
                     return Err(QuantizeError::Interrupted);
                 }
-                done += from.rows(rows.clone()).len() as u64;
+                done += (from.row_bytes() * rows.len()) as u64;
                 conversion.write(rows, out)?;
             }
             Ok(())
