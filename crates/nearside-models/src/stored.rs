@@ -141,6 +141,20 @@ fn map(path: &Path) -> Result<Bytes, ModelError> {
     Bytes::map(path).map_err(|error| ModelError::Read { path: path.to_owned(), error })
 }
 
+/// The tensors of a safetensors file.
+pub(crate) fn safetensors(path: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
+    folder::placed(path)
+}
+
+/// The header and the tensors of a GGUF file, whatever it is of.
+pub(crate) fn gguf(
+    path: &Path,
+) -> Result<(GgufHeader, BTreeMap<String, StoredTensor>), ModelError> {
+    let (header, file) = gguf::read(path)?;
+    let tensors = gguf::placed(path, &header, &file)?;
+    Ok((header, tensors))
+}
+
 /// The numbers of a short tensor.
 pub(crate) fn numbers(dtype: Dtype, shape: &[u64], bytes: &Bytes) -> Option<Vec<f64>> {
     let width = usize::try_from(shape.iter().product::<u64>()).ok()?;

@@ -27,7 +27,7 @@ use crate::tokenizer::Tokenizer;
 use super::error::QuantizeError;
 use super::source::Source;
 
-use family::{Family, Windows};
+use family::{Family, Turned, Windows};
 
 const CONFIG: &str = "config.json";
 
@@ -124,6 +124,15 @@ impl<'a> Folder<'a> {
     fn count(&self, field: &str) -> Option<u32> {
         u32::try_from(self.configuration.get(field)?.as_u64()?).ok()
     }
+}
+
+/// What GGUF files call the family of a folder's model, and whether they have pairs of queries and keys side by side.
+///
+/// # Errors
+/// When they have no word for it.
+pub(crate) fn gguf_family(stored: &StoredModel) -> Result<(String, bool), QuantizeError> {
+    let family = Folder::new(stored)?.family;
+    Ok((family.gguf.to_owned(), family.pairs == Turned::Neighbours))
 }
 
 /// What a model is called: its folder's name, or that on the hub where the folder is one of its cache

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use nearside_architecture::Dtype;
 
+use crate::adapter::{self, Adapter, AdapterError, LowRank};
 use crate::block;
 use crate::bytes::Bytes;
 use crate::file::{MetadataArray, MetadataValue, metadata};
-use crate::stored::StoredModel;
+use crate::stored::{Naming, StoredModel};
 
 use super::error::QuantizeError;
 use super::rules::{self, Traits};
@@ -38,6 +39,8 @@ pub struct SourceTensor {
     pub pieces: Vec<Bytes>,
     /// How its rows lie there.
     pub order: RowOrder,
+    /// What is added to it, for each expert; empty where nothing is.
+    changes: Vec<Option<LowRank>>,
 }
 
 /// How the rows of a matrix lie in the file that it is from.
@@ -82,6 +85,7 @@ impl Source {
             otherwise: tensor.dtype,
             pieces: vec![tensor.bytes.clone()],
             order: RowOrder::Kept,
+            changes: Vec::new(),
         });
         Ok(Self::new(metadata, tensors.collect(), Vec::new()))
     }
@@ -96,6 +100,32 @@ impl Source {
             (layer(&one.name), &one.name).cmp(&(layer(&other.name), &other.name))
         });
         Self { metadata, tensors, left_out }
+    }
+
+    /// Adds an adapter to the matrices that it changes; `stored` is the model that this is the source of.
+    ///
+    /// # Errors
+    /// When a matrix is not there.
+    pub fn adapt(&mut self, adapter: &Adapter, stored: &StoredModel) -> Result<(), AdapterError> {
+        let turned = adapter::has_neighbours(stored);
+        for (place, change) in adapter.iter() {
+            let name = Naming::Gguf.name(place.part, Some(place.layer));
+            let tensor = self.tensors.iter_mut().find(|tensor| tensor.name == name);
+            let tensor = tensor.ok_or_else(|| AdapterError::NoMatrix { name: name.clone() })?;
+            let head = match tensor.order {
+                RowOrder::Halves { head } => Some(head),
+                RowOrder::Kept => adapter.head(place, stored).filter(|_head| turned),
+            };
+            let change = match head {
+                Some(head) => change.reordered(|row| half_row(row, head)),
+                None => change.clone(),
+            };
+            let experts = if place.expert.is_some() { tensor.experts() } else { 1 };
+            tensor.changes.resize(experts, None);
+            let slot = tensor.changes.get_mut(place.expert.unwrap_or(0));
+            *slot.ok_or(AdapterError::NoMatrix { name })? = Some(change);
+        }
+        Ok(())
     }
 
     /// Bytes of all tensors as they are.
@@ -135,6 +165,12 @@ impl Source {
 }
 
 impl SourceTensor {
+    /// One that is stored so, and has 32 bits where nothing is said of it.
+    pub(super) fn stored(name: String, shape: Vec<u64>, dtype: Dtype, pieces: Vec<Bytes>) -> Self {
+        let (otherwise, order, changes) = (Dtype::F32, RowOrder::Kept, Vec::new());
+        Self { name, shape, dtype, otherwise, pieces, order, changes }
+    }
+
     /// How many numbers it has.
     #[must_use]
     pub fn elements(&self) -> u64 {
@@ -167,11 +203,22 @@ impl SourceTensor {
         rules::is_quantized(&self.name, &self.shape)
     }
 
-    /// Numbers of rows.
+    /// Whether something is added to its numbers, so that its bytes are not those of the result.
+    #[must_use]
+    pub const fn is_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Numbers of rows of one expert, with what is added to them.
     pub(super) fn numbers(&self, rows: Range<usize>) -> Result<Vec<f32>, QuantizeError> {
         let mut numbers = vec![0.0; rows.len() * self.width()];
-        block::dequantize(self.dtype, &self.rows(rows), &mut numbers)
+        block::dequantize(self.dtype, &self.rows(rows.clone()), &mut numbers)
             .map_err(|error| QuantizeError::Block { name: self.name.clone(), error })?;
+        let expert = rows.start.checked_div(self.rows_of_expert()).unwrap_or(0);
+        let expert = if self.changes.len() > 1 { expert } else { 0 };
+        if let Some(Some(change)) = self.changes.get(expert) {
+            change.add_to(&mut numbers, rows.start - expert * self.rows_of_expert());
+        }
         Ok(numbers)
     }
 
@@ -218,7 +265,7 @@ impl SourceTensor {
 
 /// Where a row lies whose head has its pairs in two halves, when pairs are to be neighbours: row `2 i + h` of a head is
 /// row `i` of half `h`.
-pub(super) const fn half_row(wanted: usize, head: usize) -> usize {
+pub(crate) const fn half_row(wanted: usize, head: usize) -> usize {
     let (first, within) = (wanted / head * head, wanted % head);
     first + within % 2 * (head / 2) + within / 2
 }
@@ -258,6 +305,7 @@ mod tests {
             otherwise: Dtype::F32,
             pieces: vec![Bytes::from((0..32).collect::<Vec<u8>>())],
             order: RowOrder::Halves { head: 4 },
+            changes: Vec::new(),
         };
         let rows = tensor.rows(3..6);
         assert_eq!(*rows, [12, 13, 14, 15, 16, 17, 18, 19, 24, 25, 26, 27]);
@@ -272,6 +320,7 @@ mod tests {
             otherwise: Dtype::F32,
             pieces: vec![Bytes::from(vec![0, 1, 2, 3]), Bytes::from(vec![4, 5, 6, 7])],
             order: RowOrder::Kept,
+            changes: Vec::new(),
         };
         assert_eq!((tensor.bytes(), tensor.all_rows()), (8, 4));
         assert_eq!(*tensor.rows(1..2), [2, 3]);

@@ -89,7 +89,7 @@ impl Conversion<'_> {
         out: &mut dyn Write,
     ) -> Result<(), QuantizeError> {
         let Self { from, to, weights, made } = self;
-        if from.dtype == *to {
+        if from.dtype == *to && !from.is_changed() {
             out.write_all(&from.rows(rows)).map_err(WriteError::from)?;
             return Ok(());
         }

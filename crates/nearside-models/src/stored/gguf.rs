@@ -60,14 +60,14 @@ pub(super) fn open(path: &Path) -> Result<StoredModel, ModelError> {
     })
 }
 
-fn read(path: &Path) -> Result<(GgufHeader, Bytes), ModelError> {
+pub(super) fn read(path: &Path) -> Result<(GgufHeader, Bytes), ModelError> {
     let file = map(path)?;
     let header = gguf::parse(&file, Some(file.len() as u64))
         .map_err(|error| ModelError::Header { path: path.to_owned(), error })?;
     Ok((header, file))
 }
 
-fn placed(
+pub(super) fn placed(
     path: &Path,
     header: &GgufHeader,
     file: &Bytes,

@@ -53,7 +53,7 @@ fn tokenizer() -> Value {
     })
 }
 
-fn write(case: &Case, folder: &Path) {
+pub(crate) fn write(case: &Case, folder: &Path) {
     case.write(folder);
     fs::write(folder.join("tokenizer.json"), tokenizer().to_string()).unwrap();
     // What the other converter makes of a tokenizer depends on its class.
@@ -70,7 +70,7 @@ fn source(stored: &StoredModel) -> Result<Source, QuantizeError> {
 }
 
 /// The file that is made of a folder.
-fn convert(source: &Source, mix: Mix, path: &Path) -> StoredModel {
+pub(crate) fn convert(source: &Source, mix: Mix, path: &Path) -> StoredModel {
     let recipe = Recipe { mix, keeps: Vec::new(), requantize: Requantize::Refused };
     let plan = Plan::new(source, &recipe, false).unwrap();
     plan.write(path, None, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -254,9 +254,81 @@ fn folders_for_the_other_converter() {
             let scores = scores(&case, &made);
             let text = json!({ "text": case.text(), "scores": scores });
             fs::write(folder.join("scores.json"), text.to_string()).unwrap();
-            convert(&source, Mix::Bf16, &folder.join("ours-bf16.gguf"));
         } else {
             fs::remove_dir_all(&folder).unwrap();
         }
+    }
+    for name in ["llama", "phi3"] {
+        let folder = Path::new(&place).join(format!("{name}-scores"));
+        fs::create_dir_all(&folder).unwrap();
+        write_with("bpe", name, 1408, &folder);
+        fs::copy("tests/tokenizers/bpe.model", folder.join("tokenizer.model")).unwrap();
+        let source = source(&StoredModel::open(&folder).unwrap()).unwrap();
+        convert(&source, Mix::F32, &folder.join("ours.gguf"));
+    }
+}
+
+/// Writes a case with one of the tokenizers of `tests/tokenizers`, and so many words.
+fn write_with(file: &str, name: &str, rows: u64, folder: &Path) {
+    let mut case = cases().into_iter().find(|case| case.name == name).unwrap();
+    case.config["vocab_size"] = rows.into();
+    for (_, shape, ..) in case.tensors.iter_mut().filter(|(_, shape, ..)| shape[0] == 128) {
+        shape[0] = rows;
+    }
+    case.write(folder);
+    fs::copy(format!("tests/tokenizers/{file}.json"), folder.join("tokenizer.json")).unwrap();
+    let mut config =
+        json!({ "bos_token": "<|begin|>", "tokenizer_class": "PreTrainedTokenizerFast" });
+    if file == "bpe" {
+        config["bos_token"] = "<s>".into();
+        config["eos_token"] = "</s>".into();
+        config["unk_token"] = "<unk>".into();
+    }
+    fs::write(folder.join("tokenizer_config.json"), config.to_string()).unwrap();
+}
+
+/// Texts of several scripts, as other programs were asked about.
+fn texts() -> Vec<String> {
+    let lines = include_str!("../text.jsonl").lines();
+    let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let found = lines.into_iter().find(|line| line["kind"] == "texts").unwrap();
+    let list = |name: &str| found[name].as_array().unwrap().clone();
+    let all = [list("plain"), list("control")].concat();
+    all.iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_tokenizer_that_was_written_cuts_texts_as_its_json_does() {
+    for (file, model, pre) in [
+        ("gpt2", "gpt2", "gpt-2"),
+        ("llama3", "gpt2", "llama-bpe"),
+        ("qwen2", "gpt2", "qwen2"),
+        ("bpe", "llama", "default"),
+    ] {
+        let rows = if file == "bpe" { 1408 } else { 1000 };
+        let folder = Folder::new();
+        write_with(file, "llama", rows, &folder.0);
+        let stored = StoredModel::open(&folder.0).unwrap();
+        let source = source(&stored).unwrap();
+        let of = |key: &str| {
+            let found =
+                source.metadata.iter().find(|(name, _)| *name == format!("tokenizer.ggml.{key}"));
+            found.map(|(_, value)| value.clone())
+        };
+        assert_eq!(of("model"), Some(MetadataValue::Text(model.to_owned())));
+        assert_eq!(of("pre"), Some(MetadataValue::Text(pre.to_owned())));
+        assert_eq!(of("add_bos_token"), Some(MetadataValue::Bool(true)));
+        let made = convert(&source, Mix::F16, &folder.0.join("made.gguf"));
+        let [one, other] = [&stored, &made].map(|model| Tokenizer::of(model).unwrap());
+        assert_eq!(u64::from(other.size()), rows);
+        let mut wrong = Vec::new();
+        for text in texts() {
+            let [left, right] = [&one, &other]
+                .map(|it| it.encode(&text, AddSpecial::Add, ControlText::Plain).unwrap());
+            if left != right {
+                wrong.push(text);
+            }
+        }
+        assert!(wrong.is_empty(), "{file}: {wrong:?}");
     }
 }

@@ -243,8 +243,7 @@ impl Tensors<'_> {
         pieces: Vec<Bytes>,
     ) {
         let name = Naming::Gguf.name(part, layer);
-        let (otherwise, order) = (Dtype::F32, RowOrder::Kept);
-        self.tensors.push(SourceTensor { name, shape, dtype, otherwise, pieces, order });
+        self.tensors.push(SourceTensor::stored(name, shape, dtype, pieces));
     }
 
     /// Says how rows of the last tensor lie.
@@ -303,14 +302,8 @@ impl Tensors<'_> {
     /// A tensor of these numbers.
     fn made(&mut self, name: String, numbers: &[f32]) {
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        self.tensors.push(SourceTensor {
-            name,
-            shape: vec![numbers.len() as u64],
-            dtype: Dtype::F32,
-            otherwise: Dtype::F32,
-            pieces: vec![Bytes::from(bytes)],
-            order: RowOrder::Kept,
-        });
+        let (shape, pieces) = (vec![numbers.len() as u64], vec![Bytes::from(bytes)]);
+        self.tensors.push(SourceTensor::stored(name, shape, Dtype::F32, pieces));
     }
 
     /// What positions are divided by, where that is a number for each pair.
