@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const HIDDEN: u64 = 64;
 const INNER: u64 = 96;
 const LAYERS: usize = 2;
-const WORDS: u64 = 112;
+const WORDS: u64 = 101;
 
 /// Writes the model.
 pub(crate) fn write(folder: &Path) {
