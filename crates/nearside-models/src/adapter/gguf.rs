@@ -219,13 +219,7 @@ pub(super) fn write(
             }
         }
     }
-    let texts = [
-        (ARCHITECTURE, MetadataValue::Text(family)),
-        ("general.type", MetadataValue::Text("adapter".to_owned())),
-        ("adapter.type", MetadataValue::Text("lora".to_owned())),
-        (ALPHA, MetadataValue::F32(alpha as f32)),
-    ];
-    let metadata = texts.map(|(key, value)| (key.to_owned(), value));
+    let metadata = pairs(family, alpha);
     write_gguf_file(path, &metadata, &infos, |index, out| {
         let name = infos.get(index).map_or("", |info| info.name.as_str());
         let numbers = match (name.strip_suffix(FIRST), name.strip_suffix(SECOND)) {
@@ -238,6 +232,17 @@ pub(super) fn write(
         out.write_all(&bytes).map_err(WriteError::from)
     })?;
     Ok(())
+}
+
+/// What such a file says of itself.
+fn pairs(family: String, alpha: f64) -> [(String, MetadataValue); 4] {
+    let texts = [
+        (ARCHITECTURE, MetadataValue::Text(family)),
+        ("general.type", MetadataValue::Text("adapter".to_owned())),
+        ("adapter.type", MetadataValue::Text("lora".to_owned())),
+        (ALPHA, MetadataValue::F32(alpha as f32)),
+    ];
+    texts.map(|(key, value)| (key.to_owned(), value))
 }
 
 /// The rank of the tensor that a matrix lies in, where any of its matrices is changed.
