@@ -6,7 +6,7 @@ use crate::setup;
 use crate::shell::{self, Outcome};
 
 /// A reference: its environment, the packages in it, the script that prints it, and where it is kept.
-const REFERENCES: [(&str, &[&str], &str, &str); 5] = [
+const REFERENCES: [(&str, &[&str], &str, &str); 6] = [
     (
         "pycanon",
         &["pycanon==1.3.6", "pandas==2.3.3", "numpy==2.0.2"],
@@ -40,9 +40,22 @@ const REFERENCES: [(&str, &[&str], &str, &str); 5] = [
     // 7 GB: a wheel of PyTorch brings what graphics cards need, though none is used.
     (
         "transformers",
-        &["torch==2.9.1", "transformers==5.23.0", "safetensors==0.8.0", "numpy==2.4.6"],
+        &[
+            "torch==2.9.1",
+            "transformers==5.23.0",
+            "peft==0.21.2",
+            "safetensors==0.8.0",
+            "numpy==2.4.6",
+        ],
         "bench/parity/decoders.py",
         "crates/nearside-models/tests/decoders.jsonl",
+    ),
+    // In the environment of the one before it, whose models it changes.
+    (
+        "transformers",
+        &[],
+        "bench/parity/adapters.py",
+        "crates/nearside-models/tests/adapters.jsonl",
     ),
 ];
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use nearside_architecture::{Activation, NormPlacement};
 
+use crate::adapter::LowRank;
 use crate::kernel::{Heads, Normalise, Precision};
 use crate::key_value_cache::KeyValueCache;
 use crate::matrix::Matrix;
@@ -75,6 +76,8 @@ struct Attention {
 struct Projection {
     matrix: Matrix,
     bias: Option<Vec<f32>>,
+    /// What an adapter adds.
+    change: Option<LowRank>,
     /// Where what goes in is added up, while somebody wants to know.
     observed: Option<Arc<Observed>>,
 }
@@ -179,6 +182,7 @@ impl Dense {
 
 impl Projection {
     fn bytes(&self) -> u64 {
-        self.matrix.weights().bytes.len() as u64
+        let change = self.change.as_ref().map_or(0, LowRank::parameters) * size_of::<f32>();
+        (self.matrix.weights().bytes.len() + change) as u64
     }
 }

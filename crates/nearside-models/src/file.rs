@@ -12,7 +12,7 @@ mod stream;
 use nearside_architecture::Dtype;
 
 pub use error::WriteError;
-pub use gguf::{write_gguf, write_gguf_file};
+pub use gguf::{gguf_header, write_gguf, write_gguf_file};
 pub use metadata::{MetadataArray, MetadataValue, metadata};
 pub use safetensors::{write_safetensors, write_safetensors_file};
 

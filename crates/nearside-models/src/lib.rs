@@ -5,10 +5,12 @@
 //!   [`block`] knows how they store numbers.
 //! - [`Tokenizer`] cuts text into tokens and puts it together again, [`ChatTemplate`] makes text of a conversation.
 //! - [`quantize`] stores a model in fewer bits, [`evaluate`] says what that costs.
+//! - [`Adapter`] changes it: while it computes, or for good.
 //! - [`DecoderModel`] computes: tokens in, scores out, with a [`KeyValueCache`] for each sequence. [`kernel`] has its inner loops.
 //! - [`Generator`] reads and writes on with it, [`Sampler`] chooses what; [`serving`] does so for many at once, by a
 //!   [`Grammar`] where there is one.
 
+mod adapter;
 pub mod block;
 mod bytes;
 pub mod chat_template;
@@ -31,6 +33,7 @@ mod stored;
 pub mod tokenizer;
 mod unchecked;
 
+pub use adapter::{Adapter, AdapterError, LowRank, Place};
 pub use bytes::Bytes;
 pub use chat_template::{ChatTemplate, ChatTemplateError, Conversation, Data};
 pub use decoder::{DecoderModel, Observation, Segment, Wanted};

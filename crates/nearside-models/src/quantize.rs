@@ -11,6 +11,7 @@
 //! is asked for; a tensor whose type stays is copied bit by bit.
 
 mod error;
+mod folder;
 mod importance;
 mod keep;
 mod mix;
@@ -23,10 +24,12 @@ use nearside_architecture::Dtype;
 use crate::file::{MetadataValue, TensorInfo};
 
 pub use error::QuantizeError;
+pub(crate) use folder::gguf_family;
 pub use importance::{ColumnSums, Importance};
 pub use keep::{Keep, KeepError};
 pub use mix::{Mix, UnknownMix};
-pub use source::{Source, SourceTensor};
+pub(crate) use source::half_row;
+pub use source::{RowOrder, Source, SourceTensor};
 pub use write::Progress;
 
 use rules::Asked;
@@ -115,7 +118,8 @@ impl<'a> Plan<'a> {
     ) -> Result<(), QuantizeError> {
         let name = || tensor.name.clone();
         let lossy = tensor.dtype.bits() < MANY_BITS && tensor.is_matrix();
-        if lossy && tensor.dtype != dtype && recipe.requantize == Requantize::Refused {
+        let again = tensor.dtype != dtype || tensor.is_changed();
+        if lossy && again && recipe.requantize == Requantize::Refused {
             return Err(QuantizeError::Requantized { name: name(), dtype: tensor.dtype });
         }
         let mix = recipe.mix;

@@ -92,7 +92,7 @@ impl StoredModel {
     }
 
     /// The name of a tensor: the usual one, or another one where the files have that.
-    fn name(&self, part: Part, layer: Option<usize>) -> String {
+    pub(crate) fn name(&self, part: Part, layer: Option<usize>) -> String {
         let usual = self.naming.name(part, layer);
         let other = self.naming.other_name(part, layer);
         let is_there = |name: &String| self.tensors.contains_key(name);
@@ -148,4 +148,25 @@ impl StoredModel {
 /// Maps a file.
 fn map(path: &Path) -> Result<Bytes, ModelError> {
     Bytes::map(path).map_err(|error| ModelError::Read { path: path.to_owned(), error })
+}
+
+/// The tensors of a safetensors file.
+pub(crate) fn safetensors(path: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
+    folder::placed(path)
+}
+
+/// The header and the tensors of a GGUF file, whatever it is of.
+pub(crate) fn gguf(
+    path: &Path,
+) -> Result<(GgufHeader, BTreeMap<String, StoredTensor>), ModelError> {
+    let (header, file) = gguf::read(path)?;
+    let tensors = gguf::placed(path, &header, &file)?;
+    Ok((header, tensors))
+}
+
+/// The numbers of a short tensor.
+pub(crate) fn numbers(dtype: Dtype, shape: &[u64], bytes: &Bytes) -> Option<Vec<f64>> {
+    let width = usize::try_from(shape.iter().product::<u64>()).ok()?;
+    let numbers = Matrix::new(dtype, 1, width, bytes.clone())?.numbers().ok()?;
+    Some(numbers.into_iter().map(f64::from).collect())
 }

@@ -19,6 +19,7 @@ mod scored;
 mod special;
 mod stream;
 mod vocabulary;
+mod write_gguf;
 
 use std::borrow::Cow;
 

@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 #![allow(clippy::print_stdout, reason = "a test says how near it comes")]
 
+#[path = "decoders/adapters.rs"]
+mod adapters;
 #[path = "decoders/case.rs"]
 mod case;
 #[path = "decoders/converted.rs"]
 mod converted;
+#[path = "decoders/folders.rs"]
+mod folders;
 #[path = "decoders/spoiled.rs"]
 mod spoiled;
 

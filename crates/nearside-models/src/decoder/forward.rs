@@ -208,6 +208,9 @@ pub(super) fn project<const N: usize>(
     let mut slices = places.each_mut().map(|place| place.as_mut_slice());
     multiply(&weights, input, &mut slices)?;
     for (place, projection) in slices.iter_mut().zip(projections) {
+        if let Some(change) = &projection.change {
+            change.add_products(input, place)?;
+        }
         if let Some(bias) = &projection.bias {
             place.chunks_exact_mut(bias.len()).for_each(|row| kernel::add(row, bias));
         }

@@ -7,10 +7,12 @@ use nearside_architecture::{
     NormPlacement, Packing, Positions, QueryKeyNorm, Scoring,
 };
 
+use crate::adapter::{self, Adapter, LowRank, Place};
 use crate::error::ModelError;
 use crate::kernel::{Heads, MAX_HEAD, Normalise};
 use crate::matrix::Matrix;
 use crate::numerics::Numerics;
+use crate::quantize::half_row;
 use crate::stored::{Naming, Part, StoredModel};
 
 use super::rotation::Rotation;
@@ -24,6 +26,26 @@ impl DecoderModel {
     /// # Errors
     /// When it is no decoder, has a part that is not computed here, or lacks a tensor or has it in another shape.
     pub fn load(stored: &StoredModel, context: usize) -> Result<Self, ModelError> {
+        Self::put_together(stored, context, &Adapter::default())
+    }
+
+    /// The same with what an adapter adds, which was opened for this model.
+    ///
+    /// # Errors
+    /// As [`DecoderModel::load`].
+    pub fn load_adapted(
+        stored: &StoredModel,
+        context: usize,
+        adapter: &Adapter,
+    ) -> Result<Self, ModelError> {
+        Self::put_together(stored, context, adapter)
+    }
+
+    fn put_together(
+        stored: &StoredModel,
+        context: usize,
+        adapter: &Adapter,
+    ) -> Result<Self, ModelError> {
         let (Architecture::Decoder(decoder), Some(numerics)) =
             (&stored.architecture, &stored.numerics)
         else {
@@ -34,7 +56,8 @@ impl DecoderModel {
             return Err(ModelError::Unsupported { what });
         };
         unsupported(decoder).map_or(Ok(()), |what| Err(ModelError::Unsupported { what }))?;
-        Loader { stored, decoder, numerics, context }.model()
+        let neighbours = adapter::has_neighbours(stored);
+        Loader { stored, decoder, numerics, context, adapter, neighbours }.model()
     }
 }
 
@@ -118,6 +141,9 @@ struct Loader<'a> {
     decoder: &'a Decoder,
     numerics: &'a Numerics,
     context: usize,
+    adapter: &'a Adapter,
+    /// Whether rows of queries and keys lie otherwise than the adapter has them.
+    neighbours: bool,
 }
 
 impl Loader<'_> {
@@ -206,6 +232,7 @@ impl Loader<'_> {
                     .map(|rows| packed.part(rows).ok_or_else(|| absent("packed attention")))
             }
         };
+        let [of_query, of_key, of_value] = self.attention_changes(layer, sizes);
         let bias = |has: bool, part, width| {
             has.then(|| self.stored.vector(part, Some(layer), width)).transpose()
         };
@@ -229,17 +256,43 @@ impl Loader<'_> {
         };
         Ok(Attention {
             heads,
-            query: Projection::new(query?, input_bias(Part::QueryBias, wide)?),
-            key: Projection::new(key?, input_bias(Part::KeyBias, narrow)?),
-            value: Projection::new(value?, input_bias(Part::ValueBias, narrow)?),
+            query: Projection::new(query?, input_bias(Part::QueryBias, wide)?).changed(of_query),
+            key: Projection::new(key?, input_bias(Part::KeyBias, narrow)?).changed(of_key),
+            value: Projection::new(value?, input_bias(Part::ValueBias, narrow)?).changed(of_value),
             output: Projection::new(
                 self.stored.matrix(Part::AttentionOutput, Some(layer), [hidden, wide])?,
                 bias(sizes.output_bias, Part::AttentionOutputBias, hidden)?,
-            ),
+            )
+            .changed(self.change(Part::AttentionOutput, layer, None)),
             query_norm: norm(Part::QueryNorm, queries)?,
             key_norm: norm(Part::KeyNorm, keys)?,
             rotation: Rotation::new(rope, sizes.rotary_dim as usize, self.context),
         })
+    }
+
+    /// What the adapter adds to a matrix, its rows as they lie there.
+    fn change(&self, part: Part, layer: usize, expert: Option<usize>) -> Option<LowRank> {
+        self.adapter.of(Place { layer, part, expert }).cloned()
+    }
+
+    /// The same of queries, keys and values, which may be one matrix.
+    fn attention_changes(&self, layer: usize, sizes: &GroupedAttention) -> [Option<LowRank>; 3] {
+        let [queries, keys, width] =
+            [sizes.heads, sizes.key_value_heads, sizes.head_dim].map(|size| size as usize);
+        let (wide, narrow) = (queries * width, keys * width);
+        if sizes.packing == Packing::Apart {
+            let [query, key] = [Part::Query, Part::Key].map(|part| {
+                let change = self.change(part, layer, None)?;
+                Some(match self.neighbours {
+                    true => change.reordered(|row| half_row(row, width)),
+                    false => change,
+                })
+            });
+            return [query, key, self.change(Part::Value, layer, None)];
+        }
+        let packed = self.change(Part::Packed, layer, None);
+        [0..wide, wide..wide + narrow, wide + narrow..wide + 2 * narrow]
+            .map(|rows| packed.as_ref()?.part(rows))
     }
 
     fn dense(&self, layer: usize, sizes: &DenseSizes) -> Result<Dense, ModelError> {
@@ -258,16 +311,33 @@ impl Loader<'_> {
             (false, _) => (None, matrix(Part::Up, inner)?),
         };
         let down = self.stored.matrix(Part::Down, Some(layer), [hidden, inner])?;
-        Ok(self.network(gate, up, down))
+        let change = |part| self.change(part, layer, None);
+        let changes = match (sizes.gated, sizes.packed) {
+            (true, true) => {
+                let packed = change(Part::PackedUp);
+                let half = |rows| packed.as_ref()?.part(rows);
+                [half(0..inner), half(inner..2 * inner), change(Part::Down)]
+            }
+            _ => [Part::Gate, Part::Up, Part::Down].map(change),
+        };
+        Ok(self.network(gate, up, down, changes))
     }
 
-    fn network(&self, gate: Option<Matrix>, up: Matrix, down: Matrix) -> Dense {
+    /// A network; `changes` are of its gate, what is gated, and its output.
+    fn network(
+        &self,
+        gate: Option<Matrix>,
+        up: Matrix,
+        down: Matrix,
+        changes: [Option<LowRank>; 3],
+    ) -> Dense {
+        let [of_gate, of_up, of_down] = changes;
         let plain = |matrix| Projection::new(matrix, None);
         Dense {
             activation: self.decoder.activation,
-            gate: gate.map(plain),
-            up: plain(up),
-            down: plain(down),
+            gate: gate.map(|gate| plain(gate).changed(of_gate)),
+            up: plain(up).changed(of_up),
+            down: plain(down).changed(of_down),
         }
     }
 
@@ -282,7 +352,9 @@ impl Loader<'_> {
                 part(Part::ExpertUps, [inner, hidden])?,
                 part(Part::ExpertDowns, [hidden, inner])?,
             );
-            Ok(self.network(Some(gate), up, down))
+            let parts = [Part::ExpertGates, Part::ExpertUps, Part::ExpertDowns];
+            let changes = parts.map(|part| self.change(part, layer, Some(expert)));
+            Ok(self.network(Some(gate), up, down, changes))
         });
         let experts = experts.collect::<Result<_, ModelError>>()?;
         let shared =
@@ -322,6 +394,8 @@ impl Loader<'_> {
             Some(matrix(Part::SharedGate, [inner, hidden])?),
             matrix(Part::SharedUp, [inner, hidden])?,
             matrix(Part::SharedDown, [hidden, inner])?,
+            [Part::SharedGate, Part::SharedUp, Part::SharedDown]
+                .map(|part| self.change(part, layer, None)),
         );
         let share = gated.then(|| matrix(Part::SharedShare, [1, hidden])).transpose()?;
         Ok(Shared { network, share })

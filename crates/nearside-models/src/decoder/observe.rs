@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nearside_architecture::{Architecture, FeedForward as FeedForwardSizes, Mixer, Packing};
 
+use crate::adapter::LowRank;
 use crate::kernel::Input;
 use crate::matrix::Matrix;
 use crate::quantize::ColumnSums;
@@ -33,7 +34,12 @@ pub struct Observation {
 
 impl Projection {
     pub(super) const fn new(matrix: Matrix, bias: Option<Vec<f32>>) -> Self {
-        Self { matrix, bias, observed: None }
+        Self { matrix, bias, change: None, observed: None }
+    }
+
+    /// The same with what an adapter adds.
+    pub(super) fn changed(self, change: Option<LowRank>) -> Self {
+        Self { change, ..self }
     }
 
     /// Adds what goes in, if somebody wants to know.

@@ -23,6 +23,12 @@ pub(super) struct Window {
 }
 
 impl Windows {
+    /// Tokens that a model has to have room for.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.length.max(1) + usize::from(self.begin.is_some())
+    }
+
     /// The windows of a text. Every token is scored once, but the first where nothing is before it.
     pub(super) fn of<'a>(&self, text: &'a [u32]) -> impl Iterator<Item = Window> + 'a {
         let Self { length, stride, begin } = *self;

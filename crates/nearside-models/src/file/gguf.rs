@@ -43,6 +43,21 @@ pub fn write_gguf<E: From<WriteError>>(
     Ok(written)
 }
 
+/// The header alone, up to where the first tensor begins.
+///
+/// # Errors
+/// When a name, key, shape or type has no place in the format.
+pub fn gguf_header(
+    metadata: &[(String, MetadataValue)],
+    tensors: &[TensorInfo],
+) -> Result<Vec<u8>, WriteError> {
+    let alignment = alignment(metadata)?;
+    let mut bytes = header(metadata, tensors, alignment)?;
+    let length = bytes.len() as u64;
+    pad(&mut bytes, length, alignment)?;
+    Ok(bytes)
+}
+
 /// The same into a file that is there whole or not at all.
 ///
 /// # Errors

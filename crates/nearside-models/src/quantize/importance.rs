@@ -75,20 +75,21 @@ impl Importance {
         Ok((weights.len() == expected).then_some(weights.as_slice()))
     }
 
-    /// Finds weights by reading a text with the model, `windows.length` tokens at a time; what is left over at the end
-    /// is left out. `tell` is told how many tokens are done, and may end it.
+    /// Finds weights by reading a text with the model, which was put together from `stored` for
+    /// [`Windows::room`] tokens, `windows.length` tokens at a time; what is left over at the end is left out. `tell` is
+    /// told how many tokens are done, and may end it.
     ///
     /// # Errors
     /// When the model does not compute, the text is shorter than a window, or `tell` ends it.
     pub fn of_text(
+        mut model: DecoderModel,
         stored: &StoredModel,
         text: &[u32],
         windows: &Windows,
         tell: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Self, QuantizeError> {
         let length = windows.length.max(1);
-        let room = length + usize::from(windows.begin.is_some());
-        let mut model = DecoderModel::load(stored, room)?;
+        let room = windows.room();
         let observation = model.observe(stored);
         let mut cache = model.cache(room);
         let mut read = 0;

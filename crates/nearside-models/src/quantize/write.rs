@@ -51,7 +51,7 @@ impl Plan<'_> {
                 if tell(Progress { tensor: &from.name, done, total }).is_break() {
                     return Err(QuantizeError::Interrupted);
                 }
-                done += from.rows(rows.clone()).len() as u64;
+                done += (from.row_bytes() * rows.len()) as u64;
                 conversion.write(rows, out)?;
             }
             Ok(())
@@ -89,7 +89,7 @@ impl Conversion<'_> {
         out: &mut dyn Write,
     ) -> Result<(), QuantizeError> {
         let Self { from, to, weights, made } = self;
-        if from.dtype == *to {
+        if from.dtype == *to && !from.is_changed() {
             out.write_all(&from.rows(rows)).map_err(WriteError::from)?;
             return Ok(());
         }

@@ -67,7 +67,7 @@ fn missing_weights(folder: &Path) -> String {
     }
 }
 
-fn placed(path: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
+pub(super) fn placed(path: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
     let file = map(path)?;
     let in_header = |error: HeaderError| ModelError::Header { path: path.to_owned(), error };
     let header = safetensors::parse(&file, Some(file.len() as u64)).map_err(in_header)?;

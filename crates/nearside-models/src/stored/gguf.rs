@@ -8,10 +8,9 @@ use nearside_architecture::{Architecture, HeaderError};
 
 use crate::bytes::Bytes;
 use crate::error::ModelError;
-use crate::matrix::Matrix;
 use crate::numerics::Numerics;
 
-use super::{Naming, StoredModel, StoredTensor, map};
+use super::{Naming, StoredModel, StoredTensor, map, numbers};
 
 /// The most files that a model is in.
 const MAX_FILES: u64 = 10_000;
@@ -39,7 +38,10 @@ pub(super) fn open(path: &Path) -> Result<StoredModel, ModelError> {
     }
     let in_header = |error: HeaderError| ModelError::Header { path: path.to_owned(), error };
     let architecture = header.decoder().map_err(in_header)?;
-    let numbers = |name: &str| numbers(tensors.get(name)?);
+    let numbers = |name: &str| {
+        let StoredTensor { dtype, shape, bytes } = tensors.get(name)?;
+        numbers(*dtype, shape, bytes)
+    };
     let by_context = numbers("rope_factors_short.weight").zip(numbers("rope_factors_long.weight"));
     let numerics = match &architecture {
         Architecture::Decoder(decoder) => {
@@ -58,14 +60,14 @@ pub(super) fn open(path: &Path) -> Result<StoredModel, ModelError> {
     })
 }
 
-fn read(path: &Path) -> Result<(GgufHeader, Bytes), ModelError> {
+pub(super) fn read(path: &Path) -> Result<(GgufHeader, Bytes), ModelError> {
     let file = map(path)?;
     let header = gguf::parse(&file, Some(file.len() as u64))
         .map_err(|error| ModelError::Header { path: path.to_owned(), error })?;
     Ok((header, file))
 }
 
-fn placed(
+pub(super) fn placed(
     path: &Path,
     header: &GgufHeader,
     file: &Bytes,
@@ -98,11 +100,4 @@ fn part(path: &Path, index: u64, count: u64) -> Result<PathBuf, ModelError> {
         return Err(unnamed());
     }
     Ok(path.with_file_name(format!("{stem}-{:05}-of-{count:05}.gguf", index + 1)))
-}
-
-/// The numbers of a short tensor.
-fn numbers(tensor: &StoredTensor) -> Option<Vec<f64>> {
-    let width = usize::try_from(tensor.shape.iter().product::<u64>()).ok()?;
-    let numbers = Matrix::new(tensor.dtype, 1, width, tensor.bytes.clone())?.numbers().ok()?;
-    Some(numbers.into_iter().map(f64::from).collect())
 }

@@ -18,11 +18,7 @@ impl Tokenizer {
         if let Some((header, file)) = &model.gguf {
             return Self::from_gguf(header, file);
         }
-        let read = |name: &'static str| match fs::read(model.path.join(name)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(TokenizerError::File { file: name, reason: error.to_string() }),
-        };
+        let read = |name: &'static str| read(model, name);
         let tokenizer = fs::read(model.path.join(TOKENIZER))
             .map_err(|error| TokenizerError::File { file: TOKENIZER, reason: error.to_string() })?;
         let config = read("tokenizer_config.json")?;
@@ -36,5 +32,17 @@ impl Tokenizer {
             generation_config: generation_config.as_deref(),
             chat_template: chat_template.as_deref(),
         })
+    }
+}
+
+/// A file of a model's folder, if it is there.
+pub(super) fn read(
+    model: &StoredModel,
+    name: &'static str,
+) -> Result<Option<Vec<u8>>, TokenizerError> {
+    match fs::read(model.path.join(name)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(TokenizerError::File { file: name, reason: error.to_string() }),
     }
 }

@@ -36,6 +36,20 @@ pub(super) fn find(name: &str) -> Result<PreTokenizer, TokenizerError> {
     found.copied().ok_or_else(|| TokenizerError::PreTokenizer(name.chars().take(64).collect()))
 }
 
+impl PreTokenizer {
+    /// The name that the converter of llama.cpp writes.
+    pub(super) fn name(&self) -> &'static str {
+        self.names.first().copied().unwrap_or_default()
+    }
+}
+
+/// Finds a way by its patterns; of several, that whose words become tokens as these do.
+pub(super) fn with_patterns(patterns: &[&str], words: Words) -> Option<PreTokenizer> {
+    let same = |way: &&PreTokenizer| way.patterns == patterns && way.words != Words::Characters;
+    let by_words = TABLE.iter().filter(same).find(|way| way.words == words);
+    by_words.or_else(|| TABLE.iter().find(same)).copied()
+}
+
 const fn row(names: &'static [&'static str], patterns: &'static [&'static str]) -> PreTokenizer {
     PreTokenizer { names, patterns, words: Words::Merged, begins: false }
 }
@@ -48,7 +62,9 @@ const fn beginning(way: PreTokenizer) -> PreTokenizer {
     PreTokenizer { begins: true, ..way }
 }
 
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+/// That of GPT-2, which a byte-level pre-tokenizer has built in.
+pub(super) const GPT2: &str =
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN35: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -73,9 +89,9 @@ const BLOCKS: &str = "[一-龥ࠀ-一가-\u{d7ff}]+";
 const TABLE: &[PreTokenizer] = &[
     beginning(whole(
         &[
+            "llama-bpe",
             "llama3",
             "llama-v3",
-            "llama-bpe",
             "falcon3",
             "falcon-h1",
             "pixtral",

@@ -77,12 +77,15 @@ impl Case {
     }
 }
 
-fn info(name: &str, shape: &[u64]) -> TensorInfo {
+pub(crate) fn info(name: &str, shape: &[u64]) -> TensorInfo {
     TensorInfo { name: name.to_owned(), dtype: Dtype::F32, shape: shape.to_vec() }
 }
 
 /// The same numbers as in `bench/parity/decoders.py`.
-fn numbers(seed: u64, (_, shape, middle, spread): &(String, Vec<u64>, f64, f64)) -> Vec<f32> {
+pub(crate) fn numbers(
+    seed: u64,
+    (_, shape, middle, spread): &(String, Vec<u64>, f64, f64),
+) -> Vec<f32> {
     let mut state = seed;
     let draw = |_| {
         state =

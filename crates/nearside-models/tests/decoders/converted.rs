@@ -94,7 +94,7 @@ impl Case {
     }
 
     /// What the file says of attention scores is their width alone.
-    fn scaled_by_width(mut self) -> Self {
+    pub(crate) fn scaled_by_width(mut self) -> Self {
         if self.number("query_pre_attn_scalar").is_some() {
             self.config["query_pre_attn_scalar"] = self.head().into();
         }
@@ -313,11 +313,11 @@ fn interleaved(numbers: &[f32], heads: usize, columns: usize) -> Vec<f32> {
     ordered
 }
 
-fn convertible() -> impl Iterator<Item = Case> {
+pub(crate) fn convertible() -> impl Iterator<Item = Case> {
     cases().into_iter().filter(|case| case.architecture().is_some()).map(Case::scaled_by_width)
 }
 
-fn scores(case: &Case, stored: &StoredModel) -> Vec<f32> {
+pub(crate) fn scores(case: &Case, stored: &StoredModel) -> Vec<f32> {
     let model = DecoderModel::load(stored, case.text().len()).unwrap();
     forward(&model, &mut room(&model, case.text().len()), &case.text())
 }
@@ -329,7 +329,7 @@ fn scores_of_gguf(case: &Case, dtype: Dtype, rounded: Rounded) -> Vec<f32> {
     scores(case, &StoredModel::open(&path).unwrap())
 }
 
-fn differ(case: &Case, left: &[f32], right: &[f32]) -> f64 {
+pub(crate) fn differ(case: &Case, left: &[f32], right: &[f32]) -> f64 {
     let width = case.count("vocab_size");
     let right: Vec<f64> = right.iter().copied().map(f64::from).collect();
     let pairs = left.chunks_exact(width).zip(right.chunks_exact(width));

@@ -70,6 +70,9 @@ Examples:
 pub(crate) struct ModelInspect {
     /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
     pub(crate) model: String,
+    /// A PEFT folder or a GGUF adapter that changes the model
+    #[arg(long, value_name = "PATH")]
+    pub(crate) adapter: Option<PathBuf>,
     /// Tokens of a context that it is to have
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1_000_000_000))]
     pub(crate) context: Option<u64>,
@@ -88,12 +91,16 @@ Examples:
   nearside model generate Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M 'What is a mutex?'
   nearside model generate model.gguf --raw 'Once upon a time' --tokens 200 --temperature 0
   git diff | nearside model generate model.gguf --system 'Write a commit message.'
+  nearside model generate model.gguf 'What is a mutex?' --adapter tuned
 
 A model with a chat template is asked; --raw writes the prompt on. What the prompt says can never
 become a control token. The same seed writes the same text with any number of threads.")]
 pub(crate) struct ModelGenerate {
     /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
     pub(crate) model: String,
+    /// A PEFT folder or a GGUF adapter that changes the model
+    #[arg(long, value_name = "PATH")]
+    pub(crate) adapter: Option<PathBuf>,
     /// What it is asked; `-` or nothing reads it from a pipe
     pub(crate) prompt: Option<String>,
     /// What it is told beforehand
@@ -159,6 +166,9 @@ conversation is as long as there is room for, that is said.")]
 pub(crate) struct ModelChat {
     /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
     pub(crate) model: String,
+    /// A PEFT folder or a GGUF adapter that changes the model
+    #[arg(long, value_name = "PATH")]
+    pub(crate) adapter: Option<PathBuf>,
     /// What it is told beforehand
     #[arg(long, value_name = "TEXT")]
     pub(crate) system: Option<String>,
@@ -192,6 +202,9 @@ requests and answers those that are there; a second one ends at once.")]
 pub(crate) struct ModelServe {
     /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
     pub(crate) model: String,
+    /// A PEFT folder or a GGUF adapter that changes the model
+    #[arg(long, value_name = "PATH")]
+    pub(crate) adapter: Option<PathBuf>,
     /// Where it listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
@@ -251,6 +264,9 @@ stands beside what share of that the model reaches.")]
 pub(crate) struct ModelBench {
     /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
     pub(crate) model: String,
+    /// A PEFT folder or a GGUF adapter that changes the model
+    #[arg(long, value_name = "PATH")]
+    pub(crate) adapter: Option<PathBuf>,
     /// Tokens of the prompt
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = positive)]
     pub(crate) prompt: usize,
@@ -278,6 +294,8 @@ fn positive(text: &str) -> Result<usize, String> {
 #[command(after_help = "\
 Examples:
   nearside model quantize model-F16.gguf -o model-Q4_K_M.gguf --to Q4_K_M --text notes.txt
+  nearside model quantize HuggingFaceTB/SmolLM2-135M -o smol-BF16.gguf --to BF16
+  nearside model quantize base -o tuned-Q8_0.gguf --to Q8_0 --adapter tuned
   nearside model quantize model-F16.gguf --to auto --dry-run
   nearside model quantize model-F16.gguf -o small.gguf --to IQ3_XXS --importance-from notes.txt
   nearside model quantize model-F16.gguf -o m.gguf --to Q4_K_M --keep 'blk.0.*=q8_0'
@@ -287,10 +305,17 @@ but IQ1, each tensor by its rules. --to auto, or several --to, makes all of them
 whose perplexity of the text is within 1 % of the model's (without one: whose divergence from it
 is at most ln 1.01) and that fit into this machine, the one of which a token reads the fewest bytes.
 
+A folder of safetensors becomes the file that llama.cpp's converter makes of it: Llama, Mistral,
+Mixtral, Qwen 2 and 3 with and without experts, Gemma 1 to 3, Phi 3. What such a file cannot say is
+refused before anything is written.
+
 The file appears whole or not at all; a model larger than memory is no trouble.")]
 pub(crate) struct ModelQuantize {
-    /// A GGUF file
-    pub(crate) model: PathBuf,
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    pub(crate) model: String,
+    /// A PEFT folder or a GGUF adapter that is added to the model first
+    #[arg(long, value_name = "PATH")]
+    pub(crate) adapter: Option<PathBuf>,
     /// The file to write
     #[arg(short, long, value_name = "OUT.gguf", required_unless_present = "dry_run")]
     pub(crate) output: Option<PathBuf>,

@@ -1,9 +1,12 @@
 //! A model that is here: a path, or what the hub calls one that was fetched; opened, with its tokenizer.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use nearside_models::hub::{HubError, ModelReference};
-use nearside_models::{Conversation, Data, DecoderModel, ModelError, StoredModel, Tokenizer};
+use nearside_models::{
+    Adapter, AdapterError, Conversation, Data, DecoderModel, ModelError, StoredModel, Tokenizer,
+};
 use nearside_units::Bytes;
 use rayon::ThreadPool;
 
@@ -45,22 +48,65 @@ pub(crate) fn open(path: &Path) -> Result<StoredModel, CommandError> {
     StoredModel::open(path).map_err(|error| told(&error))
 }
 
-/// Puts a model together, for contexts of up to so many tokens.
-pub(crate) fn load(stored: &StoredModel, context: usize) -> Result<DecoderModel, CommandError> {
-    DecoderModel::load(stored, context).map_err(|error| told(&error))
+/// Opens what changes a model, if anything does.
+pub(crate) fn adapter(
+    path: Option<&Path>,
+    base: &StoredModel,
+) -> Result<Option<Adapter>, CommandError> {
+    path.map(|path| Adapter::open(path, base)).transpose().map_err(|error| unadapted(&error))
+}
+
+/// The error of an adapter as this program tells it.
+pub(crate) fn unadapted(error: &AdapterError) -> CommandError {
+    let fault = match error {
+        AdapterError::File { error, .. } if error.kind() != ErrorKind::NotFound => Fault::World,
+        _ => Fault::Input,
+    };
+    let told = CommandError::new(fault, error.to_string());
+    match error {
+        AdapterError::NoMatrix { .. } | AdapterError::Shape { .. } => {
+            told.hint("an adapter changes the model that it was made for, and no other")
+        }
+        AdapterError::NoAdapter { .. } | AdapterError::Model(_) => told.hint(
+            "a folder with adapter_config.json and adapter_model.safetensors, or a .gguf adapter",
+        ),
+        _ => told,
+    }
+}
+
+/// Puts a model together, with what changes it, for contexts of up to so many tokens.
+pub(crate) fn load(
+    stored: &StoredModel,
+    adapter: Option<&Adapter>,
+    context: usize,
+) -> Result<DecoderModel, CommandError> {
+    put_together(stored, adapter, context).map_err(|error| told(&error))
+}
+
+/// The same with the error of the library.
+pub(crate) fn put_together(
+    stored: &StoredModel,
+    adapter: Option<&Adapter>,
+    context: usize,
+) -> Result<DecoderModel, ModelError> {
+    match adapter {
+        Some(adapter) => DecoderModel::load_adapted(stored, context, adapter),
+        None => DecoderModel::load(stored, context),
+    }
 }
 
 /// Puts a model together for several sequences of one length: as long as somebody says, or else as the model was made
 /// for, or as there is memory for their keys and values. With how long that is.
 pub(crate) fn for_sequences(
     stored: &StoredModel,
+    adapter: Option<&Adapter>,
     asked: Option<usize>,
     sequences: usize,
     output: &Output,
 ) -> Result<(DecoderModel, usize), CommandError> {
     let made_for = stored.context();
     let longest = asked.or(made_for).unwrap_or(USUAL_CONTEXT);
-    let model = load(stored, longest)?;
+    let model = load(stored, adapter, longest)?;
     let available = nearside_probe::this_machine().ok();
     let available = available.and_then(|machine| machine.memory.available.value());
     let each = cache_bytes(&model, 1) as f64 * sequences as f64;

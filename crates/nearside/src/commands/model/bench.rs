@@ -67,7 +67,8 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
     let start = Instant::now();
     let stored = local_model::open(&path)?;
     let context = arguments.prompt + arguments.new;
-    let model = local_model::load(&stored, context)?;
+    let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
+    let model = local_model::load(&stored, adapter.as_ref(), context)?;
     let load_seconds = start.elapsed().as_secs_f64();
     let pool = local_model::threads(arguments.threads)?;
     let told = |error: ModelError| local_model::told(&error);

@@ -80,7 +80,9 @@ pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, Com
         return Err(CommandError::new(Fault::Input, message)
             .hint("nearside model generate MODEL --raw TEXT writes a text on"));
     }
-    let (model, context) = local_model::for_sequences(&stored, arguments.context, 1, output)?;
+    let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
+    let (model, context) =
+        local_model::for_sequences(&stored, adapter.as_ref(), arguments.context, 1, output)?;
     let pool = local_model::threads(arguments.threads)?;
     let (model, tokenizer) = (Arc::new(model), Arc::new(tokenizer));
     let limits = Limits { slots: 1, context, waiting: 1 };

@@ -60,7 +60,8 @@ pub(super) fn run(arguments: &ModelGenerate, output: &Output) -> Result<Outcome,
     let tokenizer = Tokenizer::of(&stored).map_err(|error| told(&error))?;
     let prompt = tokens(&tokenizer, &prompt(arguments)?, arguments)?;
     let context = prompt.len() + arguments.tokens;
-    let model = local_model::load(&stored, context)?;
+    let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
+    let model = local_model::load(&stored, adapter.as_ref(), context)?;
     if let Some(made_for) = model.context().filter(|made_for| *made_for < prompt.len()) {
         let tokens = prompt.len();
         return Err(local_model::told(&ModelError::Context { tokens, context: made_for })

@@ -1,6 +1,6 @@
 //! `nearside model inspect`: what a model on disk is, whether it computes here, and what it needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use nearside_architecture::header::gguf::Value;
 use nearside_architecture::{Architecture, Decoder, Dtype, FeedForward, Mixer};
 use nearside_estimate::choice::speed;
 use nearside_estimate::estimate;
-use nearside_models::{ChatTemplate, DecoderModel, StoredModel, Tokenizer};
+use nearside_models::{Adapter, ChatTemplate, StoredModel, Tokenizer};
 use nearside_units::Bytes;
 use nearside_workload::{Batch, Recipe, Task, Workload};
 use schemars::JsonSchema;
@@ -58,6 +58,8 @@ pub(crate) struct InspectAnswer {
     chat_template: Figure<TemplateView>,
     /// Whether it computes here: nothing where it does, else why not.
     not_computed: Option<String>,
+    /// What changes it, where that was asked about.
+    adapter: Option<AdapterView>,
     /// What it needs on this machine.
     needs: NeedsView,
     /// All tensors, where they were asked for.
@@ -105,6 +107,19 @@ struct TokenizerView {
 struct TemplateView {
     /// What it makes of a question.
     sample: String,
+}
+
+/// An adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+struct AdapterView {
+    /// What it says of the model that it was made for.
+    base: Option<String>,
+    /// How many matrices it changes.
+    matrices: usize,
+    /// Its ranks, each once, from the smallest.
+    ranks: BTreeSet<usize>,
+    /// How many numbers it has.
+    parameters: usize,
 }
 
 /// What a model needs.
@@ -176,7 +191,9 @@ fn answer(
     let usual = made_for.map_or(USUAL_CONTEXT, |made_for| made_for.min(USUAL_CONTEXT));
     let context = arguments.context.unwrap_or(usual);
     let tokenizer = Tokenizer::of(stored).map_err(|error| error.to_string());
-    let not_computed = DecoderModel::load(stored, usize::try_from(context).unwrap_or(usize::MAX));
+    let adapter = local_model::adapter(arguments.adapter.as_deref(), stored)?;
+    let room = usize::try_from(context).unwrap_or(usize::MAX);
+    let not_computed = local_model::put_together(stored, adapter.as_ref(), room);
     let tensor = |(name, tensor): (&String, &nearside_models::StoredTensor)| TensorView {
         name: name.clone(),
         r#type: tensor.dtype.to_string(),
@@ -200,6 +217,7 @@ fn answer(
             true => Some("there are no weights in it".to_owned()),
             false => not_computed.err().map(|error| error.to_string()),
         },
+        adapter: adapter.as_ref().map(AdapterView::of),
         needs: needs(path, decoder, context, arguments, output)?,
         tensors: arguments.tensors.then(|| stored.tensors.iter().map(tensor).collect()),
     })
@@ -236,6 +254,17 @@ fn licence(path: &Path) -> Option<String> {
     let head = readme.strip_prefix("---")?.split("\n---").next()?;
     let line = head.lines().find_map(|line| line.strip_prefix("license:"))?;
     Some(line.trim().trim_matches(['"', '\'']).to_owned()).filter(|licence| !licence.is_empty())
+}
+
+impl AdapterView {
+    fn of(adapter: &Adapter) -> Self {
+        Self {
+            base: adapter.base.clone(),
+            matrices: adapter.iter().count(),
+            ranks: adapter.iter().map(|(_, change)| change.rank()).collect(),
+            parameters: adapter.parameters(),
+        }
+    }
 }
 
 impl SizesView {

@@ -19,17 +19,19 @@ use crate::cli::ModelQuantize;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
+use crate::wire::local_model;
 pub(crate) use answer::QuantizeAnswer;
 use answer::{FormatView, Side};
-use compared::Bench;
+use compared::{Bench, Model};
 use meter::Meter;
 use options::Options;
 use told::told;
 
 pub(super) fn run(arguments: &ModelQuantize, output: &Output) -> Result<Outcome, CommandError> {
-    let options = Options::of(arguments)?;
+    let path = local_model::find(&arguments.model)?;
+    let options = Options::of(arguments, &path)?;
     let interrupted = environment::interrupted_once();
-    let job = Job { arguments, options, output, interrupted };
+    let job = Job { arguments, path, options, output, interrupted };
     match job.run() {
         Ok(outcome) => Ok(outcome),
         Err(Failed::Quantize(QuantizeError::Interrupted)) => {
@@ -38,7 +40,7 @@ pub(super) fn run(arguments: &ModelQuantize, output: &Output) -> Result<Outcome,
             output.none("interrupted; the file was not written", hint, environment::today());
             Ok(Outcome::Partly)
         }
-        Err(Failed::Quantize(error)) => Err(told(&error, arguments)),
+        Err(Failed::Quantize(error)) => Err(told(&error)),
         Err(Failed::Command(error)) => Err(error),
     }
 }
@@ -57,6 +59,8 @@ impl<E: Into<QuantizeError>> From<E> for Failed {
 
 struct Job<'a> {
     arguments: &'a ModelQuantize,
+    /// Where the model lies.
+    path: PathBuf,
     options: Options,
     output: &'a Output,
     interrupted: Arc<AtomicBool>,
@@ -64,10 +68,17 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn run(&self) -> Result<Outcome, Failed> {
-        let stored = StoredModel::open(&self.arguments.model)?;
-        let source = Source::of_gguf(&stored)?;
+        let stored = StoredModel::open(&self.path)?;
+        let adapter = local_model::adapter(self.arguments.adapter.as_deref(), &stored);
+        let adapter = adapter.map_err(Failed::Command)?;
+        let mut source = Source::of(&stored)?;
+        if let Some(adapter) = &adapter {
+            let added = source.adapt(adapter, &stored);
+            added.map_err(|error| Failed::Command(local_model::unadapted(&error)))?;
+        }
+        let model = Model { stored: &stored, adapter: adapter.as_ref() };
         let plans = self.plans(&source, self.has_importance())?;
-        let mut answer = QuantizeAnswer::of(self.arguments, &source);
+        let mut answer = QuantizeAnswer::of(self.arguments, &self.path, &source);
         if self.arguments.dry_run {
             for plan in &plans {
                 answer.formats.push(FormatView::planned(plan)?);
@@ -75,10 +86,10 @@ impl Job<'_> {
             self.print(&answer);
             return Ok(Outcome::Done);
         }
-        let importance = self.importance(&stored)?;
+        let importance = self.importance(model)?;
         let bench = match self.arguments.no_comparison {
             true => None,
-            false => self.bench(&stored, &mut answer),
+            false => self.bench(model, &mut answer),
         };
         if plans.len() > 1 && bench.is_none() {
             let why = answer.warnings.last().map_or("--no-comparison", String::as_str);
@@ -94,7 +105,7 @@ impl Job<'_> {
         Ok(answer.outcome())
     }
 
-    fn importance(&self, stored: &StoredModel) -> Result<Option<Importance>, Failed> {
+    fn importance(&self, model: Model<'_>) -> Result<Option<Importance>, Failed> {
         if let Some(path) = &self.arguments.importance {
             return Ok(Some(Importance::read(path)?));
         }
@@ -102,11 +113,12 @@ impl Job<'_> {
         else {
             return Ok(None);
         };
-        let (tokens, begin) = compared::tokens(stored, &text.text)?;
+        let (tokens, begin) = compared::tokens(model.stored, &text.text)?;
         let windows = compared::windows(begin);
         let mut meter = Meter::new(self.output, "reading".to_owned());
         let total = tokens.len() as u64;
-        let found = Importance::of_text(stored, &tokens, &windows, &mut |done| {
+        let decoder = model.load(windows.room())?;
+        let found = Importance::of_text(decoder, model.stored, &tokens, &windows, &mut |done| {
             meter.tell("tokens", done as u64, total);
             self.go_on()
         })?;
@@ -154,8 +166,8 @@ impl Job<'_> {
     }
 
     /// What the models are compared with; why they are not is told and no error.
-    fn bench(&self, stored: &StoredModel, answer: &mut QuantizeAnswer) -> Option<Bench> {
-        match Bench::new(stored, &self.options, self.arguments.tokens.get()) {
+    fn bench(&self, model: Model<'_>, answer: &mut QuantizeAnswer) -> Option<Bench> {
+        match Bench::new(model, &self.options, self.arguments.tokens.get()) {
             Ok(bench) => {
                 answer.compared_on(&bench);
                 Some(bench)

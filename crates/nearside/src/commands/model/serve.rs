@@ -56,7 +56,9 @@ pub(super) fn run(arguments: &ModelServe, output: &Output) -> Result<Outcome, Co
         CommandError::new(Fault::Input, format!("the model's tokenizer: {error}"))
     })?;
     let slots = usize::from(arguments.parallel);
-    let (model, context) = local_model::for_sequences(&stored, arguments.context, slots, output)?;
+    let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
+    let (model, context) =
+        local_model::for_sequences(&stored, adapter.as_ref(), arguments.context, slots, output)?;
     let listener = listen(arguments)?;
     let address = listener.local_addr().map_err(|error| unreachable_address(arguments, &error))?;
     let names = names(arguments, &path);

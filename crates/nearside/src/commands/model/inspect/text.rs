@@ -3,10 +3,19 @@
 use nearside_units::Bytes;
 
 use super::{
-    InspectAnswer, NeedsView, SizesView, TemplateView, TensorView, TokenizerView, TypeView,
+    AdapterView, InspectAnswer, NeedsView, SizesView, TemplateView, TensorView, TokenizerView,
+    TypeView,
 };
 use crate::output::{Align, table};
 use crate::view::Figure;
+
+fn adapter_text(adapter: &AdapterView) -> String {
+    let AdapterView { base, matrices, ranks, parameters } = adapter;
+    let ranks: Vec<_> = ranks.iter().map(usize::to_string).collect();
+    let made_for = base.as_ref().map_or_else(String::new, |base| format!(", made for {base}"));
+    let parameters = grouped(*parameters as u64);
+    format!("{matrices} matrices by rank {}, {parameters} parameters{made_for}", ranks.join(", "))
+}
 
 pub(super) fn text(answer: &InspectAnswer) -> String {
     let mut lines = Vec::new();
@@ -51,6 +60,9 @@ pub(super) fn text(answer: &InspectAnswer) -> String {
         "computes here",
         answer.not_computed.as_ref().map_or_else(|| "yes".to_owned(), |why| format!("no: {why}")),
     );
+    if let Some(adapter) = &answer.adapter {
+        line("adapter", adapter_text(adapter));
+    }
     line("needs", needs_text(&answer.needs));
     line("speed", speed_text(&answer.needs));
     let mut shown = format!("{}\n\n{}", lines.join("\n"), types(answer));

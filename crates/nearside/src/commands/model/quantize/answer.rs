@@ -1,6 +1,7 @@
 //! What was written, and what it costs.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use nearside_models::evaluate::Divergence;
 use nearside_models::quantize::{Plan, QuantizeError, Source};
@@ -23,6 +24,8 @@ const PART_OF_MEMORY: f64 = 0.8;
 pub(crate) struct QuantizeAnswer {
     /// The model.
     model: String,
+    /// What was added to it first.
+    adapter: Option<String>,
     /// The file that was written; in a dry run, that would be.
     output: Option<String>,
     /// Whether nothing was written.
@@ -110,11 +113,12 @@ pub(super) struct DivergenceView {
 }
 
 impl QuantizeAnswer {
-    pub(super) fn of(arguments: &ModelQuantize, source: &Source) -> Self {
+    pub(super) fn of(arguments: &ModelQuantize, model: &Path, source: &Source) -> Self {
         let (bytes, parameters) = (source.bytes(), source.parameters().max(1));
         let bits_per_weight = bytes as f64 * 8.0 / parameters as f64;
         Self {
-            model: arguments.model.display().to_string(),
+            model: model.display().to_string(),
+            adapter: arguments.adapter.as_ref().map(|path| path.display().to_string()),
             output: arguments.output.as_ref().map(|path| path.display().to_string()),
             dry_run: arguments.dry_run,
             compared_on: None,
@@ -126,7 +130,7 @@ impl QuantizeAnswer {
             within_rule: None,
             of_text: false,
             interrupted: false,
-            warnings: Vec::new(),
+            warnings: source.left_out.clone(),
         }
     }
 

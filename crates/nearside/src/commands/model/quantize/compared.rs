@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use nearside_models::evaluate::{Comparison, Perplexity, Windows, compare, tokens_per_second};
 use nearside_models::{
-    AddSpecial, ControlText, DecoderModel, StoredModel, Tokenizer, TokenizerError,
+    Adapter, AddSpecial, ControlText, DecoderModel, ModelError, StoredModel, Tokenizer,
+    TokenizerError,
 };
 
 use super::answer::{Costs, DivergenceView};
 use super::options::{Options, Read};
+use crate::wire::local_model;
 
 /// Tokens that are seen together.
 const WINDOW: usize = 512;
@@ -20,6 +22,19 @@ const SAMPLE: usize = 256;
 const RUN: Duration = Duration::from_secs(2);
 /// Room for the run that measures, in tokens.
 const ROOM: usize = 128;
+
+/// What is quantized: a model, and what is added to it.
+#[derive(Clone, Copy)]
+pub(super) struct Model<'a> {
+    pub(super) stored: &'a StoredModel,
+    pub(super) adapter: Option<&'a Adapter>,
+}
+
+impl Model<'_> {
+    pub(super) fn load(&self, context: usize) -> Result<DecoderModel, ModelError> {
+        local_model::put_together(self.stored, self.adapter, context)
+    }
+}
 
 /// A model, a text, and how fast memory is.
 pub(super) struct Bench {
@@ -46,15 +61,11 @@ pub(super) struct Found {
 impl Bench {
     /// # Errors
     /// Why the model is not computed, or the text is none.
-    pub(super) fn new(
-        stored: &StoredModel,
-        options: &Options,
-        most: usize,
-    ) -> Result<Self, String> {
-        let source = load(stored)?;
+    pub(super) fn new(model: Model<'_>, options: &Options, most: usize) -> Result<Self, String> {
+        let source = load(model)?;
         let bandwidth = nearside_probe::ceiling::memory_read()?.likely().as_bytes_per_second();
         let (mut text, begin, what) = match &options.text {
-            Some(text) => text_of(stored, text)?,
+            Some(text) => text_of(model.stored, text)?,
             None => sample(&source),
         };
         text.truncate(most);
@@ -82,7 +93,7 @@ impl Bench {
         tell: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Found, String> {
         let stored = StoredModel::open(path).map_err(|error| error.to_string())?;
-        let model = load(&stored)?;
+        let model = load(Model { stored: &stored, adapter: None })?;
         let total = self.text.len() as u64;
         let mut ended = false;
         let compared = compare(&self.source, &model, &self.text, &self.windows, &mut |done| {
@@ -112,8 +123,8 @@ impl Bench {
     }
 }
 
-fn load(stored: &StoredModel) -> Result<DecoderModel, String> {
-    DecoderModel::load(stored, WINDOW + ROOM).map_err(|error| error.to_string())
+fn load(model: Model<'_>) -> Result<DecoderModel, String> {
+    model.load(WINDOW + ROOM).map_err(|error| error.to_string())
 }
 
 /// Tokens, the one that begins texts, and what they are.

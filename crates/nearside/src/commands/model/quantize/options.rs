@@ -34,8 +34,9 @@ pub(super) struct Read {
 
 impl Options {
     /// # Errors
-    /// When a type is not known, a rule is none, or the file to write is there already or is the model itself.
-    pub(super) fn of(arguments: &ModelQuantize) -> Result<Self, CommandError> {
+    /// When a type is not known, a rule is none, or the file to write is there already or is one of the model's, which
+    /// lies at `model`.
+    pub(super) fn of(arguments: &ModelQuantize, model: &Path) -> Result<Self, CommandError> {
         let mut mixes = Vec::new();
         for name in &arguments.to {
             match name.eq_ignore_ascii_case(AUTO_NAME) {
@@ -52,7 +53,7 @@ impl Options {
             }
         });
         let keeps = arguments.keep.iter().map(|text| keep(text)).collect::<Result<_, _>>()?;
-        writable(arguments)?;
+        writable(arguments, model)?;
         let text = arguments.text.as_deref().map(read).transpose()?;
         let importance = arguments.importance_from.as_deref().map(read).transpose()?;
         Ok(Self { mixes, keeps, text, importance })
@@ -103,12 +104,14 @@ fn read(path: &Path) -> Result<Read, CommandError> {
     Ok(Read { name, text: String::from_utf8_lossy(&text).into_owned() })
 }
 
-fn writable(arguments: &ModelQuantize) -> Result<(), CommandError> {
+fn writable(arguments: &ModelQuantize, model: &Path) -> Result<(), CommandError> {
     let Some(output) = arguments.output.as_ref().filter(|_| !arguments.dry_run) else {
         return Ok(());
     };
     let real = |path: &Path| fs::canonicalize(path).ok();
-    if real(output).is_some_and(|output| real(&arguments.model) == Some(output)) {
+    let weights = output.extension().is_some_and(|extension| extension == "safetensors");
+    let of_folder = weights && output.parent().and_then(real) == real(model);
+    if of_folder || real(output).is_some_and(|output| real(model) == Some(output)) {
         let message = format!("{} is the model itself", output.display());
         return Err(CommandError::new(Fault::Input, message).hint("write another file with -o"));
     }
