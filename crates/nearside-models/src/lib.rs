@@ -6,6 +6,7 @@
 //! - [`Tokenizer`] cuts text into tokens and puts it together again, [`ChatTemplate`] makes text of a conversation.
 //! - [`quantize`] stores a model in fewer bits, [`evaluate`] says what that costs.
 //! - [`DecoderModel`] computes: tokens in, scores out, with a [`KeyValueCache`] for each sequence. [`kernel`] has its inner loops.
+//! - [`train`] makes models: gradients, an optimizer, and what a model of its own begins with.
 //! - [`Generator`] reads and writes on with it, [`Sampler`] chooses what.
 
 pub mod block;
@@ -25,6 +26,7 @@ pub mod quantize;
 mod sampler;
 mod stored;
 pub mod tokenizer;
+pub mod train;
 mod unchecked;
 
 pub use bytes::Bytes;

@@ -83,7 +83,7 @@ impl StoredModel {
     }
 
     /// The name of a tensor: the usual one, or another one where the files have that.
-    fn name(&self, part: Part, layer: Option<usize>) -> String {
+    pub(crate) fn name(&self, part: Part, layer: Option<usize>) -> String {
         let usual = self.naming.name(part, layer);
         let other = self.naming.other_name(part, layer);
         let is_there = |name: &String| self.tensors.contains_key(name);
