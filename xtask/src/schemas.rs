@@ -74,6 +74,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("model-generate"),
         Schema("model-bench"),
         Schema("model-quantize"),
+        Schema("model-train"),
     ]
 }
 

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! - [`Network`] is a decoder that learns, put together from a model's files or at random ([`Shape`]).
-//! - [`train`] goes through all steps; [`write()`] makes the folder that other programs read.
+//! - [`Trainer`] takes its steps; [`write()`] makes the folder that other programs read.
 //!
 //! Every operator has its way backward written by hand (`operator/`): nothing is recorded while a network computes, and
 //! memory is known and used again. Invariants: the same seed makes the same bits, on any number of threads and whichever
@@ -38,7 +38,7 @@ pub use optimizer::{AdamW, Optimizer};
 pub use parameter::{Learns, Parameter, Parameters};
 #[doc(hidden)]
 pub use product::measured_product;
-pub use run::{Progress, Recipe, Run, train};
+pub use run::{Progress, Recipe, Run, Trainer};
 pub use schedule::Schedule;
 pub use shape::Shape;
 pub use vocabulary::Vocabulary;

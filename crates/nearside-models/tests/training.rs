@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 #[allow(dead_code, reason = "other tests use the rest")]
@@ -14,8 +13,8 @@ mod case;
 
 use case::{Case, cases, error};
 use nearside_models::train::{
-    AdamW, Batch, Corpus, Learns, Memory, Network, Progress, Recipe, Run, Shape, TrainError,
-    Vocabulary, train, write,
+    AdamW, Batch, Corpus, Learns, Memory, Network, Recipe, Run, Shape, TrainError, Trainer,
+    Vocabulary, write,
 };
 use nearside_models::{
     AddSpecial, ControlText, DecoderModel, ModelError, Precision, Segment, StoredModel, Tokenizer,
@@ -234,8 +233,9 @@ fn make(folder: &Path, threads: usize, memory: Memory, steps: usize) -> Run {
         let recipe = Recipe { batch: 4, context: 16, steps, rate, seed: 3, optimizer, memory };
         let parts = [tokens.learned.as_slice(), &tokens.held_out];
         let bytes = vocabulary.bytes().unwrap();
-        let tell = &mut |_: &Progress| ControlFlow::Continue(());
-        let run = train(&mut network, parts, &bytes, &recipe, tell).unwrap();
+        let mut trainer = Trainer::new(&mut network, parts, &bytes, &recipe).unwrap();
+        while trainer.step().unwrap().is_some() {}
+        let run = trainer.finish().unwrap();
         write(folder, &shape, &vocabulary, network.parameters()).unwrap();
         run
     })
@@ -299,14 +299,12 @@ fn who_ends_training_has_the_model_of_that_step() {
     let mut network = Network::fresh(&decoder, &numerics, 8, 3).unwrap();
     let (optimizer, rate, memory) = (AdamW::USUAL, 1e-3, Memory::Kept);
     let recipe = Recipe { batch: 2, context: 8, steps: 9, rate, seed: 3, optimizer, memory };
-    let run =
-        train(&mut network, [&tokens, &tokens], &[1; 300], &recipe, &mut |progress| match progress
-            .step
-        {
-            3 => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        })
-        .unwrap();
+    let parts = [tokens.as_slice(), &tokens];
+    let mut trainer = Trainer::new(&mut network, parts, &[1; 300], &recipe).unwrap();
+    for step in 1..=3 {
+        assert_eq!(trainer.step().unwrap().unwrap().step, step);
+    }
+    let run = trainer.finish().unwrap();
     assert_eq!((run.steps.len(), run.tokens), (3, 48));
     assert_ne!(run.after, run.before);
 }
@@ -320,7 +318,7 @@ fn a_loss_that_is_no_number_ends_training_with_its_step() {
     network.parameters_mut().trained_mut().for_each(|tensor| tensor.values.fill(f32::NAN));
     let (optimizer, rate, memory) = (AdamW::USUAL, 1e-3, Memory::Kept);
     let recipe = Recipe { batch: 2, context: 8, steps: 9, rate, seed: 3, optimizer, memory };
-    let tell = &mut |_: &Progress| ControlFlow::Continue(());
-    let told = train(&mut network, [&tokens, &tokens], &[1; 300], &recipe, tell);
+    let parts = [tokens.as_slice(), &tokens];
+    let told = Trainer::new(&mut network, parts, &[1; 300], &recipe).unwrap().step();
     assert!(matches!(told, Err(TrainError::NotFinite { step: 1, .. })), "{told:?}");
 }

@@ -1,7 +1,5 @@
 //! Training from the first step to the last.
 
-use std::ops::ControlFlow;
-
 use super::TrainError;
 use super::batch::Batch;
 use super::data::{Windows, spread};
@@ -72,27 +70,51 @@ impl Run {
     }
 }
 
-/// Trains a network on tokens; `bytes` says how many bytes of text a token is. `tell` is told of every step and may end
-/// it: then the network is as it was after that step.
-///
-/// # Errors
-/// When a text is shorter than a sequence, or the loss is no finite number any more.
-pub fn train(
-    network: &mut Network,
-    [learned, held_out]: [&[u32]; 2],
-    bytes: &[usize],
-    recipe: &Recipe,
-    tell: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-) -> Result<Run, TrainError> {
-    let held_out = spread(held_out, recipe.context, MAX_HELD_OUT, recipe.batch)?;
-    let mut windows = Windows::new(learned, recipe.context, recipe.seed ^ ORDER)?;
-    let schedule = Schedule::new(recipe.rate, recipe.steps);
-    let mut optimizer = Optimizer::new(recipe.optimizer);
-    let before = validate(network, &held_out)?;
-    let (steps, held_out_bytes) = (Vec::new(), text_bytes(&held_out, bytes));
-    let mut run = Run { before, steps, after: before, tokens: 0, held_out_bytes };
-    network.parameters_mut().clear_gradients();
-    for step in 1..=recipe.steps {
+/// A network on its way from the first step to the last.
+#[derive(Debug)]
+pub struct Trainer<'a> {
+    network: &'a mut Network,
+    recipe: Recipe,
+    windows: Windows<'a>,
+    held_out: Vec<Batch>,
+    schedule: Schedule,
+    optimizer: Optimizer,
+    run: Run,
+}
+
+impl<'a> Trainer<'a> {
+    /// Begins with a network and the tokens that it learns from, and with those that are held out; `bytes` says how many
+    /// bytes of text a token is.
+    ///
+    /// # Errors
+    /// When a text is shorter than a sequence.
+    pub fn new(
+        network: &'a mut Network,
+        [learned, held_out]: [&'a [u32]; 2],
+        bytes: &[usize],
+        recipe: &Recipe,
+    ) -> Result<Self, TrainError> {
+        let held_out = spread(held_out, recipe.context, MAX_HELD_OUT, recipe.batch)?;
+        let windows = Windows::new(learned, recipe.context, recipe.seed ^ ORDER)?;
+        let schedule = Schedule::new(recipe.rate, recipe.steps);
+        let optimizer = Optimizer::new(recipe.optimizer);
+        let before = validate(network, &held_out)?;
+        let (steps, held_out_bytes) = (Vec::new(), text_bytes(&held_out, bytes));
+        let run = Run { before, steps, after: before, tokens: 0, held_out_bytes };
+        network.parameters_mut().clear_gradients();
+        Ok(Self { network, recipe: *recipe, windows, held_out, schedule, optimizer, run })
+    }
+
+    /// Takes a step; `None` when all are done.
+    ///
+    /// # Errors
+    /// When the loss is no finite number any more, or does not depend on something that is trained.
+    pub fn step(&mut self) -> Result<Option<Progress>, TrainError> {
+        let Self { network, recipe, windows, schedule, optimizer, run, .. } = self;
+        let (step, steps) = (run.steps.len() + 1, recipe.steps);
+        if step > steps {
+            return Ok(None);
+        }
         let batch = windows.batch(recipe.batch)?;
         let loss = network.learn(&batch, recipe.memory)?.mean();
         if step == 1 {
@@ -103,20 +125,24 @@ pub fn train(
             return Err(TrainError::NotFinite { step, loss, gradient });
         }
         run.tokens += batch.tokens().len();
-        let is_due =
-            step == recipe.steps || step.is_multiple_of(recipe.steps.div_ceil(VALIDATIONS));
-        let found = is_due.then(|| validate(network, &held_out)).transpose()?;
-        let progress = Progress { step, loss, gradient, held_out: found };
+        let is_due = step == steps || step.is_multiple_of(steps.div_ceil(VALIDATIONS));
+        let held_out = is_due.then(|| validate(network, &self.held_out)).transpose()?;
+        let progress = Progress { step, loss, gradient, held_out };
         run.steps.push(progress);
-        run.after = found.unwrap_or(run.after);
-        if tell(&progress).is_break() {
-            if found.is_none() {
-                run.after = validate(network, &held_out)?;
-            }
-            break;
-        }
+        run.after = held_out.unwrap_or(run.after);
+        Ok(Some(progress))
     }
-    Ok(run)
+
+    /// Ends, whether or not all steps are done, and says what came of them.
+    ///
+    /// # Errors
+    /// As [`Network::loss`].
+    pub fn finish(mut self) -> Result<Run, TrainError> {
+        if self.run.steps.last().is_some_and(|last| last.held_out.is_none()) {
+            self.run.after = validate(self.network, &self.held_out)?;
+        }
+        Ok(self.run)
+    }
 }
 
 fn validate(network: &mut Network, held_out: &[Batch]) -> Result<Loss, TrainError> {

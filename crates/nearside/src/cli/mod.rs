@@ -26,7 +26,9 @@ pub(crate) use catalog::{Catalog, CatalogList, CatalogRefresh, CatalogTable, Lis
 pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
-pub(crate) use model::{Model, ModelBench, ModelGenerate, ModelInspect, ModelPull, ModelQuantize};
+pub(crate) use model::{
+    Model, ModelBench, ModelGenerate, ModelInspect, ModelPull, ModelQuantize, ModelTrain,
+};
 pub(crate) use privacy::{
     Account, Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve,
     AuditVerify, Certify, DocumentName, Erase, Hiding, Method, OfProject, Privacy, PrivacyScan,
@@ -137,7 +139,7 @@ pub(crate) enum Command {
     /// What is kept of earlier results, and removing what is not needed
     #[command(subcommand)]
     Cache(Cache),
-    /// Open models: fetching them, which are here, storing them in fewer bits
+    /// Open models: fetching them, which are here, storing them in fewer bits, making small ones
     #[command(subcommand)]
     Model(Model),
     /// The facts: devices, offers, regions, grids, prices, models
@@ -575,6 +577,8 @@ pub(crate) enum SchemaName {
     ModelBench,
     /// Data of `model quantize --json`
     ModelQuantize,
+    /// Data of `model train --json`
+    ModelTrain,
 }
 
 /// `nearside completions`

@@ -14,7 +14,7 @@ use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
 use super::model::{
-    BenchAnswer, GenerateAnswer, InspectAnswer, ListAnswer, PullAnswer, QuantizeAnswer,
+    BenchAnswer, GenerateAnswer, InspectAnswer, ListAnswer, PullAnswer, QuantizeAnswer, TrainAnswer,
 };
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
@@ -140,6 +140,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::ModelGenerate => schemars::schema_for!(GenerateAnswer).to_value(),
         SchemaName::ModelBench => schemars::schema_for!(BenchAnswer).to_value(),
         SchemaName::ModelQuantize => schemars::schema_for!(QuantizeAnswer).to_value(),
+        SchemaName::ModelTrain => schemars::schema_for!(TrainAnswer).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),
     };
     serde_json::to_string_pretty(&schema).unwrap_or_default()

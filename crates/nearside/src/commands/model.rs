@@ -7,6 +7,7 @@ mod list;
 mod pace;
 mod pull;
 mod quantize;
+mod train;
 
 pub(crate) use bench::BenchAnswer;
 pub(crate) use generate::GenerateAnswer;
@@ -14,6 +15,7 @@ pub(crate) use inspect::InspectAnswer;
 pub(crate) use list::ListAnswer;
 pub(crate) use pull::PullAnswer;
 pub(crate) use quantize::QuantizeAnswer;
+pub(crate) use train::TrainAnswer;
 
 use crate::cli::Model;
 use crate::error::CommandError;
@@ -27,5 +29,6 @@ pub(super) fn run(arguments: &Model, output: &Output) -> Result<Outcome, Command
         Model::Generate(arguments) => generate::run(arguments, output),
         Model::Bench(arguments) => bench::run(arguments, output),
         Model::Quantize(arguments) => quantize::run(arguments, output),
+        Model::Train(arguments) => train::run(arguments, output),
     }
 }

@@ -35,6 +35,7 @@ mod model_generate;
 mod model_inspect;
 mod model_pull;
 mod model_quantize;
+mod model_train;
 mod pipeline;
 mod plans;
 mod power;
