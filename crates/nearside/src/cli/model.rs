@@ -224,7 +224,7 @@ Examples:
   nearside model generate tiny --raw 'The '
 
 A tokenizer and a model in the shape of Llama are learned from the texts and from nothing else: a
-small one takes about a minute, says sentences of their kind, and knows no more than they do. The
+small one takes two minutes of processor time, says sentences of their kind, and knows no more. The
 last tenth of every text is held out, and what the model loses by it told. Of folders, .md and .txt
 files are read, those of folders in them too.
 

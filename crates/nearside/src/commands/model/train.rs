@@ -230,7 +230,7 @@ mod tests {
         let progress = Progress { step: 100, loss: 4.1234, gradient: 1.0, held_out: None };
         assert_eq!(
             line(&progress, Some(4.5), [600, 1024], 10.0),
-            "step 100 of 600, loss 4.123, held out 4.500, 10,200 tokens/s, 50.0 s left"
+            "step 100 of 600, loss 4.123, held out 4.500, 10200 tokens/s, 50.0 s left"
         );
         assert!(line(&progress, None, [100, 1], 10.0).starts_with("step 100 of 100, loss 4.123, "));
     }
