@@ -76,6 +76,7 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("model-serve"),
         Schema("model-bench"),
         Schema("model-quantize"),
+        Schema("model-train"),
     ]
 }
 

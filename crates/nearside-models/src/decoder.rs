@@ -21,6 +21,7 @@ use crate::key_value_cache::KeyValueCache;
 use crate::matrix::Matrix;
 
 pub use forward::{Segment, Wanted};
+pub(crate) use load::unsupported;
 pub use observe::Observation;
 use observe::Observed;
 use rotation::Rotation;

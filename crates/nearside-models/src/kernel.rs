@@ -13,7 +13,7 @@ mod activations;
 mod attention;
 mod float_panel;
 mod gemv;
-mod lanes;
+pub(crate) mod lanes;
 mod multiply;
 mod panel;
 mod pointwise;
@@ -29,3 +29,4 @@ pub use attention::{Heads, KeysAndValues, MAX_HEAD, Precision, TOGETHER, attend}
 pub use lanes::Instructions;
 pub use multiply::{Input, KernelError, Weights, multiply};
 pub use pointwise::{Normalise, activate, add, add_share, cap, gate};
+pub(crate) use pointwise::{by_rows, capped, exponential};

@@ -7,6 +7,7 @@
 //! - [`quantize`] stores a model in fewer bits, [`evaluate`] says what that costs.
 //! - [`Adapter`] changes it: while it computes, or for good.
 //! - [`DecoderModel`] computes: tokens in, scores out, with a [`KeyValueCache`] for each sequence. [`kernel`] has its inner loops.
+//! - [`train`] makes models: gradients, an optimizer, and what a model of its own begins with.
 //! - [`Generator`] reads and writes on with it, [`Sampler`] chooses what; [`serving`] does so for many at once, by a
 //!   [`Grammar`] where there is one.
 
@@ -31,6 +32,7 @@ pub mod serving;
 mod stop_text;
 mod stored;
 pub mod tokenizer;
+pub mod train;
 mod unchecked;
 
 pub use adapter::{Adapter, AdapterError, LowRank, Place};

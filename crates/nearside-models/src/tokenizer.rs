@@ -29,6 +29,7 @@ pub use special::SpecialTokens;
 pub use stream::Stream;
 
 use library::Library;
+pub(crate) use library::caught;
 use partition::{Finder, Guard, Part, unguarded};
 use scored::Scored;
 use special::Affixes;

@@ -62,7 +62,7 @@ impl DecoderModel {
 }
 
 /// The first part of an architecture that is not computed here.
-fn unsupported(decoder: &Decoder) -> Option<String> {
+pub(crate) fn unsupported(decoder: &Decoder) -> Option<String> {
     let scales = decoder.scales;
     let positions = decoder.positions;
     let whole = [

@@ -205,7 +205,7 @@ fn pre_tokenizer(way: PreTokenizer) -> tokenizers::Result<PreTokenizerWrapper> {
 }
 
 /// What a call into the library gives; a panic in it is an error.
-pub(super) fn caught<T>(call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+pub(crate) fn caught<T>(call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.to_string()),

@@ -28,7 +28,7 @@ pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use model::{
     Model, ModelBench, ModelChat, ModelGenerate, ModelInspect, ModelPull, ModelQuantize,
-    ModelServe, Pooling,
+    ModelServe, ModelTrain, Pooling,
 };
 pub(crate) use privacy::{
     Account, Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve,
@@ -140,7 +140,7 @@ pub(crate) enum Command {
     /// What is kept of earlier results, and removing what is not needed
     #[command(subcommand)]
     Cache(Cache),
-    /// Open models: fetching them, which are here, storing them in fewer bits
+    /// Open models: fetching them, which are here, storing them in fewer bits, making small ones
     #[command(subcommand)]
     Model(Model),
     /// The facts: devices, offers, regions, grids, prices, models
@@ -582,6 +582,8 @@ pub(crate) enum SchemaName {
     ModelBench,
     /// Data of `model quantize --json`
     ModelQuantize,
+    /// Data of `model train --json`
+    ModelTrain,
 }
 
 /// `nearside completions`

@@ -31,6 +31,8 @@ The folder is the one that huggingface_hub uses: HF_HUB_CACHE, or hub in HF_HOME
     Bench(ModelBench),
     /// Store a model in fewer bits, and say what that costs
     Quantize(Box<ModelQuantize>),
+    /// Make a small model of one's own from texts, from nothing
+    Train(ModelTrain),
 }
 
 /// `nearside model pull`
@@ -352,4 +354,71 @@ pub(crate) struct ModelQuantize {
     /// Say what would be written, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `nearside model train`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside model train README.md docs/ --output tiny
+  nearside model train notes.txt -o tiny --steps 2000 --hidden 192 --layers 6
+  nearside model generate tiny --raw 'The '
+
+A tokenizer and a model in the shape of Llama are learned from the texts and from nothing else: a
+small one takes two minutes of processor time, says sentences of their kind, and knows no more. The
+last tenth of every text is held out, and what the model loses by it told. Of folders, .md and .txt
+files are read, those of folders in them too.
+
+The folder is one of Hugging Face (config.json, model.safetensors, tokenizer.json): transformers
+reads it, and all of nearside model. It appears whole or not at all. Ctrl-C ends training: the model
+is written as it is then, and the exit code is 5. The same seed makes the same files on any number
+of threads.")]
+pub(crate) struct ModelTrain {
+    /// Text files, or folders with .md and .txt files
+    #[arg(value_name = "TEXT", required = true)]
+    pub(crate) texts: Vec<PathBuf>,
+    /// The folder to write
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) output: PathBuf,
+    /// Steps
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = positive)]
+    pub(crate) steps: usize,
+    /// Tokens that the tokenizer has at most
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = positive)]
+    pub(crate) vocabulary: usize,
+    /// Layers
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = positive)]
+    pub(crate) layers: usize,
+    /// Width: a multiple of 32, of 64 from 512 on
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = positive)]
+    pub(crate) hidden: usize,
+    /// Tokens of a sequence, and the longest text that the model reads
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = positive)]
+    pub(crate) context: usize,
+    /// Sequences of a step
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
+    pub(crate) batch: usize,
+    /// The largest rate of learning
+    #[arg(long, value_name = "X", default_value_t = 3e-3, value_parser = rate)]
+    pub(crate) learning_rate: f64,
+    /// Less memory for a third more time: what blocks make is made twice instead of kept
+    #[arg(long)]
+    pub(crate) checkpointing: bool,
+    /// Where chance begins
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Threads that compute; all processors unless said
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Replace a model that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// A rate above zero, at most one.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if 0.0 < rate && rate <= 1.0 => Ok(rate),
+        _ => Err("a number above 0, at most 1".to_owned()),
+    }
 }

@@ -15,7 +15,7 @@ use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
 use super::model::{
     BenchAnswer, ChatAnswer, GenerateAnswer, InspectAnswer, ListAnswer, PullAnswer, QuantizeAnswer,
-    ServeAnswer,
+    ServeAnswer, TrainAnswer,
 };
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
@@ -143,6 +143,7 @@ fn schema(name: SchemaName) -> String {
         SchemaName::ModelServe => schemars::schema_for!(ServeAnswer).to_value(),
         SchemaName::ModelBench => schemars::schema_for!(BenchAnswer).to_value(),
         SchemaName::ModelQuantize => schemars::schema_for!(QuantizeAnswer).to_value(),
+        SchemaName::ModelTrain => schemars::schema_for!(TrainAnswer).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),
     };
     schema.sort_all_objects();

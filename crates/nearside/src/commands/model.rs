@@ -9,6 +9,7 @@ mod pace;
 mod pull;
 mod quantize;
 mod serve;
+mod train;
 
 pub(crate) use bench::BenchAnswer;
 pub(crate) use chat::ChatAnswer;
@@ -18,6 +19,7 @@ pub(crate) use list::ListAnswer;
 pub(crate) use pull::PullAnswer;
 pub(crate) use quantize::QuantizeAnswer;
 pub(crate) use serve::ServeAnswer;
+pub(crate) use train::TrainAnswer;
 
 use crate::cli::Model;
 use crate::error::CommandError;
@@ -33,5 +35,6 @@ pub(super) fn run(arguments: &Model, output: &Output) -> Result<Outcome, Command
         Model::Serve(arguments) => serve::run(arguments, output),
         Model::Bench(arguments) => bench::run(arguments, output),
         Model::Quantize(arguments) => quantize::run(arguments, output),
+        Model::Train(arguments) => train::run(arguments, output),
     }
 }

@@ -37,6 +37,7 @@ mod model_inspect;
 mod model_pull;
 mod model_quantize;
 mod model_serve;
+mod model_train;
 mod pipeline;
 mod plans;
 mod power;
