@@ -1,8 +1,11 @@
 //! What answering asks of a machine: reading prompts, writing tokens, and the memory of the engine
-//! that does it. Weights in blocks are llama.cpp's, whose buffers are known exactly
+//! that does it. On a processor one request after another is answered by this program's own engine
+//! ([`crate::engine::nearside`]), where it computes the model: from weights in blocks, and from the files of others
+//! that are there. Else weights in blocks are llama.cpp's, whose buffers are known exactly
 //! ([`crate::engine::llama_cpp`]); others are served by a PyTorch pass with a cache.
 
 mod host_layers;
+mod own_engine;
 
 use nearside_architecture::{Answers, Architecture, Dtype, Graph, Shape};
 use nearside_units::Bytes;
@@ -113,6 +116,10 @@ fn answer(
     let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
     let Groups { tensor: ways, .. } = Groups::of(&recipe.parallelism, answering.devices.max(1))?;
+    if let Some(decoder) = own_engine::answers(workload, answering.together, place) {
+        let (sequences, tokens) = (answering.decoded, [request.prompt, request.output]);
+        return own_engine::demand(workload, decoder, sequences, tokens);
+    }
     let share = |shape| -> Result<tensor::Share, NotEstimated> {
         let shape = Shape { image: workload.image, ..shape };
         let graph = bounded(architecture, shape, recipe)?;
@@ -173,6 +180,7 @@ fn answer(
         host: HostShare::default(),
         sharing: recipe.parallelism.words(),
         core_seconds: 0.0,
+        own_engine: None,
     };
     let layers = recipe.parallelism.host_layers;
     if let (Some(model), 1.., Device::Accelerator) = (&packed, layers, place) {
@@ -215,6 +223,7 @@ fn at_once(workload: &Workload, tape: &Tape, rounds: f64) -> Demand {
         host: HostShare::default(),
         sharing: None,
         core_seconds: 0.0,
+        own_engine: None,
     }
 }
 

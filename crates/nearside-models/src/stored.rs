@@ -83,7 +83,7 @@ impl StoredModel {
     }
 
     /// The name of a tensor: the usual one, or another one where the files have that.
-    fn name(&self, part: Part, layer: Option<usize>) -> String {
+    pub(crate) fn name(&self, part: Part, layer: Option<usize>) -> String {
         let usual = self.naming.name(part, layer);
         let other = self.naming.other_name(part, layer);
         let is_there = |name: &String| self.tensors.contains_key(name);
@@ -91,16 +91,6 @@ impl StoredModel {
     }
 
     /// A matrix of that many rows and columns, one below the other for each expert where there are several.
-    pub(crate) fn matrix(
-        &self,
-        part: Part,
-        layer: Option<usize>,
-        [rows, width]: [usize; 2],
-    ) -> Result<Matrix, ModelError> {
-        self.named_matrix(&self.name(part, layer), [rows, width])
-    }
-
-    /// The same by its name.
     pub(crate) fn named_matrix(
         &self,
         name: &str,
@@ -123,16 +113,6 @@ impl StoredModel {
     pub(crate) fn expert_name(&self, part: Part, layer: usize, expert: usize) -> Option<String> {
         let names = self.naming.expert_names(part, layer, expert);
         names.into_iter().find(|name| self.tensors.contains_key(name))
-    }
-
-    /// Numbers of a tensor of one dimension.
-    pub(crate) fn vector(
-        &self,
-        part: Part,
-        layer: Option<usize>,
-        width: usize,
-    ) -> Result<Vec<f32>, ModelError> {
-        Ok(self.matrix(part, layer, [1, width])?.numbers()?)
     }
 }
 

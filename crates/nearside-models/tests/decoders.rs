@@ -47,6 +47,17 @@ fn error_of(case: &Case, model: &DecoderModel, scores: &[f32]) -> f64 {
     errors.fold(0.0, f64::max)
 }
 
+/// What is not read would be weights that are left out of what is computed.
+#[test]
+fn every_tensor_of_a_family_is_read() {
+    for case in cases() {
+        let stored = case.stored();
+        let (_, read) = DecoderModel::load_noting(&stored, 1).unwrap();
+        let left: Vec<_> = stored.tensors.keys().filter(|name| !read.contains(*name)).collect();
+        assert!(left.is_empty(), "{}: {left:?}", case.name);
+    }
+}
+
 #[test]
 fn every_family_scores_words_as_transformers_does() {
     let mut wrong = Vec::new();

@@ -1,6 +1,10 @@
 //! Putting a model together from its files: every tensor that the architecture has, with its shape checked, and a clear
 //! answer where it has parts that are not computed here.
 
+mod reader;
+
+use std::collections::BTreeSet;
+
 use nearside_architecture::{
     Architecture, Decoder, Dense as DenseSizes, Experts as ExpertSizes,
     FeedForward as FeedForwardSizes, Gating, GroupedAttention, Layer as LayerSizes, Mixer, Norm,
@@ -17,6 +21,7 @@ use super::rotation::Rotation;
 use super::{
     Attention, DecoderModel, Dense, Experts, FeedForward, Layer, Norms, Projection, Shared,
 };
+use reader::Reader;
 
 impl DecoderModel {
     /// Puts a model together, for contexts of up to so many tokens.
@@ -24,6 +29,17 @@ impl DecoderModel {
     /// # Errors
     /// When it is no decoder, has a part that is not computed here, or lacks a tensor or has it in another shape.
     pub fn load(stored: &StoredModel, context: usize) -> Result<Self, ModelError> {
+        Self::load_noting(stored, context).map(|(model, _read)| model)
+    }
+
+    /// The same, with the names of the tensors that it has weights of.
+    ///
+    /// # Errors
+    /// As [`DecoderModel::load`].
+    pub fn load_noting(
+        stored: &StoredModel,
+        context: usize,
+    ) -> Result<(Self, BTreeSet<String>), ModelError> {
         let (Architecture::Decoder(decoder), Some(numerics)) =
             (&stored.architecture, &stored.numerics)
         else {
@@ -34,7 +50,9 @@ impl DecoderModel {
             return Err(ModelError::Unsupported { what });
         };
         unsupported(decoder).map_or(Ok(()), |what| Err(ModelError::Unsupported { what }))?;
-        Loader { stored, decoder, numerics, context }.model()
+        let loader = Loader { stored: Reader::new(stored), decoder, numerics, context };
+        let model = loader.model()?;
+        Ok((model, loader.stored.into_names()))
     }
 }
 
@@ -114,7 +132,7 @@ const fn norm_is_centred(norm: Norm) -> Option<bool> {
 }
 
 struct Loader<'a> {
-    stored: &'a StoredModel,
+    stored: Reader<'a>,
     decoder: &'a Decoder,
     numerics: &'a Numerics,
     context: usize,
@@ -170,7 +188,7 @@ impl Loader<'_> {
             after_attention: wanted(after, Part::AfterAttentionNorm)?,
             feed_forward: wanted(
                 (sandwich || !after) && !shared,
-                self.stored.naming.feed_forward_norm(placement),
+                self.stored.naming().feed_forward_norm(placement),
             )?,
             after_feed_forward: wanted(after, Part::AfterFeedForwardNorm)?,
         })
@@ -184,7 +202,7 @@ impl Loader<'_> {
     ) -> Result<Normalise, ModelError> {
         let mut scales = self.stored.vector(part, layer, width)?;
         // GGUF files have the one added already.
-        if self.decoder.norm == Norm::RmsOffset && self.stored.naming != Naming::Gguf {
+        if self.decoder.norm == Norm::RmsOffset && *self.stored.naming() != Naming::Gguf {
             scales.iter_mut().for_each(|scale| *scale += 1.0);
         }
         let centred = norm_is_centred(self.decoder.norm).unwrap_or(false);
