@@ -43,7 +43,8 @@ pub(crate) fn short(number: f64) -> String {
 /// assert_eq!(nearside_report::grouped("-1000.25"), "-1,000.25");
 /// ```
 pub fn grouped(number: impl fmt::Display) -> String {
-    let number = number.to_string();
+    let text = number.to_string();
+    let number = text.as_str();
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (whole, part) = rest.split_once('.').map_or((rest, None), |(a, b)| (a, Some(b)));
     let mut apart = String::new();

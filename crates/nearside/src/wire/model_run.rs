@@ -158,7 +158,7 @@ impl Used {
 
     /// Whether others kept the processors busy meanwhile.
     pub(crate) fn is_busy(&self) -> bool {
-        Details { queued_share: self.queued_share(), ..Details::default() }.is_busy()
+        observed::is_busy(self.queued_share())
     }
 }
 

@@ -97,10 +97,6 @@ impl Details {
         serde_json::from_str(&row.details).ok()
     }
 
-    /// Whether others kept the processors busy meanwhile.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.queued_share.is_some_and(|share| share > BUSY)
-    }
 
     fn before_runs<T: Copy + PartialOrd>(&self, of: impl Fn(f64) -> Option<T>) -> Option<Span<T>> {
         let [low, likely, high] = self.before_runs;
@@ -108,9 +104,14 @@ impl Details {
     }
 }
 
+/// Whether others kept the processors busy, by how long threads waited for one over the time that they were on one.
+pub(crate) fn is_busy(queued_share: Option<f64>) -> bool {
+    queued_share.is_some_and(|share| share > BUSY)
+}
+
 /// Whether a run was beside other work.
 pub(crate) fn was_busy(row: &ObservationRow) -> bool {
-    Details::read(row).is_some_and(|details| details.is_busy())
+    Details::read(row).is_some_and(|details| is_busy(details.queued_share))
 }
 
 /// A metric with what was expected, with what would have been without any run, and what was measured.
@@ -177,7 +178,7 @@ pub(crate) fn taught(before: Calibration, site: &Site, rows: &[ObservationRow]) 
 
 /// What a row says; nothing where it is of another version, or others kept the machine busy.
 fn observation(row: &ObservationRow, site: &Site, before: &Calibration) -> Option<Observation> {
-    let details = Details::read(row).filter(|details| !details.is_busy())?;
+    let details = Details::read(row).filter(|details| !is_busy(details.queued_share))?;
     let dtype: Dtype = details.dtype.parse().ok()?;
     let time = |seconds: f64| Duration::from_seconds(seconds).ok();
     let evidence = match Metric::of(row)? {
