@@ -113,13 +113,24 @@ fn answer(
     answering: &Answering,
     place: Device,
 ) -> Result<Demand, NotEstimated> {
+    match own_engine::answers(workload, answering.together, place) {
+        Some(decoder) => {
+            let tokens = [request.prompt, request.output];
+            own_engine::demand(workload, decoder, answering.decoded, tokens)
+        }
+        None => of_another_engine(workload, request, answering, place),
+    }
+}
+
+fn of_another_engine(
+    workload: &Workload,
+    request: Request,
+    answering: &Answering,
+    place: Device,
+) -> Result<Demand, NotEstimated> {
     let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
     let Groups { tensor: ways, .. } = Groups::of(&recipe.parallelism, answering.devices.max(1))?;
-    if let Some(decoder) = own_engine::answers(workload, answering.together, place) {
-        let (sequences, tokens) = (answering.decoded, [request.prompt, request.output]);
-        return own_engine::demand(workload, decoder, sequences, tokens);
-    }
     let share = |shape| -> Result<tensor::Share, NotEstimated> {
         let shape = Shape { image: workload.image, ..shape };
         let graph = bounded(architecture, shape, recipe)?;

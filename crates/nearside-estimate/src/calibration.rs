@@ -273,9 +273,10 @@ impl Default for ProcessorUse {
             .map(|span| span.map(|giga| FlopsPerSecond::constant(giga * 1e9))),
             thread_bandwidth: rate(assumed(
                 2e9,
-                4e9,
-                8e9,
-                "server memory bandwidth per virtual CPU",
+                5e9,
+                14e9,
+                "memory bandwidth per virtual CPU: 2-4 GB/s of a server that is full, 10 GB/s of two on a \
+                 Xeon (`doctor --measure`), 14 GB/s of one core alone",
             )),
             bandwidth: rate(assumed(
                 35e9,

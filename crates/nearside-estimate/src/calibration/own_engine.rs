@@ -52,16 +52,16 @@ impl Default for OwnEngine {
     /// Start values, before anything was measured.
     fn default() -> Self {
         Self {
-            blocks_share: published(0.45, 0.78, 1.0, PRODUCTS),
+            blocks_share: published(0.45, 0.8, 1.0, PRODUCTS),
             bytes_share: published(0.55, 0.9, 1.05, PRODUCTS),
-            floats_share: published(0.5, 0.9, 1.05, PRODUCTS),
+            floats_share: published(0.5, 0.85, 1.05, PRODUCTS),
             cache_share: assumed(
                 0.15,
                 0.4,
                 1.0,
                 "half-precision keys and values are widened first",
             ),
-            unpacking: published(0.1e9, 0.35e9, 1.0e9, PRODUCTS),
+            unpacking: published(0.15e9, 0.5e9, 1.5e9, PRODUCTS),
             layer_gap: assumed(
                 10.0,
                 40.0,
@@ -69,8 +69,8 @@ impl Default for OwnEngine {
                 "microseconds: threads are woken some seven times a layer",
             )
             .map(microseconds),
-            integer_share: published(0.3, 0.6, 1.1, PRODUCTS),
-            float_share: published(0.3, 0.6, 1.0, PRODUCTS),
+            integer_share: published(0.4, 0.85, 1.3, PRODUCTS),
+            float_share: published(0.4, 0.8, 1.2, PRODUCTS),
             attention_share: assumed(0.1, 0.3, 0.8, "heads are narrow, and scores are floats"),
             resident: assumed(
                 0.85,

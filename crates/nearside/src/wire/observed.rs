@@ -97,7 +97,6 @@ impl Details {
         serde_json::from_str(&row.details).ok()
     }
 
-
     fn before_runs<T: Copy + PartialOrd>(&self, of: impl Fn(f64) -> Option<T>) -> Option<Span<T>> {
         let [low, likely, high] = self.before_runs;
         Span::new(of(low)?, of(likely)?, of(high)?).ok()

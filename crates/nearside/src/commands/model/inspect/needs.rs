@@ -7,7 +7,7 @@ use nearside_estimate::limits::{MOST, Most, longest};
 use nearside_estimate::tape::Category;
 use nearside_estimate::{Device, Estimate, estimate};
 use nearside_models::StoredModel;
-use nearside_units::Bytes;
+use nearside_units::{Bytes, Duration, Span};
 use nearside_workload::{Batch, ModelRef, Recipe, Task, Workload};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,8 +47,10 @@ pub(super) struct NeedsView {
     pub(super) cache_bytes: Option<u64>,
     /// The same of a context of a thousand tokens.
     pub(super) cache_bytes_per_1000_tokens: Option<u64>,
-    /// Tokens written per second, the prompt's reading included.
+    /// Tokens written per second; the prompt's reading is included where the next figure is absent.
     pub(super) tokens_per_second: Figure<Range>,
+    /// Tokens of the prompt that are read per second, where this program's own engine answers.
+    pub(super) prompt_tokens_per_second: Option<Range>,
     /// What limits that.
     pub(super) limited_by: Figure<String>,
     /// The longest context that surely fits, up to the one that it was made for.
@@ -89,9 +91,15 @@ impl NeedsView {
             weights_bytes: memory(&estimated, Category::Weights),
             cache_bytes: memory(&estimated, Category::Cache),
             cache_bytes_per_1000_tokens: memory(&thousand, Category::Cache),
-            tokens_per_second: Figure::of(&speed(&estimated, &workload), |span| {
-                Range::of(*span, |number| number)
-            }),
+            tokens_per_second: match &estimated.phases {
+                Some(phases) => Figure::Value(rate(phases.token, 1)),
+                None => Figure::of(&speed(&estimated, &workload), |span| {
+                    Range::of(*span, |number| number)
+                }),
+            },
+            prompt_tokens_per_second: estimated
+                .phases
+                .map(|phases| rate(phases.prompt, context / 2)),
             limited_by: Figure::of(&estimated.bottleneck, ToString::to_string),
             largest_context: largest(longest, made_for, &estimated),
             inputs: estimated.inputs.iter().map(InputView::of).collect(),
@@ -110,6 +118,13 @@ fn answering(model: &ModelRef, context: u64) -> Workload {
         recipe: fit::with_weights(Recipe::default(), weights),
         image: None,
     }
+}
+
+/// So many tokens in that time, per second.
+fn rate(time: Span<Duration>, tokens: u64) -> Range {
+    let [low, likely, high] = [time.high(), time.likely(), time.low()]
+        .map(|time| tokens as f64 / time.as_seconds().max(f64::MIN_POSITIVE));
+    Range { low, likely, high }
 }
 
 const fn plain(bytes: Bytes) -> f64 {

@@ -291,15 +291,19 @@ fn speed(needs: &NeedsView) -> String {
         Figure::Value(limit) => format!(", limited by {limit}"),
         Figure::Unknown { .. } => String::new(),
     };
+    let read = match &needs.prompt_tokens_per_second {
+        Some(read) => format!("prompts read at {}", span(read.low, read.high)),
+        None => format!("{} being read before", grouped(needs.context / 2)),
+    };
     match &needs.tokens_per_second {
         Figure::Value(Range { low, high, .. }) => {
-            let (rate, read) = (span(*low, *high), grouped(needs.context / 2));
-            format!("{rate} tokens/s written, {read} being read before{limit}")
+            format!("{} tokens/s written, {read}{limit}", span(*low, *high))
         }
         Figure::Unknown { unknown } => format!("not known: {unknown}"),
     }
 }
 
+/// How large a context surely fits.
 fn longest(longest: &Figure<u64>, made_for: Option<u64>) -> String {
     match longest {
         Figure::Value(most) if made_for == Some(*most) => {
