@@ -170,7 +170,8 @@ fn what_was_expected_stands_beside_what_was_measured_and_both_are_kept() {
     let models = data["models"].as_array().unwrap();
     assert_eq!(models.len(), 3, "{data}");
     for figure in models {
-        assert_eq!(number(&figure["runs"]) + number(&figure["busy_runs"]), 2.0, "{figure}");
+        let runs = figure["runs"].as_u64().zip(figure["busy_runs"].as_u64());
+        assert_eq!(runs.map(|(quiet, busy)| quiet + busy), Some(2), "{figure}");
         assert!(text(&figure["model"]).starts_with("tiny.gguf, "), "{figure}");
     }
     let shown = with_data(&folder, &["ledger", "accuracy"]).exits(0).stdout;
@@ -195,7 +196,7 @@ fn what_runs_taught_makes_the_next_estimate() {
     let [before, after] = [&first, &second].map(|data| number(&token(data)["expected"]["likely"]));
     if busy(&first) {
         // Other work was there: it is kept, and says nothing.
-        assert_eq!(before, after);
+        assert!((after / before - 1.0).abs() < 1e-9, "{before} {after}");
         return;
     }
     let measured = number(&token(&first)["measured"]);
