@@ -108,9 +108,10 @@ pub(crate) fn is_busy(queued_share: Option<f64>) -> bool {
     queued_share.is_some_and(|share| share > BUSY)
 }
 
-/// Whether a run was beside other work.
-pub(crate) fn was_busy(row: &ObservationRow) -> bool {
-    Details::read(row).is_some_and(|details| is_busy(details.queued_share))
+/// Whether a figure is that of a machine beside other work. Memory is the same whatever else runs.
+pub(crate) fn is_disturbed(row: &ObservationRow) -> bool {
+    let busy = Details::read(row).is_some_and(|details| is_busy(details.queued_share));
+    busy && Metric::of(row) != Some(Metric::Memory)
 }
 
 /// A metric with what was expected, with what would have been without any run, and what was measured.
@@ -177,7 +178,7 @@ pub(crate) fn taught(before: Calibration, site: &Site, rows: &[ObservationRow]) 
 
 /// What a row says; nothing where it is of another version, or others kept the machine busy.
 fn observation(row: &ObservationRow, site: &Site, before: &Calibration) -> Option<Observation> {
-    let details = Details::read(row).filter(|details| !is_busy(details.queued_share))?;
+    let details = Details::read(row).filter(|_| !is_disturbed(row))?;
     let dtype: Dtype = details.dtype.parse().ok()?;
     let time = |seconds: f64| Duration::from_seconds(seconds).ok();
     let evidence = match Metric::of(row)? {

@@ -12,7 +12,7 @@ use crate::error::CommandError;
 use crate::output::{Align, Output, table};
 use crate::view::seconds;
 use crate::wire;
-use crate::wire::observed::{Metric, was_busy};
+use crate::wire::observed::{Metric, is_disturbed};
 
 /// How well a figure of a model was estimated.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -23,9 +23,9 @@ pub(crate) struct ModelAccuracy {
     what: String,
     /// The unit of both.
     unit: String,
-    /// Runs that count: those with the processors for themselves.
+    /// Runs that count: those with the processors for themselves, and of memory all.
     runs: usize,
-    /// Runs beside other work, which say nothing of the machine and count for nothing else here.
+    /// Runs whose time was that of a machine with other work, which count for nothing else here.
     busy_runs: usize,
     /// Median of what had been estimated as likely.
     estimated: Option<f64>,
@@ -58,7 +58,7 @@ fn of(rows: &[ObservationRow]) -> Vec<ModelAccuracy> {
 }
 
 fn figure(model: &str, rows: &[&ObservationRow]) -> ModelAccuracy {
-    let quiet: Vec<_> = rows.iter().filter(|row| !was_busy(row)).collect();
+    let quiet: Vec<_> = rows.iter().filter(|row| !is_disturbed(row)).collect();
     let middle = |value: fn(&ObservationRow) -> f64| median(quiet.iter().map(|row| value(row)));
     let within =
         |row: &&&ObservationRow| (row.estimate.low()..=row.estimate.high()).contains(&row.measured);
