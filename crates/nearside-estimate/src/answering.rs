@@ -1,8 +1,11 @@
 //! What answering asks of a machine: reading prompts, writing tokens, and the memory of the engine
-//! that does it. Weights in blocks are llama.cpp's, whose buffers are known exactly
+//! that does it. On a processor one request after another is answered by this program's own engine
+//! ([`crate::engine::nearside`]), where it computes the model: from weights in blocks, and from the files of others
+//! that are there. Else weights in blocks are llama.cpp's, whose buffers are known exactly
 //! ([`crate::engine::llama_cpp`]); others are served by a PyTorch pass with a cache.
 
 mod host_layers;
+mod own_engine;
 
 use nearside_architecture::{Answers, Architecture, Dtype, Graph, Shape};
 use nearside_units::Bytes;
@@ -110,6 +113,21 @@ fn answer(
     answering: &Answering,
     place: Device,
 ) -> Result<Demand, NotEstimated> {
+    match own_engine::answers(workload, answering.together, place) {
+        Some(decoder) => {
+            let tokens = [request.prompt, request.output];
+            own_engine::demand(workload, decoder, answering.decoded, tokens)
+        }
+        None => of_another_engine(workload, request, answering, place),
+    }
+}
+
+fn of_another_engine(
+    workload: &Workload,
+    request: Request,
+    answering: &Answering,
+    place: Device,
+) -> Result<Demand, NotEstimated> {
     let architecture = architecture(workload)?;
     let recipe = &workload.recipe;
     let Groups { tensor: ways, .. } = Groups::of(&recipe.parallelism, answering.devices.max(1))?;
@@ -173,6 +191,7 @@ fn answer(
         host: HostShare::default(),
         sharing: recipe.parallelism.words(),
         core_seconds: 0.0,
+        own_engine: None,
     };
     let layers = recipe.parallelism.host_layers;
     if let (Some(model), 1.., Device::Accelerator) = (&packed, layers, place) {
@@ -215,6 +234,7 @@ fn at_once(workload: &Workload, tape: &Tape, rounds: f64) -> Demand {
         host: HostShare::default(),
         sharing: None,
         core_seconds: 0.0,
+        own_engine: None,
     }
 }
 

@@ -1,6 +1,10 @@
 //! How close real programs come to what data sheets promise. Every share and overhead that the
 //! estimate uses stands here, with its basis; measurements of a site replace the start values.
 
+mod own_engine;
+
+pub use own_engine::{ObservedEngine, OwnEngine};
+
 use crate::measured::MachineCeilings;
 use crate::roofline::Arithmetic;
 use nearside_units::{Basis, Bytes, BytesPerSecond, Date, Duration, FlopsPerSecond, Sourced, Span};
@@ -14,6 +18,8 @@ pub struct Calibration {
     pub memory: MemoryUse,
     /// What processors reach.
     pub processor: ProcessorUse,
+    /// What this program's own engine reaches.
+    pub own_engine: OwnEngine,
     /// What parts draw.
     pub power: PowerUse,
     /// How machines are used over their life.
@@ -230,6 +236,8 @@ impl Default for MemoryUse {
 pub struct ProcessorUse {
     /// Arithmetic per hardware thread of a processor, 32-bit.
     pub thread_flops: Sourced<Span<FlopsPerSecond>>,
+    /// Arithmetic of 8-bit integers per hardware thread of a processor.
+    pub thread_integers: Sourced<Span<FlopsPerSecond>>,
     /// Memory bandwidth per hardware thread of a processor, up to `bandwidth`.
     pub thread_bandwidth: Sourced<Span<BytesPerSecond>>,
     /// Memory bandwidth of a whole processor.
@@ -255,11 +263,20 @@ impl Default for ProcessorUse {
                 "32-bit GFLOP/s per hardware thread: AVX2 at about 3 GHz, two threads per core",
             )
             .map(|span| span.map(|giga| FlopsPerSecond::constant(giga * 1e9))),
+            thread_integers: assumed(
+                12.0,
+                60.0,
+                250.0,
+                "products of 8-bit integers per hardware thread, GOP/s: AVX2 to AVX-512 VNNI at \
+                 about 3 GHz, two threads per core",
+            )
+            .map(|span| span.map(|giga| FlopsPerSecond::constant(giga * 1e9))),
             thread_bandwidth: rate(assumed(
                 2e9,
-                4e9,
-                8e9,
-                "server memory bandwidth per virtual CPU",
+                5e9,
+                14e9,
+                "memory bandwidth per virtual CPU: 2-4 GB/s of a server that is full, 10 GB/s of two on a \
+                 Xeon (`doctor --measure`), 14 GB/s of one core alone",
             )),
             bandwidth: rate(assumed(
                 35e9,

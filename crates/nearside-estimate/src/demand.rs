@@ -14,6 +14,7 @@ use crate::allocator::caching::{Caching, Segments};
 use crate::answering;
 use crate::communication::Exchange;
 use crate::engine::llama_cpp::NotReserved;
+use crate::engine::nearside::Sequence;
 use crate::estimate::Device;
 use crate::live::Peak;
 use crate::lowered::Lowerings;
@@ -41,6 +42,17 @@ pub struct Demand {
     pub sharing: Option<String>,
     /// Work for processors alone, in core-seconds.
     pub core_seconds: f64,
+    /// Sequences that this program's own engine answers, in place of passes.
+    pub own_engine: Option<OwnWork>,
+}
+
+/// Work of this program's own engine: sequences one after another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OwnWork {
+    /// Each of them.
+    pub sequence: Sequence,
+    /// How many.
+    pub sequences: f64,
 }
 
 impl Demand {
@@ -54,6 +66,7 @@ impl Demand {
             host: training::HostShare::default(),
             sharing: None,
             core_seconds: 0.0,
+            own_engine: None,
         }
     }
 }
@@ -82,6 +95,8 @@ pub enum Holder {
     Caching,
     /// An inference engine that reserves everything when it loads.
     Engine,
+    /// This program's own engine, which maps the file of weights.
+    OwnEngine,
     /// The project file, which states it.
     Stated,
 }
@@ -292,6 +307,7 @@ fn of_training(
         host: device.host,
         sharing: recipe.parallelism.words(),
         core_seconds: 0.0,
+        own_engine: None,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::attention_kernel::on_site;
 use crate::calibration::Calibration;
 use crate::carbon::Carbon;
 use crate::demand::{Asked, Demand, Memory, NotEstimated, demand_as_asked, usable_devices};
+use crate::engine::nearside::Phases;
 use crate::input::Input;
 use crate::lowered::Lowerings;
 use crate::parallel::choice;
@@ -29,6 +30,8 @@ pub struct Estimate {
     pub startup: Span<Duration>,
     /// Time of the work itself, in one run or one month.
     pub work: Known<Span<Duration>>,
+    /// Reading a prompt and writing a token, where both are known apart.
+    pub phases: Option<Phases>,
     /// What takes the time.
     pub bottleneck: Known<Bottleneck>,
     /// Energy at the wall.
@@ -396,6 +399,7 @@ impl Estimate {
             period: Period::Run,
             startup: Span::exact(Duration::ZERO),
             work: Known::unknown(unknown()),
+            phases: None,
             bottleneck: Known::unknown(unknown()),
             energy: Known::unknown(unknown()),
             cost: Known::unknown(unknown()),

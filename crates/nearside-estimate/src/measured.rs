@@ -15,6 +15,8 @@ use crate::input::Input;
 pub struct MachineCeilings {
     /// Products of large 32-bit matrices on all threads.
     pub matrix: Option<Sourced<Span<FlopsPerSecond>>>,
+    /// Products of large matrices of 8-bit numbers on all threads.
+    pub integer: Option<Sourced<Span<FlopsPerSecond>>>,
     /// Reading memory with all threads: what answering does with weights.
     pub read: Option<Sourced<Span<BytesPerSecond>>>,
     /// Reading and writing memory with all threads: what training does with states.
@@ -25,7 +27,8 @@ impl MachineCeilings {
     /// Whether nothing was measured.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.matrix.is_none() && self.read.is_none() && self.update.is_none()
+        let arithmetic = self.matrix.is_some() || self.integer.is_some();
+        !arithmetic && self.read.is_none() && self.update.is_none()
     }
 
     /// What engines reach of the measured products on the processor.

@@ -66,5 +66,6 @@ pub(crate) fn demand(
         host: crate::parallel::training::HostShare::default(),
         sharing: None,
         core_seconds: 0.0,
+        own_engine: None,
     })
 }

@@ -1,6 +1,8 @@
 //! One workload on one site: memory against what is there, work against ceilings, and the energy,
 //! cost and carbon that follow from the time.
 
+pub(crate) mod own_engine;
+
 use std::sync::Arc;
 
 use nearside_catalog::{Accelerators, DeviceKind, Economics, Ownership, Precision, Site, Terms};
@@ -44,6 +46,8 @@ impl WorkingSite<'_> {
         inputs.push(Input::of("queue and boot", &self.site.startup));
         inputs.push(Input::of("loading weights from disk", &self.calibration.kernels.load_rate));
         let work = timed.as_ref().map(|timed| timed.time);
+        let phases =
+            demand.own_engine.and_then(|work| self.phases(&work.sequence, &mut Vec::new()).value());
         if let (Period::Month { up }, Known::Value(work)) = (period, &work) {
             overload(&mut fit, *work, up);
         }
@@ -57,6 +61,7 @@ impl WorkingSite<'_> {
             period,
             startup,
             work,
+            phases,
             bottleneck,
             energy: Known::unknown("not reached"),
             cost: Known::unknown("not reached"),
@@ -72,7 +77,9 @@ impl WorkingSite<'_> {
             Device::Accelerator => {
                 (self.device_memory(inputs), self.reserved(&demand.memory, inputs))
             }
-            Device::Processor => (self.machine_memory(inputs), Span::exact(demand.memory.total())),
+            Device::Processor => {
+                (self.machine_memory(inputs), self.held_in_main_memory(&demand.memory, inputs))
+            }
         };
         let (verdict, why) = match &available {
             Known::Unknown(why) => (Verdict::Unknown, Arc::clone(why)),
@@ -164,7 +171,7 @@ impl WorkingSite<'_> {
         let MemoryUse { placement, buffers, context, .. } = &self.calibration.memory;
         inputs.push(Input::of("driver context", context));
         let held = match memory.holder {
-            Holder::Stated => Span::exact(memory.reserved),
+            Holder::Stated | Holder::OwnEngine => Span::exact(memory.reserved),
             Holder::Engine => {
                 inputs.push(Input::of("engine's buffers over their count", buffers));
                 buffers.value.map(|share| memory.reserved.scaled(share))
@@ -180,6 +187,9 @@ impl WorkingSite<'_> {
     }
 
     fn timed(&self, workload: &Workload, demand: &Demand, inputs: &mut Vec<Input>) -> Known<Timed> {
+        if let Some(work) = &demand.own_engine {
+            return self.own_engine_time(work, inputs);
+        }
         if demand.passes.is_empty() {
             return self.core_time(demand, inputs);
         }

@@ -256,7 +256,8 @@ fn the_bytes_of_a_file_beat_the_type_of_its_weights() {
         estimate.fit.memory.expect("memory").by_category[&Category::Weights]
     };
     // Twice the file, twice the weights on the device: part of them stays in main memory.
-    let stored = Stored { dtype: Dtype::Q4K, bytes: Bytes::new(807_690_624) };
+    let stored =
+        Stored { dtype: Dtype::Q4K, bytes: Bytes::new(807_690_624), looked_up: Bytes::ZERO };
     let larger = Stored { bytes: stored.bytes * 2, ..stored };
     let (once, twice) = (weights(&serving(Some(stored))), weights(&serving(Some(larger))));
     assert!((twice.get() as f64 / once.get() as f64 - 2.0).abs() < 1e-6);

@@ -30,7 +30,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A file's header makes no sense.
-    #[error("{}: {error}", path.display())]
+    #[error("{}", error.in_file(&path.display().to_string()))]
     Header {
         /// The file.
         path: PathBuf,

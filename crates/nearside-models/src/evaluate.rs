@@ -5,10 +5,9 @@
 
 mod divergence;
 mod perplexity;
-mod speed;
+pub mod speed;
 mod windows;
 
 pub use divergence::{Comparison, Divergence, compare};
 pub use perplexity::Perplexity;
-pub use speed::tokens_per_second;
 pub use windows::Windows;

@@ -99,17 +99,27 @@ impl StoredModel {
         other.filter(|other| is_there(other) && !is_there(&usual)).unwrap_or(usual)
     }
 
-    /// A matrix of that many rows and columns, one below the other for each expert where there are several.
+    /// The matrix of a part.
     pub(crate) fn matrix(
         &self,
         part: Part,
         layer: Option<usize>,
-        [rows, width]: [usize; 2],
+        shape: [usize; 2],
     ) -> Result<Matrix, ModelError> {
-        self.named_matrix(&self.name(part, layer), [rows, width])
+        self.named_matrix(&self.name(part, layer), shape)
     }
 
-    /// The same by its name.
+    /// Numbers of a part of one dimension.
+    pub(crate) fn vector(
+        &self,
+        part: Part,
+        layer: Option<usize>,
+        width: usize,
+    ) -> Result<Vec<f32>, ModelError> {
+        Ok(self.matrix(part, layer, [1, width])?.numbers()?)
+    }
+
+    /// A matrix of that many rows and columns, one below the other for each expert where there are several.
     pub(crate) fn named_matrix(
         &self,
         name: &str,
@@ -132,16 +142,6 @@ impl StoredModel {
     pub(crate) fn expert_name(&self, part: Part, layer: usize, expert: usize) -> Option<String> {
         let names = self.naming.expert_names(part, layer, expert);
         names.into_iter().find(|name| self.tensors.contains_key(name))
-    }
-
-    /// Numbers of a tensor of one dimension.
-    pub(crate) fn vector(
-        &self,
-        part: Part,
-        layer: Option<usize>,
-        width: usize,
-    ) -> Result<Vec<f32>, ModelError> {
-        Ok(self.matrix(part, layer, [1, width])?.numbers()?)
     }
 }
 

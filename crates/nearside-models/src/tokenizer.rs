@@ -247,6 +247,15 @@ impl Tokenizer {
         self.vocabulary.id(token)
     }
 
+    /// How text is cut, in the words of the field.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        match &self.engine {
+            Engine::Json(library) | Engine::Merged(library, _) => library.method(),
+            Engine::Scored(..) => "byte-pair encoding by scores",
+        }
+    }
+
     /// How many tokens there are, those that are not in use included.
     #[must_use]
     pub fn size(&self) -> u32 {

@@ -15,7 +15,7 @@ mod folders;
 mod spoiled;
 
 use case::{Case, cases, error};
-use nearside_models::{DecoderModel, KeyValueCache, Precision, Segment, Wanted};
+use nearside_models::{Adapter, DecoderModel, KeyValueCache, Precision, Segment, Wanted};
 
 /// The largest difference that the order of sums makes, as a part of the largest score of a row.
 const ORDER: f64 = 2e-5;
@@ -49,6 +49,17 @@ fn error_of(case: &Case, model: &DecoderModel, scores: &[f32]) -> f64 {
     let rows: Vec<_> = scores.chunks_exact(model.vocabulary()).collect();
     let errors = case.positions.iter().zip(&case.logits).map(|(at, row)| error(rows[*at], row));
     errors.fold(0.0, f64::max)
+}
+
+/// What is not read would be weights that are left out of what is computed.
+#[test]
+fn every_tensor_of_a_family_is_read() {
+    for case in cases() {
+        let stored = case.stored();
+        let (_, read) = DecoderModel::load_noting(&stored, 1, &Adapter::default()).unwrap();
+        let left: Vec<_> = stored.tensors.keys().filter(|name| !read.contains(*name)).collect();
+        assert!(left.is_empty(), "{}: {left:?}", case.name);
+    }
 }
 
 #[test]

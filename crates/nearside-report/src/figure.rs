@@ -1,5 +1,7 @@
 //! Numbers as people read them: three digits that count, thousands set apart, the unit behind.
 
+use std::fmt;
+
 use nearside_economics::{Unit, Value};
 use nearside_units::significant;
 
@@ -34,8 +36,15 @@ pub(crate) fn short(number: f64) -> String {
     grouped(text)
 }
 
-/// Sets thousands apart.
-pub(crate) fn grouped(number: &str) -> String {
+/// A number with its thousands set apart.
+///
+/// ```
+/// assert_eq!(nearside_report::grouped(1_234_567), "1,234,567");
+/// assert_eq!(nearside_report::grouped("-1000.25"), "-1,000.25");
+/// ```
+pub fn grouped(number: impl fmt::Display) -> String {
+    let text = number.to_string();
+    let number = text.as_str();
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (whole, part) = rest.split_once('.').map_or((rest, None), |(a, b)| (a, Some(b)));
     let mut apart = String::new();

@@ -19,6 +19,7 @@ pub use bars::{bars, columns, time_axis};
 pub use chart::{Pairs, Stacked};
 pub use csv::csv;
 pub use decision::Decision;
+pub use figure::grouped;
 pub use findings::{Drawn, Findings, ReportError};
 pub use html::{Figure, Page, Section, escaped};
 pub use page::page;

@@ -39,6 +39,8 @@ pub struct Stored {
     pub dtype: Dtype,
     /// All of its tensors.
     pub bytes: Bytes,
+    /// Of that the table of words where it is looked up alone, and no product: where the output has another one.
+    pub looked_up: Bytes,
 }
 
 /// What to do with a model, or without one.

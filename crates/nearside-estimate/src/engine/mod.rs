@@ -1,4 +1,5 @@
-//! What inference engines reserve, each by its own rules.
+//! What inference engines reserve and how fast they are, each by its own rules.
 
 pub mod llama_cpp;
+pub mod nearside;
 pub mod vllm;

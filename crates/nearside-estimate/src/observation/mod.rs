@@ -1,11 +1,14 @@
 //! Runs that were measured make the next estimate of their site better.
 //!
-//! Three groups of evidence, each with its own model of one or two numbers:
+//! Groups of evidence, each with its own model of one or two numbers:
 //!
 //! - the time of a decoded token ([`decode`]): efficiency of the memory bandwidth and gap between
 //!   kernels;
 //! - the time of a training step ([`step`]): one factor over the estimate;
-//! - reserved memory ([`memory`]): one offset, the driver's context.
+//! - reserved memory ([`memory`]): one offset, the driver's context; of this program's own engine
+//!   what it takes besides what is counted;
+//! - tokens and prompts of this program's own engine ([`own_engine`]): the same two models, for each
+//!   type of weights by itself, because each has kernels of its own.
 //!
 //! One observation moves a range and leaves it as wide as it was; from two on, each is also
 //! predicted from the others ([`held_out`]), and a range narrows as far as those predictions were
@@ -14,10 +17,13 @@
 pub mod decode;
 pub mod held_out;
 pub mod memory;
+mod own_engine;
 pub mod step;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nearside_architecture::Dtype;
 use nearside_units::{Basis, BytesPerSecond, Date, Kind, Sourced, Span};
 
 use crate::calibration::Calibration;
@@ -52,6 +58,13 @@ pub enum Evidence {
     Step(Stepped),
     /// Memory reserved at the peak.
     Memory(Reserved),
+    /// One token that this program's own engine wrote, with the type of most weights; what it read is
+    /// counted as in [`Sequence::read`](crate::engine::nearside::Sequence::read).
+    Token(Dtype, Decoded),
+    /// One prompt that this program's own engine read.
+    Prompt(Dtype, Stepped),
+    /// Memory that this program held at the peak, with its own engine.
+    Process(Reserved),
 }
 
 /// A site whose observations are to count.
@@ -63,6 +76,8 @@ pub struct ObservedSite<'a> {
     pub device: Device,
     /// Memory bandwidth that efficiency is counted against: of the data sheet, or measured.
     pub bandwidth: BytesPerSecond,
+    /// How fast processors read main memory: as measured, or as assumed of machines of its kind.
+    pub read: Span<BytesPerSecond>,
 }
 
 /// A calibration with what a site's observations taught, and how good they are at predicting each
@@ -77,6 +92,12 @@ pub struct Calibrated {
     pub step: Option<HeldOut>,
     /// Reserved memory.
     pub memory: Option<HeldOut>,
+    /// Tokens of this program's own engine, by the type of most weights.
+    pub tokens: BTreeMap<Dtype, HeldOut>,
+    /// Its prompts.
+    pub prompts: BTreeMap<Dtype, HeldOut>,
+    /// Memory of its process.
+    pub process: Option<HeldOut>,
 }
 
 /// What the observations of a site make of a calibration.
@@ -118,7 +139,10 @@ pub fn calibrate(
         calibration.memory.context = Sourced::new(context, basis(site, reserved.len(), on));
         prior.held_out(&reserved)
     });
-    Calibrated { calibration, decode, step, memory }
+    let tokens = own_engine::learn_tokens(&mut calibration, site, &of_site);
+    let prompts = own_engine::learn_prompts(&mut calibration, site, &of_site);
+    let process = own_engine::learn_memory(&mut calibration, site, &of_site);
+    Calibrated { calibration, decode, step, memory, tokens, prompts, process }
 }
 
 /// The newest evidence of one group, and the day of the newest; nothing when there is none.
@@ -209,7 +233,8 @@ mod tests {
     }
 
     fn site(device: Device) -> ObservedSite<'static> {
-        ObservedSite { name: "here", device, bandwidth: BytesPerSecond::constant(1e12) }
+        let bandwidth = BytesPerSecond::constant(1e12);
+        ObservedSite { name: "here", device, bandwidth, read: Span::exact(bandwidth) }
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Putting a model together from its files: every tensor that the architecture has, with its shape checked, and a clear
 //! answer where it has parts that are not computed here.
 
+mod reader;
+
+use std::collections::BTreeSet;
+
 use nearside_architecture::{
     Architecture, Decoder, Dense as DenseSizes, Experts as ExpertSizes,
     FeedForward as FeedForwardSizes, Gating, GroupedAttention, Layer as LayerSizes, Mixer, Norm,
@@ -19,6 +23,7 @@ use super::rotation::Rotation;
 use super::{
     Attention, DecoderModel, Dense, Experts, FeedForward, Layer, Norms, Projection, Shared,
 };
+use reader::Reader;
 
 impl DecoderModel {
     /// Puts a model together, for contexts of up to so many tokens.
@@ -26,7 +31,7 @@ impl DecoderModel {
     /// # Errors
     /// When it is no decoder, has a part that is not computed here, or lacks a tensor or has it in another shape.
     pub fn load(stored: &StoredModel, context: usize) -> Result<Self, ModelError> {
-        Self::put_together(stored, context, &Adapter::default())
+        Self::load_adapted(stored, context, &Adapter::default())
     }
 
     /// The same with what an adapter adds, which was opened for this model.
@@ -38,14 +43,18 @@ impl DecoderModel {
         context: usize,
         adapter: &Adapter,
     ) -> Result<Self, ModelError> {
-        Self::put_together(stored, context, adapter)
+        Self::load_noting(stored, context, adapter).map(|(model, _read)| model)
     }
 
-    fn put_together(
+    /// The same, with the names of the tensors that it has weights of.
+    ///
+    /// # Errors
+    /// As [`DecoderModel::load`].
+    pub fn load_noting(
         stored: &StoredModel,
         context: usize,
         adapter: &Adapter,
-    ) -> Result<Self, ModelError> {
+    ) -> Result<(Self, BTreeSet<String>), ModelError> {
         let (Architecture::Decoder(decoder), Some(numerics)) =
             (&stored.architecture, &stored.numerics)
         else {
@@ -57,7 +66,10 @@ impl DecoderModel {
         };
         unsupported(decoder).map_or(Ok(()), |what| Err(ModelError::Unsupported { what }))?;
         let neighbours = adapter::has_neighbours(stored);
-        Loader { stored, decoder, numerics, context, adapter, neighbours }.model()
+        let reader = Reader::new(stored);
+        let loader = Loader { stored: reader, decoder, numerics, context, adapter, neighbours };
+        let model = loader.model()?;
+        Ok((model, loader.stored.into_names()))
     }
 }
 
@@ -137,7 +149,7 @@ const fn norm_is_centred(norm: Norm) -> Option<bool> {
 }
 
 struct Loader<'a> {
-    stored: &'a StoredModel,
+    stored: Reader<'a>,
     decoder: &'a Decoder,
     numerics: &'a Numerics,
     context: usize,
@@ -196,7 +208,7 @@ impl Loader<'_> {
             after_attention: wanted(after, Part::AfterAttentionNorm)?,
             feed_forward: wanted(
                 (sandwich || !after) && !shared,
-                self.stored.naming.feed_forward_norm(placement),
+                self.stored.naming().feed_forward_norm(placement),
             )?,
             after_feed_forward: wanted(after, Part::AfterFeedForwardNorm)?,
         })
@@ -210,7 +222,7 @@ impl Loader<'_> {
     ) -> Result<Normalise, ModelError> {
         let mut scales = self.stored.vector(part, layer, width)?;
         // GGUF files have the one added already.
-        if self.decoder.norm == Norm::RmsOffset && self.stored.naming != Naming::Gguf {
+        if self.decoder.norm == Norm::RmsOffset && *self.stored.naming() != Naming::Gguf {
             scales.iter_mut().for_each(|scale| *scale += 1.0);
         }
         let centred = norm_is_centred(self.decoder.norm).unwrap_or(false);

@@ -12,8 +12,8 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{
-    AddedVocabulary, Decoder as _, Model as _, NormalizerWrapper, OffsetType, PreTokenizer as _,
-    PreTokenizerWrapper, SplitDelimiterBehavior, Token,
+    AddedVocabulary, Decoder as _, Model as _, ModelWrapper, NormalizerWrapper, OffsetType,
+    PreTokenizer as _, PreTokenizerWrapper, SplitDelimiterBehavior, Token,
 };
 
 use super::partition::{GUARD, Guard};
@@ -135,6 +135,16 @@ impl Library {
             None => Ok(texts.join(" ")),
         })
         .map_err(TokenizerError::Text)
+    }
+
+    /// How text is cut, in the words of the field.
+    pub(super) fn method(&self) -> &'static str {
+        match self.inner.get_model() {
+            ModelWrapper::BPE(_) => "byte-pair encoding",
+            ModelWrapper::WordPiece(_) => "WordPiece",
+            ModelWrapper::WordLevel(_) => "whole words",
+            ModelWrapper::Unigram(_) => "unigram",
+        }
     }
 
     /// The library's own tokenizer.

@@ -67,17 +67,24 @@ pub(crate) struct ModelPull {
 #[command(after_help = "\
 Examples:
   nearside model inspect model.gguf
-  nearside model inspect Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --context 32768
-  nearside model inspect folder --tensors --json")]
+  nearside model inspect Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --context 32k
+  nearside model inspect folder --on rtx-4090
+  nearside model inspect model-00001-of-00003.gguf --tensors --json
+
+Nothing is fetched, no weight is computed with, and pickles are never opened. What a file does not
+say is told as not stated. The answer ends with 0 whether or not the model fits.")]
 pub(crate) struct ModelInspect {
     /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
     pub(crate) model: String,
     /// A PEFT folder or a GGUF adapter that changes the model
     #[arg(long, value_name = "PATH")]
     pub(crate) adapter: Option<PathBuf>,
-    /// Tokens of a context that it is to have
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1_000_000_000))]
+    /// Tokens of a context that it is to have; 4096 or all it was made for, unless said
+    #[arg(long, value_name = "N", value_parser = super::tokens)]
     pub(crate) context: Option<u64>,
+    /// A device of the catalog instead of this machine
+    #[arg(long, value_name = "DEVICE", conflicts_with = "site")]
+    pub(crate) on: Option<String>,
     /// A recorded machine instead of this one
     #[arg(long, value_name = "FILE")]
     pub(crate) site: Option<PathBuf>,
@@ -119,6 +126,9 @@ pub(crate) struct ModelGenerate {
     /// Threads that compute; all processors unless said
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Do not keep how fast it was for the next estimates
+    #[arg(long)]
+    pub(crate) no_record: bool,
 }
 
 /// How tokens are chosen.
@@ -262,7 +272,8 @@ Examples:
   nearside model bench model.gguf --threads 1 --prompt 1024 --new 128
 
 Every token that is written reads all weights once: memory sets the limit. How fast it is read here
-stands beside what share of that the model reaches.")]
+stands beside what share of that the model reaches, and what was expected beside what was measured.
+On all processors both are kept, and the next estimates are better; `nearside ledger accuracy` shows them.")]
 pub(crate) struct ModelBench {
     /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
     pub(crate) model: String,
@@ -281,6 +292,9 @@ pub(crate) struct ModelBench {
     /// Threads that compute; all processors unless said
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Do not keep how fast it was for the next estimates
+    #[arg(long)]
+    pub(crate) no_record: bool,
 }
 
 /// A number from 1 to a million.

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::str::FromStr;
 
 use nearside_architecture::{Architecture, Dtype, Graph, Shape};
-use nearside_catalog::{Catalog, Site};
+use nearside_catalog::Catalog;
 use nearside_estimate::attention_kernel::on_site;
 use nearside_estimate::choice::speed;
 use nearside_estimate::limits::limits;
-use nearside_estimate::{Advice, Calibration, Estimate, Technique, Verdict, estimate, techniques};
+use nearside_estimate::{Advice, Estimate, Technique, Verdict, estimate, techniques};
 use nearside_units::{Bytes, Known, Span};
 use nearside_workload::{
     Adapter, AdapterMethod, AdapterTargets, Batch, Checkpointing, Choice, ModelRef, Parallelism,
@@ -18,12 +18,15 @@ use nearside_workload::{
 };
 
 mod list;
+mod place;
 mod text;
 mod view;
 
 pub(crate) use list::FitList;
-pub(crate) use view::FitAnswer;
-use view::{FreeView, LimitsView, MemoryRow, StepView, TaskFit, TechniqueFit};
+pub(crate) use place::Place;
+pub(crate) use text::inputs_table;
+pub(crate) use view::{FitAnswer, FreeView};
+use view::{LimitsView, MemoryRow, StepView, TaskFit, TechniqueFit};
 
 use crate::cli::{Fit, FitTask};
 use crate::environment;
@@ -31,8 +34,6 @@ use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Detail, Form, Outcome, Output};
 use crate::view::{Figure, InputView, Range, sources};
 use crate::wire;
-use crate::wire::calibration::Calibrations;
-use crate::wire::sites::{Own, Whose};
 
 /// Optimizer steps over which training speed is averaged.
 const STEPS: u64 = 100;
@@ -43,43 +44,16 @@ pub(super) fn run(arguments: &Fit, output: &Output) -> Result<Outcome, CommandEr
         Some(model) => {
             // A wrong model is told before a wrong site.
             let model = wire::models::resolve(model, Path::new("."), &catalog)?;
-            one(arguments, &model, Place::of(arguments, &catalog)?, output)
+            one(arguments, &model, place(arguments, &catalog)?, output)
         }
-        None => list::run(arguments, &catalog, Place::of(arguments, &catalog)?, output),
+        None => list::run(arguments, &catalog, place(arguments, &catalog)?, output),
     }
 }
 
-/// Where models are tried, with what holds there.
-struct Place {
-    site: Site,
-    calibration: Calibration,
-    free: Option<FreeView>,
-    machine: Whose,
-    notes: Vec<String>,
-}
-
-impl Place {
-    fn of(arguments: &Fit, catalog: &Catalog) -> Result<Self, CommandError> {
-        let Own { mut site, mut notes, machine, free } = site(arguments, catalog)?;
-        let here = (machine == Whose::ThisMachine).then_some(&site);
-        let calibrations = Calibrations::measured_on(here, &mut notes);
-        let mut calibration = calibrations.of(&site).clone();
-        if let Some(free) = &free {
-            free.limits(&mut site, &mut calibration);
-        }
-        let free = free.as_ref().map(FreeView::of);
-        Ok(Self { site, calibration, free, machine, notes })
-    }
-
-    /// What would make the answer better.
-    fn hint(&self, output: &Output) {
-        let unmeasured = self.machine == Whose::ThisMachine && self.calibration.here.is_empty();
-        if unmeasured && output.form == Form::Text {
-            output.hint(
-                "`nearside doctor --measure` measures this machine; its ranges are narrower then",
-            );
-        }
-    }
+/// Where it was asked about.
+fn place(arguments: &Fit, catalog: &Catalog) -> Result<Place, CommandError> {
+    let device = arguments.on.as_deref().map(|device| (device, arguments.count));
+    Place::of(device, arguments.site.as_deref(), catalog)
 }
 
 /// Whether one model fits.
@@ -128,14 +102,6 @@ fn outcome(mut verdicts: impl Iterator<Item = Verdict>, arguments: &Fit) -> Outc
         Verdict::DoesNotFit | Verdict::Unknown => false,
     });
     if yes { Outcome::Done } else { Outcome::Negative }
-}
-
-fn site(arguments: &Fit, catalog: &Catalog) -> Result<Own, CommandError> {
-    match (&arguments.on, &arguments.site) {
-        (Some(device), _) => wire::sites::of_device(device, arguments.count, catalog),
-        (None, Some(file)) => wire::sites::of_file(file, catalog),
-        (None, None) => wire::sites::here(catalog),
-    }
 }
 
 /// The workload that was asked for, or one of each usual kind.
@@ -196,10 +162,7 @@ fn workload(
     };
     let stated = arguments.weights.as_deref().map(number_type).transpose()?;
     if let Some(weights) = stated.or(weights).or((task == FitTask::Qlora).then_some(Dtype::Nf4)) {
-        recipe.weights = weights;
-        if weights == Dtype::F32 || weights == Dtype::F16 {
-            recipe.compute = weights;
-        }
+        recipe = with_weights(recipe, weights);
     }
     let training = Training {
         tokens: arguments.batch * arguments.sequence * STEPS,
@@ -225,6 +188,15 @@ fn workload(
         FitTask::Pretrain => Task::Pretrain(training),
     };
     Ok(Workload { task, model: Some(model.clone()), recipe, image: image(arguments, model)? })
+}
+
+/// The recipe with weights of that type; some are computed with as they are.
+pub(crate) const fn with_weights(recipe: Recipe, weights: Dtype) -> Recipe {
+    let compute = match weights {
+        Dtype::F32 | Dtype::F16 => weights,
+        _ => recipe.compute,
+    };
+    Recipe { weights, compute, ..recipe }
 }
 
 fn image(arguments: &Fit, model: &ModelRef) -> Result<Option<u64>, CommandError> {

@@ -28,9 +28,14 @@ pub(super) fn run(arguments: &Ledger, output: &Output) -> Result<Outcome, Comman
         Ledger::List(query) => list(query, output),
         Ledger::Show { entry, path, rehearsal } => show(*entry, path, *rehearsal, output),
         Ledger::Accuracy { path } => {
-            let ledger = open(path, false)?;
-            let runs = ledger.all::<RunRow>().map_err(|error| failed(&error))?;
-            let answer = accuracy::of(runs.into_iter().map(|recorded| recorded.row));
+            let models = accuracy::models::here(output)?;
+            let runs = match open(path, false) {
+                Ok(ledger) => ledger.all::<RunRow>().map_err(|error| failed(&error))?,
+                // Models run without a project, too.
+                Err(_no_ledger) if !models.is_empty() => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            let answer = accuracy::of(runs.into_iter().map(|recorded| recorded.row), models);
             print("nearside/ledger-accuracy/1", &answer, accuracy::text, output);
             Ok(Outcome::Done)
         }

@@ -1,16 +1,18 @@
-//! Which calibration holds on which site: what was measured on this machine holds here only.
+//! Which calibration holds on which site: what was measured on this machine holds here only, its ceilings and the runs of
+//! open models that were measured against their estimates ([`super::observed`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nearside_catalog::Site;
+use nearside_catalog::{Machine, Site};
 use nearside_estimate::Calibration;
-use nearside_ledger::{CeilingRow, LedgerError, MachineStore};
+use nearside_ledger::{CeilingRow, LedgerError, MachineStore, ObservationRow};
 use nearside_probe::ceiling::{CeilingName, Reached};
 use nearside_units::{Basis, FlopsPerSecond, Kind, Sourced, Span};
 
 use super::ceilings::{Conditions, fingerprint, reached};
+use super::observed;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 
@@ -44,10 +46,10 @@ impl Calibrations {
     ) -> Self {
         let mut here = BTreeMap::new();
         for site in this_machine {
-            match stored(&fingerprint(&site.machine)) {
-                Ok(rows) => {
-                    notes.extend(busy(&rows));
-                    here.insert(Arc::clone(&site.name), calibration(&rows));
+            match Measured::on(&site.machine) {
+                Ok(measured) => {
+                    notes.extend(busy(&measured.ceilings));
+                    here.insert(Arc::clone(&site.name), measured.calibration(site));
                 }
                 Err(error) => {
                     let problem = error.problems.into_iter().map(|problem| problem.message);
@@ -62,6 +64,35 @@ impl Calibrations {
     pub(crate) fn of(&self, site: &Site) -> &Calibration {
         self.here.get(&site.name).unwrap_or(&self.elsewhere)
     }
+}
+
+/// What was measured on a machine.
+pub(crate) struct Measured {
+    ceilings: Vec<CeilingRow>,
+    runs: Vec<ObservationRow>,
+}
+
+impl Measured {
+    /// All that is kept of a machine; nothing where nothing was ever measured.
+    pub(crate) fn on(machine: &Machine) -> Result<Self, CommandError> {
+        let fingerprint = fingerprint(machine);
+        Ok(Self { ceilings: stored(&fingerprint)?, runs: observations(&fingerprint)? })
+    }
+
+    /// What its ceilings say, as if nothing had run.
+    pub(crate) fn before_runs(&self) -> Calibration {
+        calibration(&self.ceilings)
+    }
+
+    /// The same, with what runs taught.
+    pub(crate) fn calibration(&self, site: &Site) -> Calibration {
+        observed::taught(self.before_runs(), site, &self.runs)
+    }
+}
+
+/// Runs that were measured on a machine, oldest first.
+pub(crate) fn observations(machine: &str) -> Result<Vec<ObservationRow>, CommandError> {
+    read(|store| store.observations(machine))
 }
 
 /// The file of this machine.
@@ -91,9 +122,9 @@ pub(crate) fn history(machine: &str) -> Result<Vec<CeilingRow>, CommandError> {
     read(|store| store.ceilings(machine))
 }
 
-fn read(
-    rows: impl FnOnce(&MachineStore) -> Result<Vec<CeilingRow>, LedgerError>,
-) -> Result<Vec<CeilingRow>, CommandError> {
+fn read<T>(
+    rows: impl FnOnce(&MachineStore) -> Result<Vec<T>, LedgerError>,
+) -> Result<Vec<T>, CommandError> {
     let Some(path) = environment::machine_file() else { return Ok(Vec::new()) };
     let world = |error: LedgerError| {
         CommandError::new(Fault::World, error.to_string())
@@ -116,17 +147,17 @@ fn calibration(rows: &[CeilingRow]) -> Calibration {
         Some((Reached::Arithmetic(span), basis)) => Some(Sourced::new(span, basis)),
         _ => None,
     };
+    calibration.here.integer = match found(rows, CeilingName::MatrixInt8) {
+        Some((Reached::Arithmetic(span), basis)) => Some(Sourced::new(span, basis)),
+        _ => None,
+    };
     calibration.here.read = bandwidth(CeilingName::MemoryRead);
     calibration.here.update = bandwidth(CeilingName::MemoryTriad);
     if let Some(rate) = bandwidth(CeilingName::DiskRead) {
         calibration.kernels.load_rate = rate;
     }
-    let integer = match found(rows, CeilingName::MatrixInt8) {
-        Some((Reached::Arithmetic(span), _)) => Some(span),
-        _ => None,
-    };
-    if let (Some(float), Some(integer)) = (&calibration.here.matrix, integer) {
-        let share = narrow_share(rows, float.value, integer, &calibration);
+    if let (Some(float), Some(integer)) = (&calibration.here.matrix, &calibration.here.integer) {
+        let share = narrow_share(rows, float.value, integer.value, &calibration);
         calibration.processor.narrow_product_share = share;
     }
     calibration

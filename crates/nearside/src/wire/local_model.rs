@@ -32,8 +32,10 @@ pub(crate) fn find(name: &str) -> Result<PathBuf, CommandError> {
     })?;
     let endpoint = wire::hub::endpoint()?;
     let snapshot = wire::hub::cache()?.snapshot(&reference).map_err(|error| match error {
-        HubError::NotCached { .. } => CommandError::new(Fault::Input, error.to_string())
-            .hint(format!("nearside model pull {reference}")),
+        HubError::NotCached { .. } => {
+            CommandError::new(Fault::Input, format!("there is no file {name}, and {error}"))
+                .hint(format!("nearside model pull {reference}"))
+        }
         _ => wire::hub_fault::told(&error, &endpoint),
     })?;
     let gguf = snapshot.files.iter().find(|file| file.path.to_string().ends_with(".gguf"));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use nearside_architecture::{Architecture, Dtype, Graph, HeaderError, Position, Shape, header};
 use nearside_catalog::Catalog;
+use nearside_models::StoredModel;
 use nearside_units::Bytes;
 use nearside_workload::{ModelRef, Stored, Task, Workload};
 
@@ -18,6 +19,9 @@ use crate::error::{CommandError, Fault, Problem};
 const FIRST_READ: u64 = 1 << 20;
 /// The file of a diffusers folder that names its models.
 const PIPELINE: &str = "model_index.json";
+/// What files call the table of words, at the end of its name.
+const WORDS: [&str; 4] =
+    ["token_embd.weight", "embed_tokens.weight", "wte.weight", "word_embeddings.weight"];
 /// Longest header that is read.
 const LONGEST_HEADER: u64 = 256 << 20;
 
@@ -46,6 +50,17 @@ pub(crate) fn resolve(
         (architecture, None)
     };
     Ok(ModelRef { name: source.to_owned(), architecture: Arc::new(architecture), stored })
+}
+
+/// A model whose files are open.
+pub(crate) fn of_stored(name: &str, model: &StoredModel) -> ModelRef {
+    let tensors = model
+        .tensors
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), tensor.dtype, Bytes::new(tensor.bytes.len() as u64)));
+    let stored = stored(tensors, &model.architecture);
+    let architecture = Arc::new(model.architecture.clone());
+    ModelRef { name: name.to_owned(), architecture, stored }
 }
 
 /// How many parameters a model has, where that is known.
@@ -118,11 +133,27 @@ fn looks_like_a_path(source: &str) -> bool {
 /// What a model is made of, and how its file stores it.
 type Found = (Architecture, Option<Stored>);
 
-/// The type of most bytes, and all bytes.
-fn stored(by_type: BTreeMap<Dtype, Bytes>) -> Option<Stored> {
-    let bytes = by_type.values().copied().sum();
+/// The type of most bytes, all bytes, and those of the table of words where no product reads it.
+fn stored<'a>(
+    tensors: impl Iterator<Item = (&'a str, Dtype, Bytes)>,
+    architecture: &Architecture,
+) -> Option<Stored> {
+    let shared = match architecture {
+        Architecture::Decoder(decoder) => decoder.tied_embeddings,
+        _ => true,
+    };
+    let mut by_type: BTreeMap<Dtype, Bytes> = BTreeMap::new();
+    let [mut all, mut looked_up] = [Bytes::ZERO; 2];
+    let more = |sum: Bytes, bytes: Bytes| Bytes::new(sum.get().saturating_add(bytes.get()));
+    for (name, dtype, bytes) in tensors {
+        let sum = by_type.entry(dtype).or_default();
+        (*sum, all) = (more(*sum, bytes), more(all, bytes));
+        if !shared && WORDS.iter().any(|words| name.ends_with(words)) {
+            looked_up = more(looked_up, bytes);
+        }
+    }
     let (dtype, _) = by_type.into_iter().max_by_key(|(_, bytes)| *bytes)?;
-    Some(Stored { dtype, bytes })
+    Some(Stored { dtype, bytes: all, looked_up })
 }
 
 /// A Hugging Face folder by its `config.json`, a diffusers folder by its `model_index.json`, or the
@@ -158,7 +189,9 @@ fn of_file(path: &Path) -> Result<Found, CommandError> {
             let header = of_start(path, header::gguf::parse)?;
             let architecture = header.decoder().map_err(|error| in_header(path, &error))?;
             // One file of several does not tell what all of them hold.
-            let stored = header.is_complete().then(|| stored(header.weights_by_dtype())).flatten();
+            let tensors = header.tensors.iter();
+            let tensors = tensors.map(|(name, tensor)| (name.as_str(), tensor.dtype, tensor.bytes));
+            let stored = header.is_complete().then(|| stored(tensors, &architecture)).flatten();
             Ok((architecture, stored))
         }
         Some("safetensors") => {
@@ -166,7 +199,15 @@ fn of_file(path: &Path) -> Result<Found, CommandError> {
             let tensors = of_start(path, header::safetensors::parse)?;
             let config = path.with_file_name("config.json");
             match config.is_file() {
-                true => Ok((of_file(&config)?.0, stored(tensors.weights_by_dtype()))),
+                true => {
+                    let architecture = of_file(&config)?.0;
+                    let tensors = tensors.tensors.iter();
+                    let tensors = tensors.map(|(name, tensor)| {
+                        (name.as_str(), tensor.dtype, Bytes::new(tensor.end - tensor.begin))
+                    });
+                    let stored = stored(tensors, &architecture);
+                    Ok((architecture, stored))
+                }
                 false => {
                     let family = "safetensors without a config.json beside it".to_owned();
                     let parameters = Some(tensors.parameters());

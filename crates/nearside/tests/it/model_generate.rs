@@ -12,7 +12,7 @@ use crate::tiny_model;
 
 /// A folder with the model, and its path.
 fn model(name: &str, dtype: Dtype) -> (Folder, String) {
-    let folder = Folder::new(name);
+    let folder = Folder::cleared(name);
     let path = folder.path().join("tiny.gguf");
     tiny_model::write(&path, dtype);
     (folder, path.display().to_string())
@@ -119,14 +119,88 @@ fn what_cannot_be_done_is_told() {
 #[test]
 fn a_bench_says_what_share_of_the_memory_is_reached() {
     let (_folder, path) = model("bench", Dtype::Q8_0);
-    let arguments =
-        ["model", "bench", &path, "--prompt", "40", "--new", "8", "--runs", "2", "--json"];
-    let data = nearside(&arguments).exits(0).data();
+    let sizes = ["--prompt", "40", "--new", "8", "--runs", "2", "--no-record", "--json"];
+    let data = nearside(&[&["model", "bench", &path], &sizes[..]].concat()).exits(0).data();
     check_schema("model-bench", &data);
+    assert_eq!(data["recorded"], false);
     let rate = |name: &str| number(&data[name]["likely"]);
     let share = rate("decode") * number(&data["bytes_per_token"]) / rate("memory_read");
     assert!((number(&data["share_of_memory_read"]) / share - 1.0).abs() < 1e-9, "{data}");
     // All matrices but the embedding table, of which one row is read.
     let matrices = 2 * (64 * 64 * 2 + 32 * 64 * 2 + 96 * 64 * 3) + 270 * 64;
     assert_eq!(data["bytes_per_token"], matrices / 32 * 34);
+}
+
+/// What a command says, with a data folder of its own.
+fn with_data(folder: &Folder, arguments: &[&str]) -> Run {
+    let mut command = command(arguments);
+    command.env("NEARSIDE_DATA_DIR", folder.path().join("data"));
+    Run::of(command, arguments)
+}
+
+#[test]
+fn what_was_expected_stands_beside_what_was_measured_and_both_are_kept() {
+    let (folder, path) = model("bench-expected", Dtype::Q8_0);
+    let bench = |more: &[&str]| {
+        let sizes = ["--prompt", "64", "--new", "32", "--runs", "3", "--json"];
+        let arguments = [&["model", "bench", &path], &sizes[..], more].concat();
+        with_data(&folder, &arguments).exits(0).data()
+    };
+    let accuracy = |code: i32| with_data(&folder, &["ledger", "accuracy", "--json"]).exits(code);
+    bench(&["--no-record"]);
+    // Not on all processors, as estimates are for.
+    let one = bench(&["--threads", "1"]);
+    assert!(one["compared"].as_array().unwrap().is_empty() && one["recorded"] == false, "{one}");
+    assert!(text(&one["not_compared"]).contains("all processors"), "{one}");
+    accuracy(3);
+    let first = bench(&[]);
+    check_schema("model-bench", &first);
+    let names: Vec<_> =
+        first["compared"].as_array().unwrap().iter().map(|one| text(&one["what"])).collect();
+    assert_eq!(names, ["prompt", "token", "memory"]);
+    assert_eq!(first["recorded"], true);
+    for one in first["compared"].as_array().unwrap() {
+        let [low, high, measured] =
+            [&one["expected"]["low"], &one["expected"]["high"], &one["measured"]].map(number);
+        assert_eq!(one["within"], low <= measured && measured <= high, "{one}");
+    }
+    bench(&[]);
+    let data = accuracy(0).data();
+    check_schema("ledger-accuracy", &data);
+    let models = data["models"].as_array().unwrap();
+    assert_eq!(models.len(), 3, "{data}");
+    for figure in models {
+        let runs = figure["runs"].as_u64().zip(figure["busy_runs"].as_u64());
+        assert_eq!(runs.map(|(quiet, busy)| quiet + busy), Some(2), "{figure}");
+        // Memory is the same whatever else runs.
+        assert!(figure["what"] != "memory" || figure["runs"] == 2, "{figure}");
+        assert!(text(&figure["model"]).starts_with("tiny.gguf, "), "{figure}");
+    }
+    let shown = with_data(&folder, &["ledger", "accuracy"]).exits(0).stdout;
+    assert!(shown.contains("model on this machine") && shown.contains("memory"), "{shown}");
+}
+
+#[test]
+fn what_runs_taught_makes_the_next_estimate() {
+    let (folder, path) = model("bench-taught", Dtype::Q8_0);
+    let bench = || {
+        let sizes = ["--prompt", "64", "--new", "64", "--runs", "3", "--json"];
+        let arguments = [&["model", "bench", &path], &sizes[..]].concat();
+        with_data(&folder, &arguments).exits(0).data()
+    };
+    let token = |data: &Value| {
+        let compared = data["compared"].as_array().unwrap();
+        compared.iter().find(|one| one["what"] == "token").unwrap().clone()
+    };
+    let first = bench();
+    let busy = |data: &Value| data["queued_share"].as_f64().is_some_and(|share| share > 0.15);
+    let second = bench();
+    let [before, after] = [&first, &second].map(|data| number(&token(data)["expected"]["likely"]));
+    if busy(&first) {
+        // Other work was there: it is kept, and says nothing.
+        assert!((after / before - 1.0).abs() < 1e-9, "{before} {after}");
+        return;
+    }
+    let measured = number(&token(&first)["measured"]);
+    assert!((after / measured - 1.0).abs() < 1e-6, "{before} {measured} {after}");
 }

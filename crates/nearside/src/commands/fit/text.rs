@@ -245,7 +245,7 @@ fn techniques_table(techniques: &[TechniqueFit]) -> String {
 }
 
 /// The basis of every figure.
-pub(super) fn inputs_table(inputs: &[InputView]) -> String {
+pub(crate) fn inputs_table(inputs: &[InputView]) -> String {
     let heads = [
         ("what", Align::Left),
         ("value", Align::Right),

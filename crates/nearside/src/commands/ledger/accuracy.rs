@@ -1,5 +1,7 @@
 //! `nearside ledger accuracy`: what was estimated against what was measured.
 
+pub(super) mod models;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -7,6 +9,8 @@ use nearside_ledger::{Outcome, RunRow};
 use nearside_units::{Bytes, significant};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use models::ModelAccuracy;
 
 use crate::output::{Align, table};
 use crate::view::seconds;
@@ -20,6 +24,8 @@ pub(crate) struct LedgerAccuracy {
     within_range: Option<f64>,
     /// Stages that ran, but had no estimate of their time.
     without_estimate: Vec<String>,
+    /// Open models that ran on this machine, in whatever folder: each figure of each.
+    models: Vec<ModelAccuracy>,
 }
 
 /// How well a stage was estimated on one site.
@@ -52,7 +58,7 @@ struct Pair {
 }
 
 /// Compares what is recorded.
-pub(super) fn of(runs: impl Iterator<Item = RunRow>) -> LedgerAccuracy {
+pub(super) fn of(runs: impl Iterator<Item = RunRow>, models: Vec<ModelAccuracy>) -> LedgerAccuracy {
     let mut stages: BTreeMap<(String, String), Vec<Pair>> = BTreeMap::new();
     let mut without: Vec<String> = Vec::new();
     for run in runs.filter(|run| run.outcome == Outcome::Ran) {
@@ -68,6 +74,7 @@ pub(super) fn of(runs: impl Iterator<Item = RunRow>) -> LedgerAccuracy {
         within_range: (!all.is_empty()).then(|| share(all.iter().copied())),
         stages: stages.iter().map(|((stage, site), pairs)| of_stage(stage, site, pairs)).collect(),
         without_estimate: without,
+        models,
     }
 }
 
@@ -145,6 +152,7 @@ pub(super) fn text(answer: &LedgerAccuracy) -> String {
         ]
     };
     let mut text = match answer.within_range {
+        None if !answer.models.is_empty() && answer.without_estimate.is_empty() => String::new(),
         None => "nothing that ran had an estimate".to_owned(),
         Some(within) => {
             let table = table(&heads, answer.stages.iter().map(row).collect());
@@ -153,6 +161,10 @@ pub(super) fn text(answer: &LedgerAccuracy) -> String {
     };
     if !answer.without_estimate.is_empty() {
         let _ = write!(text, "\nwithout an estimate: {}", answer.without_estimate.join(", "));
+    }
+    if !answer.models.is_empty() {
+        let between = if text.is_empty() { "" } else { "\n\n" };
+        let _ = write!(text, "{between}{}", models::text(&answer.models));
     }
     text
 }

@@ -1,11 +1,14 @@
-//! `nearside model bench`: how fast a model reads and writes here, and how much of what the machine can do that is.
+//! `nearside model bench`: how fast a model reads and writes here, how much of what the machine can do that is, and
+//! whether it is what was expected.
 
-use std::fs;
+mod text;
+
 use std::time::{Duration, Instant};
 
+use nearside_models::evaluate::speed;
 use nearside_models::kernel::Instructions;
-use nearside_models::{DecoderModel, Generator, ModelError, best};
-use nearside_units::{Bytes, BytesPerSecond, Span, significant};
+use nearside_models::{DecoderModel, Generator, ModelError};
+use nearside_units::{Bytes, BytesPerSecond, Span};
 use rayon::ThreadPool;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,8 +16,11 @@ use serde::Serialize;
 use crate::cli::ModelBench;
 use crate::environment;
 use crate::error::CommandError;
-use crate::output::{Align, Answer, Form, Outcome, Output, table};
+use crate::output::{Answer, Form, Outcome, Output};
+use crate::view::Range;
 use crate::wire::local_model;
+use crate::wire::model_run::{ModelRun, Used, Watch};
+use crate::wire::observed::{Compared, Metric};
 
 /// The answer of `nearside model bench`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -47,8 +53,58 @@ pub(crate) struct BenchAnswer {
     memory_read: Option<RateView>,
     /// What share of that the weights came at while tokens were written.
     share_of_memory_read: Option<f64>,
-    /// Memory that the process had at the end, in bytes; pages of the model's file among it.
+    /// The most memory that the process held, in bytes; pages of the model's file among it.
     resident_bytes: Option<u64>,
+    /// Time that threads waited for a processor over the time that they were on one: other work was there.
+    queued_share: Option<f64>,
+    /// What was measured beside what had been expected, where all processors computed.
+    compared: Vec<ComparedView>,
+    /// Why it is not compared, where it is not.
+    not_compared: Option<String>,
+    /// Whether both are kept for the next estimates.
+    recorded: bool,
+}
+
+/// A figure that was measured, beside what had been expected.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub(super) struct ComparedView {
+    /// `prompt` and `token`: tokens per second; `memory`: bytes; `energy`: joules.
+    what: String,
+    /// What had been expected.
+    expected: Range,
+    /// What was measured.
+    measured: f64,
+    /// Whether that lies within what had been expected.
+    within: bool,
+}
+
+impl ComparedView {
+    /// Times as rates: so many tokens of a prompt, or one.
+    pub(super) fn of(compared: &Compared, prompt: u64) -> Self {
+        let Compared { metric, expected, measured, .. } = *compared;
+        let rate = |tokens: f64| {
+            let [low, likely, high] =
+                [expected.high(), expected.likely(), expected.low()].map(|time| tokens / time);
+            (Range { low, likely, high }, tokens / measured)
+        };
+        let (expected, measured) = match metric {
+            Metric::Prompt => rate(prompt as f64),
+            Metric::Token => rate(1.0),
+            Metric::Memory | Metric::Energy => (Range::of(expected, |number| number), measured),
+        };
+        let what = metric.name().to_owned();
+        Self { what, expected, measured, within: compared.is_within() }
+    }
+
+    /// Whether it is the rate of tokens that are written.
+    pub(super) fn is_of_tokens(&self) -> bool {
+        self.what == Metric::Token.name()
+    }
+
+    /// Both ends of what had been expected.
+    pub(super) fn between(&self) -> String {
+        text::between(&self.expected, 1.0)
+    }
 }
 
 /// A rate over several runs, per second.
@@ -72,8 +128,11 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
     let load_seconds = start.elapsed().as_secs_f64();
     let pool = local_model::threads(arguments.threads)?;
     let told = |error: ModelError| local_model::told(&error);
+    let tokens = [arguments.prompt, arguments.new].map(|tokens| tokens as u64);
+    let expected = ModelRun::new(&path, &stored, tokens, output)?;
+    let watch = Watch::of_all();
     let runs = Runs::measure(&model, &pool, arguments, output).map_err(told)?;
-    let resident_bytes = resident();
+    let used = runs.used(arguments, watch.stop());
     output.watched("how fast memory is read");
     let memory_read = match nearside_probe::ceiling::memory_read() {
         Ok(rates) => Some(RateView::of_span(rates)),
@@ -82,12 +141,21 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
             None
         }
     };
+    let threads = pool.current_num_threads();
+    let of_all = arguments.threads.is_none();
+    let compared = if of_all { expected.compared(&used) } else { Vec::new() };
+    let not_compared = match (of_all, expected.phases()) {
+        (false, _) => Some("estimates are for all processors".to_owned()),
+        (true, None) => Some("nothing is expected of such a model, or of this machine".to_owned()),
+        (true, Some(_)) => None,
+    };
+    let recorded = of_all && !arguments.no_record && expected.record(&compared, &used, output);
     let bytes_per_token = model.bytes_per_token();
     let decode = RateView::of(&runs.decode);
     let answer = BenchAnswer {
         model: path.display().to_string(),
         bytes: stored.bytes(),
-        threads: pool.current_num_threads(),
+        threads,
         instructions: Instructions::detected().to_string(),
         load_seconds,
         prompt_tokens: arguments.prompt,
@@ -102,7 +170,11 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
         memory_read,
         share_of_memory_read: memory_read
             .map(|memory| decode.likely * bytes_per_token as f64 / memory.likely),
-        resident_bytes,
+        resident_bytes: used.memory.map(Bytes::get),
+        queued_share: used.queued_share(),
+        compared: compared.iter().map(|one| ComparedView::of(one, tokens[0])).collect(),
+        not_compared,
+        recorded,
     };
     if output.form == Form::Json {
         let answer =
@@ -110,7 +182,12 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
         output.json(&answer, environment::today());
         return Ok(Outcome::Done);
     }
-    output.text(&text(&answer));
+    output.text(&text::text(&answer));
+    if used.is_busy() {
+        output.warning(
+            "other work kept the processors busy meanwhile: alone it is faster, and this does not count for estimates",
+        );
+    }
     Ok(Outcome::Done)
 }
 
@@ -122,7 +199,13 @@ struct Runs {
     /// Seconds of processor that all of them took.
     prefill_processor: Option<f64>,
     decode_processor: Option<f64>,
+    /// Time that threads waited for a processor in all of them, and that they were on one.
+    queued: Option<ProcessorTime>,
+    on: Option<ProcessorTime>,
 }
+
+/// How long threads were, all together.
+type ProcessorTime = nearside_units::Duration;
 
 impl Runs {
     fn measure(
@@ -132,43 +215,53 @@ impl Runs {
         output: &Output,
     ) -> Result<Self, ModelError> {
         let mut runs = Self::default();
-        let vocabulary = u32::try_from(model.vocabulary()).unwrap_or(u32::MAX).max(1);
-        let prompt = u32::try_from(arguments.prompt).unwrap_or(u32::MAX);
-        // Any tokens will do, if they are not all the same.
-        let tokens: Vec<u32> =
-            (0..prompt).map(|at| at.wrapping_mul(7919).wrapping_add(13) % vocabulary).collect();
         // The first run brings the file into memory, and does not count.
         for run in 0..=arguments.runs {
             output.watched(&format!("run {run} of {}", arguments.runs));
-            let mut generator = Generator::new(model, arguments.prompt + arguments.new);
-            let mut read = |tokens: &[u32]| {
-                pool.install(|| generator.read(tokens))?;
-                Ok::<_, ModelError>(best(generator.scores()))
-            };
-            let (start, begun, mut token) = (Instant::now(), processor_seconds(), 0);
-            for tokens in tokens.chunks(Generator::AT_ONCE) {
-                token = read(tokens)?;
-            }
-            let prefill = per_second(arguments.prompt, start.elapsed());
-            let (start, between) = (Instant::now(), processor_seconds());
-            for _ in 0..arguments.new {
-                token = read(&[token])?;
-            }
+            let timed = pool.install(|| Timed::measure(model, arguments))?;
             if run > 0 {
-                runs.prefill.push(prefill);
-                runs.decode.push(per_second(arguments.new, start.elapsed()));
-                let since = |sum: Option<f64>, begun: Option<f64>, ended: Option<f64>| {
-                    Some(sum.unwrap_or(0.0) + ended? - begun?)
-                };
-                runs.prefill_processor = since(runs.prefill_processor, begun, between);
-                runs.decode_processor = since(runs.decode_processor, between, processor_seconds());
+                runs.add(&timed, arguments);
             }
         }
         Ok(runs)
     }
-}
 
-impl Runs {
+    fn add(&mut self, timed: &Timed, arguments: &ModelBench) {
+        self.prefill.push(per_second(arguments.prompt, timed.prefill));
+        self.decode.push(per_second(arguments.new, timed.decode));
+        let [prefill, decode] = &timed.used;
+        let first = self.prefill.len() == 1;
+        let sum = |sum: Option<f64>, more: Option<f64>| match first {
+            true => more,
+            false => sum.zip(more).map(|(sum, more)| sum + more),
+        };
+        let seconds = |used: &Used| used.on.map(ProcessorTime::as_seconds);
+        self.prefill_processor = sum(self.prefill_processor, seconds(prefill));
+        self.decode_processor = sum(self.decode_processor, seconds(decode));
+        for used in [prefill, decode] {
+            for (sum, more) in [(&mut self.on, used.on), (&mut self.queued, used.queued)] {
+                *sum = more.map(|more| sum.unwrap_or(ProcessorTime::ZERO) + more);
+            }
+        }
+    }
+
+    /// What a run used: its median times, and the most memory of all of them.
+    fn used(&self, arguments: &ModelBench, all: Used) -> Used {
+        let time = |tokens: usize, rates: &[f64]| {
+            let rate = RateView::of(rates).likely;
+            ProcessorTime::from_seconds(tokens as f64 / rate).ok()
+        };
+        Used {
+            prompt: time(arguments.prompt, &self.prefill),
+            token: time(1, &self.decode),
+            memory: all.memory,
+            on: self.on,
+            queued: self.queued,
+            // That of all runs together is not what one is expected to take.
+            energy: None,
+        }
+    }
+
     /// Tokens of all runs per second of processor.
     fn per_processor_second(&self, tokens: usize, seconds: Option<f64>) -> Option<f64> {
         let tokens = (tokens * self.prefill.len()) as f64;
@@ -176,15 +269,27 @@ impl Runs {
     }
 }
 
-/// Time of all threads of this process on processors, where the system says.
-fn processor_seconds() -> Option<f64> {
-    /// Ticks of a second in `/proc`: that of every Linux.
-    const TICKS: f64 = 100.0;
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // What stands before the last bracket is a name, with blanks perhaps.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<f64>().ok();
-    Some((ticks()? + ticks()?) / TICKS)
+/// One run.
+struct Timed {
+    prefill: Duration,
+    decode: Duration,
+    used: [Used; 2],
+}
+
+impl Timed {
+    /// Reads a prompt and writes tokens; any will do, if they are not all the same.
+    fn measure(model: &DecoderModel, arguments: &ModelBench) -> Result<Self, ModelError> {
+        let mut generator = Generator::new(model, arguments.prompt + arguments.new);
+        let (watch, start) = (Watch::of_processors(), Instant::now());
+        let prompt = speed::prompt(model.vocabulary(), arguments.prompt);
+        speed::read(&mut generator, &prompt)?;
+        let (prefill, read) = (start.elapsed(), watch.stop());
+        let (watch, start) = (Watch::of_processors(), Instant::now());
+        for place in 0..arguments.new {
+            speed::write(&mut generator, model.vocabulary(), place)?;
+        }
+        Ok(Self { prefill, decode: start.elapsed(), used: [read, watch.stop()] })
+    }
 }
 
 fn per_second(count: usize, time: Duration) -> f64 {
@@ -205,65 +310,4 @@ impl RateView {
             [span.low(), span.likely(), span.high()].map(BytesPerSecond::as_bytes_per_second);
         Self { low, likely, high }
     }
-}
-
-/// Memory of this process, where the system says.
-fn resident() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes << 10)
-}
-
-fn text(answer: &BenchAnswer) -> String {
-    let rate = |rate: &RateView, unit: f64| {
-        let [low, likely, high] =
-            [rate.low, rate.likely, rate.high].map(|rate| significant(rate / unit));
-        vec![likely, format!("{low}-{high}")]
-    };
-    let row = |what: String, values: Vec<String>, unit: &str| {
-        [vec![what], values, vec![unit.to_owned()]].concat()
-    };
-    let single = |value: String| vec![value, String::new()];
-    let mut rows = vec![
-        row(
-            format!("read a prompt of {}", answer.prompt_tokens),
-            rate(&answer.prefill, 1.0),
-            "tokens/s",
-        ),
-        row(format!("write {} tokens", answer.new_tokens), rate(&answer.decode, 1.0), "tokens/s"),
-        row(
-            "weights for each token".to_owned(),
-            single(significant(answer.bytes_per_token as f64 / 1e9)),
-            "GB",
-        ),
-    ];
-    if let (Some(memory), Some(share)) = (&answer.memory_read, answer.share_of_memory_read) {
-        rows.push(row("memory is read at".to_owned(), rate(memory, 1e9), "GB/s"));
-        rows.push(row(
-            "writing reaches of that".to_owned(),
-            single(significant(100.0 * share)),
-            "%",
-        ));
-    }
-    if let Some(resident) = answer.resident_bytes {
-        let [resident, file] = [resident, answer.bytes].map(|bytes| bytes as f64 / 1e9);
-        rows.push(row(
-            format!("memory of the process (tensors {} GB)", significant(file)),
-            single(significant(resident)),
-            "GB",
-        ));
-    }
-    rows.push(row("ready after".to_owned(), single(significant(answer.load_seconds)), "s"));
-    let heads =
-        [("", Align::Left), ("median", Align::Right), ("range", Align::Right), ("", Align::Left)];
-    let threads = answer.threads;
-    format!(
-        "{} ({}), {threads} {}, {}\n\n{}",
-        answer.model,
-        Bytes::new(answer.bytes).si(),
-        if threads == 1 { "thread" } else { "threads" },
-        answer.instructions,
-        table(&heads, rows)
-    )
 }

@@ -1,22 +1,25 @@
 //! `nearside model generate`: a model answers, or writes a text on.
 
 use std::io::Read as _;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nearside_models::{
     AddSpecial, ChatTemplate, ControlText, DecoderModel, Generator, ModelError, Sampler,
-    SkipSpecial, StopText, Tokenizer, TokenizerError,
+    SkipSpecial, StopText, StoredModel, Tokenizer, TokenizerError,
 };
 use rayon::ThreadPool;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::bench::ComparedView;
 use crate::cli::ModelGenerate;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::wire::local_model;
+use crate::wire::model_run::{ModelRun, Used, Watch};
 
 /// Bytes of a prompt that is read from a pipe.
 const MOST_PROMPT: u64 = 64 << 20;
@@ -40,7 +43,14 @@ pub(crate) struct GenerateAnswer {
     decode_seconds: f64,
     /// Where chance began.
     seed: u64,
+    /// What was measured beside what had been expected, where all processors computed for long enough.
+    compared: Vec<ComparedView>,
+    /// Whether both are kept for the next estimates.
+    recorded: bool,
 }
+
+/// What takes less time says little of how fast tokens are written.
+const LONG_ENOUGH: Duration = Duration::from_millis(500);
 
 /// Why a text ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -74,7 +84,9 @@ pub(super) fn run(arguments: &ModelGenerate, output: &Output) -> Result<Outcome,
     }
     let pool = local_model::threads(arguments.threads)?;
     let writing = Writing { model: &model, tokenizer: &tokenizer, pool: &pool, arguments, output };
+    let watch = Watch::of_all();
     let written = writing.write(&prompt)?;
+    let written = judged(written, watch.stop(), &path, &stored, (arguments, output));
     let outcome = match written.finish {
         Finish::Interrupted => Outcome::Partly,
         _ => Outcome::Done,
@@ -93,6 +105,33 @@ pub(super) fn run(arguments: &ModelGenerate, output: &Output) -> Result<Outcome,
         output.progress(&speed(&answer));
     }
     Ok(outcome)
+}
+
+/// The answer with what had been expected of it. Reading the prompt also brings the file into memory, which is no
+/// measure of reading prompts.
+fn judged(
+    answer: GenerateAnswer,
+    used: Used,
+    path: &Path,
+    stored: &StoredModel,
+    (arguments, output): (&ModelGenerate, &Output),
+) -> GenerateAnswer {
+    // The first of the tokens that were written came with the prompt.
+    let written = answer.new_tokens.saturating_sub(1);
+    let enough = answer.decode_seconds >= LONG_ENOUGH.as_secs_f64() && written > 0;
+    if arguments.threads.is_some() || !enough {
+        return answer;
+    }
+    let tokens = [answer.prompt_tokens, answer.new_tokens].map(|tokens| tokens as u64);
+    let Ok(expected) = ModelRun::new(path, stored, tokens, output) else { return answer };
+    let token = nearside_units::Duration::from_seconds(answer.decode_seconds / written as f64).ok();
+    // An interrupted one has not held all that it was to hold.
+    let memory = used.memory.filter(|_| answer.finish != Finish::Interrupted);
+    let used = Used { token, memory, energy: None, ..used };
+    let compared = expected.compared(&used);
+    let recorded = !arguments.no_record && expected.record(&compared, &used, output);
+    let compared = compared.iter().map(|one| ComparedView::of(one, tokens[0])).collect();
+    GenerateAnswer { compared, recorded, ..answer }
 }
 
 /// The prompt of the command line, or that of a pipe.
@@ -240,6 +279,8 @@ impl Writing<'_> {
             prefill_seconds: prefill.as_secs_f64(),
             decode_seconds: decode.as_secs_f64(),
             seed: self.arguments.choosing.seed,
+            compared: Vec::new(),
+            recorded: false,
         }
     }
 }
@@ -251,8 +292,11 @@ fn speed(answer: &GenerateAnswer) -> String {
         Finish::Length => "; as many as were asked for (--tokens)",
         Finish::Interrupted => "; interrupted",
     };
+    let expected = answer.compared.iter().find(|one| one.is_of_tokens());
+    let expected =
+        expected.map_or_else(String::new, |one| format!(" (expected {})", one.between()));
     format!(
-        "read {} tokens at {:.0}/s, wrote {} at {:.1}/s{why}",
+        "read {} tokens at {:.0}/s, wrote {} at {:.1}/s{expected}{why}",
         answer.prompt_tokens,
         rate(answer.prompt_tokens, answer.prefill_seconds),
         answer.new_tokens,

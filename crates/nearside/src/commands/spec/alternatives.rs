@@ -58,7 +58,7 @@ fn against(machine: &Machine, least: Option<&Machine>) -> String {
         return String::new();
     };
     let more = price.as_f64() - had.as_f64();
-    let amount = super::view::grouped(&more.abs().to_string());
+    let amount = super::view::whole(&more.abs().to_string());
     let currency = price.currency();
     match more {
         more if more.abs() < 0.5 => "as dear as the least".to_owned(),
@@ -202,9 +202,9 @@ fn cheapest_rent(
 }
 
 fn sentence(saved: Option<f64>, rent: Option<(String, Money)>, currency: &str) -> String {
-    let grouped = |amount: f64| super::view::grouped(&amount.to_string());
+    let whole = |amount: f64| super::view::whole(&amount.to_string());
     let saves = match saved {
-        Some(saved) => format!("saves {} {currency} of the purchase", grouped(saved)),
+        Some(saved) => format!("saves {} {currency} of the purchase", whole(saved)),
         None => "then a machine that is enough can be bought".to_owned(),
     };
     match (rent, saved) {

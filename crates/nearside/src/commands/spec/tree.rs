@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::Market;
 use super::alternatives::without;
-use super::view::{MachineView, grouped};
+use super::view::{MachineView, whole};
 use crate::cli::{FitTask, ModelClass, Scale, Spec};
 use crate::error::CommandError;
 use crate::output::Output;
@@ -197,7 +197,7 @@ impl Table {
             Found::Cheapest(machine) => {
                 let machine = view(&machine);
                 let total = &machine.total;
-                format!("{}: {} {}", machine.short(), grouped(&total.amount), total.currency)
+                format!("{}: {} {}", machine.short(), whole(&total.amount), total.currency)
             }
             Found::Unpriced(machines) => {
                 let short = machines.first().map(|machine| view(machine).short());

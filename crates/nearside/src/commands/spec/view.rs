@@ -4,6 +4,7 @@ use nearside_economics::requirements::{
     Amount, Bought, Comfort, Done, Found, Machine, Share, shares,
 };
 use nearside_estimate::{Accepted, Device};
+use nearside_report::grouped;
 use nearside_units::{AtLeast, Currency, Money};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -306,7 +307,7 @@ impl Cost {
 
     /// As text, with what is missing.
     pub(super) fn text(&self) -> String {
-        let amount = format!("{} {}", grouped(&self.amount), self.currency);
+        let amount = format!("{} {}", whole(&self.amount), self.currency);
         match (self.missing.is_empty(), self.amount == "0") {
             (true, _) => amount,
             (false, true) => "unknown".to_owned(),
@@ -315,17 +316,12 @@ impl Cost {
     }
 }
 
-/// A decimal number without its cents, in groups of three digits.
-pub(super) fn grouped(decimal: &str) -> String {
-    let whole = decimal.parse::<f64>().map_or(decimal.to_owned(), |number| format!("{number:.0}"));
-    let mut grouped = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at) % 3 == 0 && digit.is_ascii_digit() {
-            grouped.push(',');
-        }
-        grouped.push(digit);
+/// A decimal number without its cents, its thousands set apart.
+pub(super) fn whole(decimal: &str) -> String {
+    match decimal.parse::<f64>() {
+        Ok(number) => grouped(format!("{number:.0}")),
+        Err(_no_number) => decimal.to_owned(),
     }
-    grouped
 }
 
 impl PartView {
@@ -425,7 +421,7 @@ impl WorkView {
 /// A price as text.
 pub(super) fn price(figure: &Figure<String>, currency: &str) -> String {
     match figure {
-        Figure::Value(amount) => format!("{} {currency}", grouped(amount)),
+        Figure::Value(amount) => format!("{} {currency}", whole(amount)),
         Figure::Unknown { .. } => "unknown".to_owned(),
     }
 }

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use nearside_models::evaluate::{Comparison, Perplexity, Windows, compare, tokens_per_second};
+use nearside_models::evaluate::speed::tokens_per_second;
+use nearside_models::evaluate::{Comparison, Perplexity, Windows, compare};
 use nearside_models::{
     Adapter, AddSpecial, ControlText, DecoderModel, ModelError, StoredModel, Tokenizer,
     TokenizerError,
