@@ -5,7 +5,11 @@
 //! drawn at the temperature. Numbers are drawn from a seed by SplitMix64 (Steele, Lea, Flood 2014): the same seed draws
 //! the same tokens.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+
+/// Tokens that are sorted first, in the hope that they are enough.
+const SORTED: usize = 128;
 
 /// How tokens are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,27 +72,17 @@ impl Sampler {
         if temperature <= 0.0 {
             return best(&scores);
         }
-        let mut candidates: Vec<(u32, f32)> = (0..).zip(scores).collect();
-        let kept = if top_k == 0 { candidates.len() } else { top_k.min(candidates.len()) };
-        let by_score = |left: &(u32, f32), right: &(u32, f32)| {
-            right.1.total_cmp(&left.1).then(left.0.cmp(&right.0))
-        };
-        if kept < candidates.len() {
-            candidates.select_nth_unstable_by(kept, by_score);
-            candidates.truncate(kept);
+        // What is ruled out is not drawn, nor what is no number.
+        let mut candidates: Vec<(u32, f32)> =
+            (0..).zip(scores).filter(|(_, score)| *score > f32::NEG_INFINITY).collect();
+        if top_k > 0 && top_k < candidates.len() {
+            candidates.select_nth_unstable_by(top_k, by_score);
+            candidates.truncate(top_k);
         }
-        candidates.sort_unstable_by(by_score);
-        let Some((_, most)) = candidates.first().copied() else { return 0 };
-        let total: f32 = candidates.iter().map(|(_, score)| (score - most).exp()).sum();
-        let mut sum = 0.0;
-        let likely = candidates.iter().take_while(|(_, score)| {
-            let share = (score - most).exp();
-            let wanted = sum < top_p && share >= min_p;
-            sum += share / total;
-            wanted
-        });
-        let count = likely.count().max(1);
-        candidates.truncate(count);
+        let most = candidates.iter().map(|(_, score)| *score).fold(f32::NEG_INFINITY, f32::max);
+        if top_k > 0 || top_p < 1.0 || min_p > 0.0 {
+            keep_likely(&mut candidates, most, top_p, min_p);
+        }
         self.draw(&candidates, most, temperature)
     }
 
@@ -146,6 +140,38 @@ pub fn best(scores: &[f32]) -> u32 {
     (0..).zip(scores).fold((0, f32::NEG_INFINITY), better).0
 }
 
+/// The better one first; of equal ones the first.
+fn by_score(left: &(u32, f32), right: &(u32, f32)) -> Ordering {
+    right.1.total_cmp(&left.1).then(left.0.cmp(&right.0))
+}
+
+/// Keeps the fewest best ones that have the probability `top_p` together, and of those the ones that have at least the
+/// share `min_p` of the best one's. Only as many are sorted as are likely to stay: a vocabulary is large.
+fn keep_likely(candidates: &mut Vec<(u32, f32)>, most: f32, top_p: f32, min_p: f32) {
+    let total: f32 = candidates.iter().map(|(_, score)| (score - most).exp()).sum();
+    let mut sorted = SORTED;
+    loop {
+        let count = sorted.min(candidates.len());
+        if count < candidates.len() {
+            candidates.select_nth_unstable_by(count, by_score);
+        }
+        candidates[..count].sort_unstable_by(by_score);
+        let mut sum = 0.0;
+        let likely = candidates[..count].iter().take_while(|(_, score)| {
+            let share = (score - most).exp();
+            let wanted = sum < top_p && share >= min_p;
+            sum += share / total;
+            wanted
+        });
+        let likely = likely.count();
+        if likely < count || count == candidates.len() {
+            candidates.truncate(likely.max(1));
+            return;
+        }
+        sorted *= 8;
+    }
+}
+
 /// Tokens, and how often each is there.
 fn counted<'a>(tokens: impl Iterator<Item = &'a u32>) -> BTreeMap<u32, usize> {
     let mut counts = BTreeMap::new();
@@ -194,6 +220,30 @@ mod tests {
         assert_eq!(counts(Sampling { min_p: 0.3, ..ALL }, &scores)[0], 0);
         assert_eq!(counts(Sampling { temperature: 0.0, ..ALL }, &scores)[2], 20_000);
         assert_eq!(best(&[1.0, 3.0, 3.0, f32::NAN]), 1);
+    }
+
+    #[test]
+    fn what_stays_is_what_sorting_all_of_it_keeps() {
+        // 2,000 scores, of which one in three is the same as another.
+        let scores: Vec<f32> = (0..2000u32).map(|at| (at * 7919 % 1300) as f32 / 200.0).collect();
+        for (top_p, min_p) in
+            [(0.1, 0.0), (0.9, 0.0), (0.999, 0.0), (1.0, 0.05), (0.95, 0.3), (1.0, 0.0)]
+        {
+            let mut all: Vec<(u32, f32)> = (0..).zip(scores.iter().copied()).collect();
+            let mut few = all.clone();
+            let most = scores.iter().copied().fold(0.0, f32::max);
+            keep_likely(&mut few, most, top_p, min_p);
+            let total: f32 = all.iter().map(|(_, score)| (score - most).exp()).sum();
+            all.sort_by(by_score);
+            let mut sum = 0.0;
+            let kept = all.iter().take_while(|(_, score)| {
+                let share = (score - most).exp();
+                let wanted = sum < top_p && share >= min_p;
+                sum += share / total;
+                wanted
+            });
+            assert_eq!(few, kept.copied().collect::<Vec<_>>(), "{top_p} {min_p}");
+        }
     }
 
     #[test]

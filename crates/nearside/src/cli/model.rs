@@ -383,8 +383,8 @@ small one takes two minutes of processor time, says sentences of their kind, and
 last tenth of every text is held out, and what the model loses by it told. Of folders, .md and .txt
 files are read, those of folders in them too.
 
-The folder is one of Hugging Face (config.json, model.safetensors, tokenizer.json): transformers
-reads it, and all of nearside model. It appears whole or not at all. Ctrl-C ends training: the model
+The folder has the form of Hugging Face's (config.json, model.safetensors, tokenizer.json), and all
+of nearside model reads it. It appears whole or not at all. Ctrl-C ends training: the model
 is written as it is then, and the exit code is 5. The same seed makes the same files on any number
 of threads.")]
 pub(crate) struct ModelTrain {

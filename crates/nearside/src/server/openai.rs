@@ -22,17 +22,20 @@ mod tools;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use nearside_models::serving::{Pooling, Serving};
 use nearside_models::{Grammars, Tokenizer};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::environment;
 use crate::server::{Guard, Metrics};
@@ -40,6 +43,8 @@ use error::ApiError;
 
 /// Bytes of a request.
 const MOST_BODY: usize = 16 << 20;
+/// Time for a request to come.
+const BODY: Duration = Duration::from_secs(60);
 /// Names of fields that a header tells.
 const MOST_IGNORED: usize = 20;
 const IGNORED: HeaderName = HeaderName::from_static("x-nearside-ignored");
@@ -117,7 +122,8 @@ pub(crate) fn router(served: Shared) -> Router {
         .route("/health", get(health))
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MOST_BODY));
+        // It is whole already, within a bound of ours.
+        .layer(DefaultBodyLimit::disable());
     routes.layer(middleware::from_fn_with_state(Arc::clone(&served), watched)).with_state(served)
 }
 
@@ -135,7 +141,10 @@ async fn watched(State(served): State<Shared>, request: Request, next: Next) -> 
     let response = match served.guard.check(request.headers()) {
         // Whoever asks whether it lives learns nothing else.
         Err(denied) if endpoint != "health" => ApiError::from(denied).into_response(),
-        _ => next.run(request).await,
+        _ => match whole(request).await {
+            Ok(request) => next.run(request).await,
+            Err(error) => error.into_response(),
+        },
     };
     served.metrics.answered(endpoint, response.status().as_u16());
     response
@@ -191,16 +200,22 @@ async fn wrong_method(request: Request) -> ApiError {
     ApiError { status, code: Some("method_not_allowed"), ..ApiError::invalid(message) }
 }
 
-/// The body of a request, or why it could not be read.
-fn body(read: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Result<Bytes, ApiError> {
-    read.map_err(|rejected| {
-        let status = rejected.status();
-        let told = ApiError::invalid(match status {
-            StatusCode::PAYLOAD_TOO_LARGE => format!("a request has at most {MOST_BODY} bytes"),
-            _ => rejected.body_text(),
-        });
-        ApiError { status, ..told }
-    })
+/// A request of which all has come, within a bound and a time.
+async fn whole(request: Request) -> Result<Request, ApiError> {
+    let (parts, body) = request.into_parts();
+    let failed = |status, message: String| ApiError { status, ..ApiError::invalid(message) };
+    match timeout(BODY, Limited::new(body, MOST_BODY).collect()).await {
+        Ok(Ok(read)) => Ok(Request::from_parts(parts, Body::from(read.to_bytes()))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let message = format!("a request has at most {MOST_BODY} bytes");
+            Err(failed(StatusCode::PAYLOAD_TOO_LARGE, message))
+        }
+        Ok(Err(error)) => Err(ApiError::invalid(format!("the request broke off: {error}"))),
+        Err(_elapsed) => {
+            let message = format!("the request was not whole after {} s", BODY.as_secs());
+            Err(failed(StatusCode::REQUEST_TIMEOUT, message))
+        }
+    }
 }
 
 /// Adds what was not followed to an answer.

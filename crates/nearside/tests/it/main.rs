@@ -31,6 +31,7 @@ mod hub;
 mod iteration;
 mod ledger;
 mod live;
+mod model_chat;
 mod model_folder;
 mod model_generate;
 mod model_inspect;

@@ -38,6 +38,14 @@ fn what_is_made_is_inspected_and_writes_and_has_learned() {
     nearside(&asked).exits(0);
     let bench = ["model", "bench", &model, "--prompt", "8", "--new", "4", "--runs", "1", "--json"];
     nearside(&bench).exits(0);
+    // In eight bits it is the same model.
+    let file = path(&folder.path().join("model.gguf"));
+    nearside(&["model", "quantize", &model, "-o", &file, "--to", "Q8_0", "--force"]).exits(0);
+    let greedy = |model: &str| {
+        let more = ["--raw", "The ", "--tokens", "8", "--temperature", "0"];
+        nearside(&[&["model", "generate", model], &more[..]].concat()).exits(0).stdout
+    };
+    assert_eq!(greedy(&model), greedy(&file));
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse as _, Response};
 use nearside_models::serving::{
     Event, Finish, Request, Rule, Task, WantedScores, Writing as Wanted,
@@ -38,9 +37,8 @@ struct Asked {
 
 pub(super) async fn answer(
     State(served): State<Shared>,
-    read: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Result<Response, ApiError> {
-    let body = super::body(read)?;
     let asked = apart(&served, move |served| Asked::read(served, &body)).await?;
     let Asked { requests, form, scored, stream, ignored, dropped } = asked;
     let writing = Writing::submit(&served, requests)?;

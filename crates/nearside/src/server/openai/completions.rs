@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse as _, Response};
 use nearside_models::serving::{
     Event, Finish, Request, Rule, Scored, Task, WantedScores, Writing as Wanted,
@@ -41,9 +40,8 @@ struct Asked {
 
 pub(super) async fn answer(
     State(served): State<Shared>,
-    read: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Result<Response, ApiError> {
-    let body = super::body(read)?;
     let asked = apart(&served, move |served| Asked::read(served, &body)).await?;
     let Asked { requests, echoes, choices, scored, stream, ignored } = asked;
     let writing = Writing::submit(&served, requests)?;

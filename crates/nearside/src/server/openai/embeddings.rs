@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,9 +35,8 @@ struct Asked {
 
 pub(super) async fn answer(
     State(served): State<Shared>,
-    read: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Result<Response, ApiError> {
-    let body = super::body(read)?;
     let asked = apart(&served, move |served| Asked::read(served, &body)).await?;
     let answers = Writing::submit(&served, asked.requests)?.collect().await?;
     let mut usage = Usage::default();
