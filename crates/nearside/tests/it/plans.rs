@@ -59,7 +59,9 @@ fn golden_cases() {
     let update = std::env::var_os("NEARSIDE_UPDATE").is_some();
     let mut wrong = Vec::new();
     for case in cases() {
-        let found = serde_json::to_string_pretty(&facts(&case)).unwrap() + "\n";
+        let mut found = facts(&case);
+        found.sort_all_objects();
+        let found = serde_json::to_string_pretty(&found).unwrap() + "\n";
         let file = golden().join(&case).join("expected.json");
         let expected = std::fs::read_to_string(&file).unwrap_or_default();
         if found == expected {

@@ -302,12 +302,13 @@ impl Speech {
         }
     }
 
-    /// Tells what cannot be the beginning of a word.
+    /// Tells what cannot be the beginning of a word, nor the space before it.
     fn tell_free(&mut self, parts: &mut Vec<Part>, word: &str) {
         let beginning =
             |end: &usize| word.is_char_boundary(*end) && self.held.ends_with(&word[..*end]);
         let kept = (1..word.len()).rev().find(beginning).unwrap_or(0);
-        let rest = self.held.split_off(self.held.len() - kept);
+        let free = self.held[..self.held.len() - kept].trim_end().len();
+        let rest = self.held.split_off(free);
         tell(parts, std::mem::replace(&mut self.held, rest));
     }
 
@@ -319,7 +320,7 @@ impl Speech {
             None => None,
             Some(ToolForm::Tagged) => held
                 .split_once(OPEN)
-                .and_then(|(text, rest)| Some((text.to_owned(), vec![call(rest)?]))),
+                .and_then(|(text, rest)| Some((text.trim_end().to_owned(), vec![call(rest)?]))),
             Some(ToolForm::Listed) => held.split_once(WORD).and_then(|(text, rest)| {
                 let list: Vec<Value> = serde_json::from_str(rest.trim()).ok()?;
                 let calls = list.iter().map(|value| call(&value.to_string()));
@@ -421,7 +422,7 @@ mod tests {
     #[test]
     fn text_is_told_as_soon_as_it_can_be_no_call() {
         let mut speech = Speech::new(Some(ToolForm::Tagged));
-        assert_eq!(speech.add("one <to"), [Part::Text("one ".to_owned())]);
-        assert_eq!(speech.add("ol box"), [Part::Text("<tool box".to_owned())]);
+        assert_eq!(speech.add("one <to"), [Part::Text("one".to_owned())]);
+        assert_eq!(speech.add("ol box"), [Part::Text(" <tool box".to_owned())]);
     }
 }
