@@ -123,10 +123,7 @@ fn a_file_says_what_it_is_and_what_it_needs() {
     assert_eq!(data["tokenizer"]["ends"][0], serde_json::json!({ "id": 2, "text": "</s>" }));
     let template = &data["chat_template"];
     assert_eq!(template["sample"], "<s><system>Be brief.\n<user>Hello\n<assistant>");
-    assert_eq!(
-        (&template["takes_system"], &template["shows_tools"]),
-        (&true.into(), &true.into())
-    );
+    assert_eq!((&template["takes_system"], &template["shows_tools"]), (&true.into(), &true.into()));
     assert_eq!(data["not_computed"], Value::Null);
     assert_eq!(data["unused"]["tensors"], serde_json::json!([]));
     let all = inspect(&folder, "tiny.gguf", &["--tensors", "--json"]).exits(0).data();
