@@ -7,7 +7,7 @@
 //! - the time of a training step ([`step`]): one factor over the estimate;
 //! - reserved memory ([`memory`]): one offset, the driver's context; of this program's own engine
 //!   what it takes besides what is counted;
-//! - tokens and prompts of this program's own engine ([`own_engine`]): the same two models, for each
+//! - tokens and prompts of this program's own engine (`own_engine`): the same two models, for each
 //!   type of weights by itself, because each has kernels of its own.
 //!
 //! One observation moves a range and leaves it as wide as it was; from two on, each is also

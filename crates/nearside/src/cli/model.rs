@@ -241,7 +241,7 @@ pub(crate) struct ModelServe {
     /// Let everybody in who reaches an address that is not of this machine alone
     #[arg(long)]
     pub(crate) open: bool,
-    /// Let pages of this site ask, such as https://chat.example; may be said several times
+    /// Let pages of this site ask, named by scheme and host; may be said several times
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) origin: Vec<String>,
     /// What happens to a conversation that is too long
