@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use nearside_models::hub::{HubError, ModelReference};
 use nearside_models::{
-    Adapter, AdapterError, Conversation, Data, DecoderModel, ModelError, StoredModel, Tokenizer,
+    Adapter, AdapterError, AddSpecial, ChatTemplate, ChatTemplateError, ControlText, Conversation,
+    Data, DecoderModel, ModelError, StoredModel, Tokenizer, TokenizerError,
 };
 use nearside_units::Bytes;
 use rayon::ThreadPool;
@@ -156,6 +157,32 @@ pub(crate) fn told(error: &ModelError) -> CommandError {
         }
         _ => told,
     }
+}
+
+/// A model's tokenizer.
+pub(crate) fn tokenizer(stored: &StoredModel) -> Result<Tokenizer, CommandError> {
+    Tokenizer::of(stored).map_err(|error| unread(&error))
+}
+
+/// The error of a tokenizer as this program tells it.
+pub(crate) fn unread(error: &TokenizerError) -> CommandError {
+    CommandError::new(Fault::Input, format!("the model's tokenizer: {error}"))
+}
+
+/// The tokens of messages in the model's chat template; `None` where it has none.
+pub(crate) fn asked(
+    tokenizer: &Tokenizer,
+    messages: &[(&str, &str)],
+) -> Result<Option<Vec<u32>>, CommandError> {
+    let invalid = |error: ChatTemplateError| {
+        CommandError::new(Fault::Input, format!("the model's chat template: {error}"))
+    };
+    let conversation = conversation(tokenizer, messages);
+    let template = ChatTemplate::choose(&tokenizer.special().templates, &conversation);
+    let Some(template) = template.map_err(invalid)? else { return Ok(None) };
+    let text = template.render(&conversation).map_err(invalid)?;
+    let tokens = tokenizer.encode(&text, AddSpecial::Omit, ControlText::Parsed);
+    tokens.map(Some).map_err(|error| unread(&error))
 }
 
 /// Messages of roles, as a chat template takes them; the model is to answer. Nothing in them can become a control token.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nearside_models::serving::{
     Done, Event, Finish, Limits, Request, Rule, Serving, Task, WantedScores, Writing,
 };
-use nearside_models::{AddSpecial, ChatTemplate, ControlText, SkipSpecial, Tokenizer};
+use nearside_models::{SkipSpecial, Tokenizer};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -72,13 +72,9 @@ struct Conversation<'a> {
 pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, CommandError> {
     let path = local_model::find(&arguments.model)?;
     let stored = local_model::open(&path)?;
-    let tokenizer = Tokenizer::of(&stored).map_err(|error| {
-        CommandError::new(Fault::Input, format!("the model's tokenizer: {error}"))
-    })?;
+    let tokenizer = local_model::tokenizer(&stored)?;
     if tokenizer.special().templates.is_empty() {
-        let message = "the model has no chat template: it was not made for conversations";
-        return Err(CommandError::new(Fault::Input, message)
-            .hint("nearside model generate MODEL --raw TEXT writes a text on"));
+        return Err(untaught());
     }
     let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
     let (model, context) =
@@ -119,6 +115,13 @@ pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, Com
         output.json(&answer, environment::today());
     }
     Ok(Outcome::Done)
+}
+
+/// What is told of a model without a chat template.
+fn untaught() -> CommandError {
+    let message = "the model has no chat template: it was not made for conversations";
+    CommandError::new(Fault::Input, message)
+        .hint("nearside model generate MODEL --raw TEXT writes a text on")
 }
 
 /// What a person says next; `None` at the end.
@@ -234,17 +237,9 @@ impl Conversation<'_> {
 
     /// The conversation in the model's chat template.
     fn prompt(&self) -> Result<Vec<u32>, CommandError> {
-        let invalid = |message: String| CommandError::new(Fault::Input, message);
-        let said = |message: &Message| (message.role.clone(), message.content.clone());
-        let said: Vec<_> = self.messages.iter().map(said).collect();
-        let said: Vec<_> = said.iter().map(|(role, text)| (role.as_str(), text.as_str())).collect();
-        let conversation = local_model::conversation(&self.tokenizer, &said);
-        let template = ChatTemplate::choose(&self.tokenizer.special().templates, &conversation)
-            .map_err(|error| invalid(error.to_string()))?
-            .ok_or_else(|| invalid("the model has no chat template".to_owned()))?;
-        let text = template.render(&conversation).map_err(|error| invalid(error.to_string()))?;
-        let tokens = self.tokenizer.encode(&text, AddSpecial::Omit, ControlText::Parsed);
-        tokens.map_err(|error| invalid(format!("the model's tokenizer: {error}")))
+        let said = self.messages.iter();
+        let said: Vec<_> = said.map(|Message { role, content }| (&**role, &**content)).collect();
+        local_model::asked(&self.tokenizer, &said)?.ok_or_else(untaught)
     }
 
     /// What the model writes; how it ended, unless somebody stopped it.

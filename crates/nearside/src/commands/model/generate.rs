@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nearside_models::{
-    AddSpecial, ChatTemplate, ControlText, DecoderModel, Generator, ModelError, Sampler,
-    SkipSpecial, StopText, StoredModel, Tokenizer, TokenizerError,
+    AddSpecial, ControlText, DecoderModel, Generator, ModelError, Sampler, SkipSpecial, StopText,
+    StoredModel, Tokenizer,
 };
 use rayon::ThreadPool;
 use schemars::JsonSchema;
@@ -67,7 +67,7 @@ enum Finish {
 pub(super) fn run(arguments: &ModelGenerate, output: &Output) -> Result<Outcome, CommandError> {
     let path = local_model::find(&arguments.model)?;
     let stored = local_model::open(&path)?;
-    let tokenizer = Tokenizer::of(&stored).map_err(|error| told(&error))?;
+    let tokenizer = local_model::tokenizer(&stored)?;
     let prompt = tokens(&tokenizer, &prompt(arguments)?, arguments)?;
     let context = prompt.len() + arguments.tokens;
     let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
@@ -156,40 +156,29 @@ fn tokens(
     prompt: &str,
     arguments: &ModelGenerate,
 ) -> Result<Vec<u32>, CommandError> {
-    let encode = |text: &str, add, control| tokenizer.encode(text, add, control);
-    let special = tokenizer.special();
     let messages = arguments.system.iter().map(|system| ("system", system.as_str()));
     let messages: Vec<_> = messages.chain([("user", prompt)]).collect();
-    let conversation = local_model::conversation(tokenizer, &messages);
-    let template = match arguments.raw {
+    let asked = match arguments.raw {
         true => None,
-        false => ChatTemplate::choose(&special.templates, &conversation)
-            .map_err(|error| CommandError::new(Fault::Input, error.to_string()))?,
+        false => local_model::asked(tokenizer, &messages)
+            .map_err(|error| error.hint("--raw writes the prompt on without a template"))?,
     };
-    let read = match template {
-        Some(template) => {
-            let text = template.render(&conversation).map_err(|error| {
-                CommandError::new(Fault::Input, format!("the model's chat template: {error}"))
-                    .hint("--raw writes the prompt on without a template")
-            })?;
-            encode(&text, AddSpecial::Omit, ControlText::Parsed)
-        }
+    let read = match asked {
+        Some(tokens) => tokens,
         None if arguments.system.is_some() => {
             let message = "the model has no chat template, and so no place for --system";
             return Err(CommandError::new(Fault::Input, message)
                 .hint("say it at the beginning of the prompt"));
         }
-        None => encode(prompt, AddSpecial::Add, ControlText::Plain),
+        None => {
+            let tokens = tokenizer.encode(prompt, AddSpecial::Add, ControlText::Plain);
+            tokens.map_err(|error| local_model::unread(&error))?
+        }
     };
-    let read = read.map_err(|error| told(&error))?;
     if read.is_empty() {
         return Err(CommandError::new(Fault::Input, "the prompt is empty"));
     }
     Ok(read)
-}
-
-fn told(error: &TokenizerError) -> CommandError {
-    CommandError::new(Fault::Input, format!("the model's tokenizer: {error}"))
 }
 
 /// A model at work.
@@ -234,7 +223,7 @@ impl Writing<'_> {
                 break;
             }
             tokens.push(token);
-            let piece = stream.push(token).map_err(|error| told(&error))?;
+            let piece = stream.push(token).map_err(|error| local_model::unread(&error))?;
             self.show(&text.add(&piece));
             if text.is_ended() {
                 finish = Finish::Stop;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
-use nearside_models::Tokenizer;
 use nearside_models::serving::{self, Limits, Serving};
 use nearside_probe::meter::{Meter, Settings, Subject};
 use nearside_units::{Bytes, Duration, significant};
@@ -52,9 +51,7 @@ pub(super) fn run(arguments: &ModelServe, output: &Output) -> Result<Outcome, Co
     }
     let path = local_model::find(&arguments.model)?;
     let stored = local_model::open(&path)?;
-    let tokenizer = Tokenizer::of(&stored).map_err(|error| {
-        CommandError::new(Fault::Input, format!("the model's tokenizer: {error}"))
-    })?;
+    let tokenizer = local_model::tokenizer(&stored)?;
     let slots = usize::from(arguments.parallel);
     let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
     let (model, context) =

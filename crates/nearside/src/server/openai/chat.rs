@@ -17,7 +17,7 @@ use super::conversation::{check, messages, prompt};
 use super::error::ApiError;
 use super::fields::Fields;
 use super::sampling::Choosing;
-use super::stream::{self, Chunks};
+use super::stream::{self, Chunks, End};
 use super::tools::{Call, Part, Speech, ToolChoice, ToolForm, Tools};
 use super::{Served, Shared, noted, scores};
 use crate::environment;
@@ -29,8 +29,8 @@ struct Asked {
     form: Option<ToolForm>,
     /// Whether probabilities are told.
     scored: bool,
-    /// Whether it is sent as it is written, and then whether the end says what it took.
-    stream: Option<bool>,
+    /// Whether it is sent as it is written, and then how that ends.
+    stream: Option<End>,
     ignored: Vec<String>,
     dropped: usize,
 }
@@ -44,7 +44,7 @@ pub(super) async fn answer(
     let writing = Writing::submit(&served, requests)?;
     let made = Made::new(&served, writing.count(), form, scored);
     let response = match stream {
-        Some(usage) => stream::answer(writing, Sending { made, usage }),
+        Some(end) => stream::answer(writing, made, end),
         None => Json(made.whole(writing.collect().await?, dropped)).into_response(),
     };
     Ok(noted(response, &ignored, dropped))
@@ -115,12 +115,12 @@ impl Asked {
     }
 }
 
-/// Whether an answer is sent as it is written, and then whether its end says what it took.
-pub(super) fn stream_of(fields: &mut Fields) -> Result<Option<bool>, ApiError> {
+/// Whether an answer is sent as it is written, and then how that ends.
+pub(super) fn stream_of(fields: &mut Fields) -> Result<Option<End>, ApiError> {
     let stream = fields.flag("stream")?.unwrap_or(false);
     let options = fields.object("stream_options")?;
     let usage = options.map(|mut options| options.flag("include_usage")).transpose()?.flatten();
-    Ok(stream.then_some(usage.unwrap_or(false)))
+    Ok(stream.then_some(if usage.unwrap_or(false) { End::Usage } else { End::Plain }))
 }
 
 /// The JSON schema that an answer has to follow.
@@ -314,35 +314,27 @@ impl Made {
     }
 }
 
-/// An answer that is sent as it is written.
-struct Sending {
-    made: Made,
-    /// Whether the end says what it took.
-    usage: bool,
-}
-
-impl Chunks for Sending {
+impl Chunks for Made {
     fn first(&mut self) -> Vec<Value> {
         let role = || json!({ "role": "assistant", "content": "" });
-        (0..self.made.choices).map(|index| self.made.delta(index, role(), None)).collect()
+        (0..self.choices).map(|index| self.delta(index, role(), None)).collect()
     }
 
     fn chunks(&mut self, index: usize, event: Event) -> Vec<Value> {
-        let made = &mut self.made;
         match event {
             Event::Written { text, scored, .. } => {
-                let scores = scored.map(|scored| scores::of_chat(&made.tokenizer, &[scored]));
-                let parts = made.speeches[index].add(&text);
-                made.deltas(index, parts, scores)
+                let scores = scored.map(|scored| scores::of_chat(&self.tokenizer, &[scored]));
+                let parts = self.speeches[index].add(&text);
+                self.deltas(index, parts, scores)
             }
             Event::Done(done) => {
-                let mut parts = made.speeches[index].add(&done.text);
-                parts.extend(made.speeches[index].finish());
-                let mut chunks = made.deltas(index, parts, None);
-                made.usage.add(&done, OwnPrompt::of(index, made.choices));
-                let called = made.calls[index] > 0;
+                let mut parts = self.speeches[index].add(&done.text);
+                parts.extend(self.speeches[index].finish());
+                let mut chunks = self.deltas(index, parts, None);
+                self.usage.add(&done, OwnPrompt::of(index, self.choices));
+                let called = self.calls[index] > 0;
                 let finish = if called { "tool_calls" } else { reason(done.finish) };
-                chunks.push(made.chunk(json!([{
+                chunks.push(self.chunk(json!([{
                     "index": index,
                     "delta": {},
                     "logprobs": null,
@@ -354,12 +346,9 @@ impl Chunks for Sending {
         }
     }
 
-    fn last(&mut self) -> Vec<Value> {
-        if !self.usage {
-            return Vec::new();
-        }
-        let mut chunk = self.made.chunk(json!([]));
-        chunk["usage"] = self.made.usage.json();
-        vec![chunk]
+    fn usage(&self) -> Value {
+        let mut chunk = self.chunk(json!([]));
+        chunk["usage"] = self.usage.json();
+        chunk
     }
 }

@@ -18,7 +18,7 @@ use super::conversation::check;
 use super::error::ApiError;
 use super::fields::Fields;
 use super::sampling::Choosing;
-use super::stream::{self, Chunks};
+use super::stream::{self, Chunks, End};
 use super::{Served, Shared, noted, scores};
 use crate::environment;
 
@@ -34,7 +34,7 @@ struct Asked {
     echoes: Option<Vec<String>>,
     choices: usize,
     scored: bool,
-    stream: Option<bool>,
+    stream: Option<End>,
     ignored: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn answer(
         usage: Usage::default(),
     };
     let response = match stream {
-        Some(usage) => stream::answer(writing, Sending { made, usage }),
+        Some(end) => stream::answer(writing, made, end),
         None => Json(made.whole(writing.collect().await?)).into_response(),
     };
     Ok(noted(response, &ignored, 0))
@@ -247,42 +247,31 @@ impl Made {
     }
 }
 
-/// An answer that is sent as it is written.
-struct Sending {
-    made: Made,
-    /// Whether the end says what it took.
-    usage: bool,
-}
-
-impl Chunks for Sending {
+impl Chunks for Made {
     fn first(&mut self) -> Vec<Value> {
-        let texts = 0..self.made.offsets.len();
-        let echoes: Vec<_> = texts.map(|index| (index, self.made.echo(index))).collect();
-        let chunk = |(index, echo)| self.made.chunk(index, echo, &[], None);
+        let texts = 0..self.offsets.len();
+        let echoes: Vec<_> = texts.map(|index| (index, self.echo(index))).collect();
+        let chunk = |(index, echo)| self.chunk(index, echo, &[], None);
         echoes.into_iter().filter(|(_, echo)| !echo.is_empty()).map(chunk).collect()
     }
 
     fn chunks(&mut self, index: usize, event: Event) -> Vec<Value> {
-        let made = &mut self.made;
         match event {
-            Event::Prompt(scored) => vec![made.chunk(index, String::new(), &scored, None)],
+            Event::Prompt(scored) => vec![self.chunk(index, String::new(), &scored, None)],
             Event::Written { text, scored, .. } if !text.is_empty() || scored.is_some() => {
-                vec![made.chunk(index, text, scored.as_slice(), None)]
+                vec![self.chunk(index, text, scored.as_slice(), None)]
             }
             Event::Done(done) => {
-                made.usage.add(&done, OwnPrompt::of(index, made.choices));
-                vec![made.chunk(index, done.text, &[], Some(done.finish))]
+                self.usage.add(&done, OwnPrompt::of(index, self.choices));
+                vec![self.chunk(index, done.text, &[], Some(done.finish))]
             }
             _ => Vec::new(),
         }
     }
 
-    fn last(&mut self) -> Vec<Value> {
-        if !self.usage {
-            return Vec::new();
-        }
-        let mut chunk = self.made.told(json!([]));
-        chunk["usage"] = self.made.usage.json();
-        vec![chunk]
+    fn usage(&self) -> Value {
+        let mut chunk = self.told(json!([]));
+        chunk["usage"] = self.usage.json();
+        chunk
     }
 }

@@ -20,14 +20,23 @@ use super::error::ApiError;
 /// How long nothing comes until a comment says that more will: doors in between close what is silent.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// What becomes of the events of texts: chunks, and those at the end of all.
+/// What becomes of the events of texts: chunks.
 pub(super) trait Chunks: Send + Unpin + 'static {
     /// Chunks before the first event.
     fn first(&mut self) -> Vec<Value>;
     /// Chunks of an event.
     fn chunks(&mut self, index: usize, event: Event) -> Vec<Value>;
-    /// Chunks when all texts are at their end.
-    fn last(&mut self) -> Vec<Value>;
+    /// The chunk that says what all texts took, when they are at their end.
+    fn usage(&self) -> Value;
+}
+
+/// How an answer that is sent as it is written ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With the last text.
+    Plain,
+    /// With what all texts took.
+    Usage,
 }
 
 /// An answer that is sent as it is written. Nothing is made before there is room to send it; when the client goes away
@@ -35,16 +44,17 @@ pub(super) trait Chunks: Send + Unpin + 'static {
 struct Sent<C> {
     writing: Writing,
     chunks: C,
+    end: End,
     ready: VecDeque<Bytes>,
     ended: bool,
     silence: Pin<Box<Sleep>>,
 }
 
 /// The answer that sends chunks of texts.
-pub(super) fn answer(writing: Writing, mut chunks: impl Chunks) -> Response {
+pub(super) fn answer(writing: Writing, mut chunks: impl Chunks, end: End) -> Response {
     let silence = Box::pin(sleep(SILENCE));
     let first = chunks.first();
-    let mut sent = Sent { writing, chunks, ready: VecDeque::new(), ended: false, silence };
+    let mut sent = Sent { writing, chunks, end, ready: VecDeque::new(), ended: false, silence };
     sent.put(first);
     let headers =
         [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
@@ -85,8 +95,10 @@ impl<C: Chunks> http_body::Body for Sent<C> {
                     sent.put(chunks);
                 }
                 Poll::Ready(None) => {
-                    let chunks = sent.chunks.last();
-                    sent.put(chunks);
+                    if sent.end == End::Usage {
+                        let usage = sent.chunks.usage();
+                        sent.put(vec![usage]);
+                    }
                     sent.ready.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
                     sent.ended = true;
                 }
