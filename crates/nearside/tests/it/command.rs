@@ -25,11 +25,16 @@ pub(crate) struct Run {
 /// The command with everything around it held fixed.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nearside"));
+    // What these keep of their runs is not to teach the others.
+    let data = match arguments {
+        ["model", "generate" | "bench", ..] => "data-of-runs",
+        _ => "no-data",
+    };
     command
         .args(arguments)
         .current_dir(root())
         .env("NEARSIDE_CONFIG_DIR", Folder::new("no-configuration").path())
-        .env("NEARSIDE_DATA_DIR", Folder::new("no-data").path())
+        .env("NEARSIDE_DATA_DIR", Folder::new(data).path())
         .env("NEARSIDE_TODAY", TODAY)
         .env("NO_COLOR", "1")
         .env_remove("CLICOLOR_FORCE")
