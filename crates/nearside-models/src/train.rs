@@ -31,7 +31,7 @@ pub use batch::Batch;
 pub use corpus::{Corpus, Tokens};
 pub use data::{Windows, spread};
 pub use error::TrainError;
-pub use folder::write;
+pub use folder::{FILES, write};
 pub use network::{Memory, Network};
 pub use operator::cross_entropy::Loss;
 pub use optimizer::{AdamW, Optimizer};

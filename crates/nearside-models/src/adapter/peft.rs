@@ -67,7 +67,10 @@ pub(super) fn read(folder: &Path, targets: &[Target]) -> Result<Adapter, Adapter
         let (module, is_a) = half(name).ok_or_else(|| no_change(name))?;
         let halves = modules.entry(module).or_default();
         halves.name.clone_from(name);
-        *(if is_a { &mut halves.a } else { &mut halves.b }) = Some(tensor);
+        let half = if is_a { &mut halves.a } else { &mut halves.b };
+        if half.replace(tensor).is_some() {
+            return Err(AdapterError::Twice { name: name.clone() });
+        }
     }
     let by_module: BTreeMap<String, &Target> = targets
         .iter()
@@ -205,7 +208,7 @@ fn numbers(tensor: &StoredTensor, [rows, width]: [usize; 2]) -> Option<Vec<f32>>
 
 /// What a pattern says of a module: the name of one, or the end of names from a dot on. PEFT takes them as regular
 /// expressions, of which only escaped dots and a `^` in front are read here.
-fn of_module<T: Copy>(
+fn of_module<T: Copy + PartialEq>(
     field: &str,
     patterns: &BTreeMap<String, T>,
     module: &str,
@@ -226,7 +229,15 @@ fn of_module<T: Copy>(
         }
         let ends = module.strip_suffix(plain).is_some_and(|rest| rest.ends_with('.') && !whole);
         if module == plain || ends {
-            found = found.or(Some(*value));
+            // Of several that are for it the first in the file counts, which is not known here.
+            if found.is_some_and(|found| found != *value) {
+                return Err(AdapterError::Field {
+                    field: field.to_owned(),
+                    found: pattern.clone(),
+                    instead: "and only one value is for each module",
+                });
+            }
+            found = Some(*value);
         }
     }
     Ok(found)
@@ -252,11 +263,11 @@ pub(super) fn write(
     let (mut ranks, mut alphas, mut ends) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
     for target in targets {
         let Some(change) = adapter.of(target.place) else { continue };
-        let Some(module) =
-            target.modules().into_iter().find(|module| named_in(base, &prefix, module))
-        else {
-            continue;
-        };
+        let mut modules = target.modules().into_iter();
+        let module = modules.find(|module| named_in(base, &prefix, module));
+        let module = module.ok_or_else(|| AdapterError::NoMatrix {
+            name: target.modules().into_iter().next().unwrap_or_default(),
+        })?;
         let module = format!("{prefix}{module}");
         ends.insert(module.rsplit('.').next().unwrap_or_default().to_owned());
         if change.rank() != rank {

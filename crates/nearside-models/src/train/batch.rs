@@ -20,7 +20,7 @@ impl Batch {
     /// Sequences of these lengths, one after the other.
     ///
     /// # Errors
-    /// When there are not as many targets as tokens, or the lengths do not add up to them.
+    /// When there are not as many targets as tokens, the lengths do not add up to them, or a sequence has none.
     pub fn new(
         tokens: Vec<u32>,
         targets: Vec<Option<u32>>,
@@ -33,7 +33,8 @@ impl Batch {
             end = end.saturating_add(*length);
             sequences.push(first..end);
         }
-        if tokens.len() != targets.len() || tokens.len() != end || tokens.is_empty() {
+        let some_empty = lengths.contains(&0) || tokens.is_empty();
+        if tokens.len() != targets.len() || tokens.len() != end || some_empty {
             let (tokens, targets) = (tokens.len(), targets.len());
             return Err(TrainError::Batch { tokens, targets, lengths: end });
         }

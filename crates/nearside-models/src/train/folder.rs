@@ -14,8 +14,16 @@ use super::shape::Shape;
 use super::vocabulary::Vocabulary;
 use crate::file::{TensorInfo, WriteError, write_safetensors_file};
 
-/// Writes `config.json`, `generation_config.json`, `model.safetensors`, `tokenizer.json` and `tokenizer_config.json` into a
-/// folder that appears whole or not at all, in the place of what is there. Gives the bytes of the weights' file.
+/// The files of a trained model.
+pub const FILES: [&str; 5] = [
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+];
+
+/// Writes [`FILES`] into a folder that appears whole or not at all, in the place of what is there. Gives the bytes of the weights' file.
 ///
 /// # Errors
 /// When a file cannot be written, or the folder cannot take its place; what was there is then still there.

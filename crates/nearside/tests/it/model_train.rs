@@ -75,10 +75,17 @@ fn what_is_there_stays_unless_it_is_a_model_that_is_to_go() {
     assert!(told.contains("is no model"), "{told}");
     assert_eq!(fs::read(model.join("mine.txt")).unwrap(), b"mine");
     fs::write(model.join("config.json"), "{}").unwrap();
+    // What is no part of a model is not lost with it.
+    let told = nearside(&arguments(&["--force"])).exits(3).stderr;
+    assert!(told.contains("is no model"), "{told}");
+    assert_eq!(fs::read(model.join("mine.txt")).unwrap(), b"mine");
+    fs::remove_file(model.join("mine.txt")).unwrap();
     let told = nearside(&arguments(&[])).exits(3).stderr;
     assert!(told.contains("--force"), "{told}");
     nearside(&arguments(&["--force"])).exits(0);
-    assert!(model.join("model.safetensors").is_file() && !model.join("mine.txt").exists());
+    assert!(model.join("model.safetensors").is_file());
+    let told = nearside(&train(".", &["--steps", "1", "--force"])).exits(3).stderr;
+    assert!(told.contains("cannot be replaced as a whole"), "{told}");
 }
 
 #[test]

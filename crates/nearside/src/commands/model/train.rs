@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use nearside_models::train::{
-    AdamW, Corpus, Memory, Network, Progress, Recipe, Run, Shape, Tokens, TrainError, Trainer,
-    Vocabulary, write,
+    AdamW, Corpus, FILES, Memory, Network, Progress, Recipe, Run, Shape, Tokens, TrainError,
+    Trainer, Vocabulary, write,
 };
 use nearside_probe::this_machine;
 use nearside_units::{Bytes, significant};
@@ -175,21 +175,34 @@ fn line(
     format!("step {step} of {steps}, loss {loss:.3}{held_out}, {speed} tokens/s{left}")
 }
 
+/// Whether a folder has what training writes and nothing else, so that nothing else is lost with it.
+fn is_model(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let is_ours = |entry: std::io::Result<fs::DirEntry>| {
+        entry
+            .is_ok_and(|entry| entry.file_name().to_str().is_some_and(|name| FILES.contains(&name)))
+    };
+    folder.join("config.json").is_file() && entries.into_iter().all(is_ours)
+}
+
 /// An error where something is that would be lost.
 fn writable(arguments: &ModelTrain) -> Result<(), CommandError> {
     let output = &arguments.output;
-    let Ok(found) = fs::symlink_metadata(output) else { return Ok(()) };
     let refused = |why: &str, hint: &str| {
         let message = format!("{} {why}", output.display());
         Err(CommandError::new(Fault::Input, message).hint(hint))
     };
+    if output.file_name().is_none() {
+        return refused("cannot be replaced as a whole", "name a folder with -o");
+    }
+    let Ok(found) = fs::symlink_metadata(output) else { return Ok(()) };
     if !found.is_dir() {
         return refused("exists already and is no folder", "write another folder with -o");
     }
     if is_empty(output) {
         return Ok(());
     }
-    if !output.join("config.json").is_file() {
+    if !is_model(output) {
         let hint = "write another folder with -o: this one has other things in it";
         return refused("exists already and is no model", hint);
     }

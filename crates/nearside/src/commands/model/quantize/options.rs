@@ -104,14 +104,36 @@ fn read(path: &Path) -> Result<Read, CommandError> {
     Ok(Read { name, text: String::from_utf8_lossy(&text).into_owned() })
 }
 
+/// Whether a file is a part of the model that another one is a part of: `NAME-00001-of-00003.gguf`.
+fn is_part(model: &Path, output: &Path) -> bool {
+    let of = |path: &Path| {
+        let name = path.file_stem()?.to_str()?;
+        let (name, all) = name.rsplit_once("-of-")?;
+        let (name, _) = name.rsplit_once('-')?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::canonicalize(folder.unwrap_or_else(|| Path::new("."))).ok()?;
+        Some((folder, name.to_owned(), all.to_owned()))
+    };
+    of(model).is_some_and(|model| of(output) == Some(model))
+}
+
 fn writable(arguments: &ModelQuantize, model: &Path) -> Result<(), CommandError> {
     let Some(output) = arguments.output.as_ref().filter(|_| !arguments.dry_run) else {
         return Ok(());
     };
-    let real = |path: &Path| fs::canonicalize(path).ok();
-    let weights = output.extension().is_some_and(|extension| extension == "safetensors");
-    let of_folder = weights && output.parent().and_then(real) == real(model);
-    if of_folder || real(output).is_some_and(|output| real(model) == Some(output)) {
+    let real = |path: &Path| {
+        let here = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        fs::canonicalize(here).ok()
+    };
+    let is = |path: &Path, what: &str| path.extension().is_some_and(|extension| extension == what);
+    // Every file of a folder is of the model, but for what was made of it.
+    let folder = if model.is_dir() { Some(model) } else { model.parent() };
+    let of_folder = !is(model, "gguf")
+        && !is(output, "gguf")
+        && output.exists()
+        && output.parent().and_then(real) == folder.and_then(real);
+    let part = is(model, "gguf") && is_part(model, output);
+    if of_folder || part || real(output).is_some_and(|output| real(model) == Some(output)) {
         let message = format!("{} is the model itself", output.display());
         return Err(CommandError::new(Fault::Input, message).hint("write another file with -o"));
     }
