@@ -109,6 +109,7 @@ pub(crate) fn setup(scope: Scope) -> Outcome {
         }
     }
     if !is_there && let Err(why) = install_node(&node, package) {
+        let _ = std::fs::remove_dir_all(shell::root().join(&node));
         println!("    SKIPPED  {package}: {why}; its test will be skipped");
     }
     println!("    installed");

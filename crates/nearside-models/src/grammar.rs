@@ -13,6 +13,9 @@ use crate::tokenizer::{Tokenizer, TokenizerError};
 /// Tokens beyond which a vocabulary is not looked through; the largest that are known have 262,400.
 const MOST_WORDS: u32 = 1 << 21;
 
+/// The space that may stand between parts of JSON: a line's end, and what it is indented by.
+const SPACE: &str = r"[ \t]{1,2}|\n[ \t]{0,40}";
+
 /// Why a rule cannot be followed.
 #[derive(Debug, Error)]
 pub enum GrammarError {
@@ -36,9 +39,18 @@ pub struct Grammars {
 }
 
 /// A rule, and how far it has been followed.
-#[derive(Clone)]
 pub struct Grammar {
     matcher: Matcher,
+}
+
+/// A schema whose texts have only so much space between their parts: a small model would go on with it for ever.
+#[must_use]
+pub fn laid_out(mut schema: serde_json::Value) -> serde_json::Value {
+    if let Some(schema) = schema.as_object_mut() {
+        let space = serde_json::json!({ "whitespace_pattern": SPACE });
+        schema.entry("x-guidance").or_insert(space);
+    }
+    schema
 }
 
 impl Grammars {
@@ -78,7 +90,7 @@ impl Grammars {
     /// # Errors
     /// When the schema has something in it that no grammar can be made of.
     pub fn json_schema(&self, schema: serde_json::Value) -> Result<Grammar, GrammarError> {
-        self.of(TopLevelGrammar::from_json_schema(schema))
+        self.of(TopLevelGrammar::from_json_schema(laid_out(schema)))
     }
 
     /// Text of a grammar.
@@ -129,6 +141,13 @@ impl Grammar {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.matcher.is_stopped()
+    }
+}
+
+impl Clone for Grammar {
+    /// One that shares nothing with this one, so that both are followed at the same time.
+    fn clone(&self) -> Self {
+        Self { matcher: self.matcher.deep_clone() }
     }
 }
 

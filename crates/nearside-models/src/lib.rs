@@ -41,7 +41,7 @@ pub use chat_template::{ChatTemplate, ChatTemplateError, Conversation, Data};
 pub use decoder::{DecoderModel, Observation, Segment, Wanted};
 pub use error::ModelError;
 pub use generator::Generator;
-pub use grammar::{Grammar, GrammarError, Grammars};
+pub use grammar::{Grammar, GrammarError, Grammars, laid_out};
 pub use kernel::Precision;
 pub use key_value_cache::KeyValueCache;
 pub use matrix::Matrix;

@@ -35,6 +35,8 @@ pub use request::{
 
 /// How long the engine sleeps before it looks whether something that waits has been given up.
 const LOOK: Duration = Duration::from_millis(200);
+/// Requests that are looked at before every pass, whether one of them can have a slot.
+const LOOKED_AT: usize = 256;
 
 /// How much is served at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub struct Limits {
     pub slots: usize,
     /// Tokens of a sequence, prompt and answer together.
     pub context: usize,
-    /// Requests that wait for a slot at most.
+    /// Requests that wait for a slot until further ones are refused; those that come together are taken together.
     pub waiting: usize,
 }
 
@@ -218,36 +220,39 @@ impl Shared {
 
     /// Makes passes until nothing is to be served any more.
     fn serve(&self, passes: &mut Passes<'_>) {
-        while let Some(jobs) = self.next(passes.free(), passes.is_idle()) {
-            let held: Vec<_> = jobs.into_iter().filter_map(|job| passes.admit(job)).collect();
-            self.hold(held);
-            self.running.store(passes.running(), Ordering::Relaxed);
+        loop {
+            while let Some(job) = self.take(passes) {
+                passes.admit(job);
+                self.running.store(passes.running(), Ordering::Relaxed);
+            }
+            if !self.goes_on(passes.is_idle()) {
+                return;
+            }
             passes.pass();
             self.running.store(passes.running(), Ordering::Relaxed);
         }
     }
 
-    /// Puts requests back in front of those that wait.
-    fn hold(&self, jobs: Vec<Job>) {
+    /// The first of the requests that wait and can have a slot now; those that were given up are forgotten.
+    fn take(&self, passes: &Passes<'_>) -> Option<Job> {
         let mut queue = self.queue();
-        jobs.into_iter().rev().for_each(|job| queue.jobs.push_front(job));
+        queue.jobs.retain(|job| !job.given_up.load(Ordering::Relaxed));
+        if passes.free() == 0 {
+            return None;
+        }
+        let first =
+            queue.jobs.iter().take(LOOKED_AT).position(|job| !passes.holds_back(&job.request));
+        first.and_then(|at| queue.jobs.remove(at))
     }
 
-    /// Requests for so many free slots; waits for one where nothing is to be done. `None` at the end.
-    fn next(&self, free: usize, idle: bool) -> Option<Vec<Job>> {
+    /// Whether anything is to be served; waits for it where nothing is being done.
+    fn goes_on(&self, idle: bool) -> bool {
         let mut queue = self.queue();
-        loop {
-            if queue.closed {
-                return None;
-            }
-            queue.jobs.retain(|job| !job.given_up.load(Ordering::Relaxed));
-            let count = free.min(queue.jobs.len());
-            if count > 0 || !idle {
-                return Some(queue.jobs.drain(..count).collect());
-            }
+        while !queue.closed && idle && queue.jobs.is_empty() {
             let woken = self.woken.wait_timeout(queue, LOOK);
             queue = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
+        !queue.closed
     }
 }
 

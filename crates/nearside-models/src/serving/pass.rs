@@ -9,7 +9,7 @@ use crate::tokenizer::Tokenizer;
 
 use super::sequence::{Sequence, Work};
 use super::slot::{Slot, prepare};
-use super::{Job, Limits, Task};
+use super::{Job, Limits, Request, Task};
 
 /// Tokens of prompts in one pass while others are being written, whose next token waits for them.
 const BESIDE_WRITING: usize = 128;
@@ -53,25 +53,21 @@ impl<'a> Passes<'a> {
         self.running() == 0
     }
 
-    /// Gives a request a slot, or gives it back: without one that is free, and where another sequence is being read
-    /// that begins as it does, for then it will be read once for both.
-    pub(super) fn admit(&mut self, job: Job) -> Option<Job> {
-        let prompt = &job.request.prompt;
-        // The last token's scores are always wanted, and where all are wanted nothing is known already.
-        let most = match &job.request.task {
-            Task::Write(writing) if writing.scores.prompt.is_none() => prompt.len() - 1,
-            _ => 0,
-        };
-        let beginning = prompt.get(..most).unwrap_or_default();
-        if self.slots.iter().any(|slot| slot.promises(beginning)) {
-            return Some(job);
-        }
+    /// Whether a request is to wait although a slot is free: another sequence is being read that begins as it does, and
+    /// then that is read once for both.
+    pub(super) fn holds_back(&self, request: &Request) -> bool {
+        let beginning = beginning(request);
+        self.slots.iter().any(|slot| slot.promises(beginning))
+    }
+
+    /// Gives a request a slot; there has to be one that is free.
+    pub(super) fn admit(&mut self, job: Job) {
         self.requests += 1;
-        let Some((at, cached)) = prepare(&mut self.slots, beginning, self.requests) else {
-            return Some(job);
-        };
-        self.slots[at].sequence = Some(Sequence::new(job, self.tokenizer, cached, self.requests));
-        None
+        if let Some((at, cached)) = prepare(&mut self.slots, beginning(&job.request), self.requests)
+        {
+            let sequence = Sequence::new(job, self.tokenizer, cached, self.requests);
+            self.slots[at].sequence = Some(sequence);
+        }
     }
 
     /// One pass for all sequences.
@@ -191,4 +187,14 @@ const fn kind_of(sequence: &Sequence<'_>) -> Kind {
         Work::Write(_) => Kind::Write,
         Work::Embed { .. } => Kind::Embed,
     }
+}
+
+/// What of a prompt may be taken from another sequence: the last token's scores are always wanted, and where all are
+/// wanted nothing is known already.
+fn beginning(request: &Request) -> &[u32] {
+    let most = match &request.task {
+        Task::Write(writing) if writing.scores.prompt.is_none() => request.prompt.len() - 1,
+        _ => 0,
+    };
+    request.prompt.get(..most).unwrap_or_default()
 }

@@ -117,7 +117,7 @@ impl<'a> Sequence<'a> {
         (self.listener)(Event::Failed(error.to_string()));
     }
 
-    /// Takes the vectors of the last `count` tokens of the first `seen`; whether the sequence is at its end.
+    /// Takes the vectors of the last ones of the first `seen` tokens; whether the sequence is at its end.
     pub(super) fn embed(&mut self, rows: &[f32], width: usize, seen: usize) -> bool {
         let Work::Embed { pooling, sum } = &mut self.task else { return true };
         let rows = rows.chunks_exact(width);

@@ -135,19 +135,19 @@ pub(crate) struct ModelGenerate {
 #[derive(Debug, Args)]
 pub(crate) struct Choosing {
     /// How much chance there is; 0 for none
-    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    #[arg(long, value_name = "T", default_value_t = 0.8, value_parser = |text: &str| within(text, 0.0, 2.0))]
     pub(crate) temperature: f32,
     /// Draw from so many of the best tokens; 0 for all
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub(crate) top_k: usize,
     /// Draw from the fewest best tokens that have this probability together
-    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = |text: &str| within(text, 0.0, 1.0))]
     pub(crate) top_p: f32,
     /// Draw from tokens that have at least this share of the best one's probability
-    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    #[arg(long, value_name = "P", default_value_t = 0.05, value_parser = |text: &str| within(text, 0.0, 1.0))]
     pub(crate) min_p: f32,
     /// Make tokens less likely that were written lately; 1 for no
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = |text: &str| within(text, 1.0, 10.0))]
     pub(crate) repeat_penalty: f32,
     /// Where chance begins
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -295,6 +295,14 @@ pub(crate) struct ModelBench {
     /// Do not keep how fast it was for the next estimates
     #[arg(long)]
     pub(crate) no_record: bool,
+}
+
+/// A number of a range.
+fn within(text: &str, low: f32, high: f32) -> Result<f32, String> {
+    match text.parse() {
+        Ok(number) if (low..=high).contains(&number) => Ok(number),
+        _ => Err(format!("a number from {low} to {high}")),
+    }
 }
 
 /// A number from 1 to a million.

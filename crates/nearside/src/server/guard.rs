@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 /// What a client has to know; it is never printed.
 #[derive(Clone)]
@@ -53,21 +53,33 @@ pub(crate) enum Denied {
 }
 
 impl Guard {
-    /// Whether somebody with these headers is let in.
+    /// The site whose page asks, where one does.
     ///
     /// # Errors
-    /// When not, why.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Denied> {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        if let Some(origin) = text(header::ORIGIN)
-            && !self.origins.iter().any(|allowed| allowed == origin || allowed == "*")
-        {
-            return Err(Denied::Origin);
-        }
-        let host = text(header::HOST);
-        if self.address.ip().is_loopback() && host.is_some_and(|host| !is_here(host)) {
+    /// When its pages may not, or it was asked for under another name than this machine's own.
+    pub(crate) fn site(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Denied> {
+        let host = headers.get(header::HOST);
+        // What is no text is no name of ours.
+        let is_ours = |host: &HeaderValue| host.to_str().is_ok_and(is_here);
+        if self.address.ip().is_loopback() && host.is_some_and(|host| !is_ours(host)) {
             return Err(Denied::Host);
         }
+        let origin = headers.get(header::ORIGIN);
+        let is_allowed = |origin: &HeaderValue| {
+            self.origins.iter().any(|allowed| allowed == "*" || origin == allowed.as_str())
+        };
+        match origin {
+            Some(origin) if !is_allowed(origin) => Err(Denied::Origin),
+            origin => Ok(origin.cloned()),
+        }
+    }
+
+    /// Whether somebody with these headers knows what has to be known.
+    ///
+    /// # Errors
+    /// When not.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Denied> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let given = text(header::AUTHORIZATION).and_then(|value| value.split_once(' '));
         match (&self.secret, given) {
             (None, _) => Ok(()),
@@ -108,7 +120,8 @@ mod tests {
         let pair = |(name, value): &(header::HeaderName, &str)| {
             (name.clone(), value.parse().expect("a value"))
         };
-        guard.check(&headers.iter().map(pair).collect())
+        let headers = headers.iter().map(pair).collect();
+        guard.site(&headers).and_then(|_site| guard.check(&headers))
     }
 
     #[test]

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -48,6 +48,8 @@ const BODY: Duration = Duration::from_secs(60);
 /// Names of fields that a header tells.
 const MOST_IGNORED: usize = 20;
 const IGNORED: HeaderName = HeaderName::from_static("x-nearside-ignored");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("x-nearside-ignored, x-nearside-dropped-tokens");
 const DROPPED: HeaderName = HeaderName::from_static("x-nearside-dropped-tokens");
 
 /// A model that is served.
@@ -65,6 +67,8 @@ pub(crate) struct Served {
     pub(crate) metrics: Metrics,
     /// Looked through when a rule is asked for.
     pub(crate) grammars: OnceLock<Result<Grammars, String>>,
+    /// When it began to serve, in seconds after the beginning of 1970.
+    pub(crate) since: i64,
     /// Answers so far, for their names.
     pub(crate) answers: AtomicU64,
 }
@@ -138,20 +142,43 @@ async fn watched(State(served): State<Shared>, request: Request, next: Next) -> 
         "/health" => "health",
         _ => "other",
     };
-    let response = match served.guard.check(request.headers()) {
+    let site = served.guard.site(request.headers());
+    let mut response = match &site {
         // Whoever asks whether it lives learns nothing else.
-        Err(denied) if endpoint != "health" => ApiError::from(denied).into_response(),
-        _ => match whole(request).await {
-            Ok(request) => next.run(request).await,
-            Err(error) => error.into_response(),
+        _ if endpoint == "health" => health(State(Arc::clone(&served))).await,
+        Err(denied) => ApiError::from(*denied).into_response(),
+        // A browser asks first, without what has to be known.
+        Ok(Some(_)) if request.method() == Method::OPTIONS => preflight(),
+        Ok(_) => match served.guard.check(request.headers()) {
+            Err(denied) => ApiError::from(denied).into_response(),
+            Ok(()) => match whole(request).await {
+                Ok(request) => next.run(request).await,
+                Err(error) => error.into_response(),
+            },
         },
     };
+    if let Ok(Some(site)) = site {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, site);
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
     served.metrics.answered(endpoint, response.status().as_u16());
     response
 }
 
+/// What pages of other sites may send (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
+fn preflight() -> Response {
+    let headers = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
 async fn models(State(served): State<Shared>) -> Response {
-    let data: Vec<_> = served.names.iter().map(|name| describe(&served, name)).collect();
+    let data = [describe(&served, served.name())];
     Json(json!({ "object": "list", "data": data })).into_response()
 }
 
@@ -167,7 +194,7 @@ fn describe(served: &Served, name: &str) -> Value {
     json!({
         "id": name,
         "object": "model",
-        "created": environment::now(),
+        "created": served.since,
         "owned_by": "nearside",
         // As vLLM tells it.
         "max_model_len": limits.context,

@@ -113,7 +113,10 @@ fn an_echo_tells_how_probable_a_text_is() {
     assert_eq!((logs.len(), &logs[0]), (tokens + 1, &Value::Null));
     assert!(logs[1..].iter().all(|log| number(log) < 0.0), "{logs:?}");
     assert_eq!(list(&scores["tokens"]).len(), tokens + 1);
-    assert_eq!(list(&scores["text_offset"]).len(), tokens + 1);
+    // The beginning of the text is not shown, so that the first word stands at its beginning.
+    let offsets: Vec<_> = list(&scores["text_offset"]).iter().map(number).collect();
+    assert_eq!((offsets.len(), offsets[0] as usize, offsets[1] as usize), (tokens + 1, 0, 0));
+    assert_eq!(offsets[tokens] as usize, "the the ing".len());
     // The token that was written is the best one of its place, for nothing was left to chance.
     let best = scores["top_logprobs"][tokens].as_object().unwrap();
     let most = best.values().map(number).fold(f64::NEG_INFINITY, f64::max);
@@ -276,6 +279,33 @@ fn only_those_who_know_the_token_are_let_in() {
     assert_eq!(ask(&page).refused(403).0, "origin_not_allowed");
     let named = ["authorization: Bearer s3cret", "host: evil.example"];
     assert_eq!(ask(&named).refused(403).0, "host_not_allowed");
+}
+
+#[test]
+fn pages_of_a_site_that_may_ask_are_answered_as_browsers_want_it() {
+    let file = Folder::new("serve-origin-token").write("token", "s3cret");
+    let arguments = ["--token-file", &file, "--origin", "https://ours.example"];
+    let (_folder, server) = server("serve-origin", &arguments);
+    // A browser asks first, without what has to be known.
+    let asks = ["origin: https://ours.example", "access-control-request-method: POST"];
+    let reply = Reply::read(server.ask("OPTIONS", CHAT, &asks, ""));
+    assert_eq!(reply.status, 204);
+    for line in ["allow-origin: https://ours.example", "allow-headers: authorization, content-type"]
+    {
+        assert!(reply.head.contains(&format!("access-control-{line}")), "{}", reply.head);
+    }
+    let head = ["origin: https://ours.example", "authorization: Bearer s3cret"];
+    let reply =
+        Reply::read(server.ask("POST", CHAT, &head, &question("the", json!({})).to_string()));
+    assert!(
+        reply.head.contains("access-control-allow-origin: https://ours.example"),
+        "{}",
+        reply.head
+    );
+    reply.ok();
+    let other = Reply::read(server.ask("OPTIONS", CHAT, &["origin: https://evil.example"], ""));
+    assert_eq!(other.status, 403);
+    assert!(!other.head.contains("access-control-allow-origin"), "{}", other.head);
 }
 
 #[test]

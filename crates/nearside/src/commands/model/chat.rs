@@ -1,6 +1,6 @@
 //! `nearside model chat`: a conversation with a model, line by line. What was said is not read again.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,7 +133,7 @@ fn line() -> Result<Option<String>, CommandError> {
             eprint_prompt(if said.is_empty() { "> " } else { ". " });
         }
         let mut part = String::new();
-        let read = stdin.lock().read_line(&mut part);
+        let read = stdin.lock().take(MOST_LINE as u64 + 1).read_line(&mut part);
         let read = read.map_err(|error| {
             CommandError::new(Fault::Input, format!("what was said cannot be read: {error}"))
         })?;

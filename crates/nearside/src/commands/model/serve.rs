@@ -88,6 +88,7 @@ pub(super) fn run(arguments: &ModelServe, output: &Output) -> Result<Outcome, Co
         guard: Guard { secret, address, origins: arguments.origin.clone() },
         metrics: Metrics::new(meter()),
         grammars: OnceLock::new(),
+        since: environment::now(),
         answers: AtomicU64::new(0),
     });
     let ending = environment::interrupted_once();

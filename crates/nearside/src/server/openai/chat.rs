@@ -186,6 +186,14 @@ fn rule(
     }
 }
 
+/// Why an answer ended: one that was cut off after a call is told to be cut off.
+const fn told(finish: Finish, called: bool) -> &'static str {
+    match (finish, called) {
+        (Finish::Stop, true) => "tool_calls",
+        (finish, _) => reason(finish),
+    }
+}
+
 /// What all parts of an answer share.
 struct Made {
     id: String,
@@ -260,7 +268,7 @@ impl Made {
             "index": index,
             "message": message,
             "logprobs": scores,
-            "finish_reason": if called { "tool_calls" } else { reason(finish) },
+            "finish_reason": told(finish, called),
         })
     }
 
@@ -332,8 +340,7 @@ impl Chunks for Made {
                 parts.extend(self.speeches[index].finish());
                 let mut chunks = self.deltas(index, parts, None);
                 self.usage.add(&done, OwnPrompt::of(index, self.choices));
-                let called = self.calls[index] > 0;
-                let finish = if called { "tool_calls" } else { reason(done.finish) };
+                let finish = told(done.finish, self.calls[index] > 0);
                 chunks.push(self.chunk(json!([{
                     "index": index,
                     "delta": {},

@@ -54,7 +54,8 @@ pub(super) async fn answer(
         echoes,
         choices,
         scored,
-        offsets: vec![0; texts],
+        told: vec![0; texts],
+        read: vec![0; texts],
         usage: Usage::default(),
     };
     let response = match stream {
@@ -178,8 +179,10 @@ struct Made {
     echoes: Option<Vec<String>>,
     choices: usize,
     scored: bool,
-    /// How many characters of each text were told with probabilities.
-    offsets: Vec<usize>,
+    /// How many characters of each text were told before.
+    told: Vec<usize>,
+    /// How many characters of each prompt were told with probabilities.
+    read: Vec<usize>,
     usage: Usage,
 }
 
@@ -199,7 +202,7 @@ impl Made {
         }
         prompt.extend(written);
         let text = self.echo(index) + &text;
-        self.text(index, text, &prompt, Some(done.map_or(Finish::Stop, |done| done.finish)))
+        self.text(index, text, (&prompt, 0), Some(done.map_or(Finish::Stop, |done| done.finish)))
     }
 
     /// What a text begins with.
@@ -212,11 +215,11 @@ impl Made {
         &mut self,
         index: usize,
         text: String,
-        scored: &[Scored],
+        (scored, at): (&[Scored], usize),
         finish: Option<Finish>,
     ) -> Value {
-        let offset = &mut self.offsets[index];
-        let scores = self.scored.then(|| scores::of_completion(&self.tokenizer, scored, offset));
+        let scores = self.scored.then(|| scores::of_completion(&self.tokenizer, scored, at));
+        self.told[index] += text.chars().count();
         json!({
             "index": index,
             "text": text,
@@ -239,31 +242,37 @@ impl Made {
         &mut self,
         index: usize,
         text: String,
-        scored: &[Scored],
+        (scored, at): (&[Scored], usize),
         finish: Option<Finish>,
     ) -> Value {
-        let choice = self.text(index, text, scored, finish);
+        let choice = self.text(index, text, (scored, at), finish);
         self.told(json!([choice]))
     }
 }
 
 impl Chunks for Made {
     fn first(&mut self) -> Vec<Value> {
-        let texts = 0..self.offsets.len();
+        let texts = 0..self.told.len();
         let echoes: Vec<_> = texts.map(|index| (index, self.echo(index))).collect();
-        let chunk = |(index, echo)| self.chunk(index, echo, &[], None);
+        let chunk = |(index, echo)| self.chunk(index, echo, (&[], 0), None);
         echoes.into_iter().filter(|(_, echo)| !echo.is_empty()).map(chunk).collect()
     }
 
     fn chunks(&mut self, index: usize, event: Event) -> Vec<Value> {
         match event {
-            Event::Prompt(scored) => vec![self.chunk(index, String::new(), &scored, None)],
+            Event::Prompt(scored) => {
+                // It stands within the echo, which was told before.
+                let at = self.read[index];
+                self.read[index] += scores::shown(&self.tokenizer, &scored);
+                vec![self.chunk(index, String::new(), (&scored, at), None)]
+            }
             Event::Written { text, scored, .. } if !text.is_empty() || scored.is_some() => {
-                vec![self.chunk(index, text, scored.as_slice(), None)]
+                let at = self.told[index];
+                vec![self.chunk(index, text, (scored.as_slice(), at), None)]
             }
             Event::Done(done) => {
                 self.usage.add(&done, OwnPrompt::of(index, self.choices));
-                vec![self.chunk(index, done.text, &[], Some(done.finish))]
+                vec![self.chunk(index, done.text, (&[], 0), Some(done.finish))]
             }
             _ => Vec::new(),
         }

@@ -99,7 +99,7 @@ fn open_arguments(call: &mut Value) {
 /// What the model reads of messages, with room for an answer. Nothing in them can become a control token.
 pub(super) fn prompt(
     served: &Served,
-    mut messages: Vec<Map<String, Value>>,
+    messages: Vec<Map<String, Value>>,
     tools: Vec<Value>,
     variables: Vec<(String, Value)>,
     answer: Option<usize>,
@@ -117,20 +117,26 @@ pub(super) fn prompt(
     let template = template.ok_or_else(|| ApiError::invalid(none))?;
     let context = served.serving.limits().context;
     let room = context.saturating_sub(answer.unwrap_or(USUAL_ANSWER.min(context / 4)));
-    let mut first = None;
-    loop {
-        let all = messages.iter().cloned().map(Value::Object);
-        conversation.messages = all.map(&guarded).collect();
+    let mut read = |left_out: usize| {
+        let kept = without_oldest(&messages, left_out).into_iter();
+        conversation.messages = kept.map(|message| guarded(Value::Object(message))).collect();
         let text = template.render(&conversation).map_err(|error| refused(&error))?;
         let tokens = tokenizer.encode(&text, AddSpecial::Omit, ControlText::Parsed);
-        let tokens = tokens.map_err(|error| ApiError::internal(error.to_string()))?;
-        let count = tokens.len();
-        let before = *first.get_or_insert(count);
-        if served.overflow == Overflow::Refuse || count <= room || !drop_oldest(&mut messages) {
-            check(count, answer, context)?;
-            return Ok(Prompt { tokens, dropped: before - count.min(before) });
+        tokens.map_err(|error| ApiError::internal(error.to_string()))
+    };
+    let mut tokens = read(0)?;
+    let before = tokens.len();
+    if served.overflow == Overflow::DropOldest && before > room {
+        // The fewest exchanges without which it fits; all but the last where none of that does.
+        let (mut low, mut high) = (0, exchanges(&messages).len());
+        while low + 1 < high {
+            let middle = low.midpoint(high);
+            if read(middle)?.len() <= room { high = middle } else { low = middle }
         }
+        tokens = read(high)?;
     }
+    check(tokens.len(), answer, context)?;
+    Ok(Prompt { dropped: before - tokens.len().min(before), tokens })
 }
 
 /// An error unless a prompt and its answer fit.
@@ -150,21 +156,23 @@ pub(super) fn check(prompt: usize, answer: Option<usize>, context: usize) -> Res
     })
 }
 
-/// Leaves out the oldest exchange, but neither what the system says nor the last message; whether there was one.
-fn drop_oldest(messages: &mut Vec<Map<String, Value>>) -> bool {
-    let role =
-        |message: &Map<String, Value>| message["role"].as_str().unwrap_or_default().to_owned();
-    let last = messages.len().saturating_sub(1);
-    let is_system = |message: &Map<String, Value>| role(message) == "system";
-    let Some(first) = messages.iter().position(|message| !is_system(message)) else { return false };
-    let next = (first + 1..=last).find(|at| role(&messages[*at]) == "user");
-    match next {
-        Some(next) => {
-            messages.drain(first..next);
-            true
-        }
-        None => false,
-    }
+/// Where the exchanges end that may be left out, the oldest first: each begins with what somebody other than the system
+/// says, and the next one with what a user says. The last one never is.
+fn exchanges(messages: &[Map<String, Value>]) -> Vec<usize> {
+    let is = |at: usize, role: &str| messages[at].get("role").is_some_and(|found| found == role);
+    let first = (0..messages.len()).find(|at| !is(*at, "system")).unwrap_or(messages.len());
+    (first + 1..messages.len()).filter(|at| is(*at, "user")).collect()
+}
+
+/// The messages without the so many oldest exchanges; what the system says stays.
+fn without_oldest(messages: &[Map<String, Value>], left_out: usize) -> Vec<Map<String, Value>> {
+    let ends = exchanges(messages);
+    let from = left_out.checked_sub(1).and_then(|last| ends.get(last).copied()).unwrap_or(0);
+    let is_system =
+        |message: &Map<String, Value>| message.get("role").is_some_and(|role| role == "system");
+    let kept =
+        messages.iter().enumerate().filter(|(at, message)| *at >= from || is_system(message));
+    kept.map(|(_, message)| message.clone()).collect()
 }
 
 /// The same with every text in it guarded.
@@ -234,16 +242,19 @@ mod tests {
 
     #[test]
     fn the_oldest_exchange_goes_first_and_the_last_message_never() {
-        let mut messages = read(json!([
+        let messages = read(json!([
             {"role": "system", "content": "s"},
             {"role": "user", "content": "1"},
             {"role": "assistant", "content": "2"},
             {"role": "user", "content": "3"},
         ]))
         .unwrap();
-        assert!(drop_oldest(&mut messages));
-        let contents: Vec<_> = messages.iter().map(|message| message["content"].clone()).collect();
-        assert_eq!(contents, ["s", "3"]);
-        assert!(!drop_oldest(&mut messages));
+        assert_eq!(exchanges(&messages).len(), 1);
+        let contents = |left_out: usize| {
+            let kept = without_oldest(&messages, left_out);
+            kept.iter().map(|message| message["content"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(contents(0), ["s", "1", "2", "3"]);
+        assert_eq!(contents(1), ["s", "3"]);
     }
 }

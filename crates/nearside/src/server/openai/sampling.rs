@@ -38,7 +38,7 @@ impl Choosing {
             frequency_penalty: number(fields.number("frequency_penalty", -2.0..=2.0)?, 0.0),
             presence_penalty: number(fields.number("presence_penalty", -2.0..=2.0)?, 0.0),
             repeat_penalty: number(fields.number("repeat_penalty", 1.0..=10.0)?, 1.0),
-            seed: fields.whole("seed", 0..=u64::MAX)?.unwrap_or(seed),
+            seed: seed_of(fields)?.unwrap_or(seed),
             ..Sampling::default()
         };
         let stops = fields.texts("stop")?;
@@ -60,6 +60,13 @@ impl Choosing {
         let seed = self.sampling.seed.wrapping_add(index.wrapping_mul(0xa076_1d64_78bd_642f));
         Sampling { seed, ..self.sampling }
     }
+}
+
+/// Where chance begins, which may be below zero.
+fn seed_of(fields: &mut Fields) -> Result<Option<u64>, ApiError> {
+    let Some(value) = fields.take("seed") else { return Ok(None) };
+    let seed = value.as_u64().or_else(|| value.as_i64().map(i64::cast_unsigned));
+    seed.map(Some).ok_or_else(|| ApiError::field("seed", "it should be a whole number"))
 }
 
 fn biases(fields: &mut Fields) -> Result<Vec<Bias>, ApiError> {

@@ -1,7 +1,7 @@
 //! Probabilities of tokens as OpenAI's API tells them.
 
-use nearside_models::Tokenizer;
 use nearside_models::serving::Scored;
+use nearside_models::{SkipSpecial, Tokenizer};
 use serde_json::{Map, Value, json};
 
 /// The text of a token; bytes that are no text are U+FFFD.
@@ -12,35 +12,40 @@ fn text(tokenizer: &Tokenizer, token: u32) -> (String, Vec<u8>) {
 
 /// Those of a chat: an object for each token.
 pub(super) fn of_chat(tokenizer: &Tokenizer, scored: &[Scored]) -> Value {
-    let one = |token: u32, log: f32| {
+    let one = |token: u32, log: Option<f32>| {
         let (text, bytes) = text(tokenizer, token);
         json!({ "token": text, "logprob": log, "bytes": bytes })
     };
     let token = |scored: &Scored| {
-        let mut told = one(scored.token, scored.log_probability.unwrap_or(0.0));
-        let best: Vec<_> = scored.best.iter().map(|(token, log)| one(*token, *log)).collect();
+        let mut told = one(scored.token, scored.log_probability);
+        let best: Vec<_> = scored.best.iter().map(|(token, log)| one(*token, Some(*log))).collect();
         told["top_logprobs"] = Value::Array(best);
         told
     };
     json!({ "content": scored.iter().map(token).collect::<Vec<_>>() })
 }
 
-/// Those of a completion: lists of the same length. The first token stands `offset` characters after the beginning,
-/// which is moved to the end.
-pub(super) fn of_completion(tokenizer: &Tokenizer, scored: &[Scored], offset: &mut usize) -> Value {
+/// Those of a completion: lists of the same length. The first token stands `offset` characters after the beginning; where
+/// a token stands is counted in what is shown of those before it.
+pub(super) fn of_completion(tokenizer: &Tokenizer, scored: &[Scored], offset: usize) -> Value {
     let (mut tokens, mut logs, mut best, mut offsets) = (vec![], vec![], vec![], vec![]);
+    let (mut shown, mut offset) = (tokenizer.stream(SkipSpecial::Skip), offset);
     for scored in scored {
         let (word, _) = text(tokenizer, scored.token);
-        offsets.push(*offset);
-        *offset += word.chars().count();
-        tokens.push(word);
+        offsets.push(offset);
+        // Every token of a text is in the vocabulary.
+        offset += shown.push(scored.token).map_or(0, |shown| shown.chars().count());
         logs.push(scored.log_probability);
         // Two tokens may have the same text: the better one comes first and stays.
         let mut words = Map::new();
         for (token, log) in &scored.best {
             words.entry(text(tokenizer, *token).0).or_insert_with(|| json!(log));
         }
-        best.push(scored.log_probability.map(|_log| Value::Object(words)));
+        best.push(scored.log_probability.map(|log| {
+            words.entry(word.clone()).or_insert_with(|| json!(log));
+            Value::Object(words)
+        }));
+        tokens.push(word);
     }
     json!({
         "tokens": tokens,
@@ -48,4 +53,11 @@ pub(super) fn of_completion(tokenizer: &Tokenizer, scored: &[Scored], offset: &m
         "top_logprobs": best,
         "text_offset": offsets,
     })
+}
+
+/// How many characters are shown of tokens.
+pub(super) fn shown(tokenizer: &Tokenizer, scored: &[Scored]) -> usize {
+    let mut shown = tokenizer.stream(SkipSpecial::Skip);
+    let pieces = scored.iter().map(|scored| shown.push(scored.token));
+    pieces.map(|piece| piece.map_or(0, |piece| piece.chars().count())).sum()
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use nearside_models::Tokenizer;
+use nearside_models::{Tokenizer, laid_out};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -116,7 +116,7 @@ impl Tools {
         if calls.is_empty() {
             return None;
         }
-        let call = json!({ "anyOf": calls });
+        let call = laid_out(json!({ "anyOf": calls }));
         let mut lark = String::new();
         let after = match form {
             ToolForm::Tagged => {
