@@ -27,6 +27,7 @@ mod key_value_cache;
 mod matrix;
 mod numerics;
 pub mod quantize;
+mod random;
 mod sampler;
 pub mod serving;
 mod stop_text;

@@ -2,11 +2,12 @@
 //!
 //! In this order: what was written lately is made less likely, the best `top_k` stay, of those the fewest that together
 //! have the probability `top_p`, of those the ones that have at least `min_p` of the best one's probability; then one is
-//! drawn at the temperature. Numbers are drawn from a seed by SplitMix64 (Steele, Lea, Flood 2014): the same seed draws
-//! the same tokens.
+//! drawn at the temperature. Numbers are drawn from a seed: the same seed draws the same tokens.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+
+use crate::random::Random;
 
 /// Tokens that are sorted first, in the hope that they are enough.
 const SORTED: usize = 128;
@@ -54,14 +55,14 @@ impl Default for Sampling {
 #[derive(Clone, Debug)]
 pub struct Sampler {
     how: Sampling,
-    state: u64,
+    random: Random,
 }
 
 impl Sampler {
     /// One that has not drawn yet.
     #[must_use]
     pub const fn new(how: Sampling) -> Self {
-        Self { how, state: how.seed }
+        Self { how, random: Random::new(how.seed) }
     }
 
     /// The next token, from scores of all; before it stand the prompt and what was written. Without scores it is 0.
@@ -111,7 +112,7 @@ impl Sampler {
     fn draw(&mut self, candidates: &[(u32, f32)], most: f32, temperature: f32) -> u32 {
         let weight = |score: f32| f64::from((score - most) / temperature).exp();
         let total: f64 = candidates.iter().map(|(_, score)| weight(*score)).sum();
-        let mut left = self.uniform() * total;
+        let mut left = self.random.uniform() * total;
         for (token, score) in candidates {
             left -= weight(*score);
             if left < 0.0 {
@@ -119,15 +120,6 @@ impl Sampler {
             }
         }
         candidates.last().map_or(0, |(token, _)| *token)
-    }
-
-    /// A number from 0 to 1, without 1.
-    fn uniform(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 

@@ -76,15 +76,6 @@ impl StoredModel {
         self.tensors.values().map(|tensor| tensor.shape.iter().product::<u64>()).sum()
     }
 
-    /// The longest context that it was made for, where somebody says.
-    #[must_use]
-    pub fn context(&self) -> Option<usize> {
-        match &self.architecture {
-            Architecture::Decoder(decoder) => decoder.context.map(|context| context as usize),
-            _ => None,
-        }
-    }
-
     /// Bytes of all tensors.
     #[must_use]
     pub fn bytes(&self) -> u64 {

@@ -21,7 +21,6 @@ mod operator;
 mod optimizer;
 mod parameter;
 mod product;
-mod random;
 mod run;
 mod schedule;
 mod shape;

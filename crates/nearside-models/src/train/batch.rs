@@ -108,9 +108,13 @@ mod tests {
 
     #[test]
     fn parts_that_do_not_fit_together_are_an_error() {
-        for (tokens, targets, lengths) in
-            [(2, 1, vec![2]), (2, 2, vec![3]), (0, 0, vec![]), (2, 2, vec![usize::MAX, 3])]
-        {
+        for (tokens, targets, lengths) in [
+            (2, 1, vec![2]),
+            (2, 2, vec![3]),
+            (2, 2, vec![0, 2]),
+            (0, 0, vec![]),
+            (2, 2, vec![usize::MAX, 3]),
+        ] {
             let batch = Batch::new(vec![0; tokens], vec![None; targets], &lengths);
             assert!(matches!(batch, Err(TrainError::Batch { .. })));
         }

@@ -4,7 +4,7 @@
 
 use super::TrainError;
 use super::batch::Batch;
-use super::random::Random;
+use crate::random::Random;
 
 /// Windows of a text, again and again.
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ impl Schedule {
         Self { peak, warm_up: (steps / 20).max(1), steps, last: 0.1 }
     }
 
-    /// The rate of a step; the first one is 0.
+    /// The rate of a step; steps are counted from 0.
     #[must_use]
     pub fn rate(&self, step: usize) -> f64 {
         if step < self.warm_up {

@@ -107,7 +107,7 @@ pub(crate) fn for_sequences(
     sequences: usize,
     output: &Output,
 ) -> Result<(DecoderModel, usize), CommandError> {
-    let made_for = stored.context();
+    let made_for = stored.architecture.context().and_then(|most| usize::try_from(most).ok());
     let longest = asked.or(made_for).unwrap_or(USUAL_CONTEXT);
     let model = load(stored, adapter, longest)?;
     let available = nearside_probe::this_machine().ok();

@@ -16,6 +16,7 @@ use crate::decoder;
 use crate::error::ModelError;
 use crate::kernel::Heads;
 use crate::numerics::Numerics;
+use crate::random::Random;
 use crate::stored::{Naming, Part, StoredModel};
 use crate::train::TrainError;
 use crate::train::operator::cross_entropy::Scores;
@@ -25,7 +26,6 @@ use crate::train::operator::linear::Linear;
 use crate::train::operator::rms_norm::RmsNorm;
 use crate::train::operator::rope::Rotary;
 use crate::train::parameter::{Learns, ParameterId, Parameters};
-use crate::train::random::Random;
 
 /// The spread of embeddings at random, as of most families (`initializer_range`).
 const EMBEDDING_DEVIATION: f32 = 0.02;

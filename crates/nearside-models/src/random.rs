@@ -2,16 +2,16 @@
 
 /// Numbers at random.
 #[derive(Clone, Debug)]
-pub(super) struct Random {
+pub(crate) struct Random {
     state: u64,
 }
 
 impl Random {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
-    pub(super) const fn next(&mut self) -> u64 {
+    pub(crate) const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,14 +19,19 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// A number from 0 to 1, without 1.
+    pub(crate) const fn uniform(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// A number below another one, which is not zero; every one equally likely, but for a part in 2^64.
-    pub(super) const fn below(&mut self, bound: usize) -> usize {
+    pub(crate) const fn below(&mut self, bound: usize) -> usize {
         ((self.next() as u128 * bound as u128) >> 64) as usize
     }
 
     /// A number of mean 0 and deviation 1: the sum of twelve even ones, which is near enough to the normal distribution
     /// and needs no function that differs from machine to machine.
-    pub(super) fn normal(&mut self) -> f32 {
+    pub(crate) fn normal(&mut self) -> f32 {
         let even = |bits: u64| (bits >> 40) as f32 / (1 << 24) as f32;
         let sum: f32 = (0..12).map(|_| even(self.next())).sum();
         sum - 6.0
