@@ -45,4 +45,4 @@ pub use estimate::{
 pub use input::{Input, Quantity, Share};
 pub use measured::MachineCeilings;
 pub use technique::{Accepted, Advice, Rung, Technique, ladder, techniques};
-pub use working_site::own_engine::read_bandwidth;
+pub use working_site::own_engine::{own_engine_phases, read_bandwidth};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nearside_architecture::Dtype;
 use nearside_units::{Bytes, Duration, Sourced, Span};
 
-use super::{assumed, microseconds, published};
+use super::{assumed, microseconds};
 use crate::engine::nearside::Format;
 use crate::observation::decode::DecodeModel;
 
@@ -52,11 +52,11 @@ impl Default for OwnEngine {
     /// Start values, before anything was measured.
     fn default() -> Self {
         Self {
-            blocks_share: published(0.45, 0.8, 1.0, PRODUCTS),
-            bytes_share: published(0.55, 0.9, 1.05, PRODUCTS),
-            floats_share: published(0.5, 0.85, 1.05, PRODUCTS),
-            cache_share: published(0.1, 0.3, 0.9, LONG_PROMPTS),
-            unpacking: published(0.15e9, 0.5e9, 1.5e9, PRODUCTS),
+            blocks_share: assumed(0.45, 0.8, 1.0, PRODUCTS),
+            bytes_share: assumed(0.55, 0.9, 1.05, PRODUCTS),
+            floats_share: assumed(0.5, 0.85, 1.05, PRODUCTS),
+            cache_share: assumed(0.1, 0.3, 0.9, LONG_PROMPTS),
+            unpacking: assumed(0.15e9, 0.5e9, 1.5e9, PRODUCTS),
             layer_gap: assumed(
                 10.0,
                 40.0,
@@ -64,9 +64,9 @@ impl Default for OwnEngine {
                 "microseconds: threads are woken some seven times a layer",
             )
             .map(microseconds),
-            integer_share: published(0.4, 0.85, 1.3, PRODUCTS),
-            float_share: published(0.4, 0.8, 1.2, PRODUCTS),
-            attention_share: published(0.2, 0.55, 1.0, LONG_PROMPTS),
+            integer_share: assumed(0.4, 0.85, 1.3, PRODUCTS),
+            float_share: assumed(0.4, 0.8, 1.2, PRODUCTS),
+            attention_share: assumed(0.2, 0.55, 1.0, LONG_PROMPTS),
             resident: assumed(
                 0.85,
                 1.0,
@@ -85,12 +85,12 @@ impl Default for OwnEngine {
     }
 }
 
-/// Where shares of formats come from.
-const PRODUCTS: &str = "cargo run --release -p nearside-models --example products, on a Xeon with AVX-512 VNNI; \
+/// What shares of formats are judged by.
+const PRODUCTS: &str = "judged by cargo run --release -p nearside-models --example products, on a Xeon with AVX-512 VNNI; \
     wider for AVX2";
 
-/// Where shares of keys and values come from.
-const LONG_PROMPTS: &str = "nearside model bench --prompt 3072 against --prompt 512, per second of processor, on \
+/// What shares of keys and values are judged by.
+const LONG_PROMPTS: &str = "judged by nearside model bench --prompt 3072 against --prompt 512, per second of processor, on \
     a busy Xeon with AVX-512 VNNI";
 
 impl OwnEngine {

@@ -176,6 +176,17 @@ pub fn read_bandwidth(site: &Site, calibration: &Calibration) -> Known<Span<Byte
     working.read_bandwidth(&mut Vec::new())
 }
 
+/// How long a sequence takes on the processors of a site.
+#[must_use]
+pub fn own_engine_phases(
+    site: &Site,
+    calibration: &Calibration,
+    sequence: &Sequence,
+) -> Known<Phases> {
+    let working = WorkingSite { site, device: Device::Processor, devices: 1, calibration };
+    working.phases(sequence, &mut Vec::new())
+}
+
 /// What a measured product of 32-bit numbers is called.
 const PRODUCTS: &str = "32-bit matrix products here";
 
@@ -196,7 +207,7 @@ fn faster<'a>(
         (Some(integer), Some(float)) if float.value.likely() > integer.value.likely() => {
             Some(float)
         }
-        (integer, _) => integer,
+        (integer, float) => integer.or(float),
     }
 }
 

@@ -7,7 +7,7 @@ use nearside_estimate::engine::nearside::Sequence;
 use nearside_estimate::observation::memory::Reserved;
 use nearside_estimate::observation::step::Stepped;
 use nearside_estimate::observation::{Evidence, Observation, ObservedSite, calibrate};
-use nearside_estimate::{Calibration, Device, read_bandwidth};
+use nearside_estimate::{Calibration, Device, own_engine_phases, read_bandwidth};
 use nearside_ledger::{Figures, MachineStore, ObservationRow};
 use nearside_units::{Bytes, Duration, Flops, Known, Span};
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,12 @@ pub(crate) struct Details {
     weights: u64,
     /// Bytes of keys and values that a token read.
     cache: u64,
+    /// Weights that a token read.
+    elements: u64,
+    /// Products of the prompt with weights, in operations.
+    products: f64,
+    /// Arithmetic of its attention, in operations.
+    attention: f64,
     /// Layers.
     layers: u32,
     /// Tokens of the prompt.
@@ -85,6 +91,9 @@ impl Details {
             dtype: sequence.dtype.to_string(),
             weights: sequence.weights.get(),
             cache: sequence.cache.get(),
+            elements: sequence.elements,
+            products: sequence.products.as_flops(),
+            attention: sequence.attention.as_flops(),
             layers: sequence.layers,
             prompt: sequence.prompt,
             written: sequence.written,
@@ -110,8 +119,10 @@ pub(crate) fn is_busy(queued_share: Option<f64>) -> bool {
 
 /// Whether a figure is that of a machine beside other work. Memory is the same whatever else runs.
 pub(crate) fn is_disturbed(row: &ObservationRow) -> bool {
-    let busy = Details::read(row).is_some_and(|details| is_busy(details.queued_share));
-    busy && Metric::of(row) != Some(Metric::Memory)
+    // Where it could not be seen, it may have been beside anything.
+    let details = Details::read(row);
+    let alone = details.and_then(|details| details.queued_share).is_some_and(|share| share <= BUSY);
+    !alone && Metric::of(row) != Some(Metric::Memory)
 }
 
 /// A metric with what was expected, with what would have been without any run, and what was measured.
@@ -183,12 +194,14 @@ fn observation(row: &ObservationRow, site: &Site, before: &Calibration) -> Optio
     let time = |seconds: f64| Duration::from_seconds(seconds).ok();
     let evidence = match Metric::of(row)? {
         Metric::Token => {
-            let sequence = sequence(&details, dtype);
+            let sequence = sequence(&details, dtype)?;
             let decoded = sequence.observed(&before.own_engine, time(row.measured)?);
             Evidence::Token(dtype, decoded)
         }
         Metric::Prompt => {
-            let estimate = details.before_runs(time)?;
+            // What would be estimated today: ceilings may have been measured since.
+            let phases = own_engine_phases(site, before, &sequence(&details, dtype)?);
+            let estimate = phases.value()?.prompt;
             Evidence::Prompt(dtype, Stepped { estimate, measured: time(row.measured)? })
         }
         Metric::Memory => {
@@ -203,17 +216,17 @@ fn observation(row: &ObservationRow, site: &Site, before: &Calibration) -> Optio
     Some(Observation { site: name, workload, on: row.measured_on, evidence })
 }
 
-/// What a token of it read.
-const fn sequence(details: &Details, dtype: Dtype) -> Sequence {
-    Sequence {
+/// The prompt and the answer that it was; nothing where the numbers are none.
+fn sequence(details: &Details, dtype: Dtype) -> Option<Sequence> {
+    Some(Sequence {
         dtype,
         weights: Bytes::new(details.weights),
-        elements: 0,
+        elements: details.elements,
         cache: Bytes::new(details.cache),
         layers: details.layers,
         prompt: details.prompt,
         written: details.written,
-        products: Flops::ZERO,
-        attention: Flops::ZERO,
-    }
+        products: Flops::from_flops(details.products).ok()?,
+        attention: Flops::from_flops(details.attention).ok()?,
+    })
 }

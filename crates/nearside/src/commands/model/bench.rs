@@ -142,14 +142,10 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
         }
     };
     let threads = pool.current_num_threads();
-    let of_all = arguments.threads.is_none();
-    let compared = if of_all { expected.compared(&used) } else { Vec::new() };
-    let not_compared = match (of_all, expected.phases()) {
-        (false, _) => Some("estimates are for all processors".to_owned()),
-        (true, None) => Some("nothing is expected of such a model, or of this machine".to_owned()),
-        (true, Some(_)) => None,
-    };
-    let recorded = of_all && !arguments.no_record && expected.record(&compared, &used, output);
+    let not_compared = not_compared(arguments, &expected);
+    let is_compared = not_compared.is_none();
+    let compared = if is_compared { expected.compared(&used) } else { Vec::new() };
+    let recorded = is_compared && !arguments.no_record && expected.record(&compared, &used, output);
     let bytes_per_token = model.bytes_per_token();
     let decode = RateView::of(&runs.decode);
     let answer = BenchAnswer {
@@ -173,7 +169,7 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
         resident_bytes: used.memory.map(Bytes::get),
         queued_share: used.queued_share(),
         compared: compared.iter().map(|one| ComparedView::of(one, tokens[0])).collect(),
-        not_compared,
+        not_compared: not_compared.map(str::to_owned),
         recorded,
     };
     if output.form == Form::Json {
@@ -189,6 +185,16 @@ pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, Co
         );
     }
     Ok(Outcome::Done)
+}
+
+/// Why what was measured is not held against what was expected, if it is not.
+fn not_compared(arguments: &ModelBench, expected: &ModelRun) -> Option<&'static str> {
+    match (arguments.threads, &arguments.adapter, expected.phases()) {
+        (Some(_), ..) => Some("estimates are for all processors"),
+        (_, Some(_), _) => Some("estimates are for models without an adapter"),
+        (None, None, None) => Some("nothing is expected of such a model, or of this machine"),
+        (None, None, Some(_)) => None,
+    }
 }
 
 /// Tokens per second of every run.
@@ -214,7 +220,8 @@ impl Runs {
         arguments: &ModelBench,
         output: &Output,
     ) -> Result<Self, ModelError> {
-        let mut runs = Self::default();
+        let zero = Some(ProcessorTime::ZERO);
+        let mut runs = Self { on: zero, queued: zero, ..Self::default() };
         // The first run brings the file into memory, and does not count.
         for run in 0..=arguments.runs {
             output.watched(&format!("run {run} of {}", arguments.runs));
@@ -240,7 +247,7 @@ impl Runs {
         self.decode_processor = sum(self.decode_processor, seconds(decode));
         for used in [prefill, decode] {
             for (sum, more) in [(&mut self.on, used.on), (&mut self.queued, used.queued)] {
-                *sum = more.map(|more| sum.unwrap_or(ProcessorTime::ZERO) + more);
+                *sum = sum.zip(more).map(|(sum, more)| sum + more);
             }
         }
     }

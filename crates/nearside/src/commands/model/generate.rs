@@ -119,7 +119,8 @@ fn judged(
     // The first of the tokens that were written came with the prompt.
     let written = answer.new_tokens.saturating_sub(1);
     let enough = answer.decode_seconds >= LONG_ENOUGH.as_secs_f64() && written > 0;
-    if arguments.threads.is_some() || !enough {
+    // Estimates are for all processors, and for models without an adapter.
+    if arguments.threads.is_some() || arguments.adapter.is_some() || !enough {
         return answer;
     }
     let tokens = [answer.prompt_tokens, answer.new_tokens].map(|tokens| tokens as u64);
