@@ -107,9 +107,9 @@ impl WorkingSite<'_> {
         let own = &self.calibration.own_engine;
         let MachineCeilings { matrix, integer, .. } = &self.calibration.here;
         match Format::of(sequence.dtype) {
-            Format::Blocks | Format::Bytes => match faster(integer.as_ref(), matrix.as_ref()) {
+            Format::Blocks | Format::Bytes => match integer {
                 Some(measured) => {
-                    inputs.push(Input::of("the faster matrix products here", measured));
+                    inputs.push(Input::of("8-bit matrix products here", measured));
                     inputs.push(Input::of("prompts reach of those", &own.integer_share));
                     Known::Value(reached(measured, &own.integer_share))
                 }
@@ -195,20 +195,6 @@ fn reached(
     share: &Sourced<Span<f64>>,
 ) -> Span<FlopsPerSecond> {
     measured.value.combine(share.value, |rate, share| rate * share)
-}
-
-/// The faster of what was measured of 8-bit and of 32-bit products. The engine's own 8-bit products are the faster ones on
-/// every processor that has both; where the measured ones are not, that is said of the library they were measured with.
-fn faster<'a>(
-    integer: Option<&'a Sourced<Span<FlopsPerSecond>>>,
-    float: Option<&'a Sourced<Span<FlopsPerSecond>>>,
-) -> Option<&'a Sourced<Span<FlopsPerSecond>>> {
-    match (integer, float) {
-        (Some(integer), Some(float)) if float.value.likely() > integer.value.likely() => {
-            Some(float)
-        }
-        (integer, float) => integer.or(float),
-    }
 }
 
 /// What is thought of tokens with such weights before any was measured, counted in [`Sequence::read`]: the width of the

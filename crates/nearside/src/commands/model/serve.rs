@@ -184,6 +184,6 @@ fn summary(totals: Totals) -> String {
         _ => String::new(),
     };
     format!(
-        "{requests} requests: {prompt} tokens read ({cached} of them again), {written} written{energy}"
+        "{requests} requests: {prompt} tokens of prompts, {cached} of them known already, {written} written{energy}"
     )
 }
