@@ -6,28 +6,28 @@ use nearside_architecture::Dtype;
 use crate::block;
 
 use super::lanes::{Kernel, Lanes};
-use super::panel::{PanelPlace, ROWS};
+use super::panel::{Line, PanelPlace, ROWS};
 use super::side_by_side::AT_ONCE;
 
 /// Sixteen rows as numbers; the memory is used again for the next ones.
 #[derive(Default)]
 pub(crate) struct FloatPanel {
     /// By column: its weight in every row.
-    columns: Vec<[f32; ROWS]>,
+    columns: Vec<Line<[f32; ROWS]>>,
     row: Vec<f32>,
 }
 
 impl FloatPanel {
     /// Unpacks up to sixteen rows of a type that is read, which is all that can be wrong with them here.
     pub(crate) fn fill(&mut self, dtype: Dtype, weights: &[u8], row_bytes: usize, width: usize) {
-        self.columns.resize(width, [0.0; ROWS]);
+        self.columns.resize(width, Line([0.0; ROWS]));
         self.row.resize(width, 0.0);
         for (index, row) in weights.chunks_exact(row_bytes).take(ROWS).enumerate() {
             if block::dequantize(dtype, row, &mut self.row).is_err() {
                 self.row.fill(0.0);
             }
             for (column, weight) in self.columns.iter_mut().zip(&self.row) {
-                column[index] = *weight;
+                column.0[index] = *weight;
             }
         }
     }
@@ -73,7 +73,7 @@ impl FloatPanel {
         }
         let mut sums = [lanes.splat(0.0); N];
         for column in 0..width {
-            let weights = lanes.floats(&self.columns[column]);
+            let weights = lanes.floats(&self.columns[column].0);
             for row in 0..N {
                 sums[row] = lanes.fused(weights, lanes.splat(rows[row][column]), sums[row]);
             }

@@ -59,10 +59,15 @@ pub(crate) trait Lanes: Copy + Send + Sync {
     fn brains(self, values: &[u8; 32]) -> Self::Floats;
 
     fn bytes(self, values: &[u8; 64]) -> Self::Words;
+    fn stored(self, words: Self::Words) -> [u8; 64];
+    /// Words of 32 bits change places: lane `r` of the `n`-th has the `n`-th word of row `r`.
+    fn columns(self, rows: [&[u8; 32]; 16]) -> [Self::Words; 8];
     /// Two halves side by side.
     fn pair(self, low: &[u8; 32], high: &[u8; 32]) -> Self::Words;
     fn and(self, words: Self::Words, mask: u8) -> Self::Words;
     fn or(self, left: Self::Words, right: Self::Words) -> Self::Words;
+    /// Every byte with these of its bits turned.
+    fn flip(self, words: Self::Words, bits: u8) -> Self::Words;
     /// Every byte's bits moved down, zeros behind them: by `low` in the first 32 bytes, by `high` in the others.
     /// Below 8.
     fn down(self, words: Self::Words, low: u32, high: u32) -> Self::Words;
@@ -77,6 +82,12 @@ pub(crate) trait Lanes: Copy + Send + Sync {
     fn zero(self) -> Self::Words;
     /// Whole numbers as floating-point ones.
     fn to_floats(self, words: Self::Words) -> Self::Floats;
+    /// In each lane the half-precision number in the lower (0) or the upper (1) half of a word, in 32 bits.
+    fn half_of(self, words: Self::Words, half: usize) -> Self::Floats;
+    /// In each lane one of the four bytes, from 0 to 255, as a floating-point number.
+    fn unsigned_byte_of(self, words: Self::Words, byte: usize) -> Self::Floats;
+    /// In each lane one of the four bytes, signed, as a floating-point number.
+    fn signed_byte_of(self, words: Self::Words, byte: usize) -> Self::Floats;
     /// Sixteen bytes from 0 to 255 as floating-point numbers.
     fn unsigned_bytes(self, values: [u8; 16]) -> Self::Floats;
     /// Sixteen signed bytes as floating-point numbers.

@@ -13,7 +13,7 @@ use super::activations::Activations;
 use super::float_panel::{FloatPanel, FloatPanelProducts};
 use super::gemv::{DenseProducts, Format, Numbers, Products};
 use super::lanes;
-use super::panel::{Panel, PanelPlace, PanelProducts, ROWS, Unpacking};
+use super::panel::{Panel, PanelPlace, PanelProducts, ROWS};
 use super::side_by_side::SideBySide;
 
 /// Rows of activations from which on weights are unpacked once for all of them.
@@ -162,7 +162,7 @@ enum Way<'a> {
     /// The same, with the numbers themselves.
     Numbers(&'a Input<'a>),
     /// Sixteen rows unpacked to levels for all rows of the input.
-    Levels(Unpacking, &'a SideBySide),
+    Levels(Format, &'a SideBySide),
     /// Sixteen rows unpacked to numbers for all rows of the input.
     Floats(&'a Input<'a>),
 }
@@ -183,11 +183,11 @@ impl<'a> Prepared<'a> {
         }
         let inputs = input.rows();
         let plain = matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::Bf16);
-        let way = match (Format::of(dtype), Unpacking::of(dtype)) {
-            (Some(format), _) if inputs < MANY => Way::Blocks(format, input.activations()),
-            (_, Some(unpacking)) => Way::Levels(unpacking, input.side_by_side()),
-            _ if plain && inputs < MANY => Way::Numbers(input),
-            _ => Way::Floats(input),
+        let way = match Format::of(dtype) {
+            Some(format) if inputs < MANY => Way::Blocks(format, input.activations()),
+            Some(format) => Way::Levels(format, input.side_by_side()),
+            None if plain && inputs < MANY => Way::Numbers(input),
+            None => Way::Floats(input),
         };
         Ok(Self { weights: *weights, row_bytes, way, inputs })
     }
@@ -231,11 +231,13 @@ impl Task<'_> {
                 let inputs = Numbers { values, width: *width };
                 DenseProducts { dtype, weights, row_bytes, inputs, products }.compute();
             }
-            Way::Levels(unpacking, inputs) => PANEL.with_borrow_mut(|panel| {
-                for (index, weights) in weights.chunks(ROWS * row_bytes).enumerate() {
-                    panel.fill(unpacking, weights, row_bytes, width);
+            Way::Levels(format, inputs) => PANEL.with_borrow_mut(|panel| {
+                let mut panels = weights.chunks(ROWS * row_bytes).enumerate().peekable();
+                while let Some((index, weights)) = panels.next() {
+                    panel.fill(format, weights, row_bytes, width);
+                    let next = panels.peek().map_or(&[][..], |(_, next)| next);
                     let products = PanelPlace { products, first: index * ROWS };
-                    lanes::run(PanelProducts { panel, inputs, products });
+                    lanes::run(PanelProducts { panel, inputs, next, products });
                 }
             }),
             Way::Floats(Input { values, .. }) => FLOAT_PANEL.with_borrow_mut(|panel| {

@@ -5,73 +5,34 @@
 //! with four numbers of an activation, and each lane is a row. Levels are bytes from 0 to 255; what formats take
 //! off them is in the offsets.
 
-use nearside_architecture::Dtype;
+mod unpack;
 
-use crate::block::{f16_to_f32, unpack_scales_and_mins};
+use std::marker::PhantomData;
 
-use super::gemv::part;
-use super::lanes::{Kernel, Lanes};
+use self::unpack::{Place, Unpack};
+use super::gemv::Format;
+use super::lanes::{self, Kernel, Lanes};
 use super::side_by_side::{AT_ONCE, GroupFactors, SideBySide};
 
 /// Rows of a panel.
 pub(crate) const ROWS: usize = 16;
-/// A format whose rows are unpacked to levels.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Unpacking {
-    /// Weights of a block.
-    weights: usize,
-    /// Bytes of a block.
-    bytes: usize,
-    /// Weights that share a scale.
-    group: usize,
-    unpack: fn(&[u8], &mut Groups<'_>),
-}
 
-/// Where a block is unpacked to.
-struct Groups<'a> {
-    /// A level for every weight.
-    levels: &'a mut [u8],
-    /// A scale for every group.
-    scales: &'a mut [f32],
-    /// What is taken off every weight of a group.
-    offsets: &'a mut [f32],
-}
-
-impl Unpacking {
-    /// `None` where products of the type take another way.
-    pub(crate) fn of(dtype: Dtype) -> Option<Self> {
-        let (group, unpack): (_, fn(&[u8], &mut Groups<'_>)) = match dtype {
-            Dtype::Q4K => (32, four_bits),
-            Dtype::Q5K => (32, five_bits),
-            Dtype::Q6K => (16, six_bits),
-            Dtype::Q8_0 => (32, eight_bits),
-            Dtype::Q4_0 => (32, plain_four_bits),
-            _ => return None,
-        };
-        let (weights, bytes) = dtype.block();
-        Some(Self { weights: weights as usize, bytes: bytes as usize, group, unpack })
-    }
-}
+/// What begins where a line of the caches does. A register that is in two of them is stored four times as slowly.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(crate) struct Line<T>(pub T);
 
 /// Sixteen rows, unpacked; the memory is used again for the next ones.
 #[derive(Default)]
 pub(crate) struct Panel {
     /// By four columns: their levels of every row.
-    levels: Vec<[u8; 4 * ROWS]>,
+    levels: Vec<Line<[u8; 4 * ROWS]>>,
     /// By group: its scale in every row.
-    scales: Vec<[f32; ROWS]>,
+    scales: Vec<Line<[f32; ROWS]>>,
     /// By group: its offset in every row, with the sign that adds it.
-    offsets: Vec<[f32; ROWS]>,
+    offsets: Vec<Line<[f32; ROWS]>>,
     /// Columns that share a scale.
     group: usize,
-    row: UnpackedRow,
-}
-
-#[derive(Default)]
-struct UnpackedRow {
-    levels: Vec<u8>,
-    scales: Vec<f32>,
-    offsets: Vec<f32>,
 }
 
 /// Where the products of a panel go: from a row on, in the products of every row of the input.
@@ -94,10 +55,42 @@ impl PanelPlace<'_, '_> {
     }
 }
 
+/// Unpacks so many blocks of each row.
+struct Fill<'a, U, const BYTES: usize> {
+    panel: &'a mut Panel,
+    rows: [&'a [[u8; BYTES]]; ROWS],
+    blocks: usize,
+    format: PhantomData<U>,
+}
+
+impl<U: Unpack<BYTES>, const BYTES: usize> Kernel for Fill<'_, U, BYTES> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { panel: Panel { levels, scales, offsets, .. }, rows, blocks, .. } = self;
+        let (fours, groups) = (U::WEIGHTS / 4, U::WEIGHTS / U::GROUP);
+        for block in 0..blocks {
+            let mut of_rows = [&[0; BYTES]; ROWS];
+            for row in 0..ROWS {
+                of_rows[row] = &rows[row][block];
+            }
+            let place = Place {
+                levels: &mut levels[block * fours..(block + 1) * fours],
+                scales: &mut scales[block * groups..(block + 1) * groups],
+                offsets: &mut offsets[block * groups..(block + 1) * groups],
+            };
+            U::unpack(lanes, &of_rows, place);
+        }
+    }
+}
+
 /// Products of a panel with rows of activations.
 pub(crate) struct PanelProducts<'a, 'b> {
     pub panel: &'a Panel,
     pub inputs: &'a SideBySide,
+    /// The rows that come after the panel's.
+    pub next: &'a [u8],
     pub products: PanelPlace<'a, 'b>,
 }
 
@@ -106,70 +99,86 @@ impl Kernel for PanelProducts<'_, '_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Self { panel, inputs, mut products } = self;
+        let Self { panel, inputs, mut next, mut products } = self;
         for index in 0..products.products.len().div_ceil(AT_ONCE) {
             let eight = inputs.eight(index);
             let made = match panel.group {
-                16 => panel.products::<L, 4>(lanes, eight.levels, eight.by_16),
-                _ => panel.products::<L, 8>(lanes, eight.levels, eight.by_32),
+                16 => panel.products::<L, 4>(lanes, eight.levels, eight.by_16, next),
+                _ => panel.products::<L, 8>(lanes, eight.levels, eight.by_32, next),
             };
             products.put(index, &made);
+            next = &[];
         }
     }
 }
 
 impl Panel {
-    /// Unpacks up to sixteen rows.
+    /// Unpacks the first sixteen rows of weights, or as many as there are.
     pub(crate) fn fill(
         &mut self,
-        unpacking: Unpacking,
+        format: Format,
         weights: &[u8],
         row_bytes: usize,
         width: usize,
     ) {
-        self.group = unpacking.group;
-        let groups = width.div_ceil(unpacking.group);
-        self.levels.resize(width.div_ceil(4), [0; 4 * ROWS]);
-        self.scales.resize(groups, [0.0; ROWS]);
-        self.offsets.resize(groups, [0.0; ROWS]);
-        for (index, row) in weights.chunks_exact(row_bytes).take(ROWS).enumerate() {
-            self.row.unpack(unpacking, row, width);
-            let (fours, _) = self.row.levels.as_chunks::<4>();
-            for (place, levels) in self.levels.iter_mut().zip(fours) {
-                let (rows, _) = place.as_chunks_mut::<4>();
-                rows[index] = *levels;
-            }
-            for (place, scale) in self.scales.iter_mut().zip(&self.row.scales) {
-                place[index] = *scale;
-            }
-            for (place, offset) in self.offsets.iter_mut().zip(&self.row.offsets) {
-                place[index] = -*offset;
-            }
+        match format {
+            Format::Q4K => self.unpack::<unpack::Q4K, 144>(weights, row_bytes, width),
+            Format::Q5K => self.unpack::<unpack::Q5K, 176>(weights, row_bytes, width),
+            Format::Q6K => self.unpack::<unpack::Q6K, 210>(weights, row_bytes, width),
+            Format::Q8_0 => self.unpack::<unpack::Q8_0, 34>(weights, row_bytes, width),
+            Format::Q4_0 => self.unpack::<unpack::Q4_0, 18>(weights, row_bytes, width),
         }
     }
 
-    /// Products with eight rows of activations, for groups of so many times four columns.
+    fn unpack<U: Unpack<BYTES>, const BYTES: usize>(
+        &mut self,
+        weights: &[u8],
+        row_bytes: usize,
+        width: usize,
+    ) {
+        let groups = width.div_ceil(U::GROUP);
+        self.group = U::GROUP;
+        self.levels.resize(width.div_ceil(4), Line([0; 4 * ROWS]));
+        self.scales.resize(groups, Line([0.0; ROWS]));
+        self.offsets.resize(groups, Line([0.0; ROWS]));
+        // Where there are fewer rows, the first one stands for those that are not there.
+        let mut rows = [weights.as_chunks::<BYTES>().0; ROWS];
+        for (place, row) in rows.iter_mut().zip(weights.chunks_exact(row_bytes)) {
+            *place = row.as_chunks().0;
+        }
+        let blocks = width / U::WEIGHTS;
+        lanes::run(Fill::<U, BYTES> { panel: self, rows, blocks, format: PhantomData });
+    }
+
+    /// Products with eight rows of activations, for groups of so many times four columns. Memory is asked for what comes
+    /// next, a bit with every group: all at once would be more than a core can wait for.
     #[inline(always)]
     fn products<L: Lanes, const FOURS: usize>(
         &self,
         lanes: L,
         levels: &[[[i8; 4]; AT_ONCE]],
         factors: &[GroupFactors],
+        next: &[u8],
     ) -> [[f32; ROWS]; AT_ONCE] {
         let mut sums = [lanes.splat(0.0); AT_ONCE];
         let (weights, _) = self.levels.as_chunks::<FOURS>();
         let (levels, _) = levels.as_chunks::<FOURS>();
         let groups = weights.len().min(levels.len()).min(factors.len());
-        for group in 0..groups.min(self.scales.len()).min(self.offsets.len()) {
+        let groups = groups.min(self.scales.len()).min(self.offsets.len());
+        for group in 0..groups {
             let mut whole = [lanes.zero(); AT_ONCE];
             for four in 0..FOURS {
-                let weights = lanes.bytes(&weights[group][four]);
+                let line = 64 * (FOURS * group + four);
+                if line < next.len() {
+                    lanes.ask_for(next, line);
+                }
+                let weights = lanes.bytes(&weights[group][four].0);
                 for row in 0..AT_ONCE {
                     whole[row] = lanes.spread_dot(whole[row], weights, levels[group][four][row]);
                 }
             }
-            let scales = lanes.floats(&self.scales[group]);
-            let offsets = lanes.floats(&self.offsets[group]);
+            let scales = lanes.floats(&self.scales[group].0);
+            let offsets = lanes.floats(&self.offsets[group].0);
             let factors = &factors[group];
             for row in 0..AT_ONCE {
                 let factor = lanes.multiply(scales, lanes.splat(factors.scales[row]));
@@ -183,94 +192,4 @@ impl Panel {
         }
         products
     }
-}
-
-impl UnpackedRow {
-    fn unpack(&mut self, unpacking: Unpacking, row: &[u8], width: usize) {
-        let Unpacking { weights, bytes, group, unpack } = unpacking;
-        let blocks = width / weights;
-        self.levels.resize(blocks * weights, 0);
-        self.scales.resize(blocks * weights / group, 0.0);
-        self.offsets.resize(blocks * weights / group, 0.0);
-        let places = self.levels.chunks_exact_mut(weights);
-        let places = places.zip(self.scales.chunks_exact_mut(weights / group));
-        let places = places.zip(self.offsets.chunks_exact_mut(weights / group));
-        for (block, ((levels, scales), offsets)) in row.chunks_exact(bytes).zip(places) {
-            unpack(block, &mut Groups { levels, scales, offsets });
-        }
-    }
-}
-
-fn half(block: &[u8], from: usize) -> f32 {
-    f16_to_f32(u16::from_le_bytes(*part(block, from)))
-}
-
-/// Low halves of 32 bytes, then their high halves.
-fn nibbles(packed: &[u8], levels: &mut [u8]) {
-    let (low, high) = levels.split_at_mut(packed.len());
-    for ((low, high), packed) in low.iter_mut().zip(high).zip(packed) {
-        (*low, *high) = (packed & 15, packed >> 4);
-    }
-}
-
-fn grouped_scales(block: &[u8], places: &mut Groups<'_>) {
-    let (scale, offset) = (half(block, 0), half(block, 2));
-    let pairs = unpack_scales_and_mins(part(block, 4));
-    for group in 0..8 {
-        places.scales[group] = scale * f32::from(pairs[group]);
-        places.offsets[group] = offset * f32::from(pairs[8 + group]);
-    }
-}
-
-fn four_bits(block: &[u8], places: &mut Groups<'_>) {
-    grouped_scales(block, places);
-    let packed = part::<128>(block, 16).chunks_exact(32);
-    packed
-        .zip(places.levels.chunks_exact_mut(64))
-        .for_each(|(packed, levels)| nibbles(packed, levels));
-}
-
-fn five_bits(block: &[u8], places: &mut Groups<'_>) {
-    grouped_scales(block, places);
-    let fifth = part::<32>(block, 16);
-    let packed = part::<128>(block, 48).chunks_exact(32);
-    packed
-        .zip(places.levels.chunks_exact_mut(64))
-        .for_each(|(packed, levels)| nibbles(packed, levels));
-    for (group, levels) in places.levels.chunks_exact_mut(32).enumerate() {
-        for (level, fifth) in levels.iter_mut().zip(fifth) {
-            *level |= (fifth >> group & 1) << 4;
-        }
-    }
-}
-
-fn six_bits(block: &[u8], places: &mut Groups<'_>) {
-    let scale = half(block, 208);
-    for (group, of_group) in part::<16>(block, 192).iter().enumerate() {
-        places.scales[group] = scale * f32::from(i8::from_ne_bytes([*of_group]));
-        places.offsets[group] = 32.0 * places.scales[group];
-    }
-    for (side, levels) in places.levels.chunks_exact_mut(128).enumerate() {
-        nibbles(part::<64>(block, 64 * side), levels);
-        let two_bits = part::<32>(block, 128 + 32 * side);
-        for (run, levels) in levels.chunks_exact_mut(32).enumerate() {
-            for (level, bits) in levels.iter_mut().zip(two_bits) {
-                *level |= (bits >> (2 * run) & 3) << 4;
-            }
-        }
-    }
-}
-
-fn eight_bits(block: &[u8], places: &mut Groups<'_>) {
-    places.scales[0] = half(block, 0);
-    places.offsets[0] = 128.0 * places.scales[0];
-    for (level, byte) in places.levels.iter_mut().zip(part::<32>(block, 2)) {
-        *level = byte ^ 0x80;
-    }
-}
-
-fn plain_four_bits(block: &[u8], places: &mut Groups<'_>) {
-    places.scales[0] = half(block, 0);
-    places.offsets[0] = 8.0 * places.scales[0];
-    nibbles(part::<16>(block, 2), places.levels);
 }

@@ -33,6 +33,36 @@ impl Avx2 {
         Token::try_new().map(Self)
     }
 
+    /// Words of eight rows, column by column.
+    #[inline(always)]
+    fn eight_columns(self, first: usize, rows: &[&[u8; 32]; 16]) -> [__m256i; 8] {
+        let (lower, upper) = (self.four_rows(first, rows), self.four_rows(first + 4, rows));
+        let mut columns = [self.zero()[0]; 8];
+        for column in 0..4 {
+            let (first, second) = (lower[column], upper[column]);
+            columns[column] = self.0.avx2._mm256_permute2x128_si256::<0x20>(first, second);
+            columns[4 + column] = self.0.avx2._mm256_permute2x128_si256::<0x31>(first, second);
+        }
+        columns
+    }
+
+    /// Words of four rows: the first and the fifth of each, then the second and the sixth, and so on.
+    #[inline(always)]
+    fn four_rows(self, first: usize, rows: &[&[u8; 32]; 16]) -> [__m256i; 4] {
+        let row = |index: usize| cast::<[u8; 32], __m256i>(*rows[first + index]);
+        let avx2 = self.0.avx2;
+        let low = avx2._mm256_unpacklo_epi32(row(0), row(1));
+        let high = avx2._mm256_unpackhi_epi32(row(0), row(1));
+        let other_low = avx2._mm256_unpacklo_epi32(row(2), row(3));
+        let other_high = avx2._mm256_unpackhi_epi32(row(2), row(3));
+        [
+            avx2._mm256_unpacklo_epi64(low, other_low),
+            avx2._mm256_unpackhi_epi64(low, other_low),
+            avx2._mm256_unpacklo_epi64(high, other_high),
+            avx2._mm256_unpackhi_epi64(high, other_high),
+        ]
+    }
+
     /// In each lane the sum of four products of a byte below 128 and a signed one: pairs fit 16 bits.
     #[inline(always)]
     fn products(self, unsigned: __m256i, signed: __m256i) -> __m256i {
@@ -147,6 +177,21 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn stored(self, words: Two<__m256i>) -> [u8; 64] {
+        cast(words)
+    }
+
+    #[inline(always)]
+    fn columns(self, rows: [&[u8; 32]; 16]) -> [Two<__m256i>; 8] {
+        let (lower, upper) = (self.eight_columns(0, &rows), self.eight_columns(8, &rows));
+        let mut columns = [self.zero(); 8];
+        for column in 0..8 {
+            columns[column] = [lower[column], upper[column]];
+        }
+        columns
+    }
+
+    #[inline(always)]
     fn pair(self, low: &[u8; 32], high: &[u8; 32]) -> Two<__m256i> {
         [cast(*low), cast(*high)]
     }
@@ -159,6 +204,11 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn or(self, left: Two<__m256i>, right: Two<__m256i>) -> Two<__m256i> {
         by_pairs(left, right, |left, right| self.0.avx2._mm256_or_si256(left, right))
+    }
+
+    #[inline(always)]
+    fn flip(self, words: Two<__m256i>, bits: u8) -> Two<__m256i> {
+        both(words, |words| self.0.avx2._mm256_xor_si256(words, cast([bits; 32])))
     }
 
     #[inline(always)]
@@ -217,6 +267,34 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn to_floats(self, words: Two<__m256i>) -> Two<__m256> {
         both(words, |words| self.0.avx._mm256_cvtepi32_ps(words))
+    }
+
+    #[inline(always)]
+    fn half_of(self, words: Two<__m256i>, half: usize) -> Two<__m256> {
+        let [first, second] = both(words, |words| {
+            let moved = self.0.avx2._mm256_srl_epi32(words, cast([16 * half as u64, 0]));
+            self.0.avx2._mm256_and_si256(moved, cast([0xffff_u32; 8]))
+        });
+        // Quarters of both stand by turns then.
+        let mixed = self.0.avx2._mm256_packus_epi32(first, second);
+        let ordered = self.0.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(mixed);
+        both(cast::<__m256i, Two<__m128i>>(ordered), |values| widen(self.0, values))
+    }
+
+    #[inline(always)]
+    fn unsigned_byte_of(self, words: Two<__m256i>, byte: usize) -> Two<__m256> {
+        self.to_floats(both(words, |words| {
+            let moved = self.0.avx2._mm256_srl_epi32(words, cast([8 * byte as u64, 0]));
+            self.0.avx2._mm256_and_si256(moved, cast([0xff_u32; 8]))
+        }))
+    }
+
+    #[inline(always)]
+    fn signed_byte_of(self, words: Two<__m256i>, byte: usize) -> Two<__m256> {
+        self.to_floats(both(words, |words| {
+            let moved = self.0.avx2._mm256_sll_epi32(words, cast([24 - 8 * byte as u64, 0]));
+            self.0.avx2._mm256_srai_epi32::<24>(moved)
+        }))
     }
 
     #[inline(always)]

@@ -33,6 +33,27 @@ impl Avx512 {
     pub(crate) fn new() -> Option<Self> {
         Token::try_new().map(Self)
     }
+
+    /// Words of eight rows: the first and the fifth of four rows and of the four rows behind them, then the second and
+    /// the sixth, and so on.
+    #[inline(always)]
+    fn four_by_two(self, first: usize, rows: &[&[u8; 32]; 16]) -> [__m512i; 4] {
+        let mut pairs = [self.zero(); 4];
+        for row in 0..4 {
+            pairs[row] = self.pair(rows[first + row], rows[first + row + 4]);
+        }
+        let f = self.0.avx512f;
+        let low = f._mm512_unpacklo_epi32(pairs[0], pairs[1]);
+        let high = f._mm512_unpackhi_epi32(pairs[0], pairs[1]);
+        let other_low = f._mm512_unpacklo_epi32(pairs[2], pairs[3]);
+        let other_high = f._mm512_unpackhi_epi32(pairs[2], pairs[3]);
+        [
+            f._mm512_unpacklo_epi64(low, other_low),
+            f._mm512_unpackhi_epi64(low, other_low),
+            f._mm512_unpacklo_epi64(high, other_high),
+            f._mm512_unpackhi_epi64(high, other_high),
+        ]
+    }
 }
 
 impl Lanes for Avx512 {
@@ -123,6 +144,24 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn stored(self, words: __m512i) -> [u8; 64] {
+        cast(words)
+    }
+
+    #[inline(always)]
+    fn columns(self, rows: [&[u8; 32]; 16]) -> [__m512i; 8] {
+        // Two rows to a register, four rows apart, so that in the end all stand in order.
+        let (lower, upper) = (self.four_by_two(0, &rows), self.four_by_two(8, &rows));
+        let mut columns = [self.zero(); 8];
+        for column in 0..4 {
+            let (first, second) = (lower[column], upper[column]);
+            columns[column] = self.0.avx512f._mm512_shuffle_i64x2::<0x88>(first, second);
+            columns[4 + column] = self.0.avx512f._mm512_shuffle_i64x2::<0xdd>(first, second);
+        }
+        columns
+    }
+
+    #[inline(always)]
     fn pair(self, low: &[u8; 32], high: &[u8; 32]) -> __m512i {
         let low = self.0.avx512f._mm512_castsi256_si512(cast(*low));
         self.0.avx512f._mm512_inserti64x4::<1>(low, cast(*high))
@@ -136,6 +175,11 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn or(self, left: __m512i, right: __m512i) -> __m512i {
         self.0.avx512f._mm512_or_si512(left, right)
+    }
+
+    #[inline(always)]
+    fn flip(self, words: __m512i, bits: u8) -> __m512i {
+        self.0.avx512f._mm512_xor_si512(words, cast([bits; 64]))
     }
 
     #[inline(always)]
@@ -180,6 +224,25 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn to_floats(self, words: __m512i) -> __m512 {
         self.0.avx512f._mm512_cvtepi32_ps(words)
+    }
+
+    #[inline(always)]
+    fn half_of(self, words: __m512i, half: usize) -> __m512 {
+        let count = [16 * half as u64, 0];
+        let moved = self.0.avx512f._mm512_srl_epi32(words, cast(count));
+        self.0.avx512f._mm512_cvtph_ps(self.0.avx512f._mm512_cvtepi32_epi16(moved))
+    }
+
+    #[inline(always)]
+    fn unsigned_byte_of(self, words: __m512i, byte: usize) -> __m512 {
+        let moved = self.0.avx512f._mm512_srl_epi32(words, cast([8 * byte as u64, 0]));
+        self.to_floats(self.0.avx512f._mm512_and_si512(moved, cast([0xff_u32; 16])))
+    }
+
+    #[inline(always)]
+    fn signed_byte_of(self, words: __m512i, byte: usize) -> __m512 {
+        let moved = self.0.avx512f._mm512_sll_epi32(words, cast([24 - 8 * byte as u64, 0]));
+        self.to_floats(self.0.avx512f._mm512_srai_epi32::<24>(moved))
     }
 
     #[inline(always)]

@@ -126,6 +126,20 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn stored(self, words: Words) -> [u8; 64] {
+        words.0
+    }
+
+    #[inline(always)]
+    fn columns(self, rows: [&[u8; 32]; 16]) -> [Words; 8] {
+        let mut columns = [self.zero(); 8];
+        for (column, place) in columns.iter_mut().enumerate() {
+            *place = Words(lanes_by(|byte| rows[byte / 4][4 * column + byte % 4]));
+        }
+        columns
+    }
+
+    #[inline(always)]
     fn pair(self, low: &[u8; 32], high: &[u8; 32]) -> Words {
         Words(lanes_by(|byte| if byte < 32 { low[byte] } else { high[byte - 32] }))
     }
@@ -138,6 +152,11 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn or(self, left: Words, right: Words) -> Words {
         Words(lanes_by(|byte| left.0[byte] | right.0[byte]))
+    }
+
+    #[inline(always)]
+    fn flip(self, words: Words, bits: u8) -> Words {
+        Words(lanes_by(|byte| words.0[byte] ^ bits))
     }
 
     #[inline(always)]
@@ -183,6 +202,24 @@ impl Lanes for Scalar {
     fn to_floats(self, words: Words) -> [f32; 16] {
         let numbers = words.numbers();
         lanes_by(|lane| numbers[lane] as f32)
+    }
+
+    #[inline(always)]
+    fn half_of(self, Words(bytes): Words, half: usize) -> [f32; 16] {
+        lanes_by(|lane| {
+            let first = 4 * lane + 2 * half;
+            f16_to_f32(u16::from_le_bytes([bytes[first], bytes[first + 1]]))
+        })
+    }
+
+    #[inline(always)]
+    fn unsigned_byte_of(self, Words(bytes): Words, byte: usize) -> [f32; 16] {
+        lanes_by(|lane| f32::from(bytes[4 * lane + byte]))
+    }
+
+    #[inline(always)]
+    fn signed_byte_of(self, Words(bytes): Words, byte: usize) -> [f32; 16] {
+        lanes_by(|lane| f32::from(i8::from_ne_bytes([bytes[4 * lane + byte]])))
     }
 
     #[inline(always)]
