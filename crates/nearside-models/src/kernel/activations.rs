@@ -3,7 +3,12 @@
 //! `x = scale * level`, the level a whole number from -127 to 127, as in ggml's `Q8_0`. Weights are
 //! `scale * level - offset`, so that products need the sum of a group of activations too, which is kept beside.
 
-use super::lanes::{self, Kernel, Lanes, nearest};
+use rayon::prelude::*;
+
+use super::lanes::{self, Kernel, Lanes};
+
+/// Numbers that are worth another core's attention.
+const WORTH_SHARING: usize = 32 << 10;
 
 /// Numbers that share a scale.
 pub(crate) const GROUP: usize = 32;
@@ -50,8 +55,33 @@ impl Activations {
             factors: vec![[0.0; 16]; blocks],
             sums: vec![[0.0; 16]; blocks],
         };
-        lanes::run(Quantize { values, made: &mut made });
+        made.quantize(values);
         made
+    }
+
+    /// Shares the rows out to the cores, where that is worth it.
+    fn quantize(&mut self, values: &[f32]) {
+        let Self { rows, width, .. } = *self;
+        let blocks = width.div_ceil(BLOCK);
+        let each =
+            rows.div_ceil(rayon::current_num_threads()).max(WORTH_SHARING.div_ceil(width.max(1)));
+        let (levels, _) = self.levels.as_chunks_mut::<BLOCK>();
+        let levels = levels.chunks_mut((each * blocks).max(1));
+        let factors = self.factors.chunks_mut((each * blocks).max(1));
+        let sums = self.sums.chunks_mut((each * blocks).max(1));
+        let shares = values.chunks((each * width).max(1)).zip(levels).zip(factors).zip(sums);
+        let shares = shares.map(|(((values, levels), factors), sums)| Quantize {
+            values,
+            width,
+            levels,
+            factors,
+            sums,
+        });
+        let mut shares: Vec<_> = shares.collect();
+        match shares.pop() {
+            Some(share) if shares.is_empty() => lanes::run(share),
+            last => shares.into_par_iter().chain(last).for_each(lanes::run),
+        }
     }
 
     /// How many rows there are.
@@ -79,75 +109,78 @@ impl Activations {
     }
 }
 
+/// Rows that are quantized, and where they go.
 struct Quantize<'a> {
     values: &'a [f32],
-    made: &'a mut Activations,
+    width: usize,
+    levels: &'a mut [[i8; BLOCK]],
+    factors: &'a mut [Factors],
+    sums: &'a mut [[f32; 16]],
 }
 
 impl Kernel for Quantize<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, _lanes: L) {
-        let Activations { width, levels, factors, sums, .. } = self.made;
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { values, width, levels, factors, sums } = self;
         let blocks = width.div_ceil(BLOCK);
-        let (levels, _) = levels.as_chunks_mut::<BLOCK>();
-        let rows = self.values.chunks_exact(*width).zip(levels.chunks_exact_mut(blocks));
-        let rows = rows.zip(factors.chunks_exact_mut(blocks)).zip(sums.chunks_exact_mut(blocks));
-        for (((values, levels), factors), sums) in rows {
-            let blocks = values.chunks(BLOCK).zip(levels).zip(factors).zip(sums);
-            for (((values, levels), factors), sums) in blocks {
-                quantize_block(values, levels, factors, sums);
+        for row in 0..values.len() / width {
+            let values = &values[row * width..(row + 1) * width];
+            for block in 0..blocks {
+                let place = row * blocks + block;
+                let values = &values[block * BLOCK..];
+                let places = (&mut levels[place], &mut factors[place], &mut sums[place]);
+                let (whole, _) = values.as_chunks::<BLOCK>();
+                match whole {
+                    [values, ..] => quantize_block(lanes, values, places),
+                    [] => {
+                        let mut filled_up = [0.0; BLOCK];
+                        filled_up[..values.len()].copy_from_slice(values);
+                        quantize_block(lanes, &filled_up, places);
+                    }
+                }
             }
         }
     }
 }
 
 #[inline(always)]
-fn quantize_block(
-    values: &[f32],
-    levels: &mut [i8; BLOCK],
-    factors: &mut Factors,
-    sums: &mut [f32; 16],
+fn quantize_block<L: Lanes>(
+    lanes: L,
+    values: &[f32; BLOCK],
+    (levels, factors, sums): (&mut [i8; BLOCK], &mut Factors, &mut [f32; 16]),
 ) {
-    let mut whole = [0.0; BLOCK];
-    whole[..values.len()].copy_from_slice(values);
-    let (groups, _) = whole.as_chunks::<GROUP>();
-    let (places, _) = levels.as_chunks_mut::<GROUP>();
-    for index in 0..BLOCK / GROUP {
-        let (group, places) = (&groups[index], &mut places[index]);
-        let largest = largest(group);
-        let scale = largest / 127.0;
+    let (halves, _) = values.as_chunks::<16>();
+    let (places, _) = levels.as_chunks_mut::<16>();
+    for group in 0..BLOCK / GROUP {
+        let first = lanes.floats(&halves[2 * group]);
+        let second = lanes.floats(&halves[2 * group + 1]);
+        // What is no number is larger than nothing.
+        let largest = lanes.larger(lanes.size(first), lanes.splat(0.0));
+        let largest = lanes.largest(lanes.larger(lanes.size(second), largest));
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        for number in 0..GROUP {
-            places[number] = nearest(group[number] * inverse) as i8;
-        }
-        // Of the levels as they are kept: what is no number is some level too.
-        let mut halves = [0; 2];
-        for number in 0..GROUP / 2 {
-            halves[0] += i32::from(places[number]);
-            halves[1] += i32::from(places[GROUP / 2 + number]);
-        }
-        factors[index] = scale;
-        factors[8 + index] = scale * (halves[0] + halves[1]) as f32;
-        sums[2 * index] = scale * halves[0] as f32;
-        sums[2 * index + 1] = scale * halves[1] as f32;
+        let inverse = lanes.splat(inverse);
+        places[2 * group] = lanes.nearest_bytes(lanes.multiply(first, inverse));
+        places[2 * group + 1] = lanes.nearest_bytes(lanes.multiply(second, inverse));
+        factors[group] = largest / 127.0;
     }
-}
-
-/// The largest size of a group's numbers, in sixteen parts first.
-#[inline(always)]
-fn largest(group: &[f32; GROUP]) -> f32 {
-    let mut parts = [0.0; 16];
-    for number in 0..GROUP {
-        let (size, part) = (group[number].abs(), &mut parts[number % 16]);
-        *part = if size > *part { size } else { *part };
-    }
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            let other = parts[lane + half];
-            parts[lane] = if other > parts[lane] { other } else { parts[lane] };
+    // Of the levels as they are kept: what is no number is some level too. Sums of so few are exact.
+    let bytes = pulp::bytemuck::cast_ref::<_, [[u8; 64]; 4]>(levels);
+    for quarter in 0..4 {
+        let fours = lanes.dot(lanes.flip(lanes.zero(), 1), lanes.bytes(&bytes[quarter]));
+        let fours = lanes.store(lanes.to_floats(fours));
+        for half in 0..4 {
+            let four = 4 * half;
+            let sum = (fours[four] + fours[four + 1]) + (fours[four + 2] + fours[four + 3]);
+            let half = 4 * quarter + half;
+            sums[half] = sum;
         }
     }
-    parts[0]
+    for group in 0..BLOCK / GROUP {
+        let scale = factors[group];
+        factors[8 + group] = scale * (sums[2 * group] + sums[2 * group + 1]);
+        sums[2 * group] *= scale;
+        sums[2 * group + 1] *= scale;
+    }
 }

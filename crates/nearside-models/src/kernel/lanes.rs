@@ -45,6 +45,14 @@ pub(crate) trait Lanes: Copy + Send + Sync {
     fn splat(self, value: f32) -> Self::Floats;
     fn add(self, left: Self::Floats, right: Self::Floats) -> Self::Floats;
     fn multiply(self, left: Self::Floats, right: Self::Floats) -> Self::Floats;
+    /// Without the sign.
+    fn size(self, floats: Self::Floats) -> Self::Floats;
+    /// The left one where it is larger, else the right one: also where the left one is no number.
+    fn larger(self, left: Self::Floats, right: Self::Floats) -> Self::Floats;
+    /// The largest lane; of numbers.
+    fn largest(self, floats: Self::Floats) -> f32;
+    /// The last eight bits of what [`nearest`] gives.
+    fn nearest_bytes(self, floats: Self::Floats) -> [i8; 16];
     /// `left * right + sum`, rounded once.
     fn fused(self, left: Self::Floats, right: Self::Floats, sum: Self::Floats) -> Self::Floats;
     /// Each of four neighbours, from `4 * quarter`, four times.
@@ -160,11 +168,13 @@ impl fmt::Display for Instructions {
     }
 }
 
-/// The whole number nearest to one below 2^22, ties to even. What is added leaves no digits behind the point: a
-/// conversion with its checks would be done number by number.
+/// What leaves no digits behind the point when it is added.
+const SHIFT: f32 = 12_582_912.0;
+
+/// The whole number nearest to one below 2^22, ties to even. A conversion with its checks would be done number by
+/// number.
 #[inline(always)]
 pub(crate) fn nearest(value: f32) -> i32 {
-    const SHIFT: f32 = 12_582_912.0;
     ((value + SHIFT).to_bits() as i32).wrapping_sub(SHIFT.to_bits() as i32)
 }
 

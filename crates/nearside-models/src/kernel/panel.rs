@@ -114,13 +114,7 @@ impl Kernel for PanelProducts<'_, '_> {
 
 impl Panel {
     /// Unpacks the first sixteen rows of weights, or as many as there are.
-    pub(crate) fn fill(
-        &mut self,
-        format: Format,
-        weights: &[u8],
-        row_bytes: usize,
-        width: usize,
-    ) {
+    pub(crate) fn fill(&mut self, format: Format, weights: &[u8], row_bytes: usize, width: usize) {
         match format {
             Format::Q4K => self.unpack::<unpack::Q4K, 144>(weights, row_bytes, width),
             Format::Q5K => self.unpack::<unpack::Q5K, 176>(weights, row_bytes, width),

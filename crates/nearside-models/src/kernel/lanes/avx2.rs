@@ -1,10 +1,11 @@
 //! AVX2 with FMA and F16C, as processors have it since 2013: sixteen lanes are two registers.
 
-use std::arch::x86_64::{__m128i, __m256, __m256i, _MM_HINT_T0};
+use std::arch::x86_64::{__m128, __m128i, __m256, __m256i, _MM_HINT_T0};
 
 use pulp::bytemuck::cast;
+use pulp::core_arch::x86::{Avx, Sse};
 
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, SHIFT};
 use crate::unchecked::widen;
 
 pulp::simd_type! {
@@ -81,6 +82,15 @@ fn by_pairs<T: Copy, U: Copy, V>(left: Two<T>, right: Two<U>, each: impl Fn(T, U
     [each(left[0], right[0]), each(left[1], right[1])]
 }
 
+/// The largest of sixteen numbers.
+#[inline(always)]
+pub(super) fn largest(sse: Sse, avx: Avx, [low, high]: Two<__m256>) -> f32 {
+    let [low, high]: Two<__m128> = cast(avx._mm256_max_ps(low, high));
+    let four = sse._mm_max_ps(low, high);
+    let [first, second, ..]: [f32; 4] = cast(sse._mm_max_ps(four, sse._mm_movehl_ps(four, four)));
+    if first > second { first } else { second }
+}
+
 impl Lanes for Avx2 {
     type Floats = Two<__m256>;
     type Words = Two<__m256i>;
@@ -127,6 +137,35 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn multiply(self, left: Two<__m256>, right: Two<__m256>) -> Two<__m256> {
         by_pairs(left, right, |left, right| self.0.avx._mm256_mul_ps(left, right))
+    }
+
+    #[inline(always)]
+    fn size(self, floats: Two<__m256>) -> Two<__m256> {
+        let sign = self.0.avx._mm256_set1_ps(-0.0);
+        both(floats, |floats| self.0.avx._mm256_andnot_ps(sign, floats))
+    }
+
+    #[inline(always)]
+    fn larger(self, left: Two<__m256>, right: Two<__m256>) -> Two<__m256> {
+        by_pairs(left, right, |left, right| self.0.avx._mm256_max_ps(left, right))
+    }
+
+    #[inline(always)]
+    fn largest(self, floats: Two<__m256>) -> f32 {
+        largest(self.0.sse, self.0.avx, floats)
+    }
+
+    #[inline(always)]
+    fn nearest_bytes(self, floats: Two<__m256>) -> [i8; 16] {
+        let [first, second] = both(self.add(floats, self.splat(SHIFT)), |shifted| {
+            let whole = self.0.avx2._mm256_sub_epi32(cast(shifted), cast([SHIFT; 8]));
+            self.0.avx2._mm256_and_si256(whole, cast([0xff_u32; 8]))
+        });
+        // Quarters of both stand by turns then.
+        let mixed = self.0.avx2._mm256_packus_epi32(first, second);
+        let ordered = self.0.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(mixed);
+        let [low, high]: Two<__m128i> = cast(ordered);
+        cast(self.0.sse2._mm_packus_epi16(low, high))
     }
 
     #[inline(always)]

@@ -4,7 +4,8 @@ use std::arch::x86_64::{__m512, __m512i, _MM_HINT_T0};
 
 use pulp::bytemuck::cast;
 
-use super::{Kernel, Lanes};
+use super::avx2::largest;
+use super::{Kernel, Lanes, SHIFT};
 use crate::unchecked::add_products;
 
 pulp::simd_type! {
@@ -102,6 +103,29 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn multiply(self, left: __m512, right: __m512) -> __m512 {
         self.0.avx512f._mm512_mul_ps(left, right)
+    }
+
+    #[inline(always)]
+    fn size(self, floats: __m512) -> __m512 {
+        self.0.avx512f._mm512_abs_ps(floats)
+    }
+
+    #[inline(always)]
+    fn larger(self, left: __m512, right: __m512) -> __m512 {
+        self.0.avx512f._mm512_max_ps(left, right)
+    }
+
+    #[inline(always)]
+    fn largest(self, floats: __m512) -> f32 {
+        largest(self.0.sse, self.0.avx, cast(floats))
+    }
+
+    #[inline(always)]
+    fn nearest_bytes(self, floats: __m512) -> [i8; 16] {
+        let shifted = cast(self.add(floats, self.splat(SHIFT)));
+        let shift = cast([SHIFT; 16]);
+        let whole = self.0.avx512f._mm512_sub_epi32(shifted, shift);
+        cast(self.0.avx512f._mm512_cvtepi32_epi8(whole))
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! What every processor has, and what the other implementations have to compute.
 
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, nearest};
 use crate::block::f16_to_f32;
 
 /// Plain numbers.
@@ -83,6 +83,30 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn multiply(self, left: [f32; 16], right: [f32; 16]) -> [f32; 16] {
         lanes_by(|lane| left[lane] * right[lane])
+    }
+
+    #[inline(always)]
+    fn size(self, floats: [f32; 16]) -> [f32; 16] {
+        lanes_by(|lane| floats[lane].abs())
+    }
+
+    #[inline(always)]
+    fn larger(self, left: [f32; 16], right: [f32; 16]) -> [f32; 16] {
+        lanes_by(|lane| if left[lane] > right[lane] { left[lane] } else { right[lane] })
+    }
+
+    #[inline(always)]
+    fn largest(self, floats: [f32; 16]) -> f32 {
+        let mut largest = floats[0];
+        for number in floats {
+            largest = if number > largest { number } else { largest };
+        }
+        largest
+    }
+
+    #[inline(always)]
+    fn nearest_bytes(self, floats: [f32; 16]) -> [i8; 16] {
+        lanes_by(|lane| nearest(floats[lane]) as i8)
     }
 
     #[inline(always)]
