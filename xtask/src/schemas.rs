@@ -75,6 +75,9 @@ pub(crate) fn listed() -> &'static [Schema] {
         Schema("model-chat"),
         Schema("model-serve"),
         Schema("model-bench"),
+        Schema("model-bench-elsewhere"),
+        Schema("model-engines"),
+        Schema("model-parity"),
         Schema("model-quantize"),
         Schema("model-train"),
     ]

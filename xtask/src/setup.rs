@@ -39,12 +39,13 @@ const PEER: &str = "skypilot==0.14.1";
 /// Real engines that tests compare with, each in an environment of its own under `target/engines/`:
 /// the environment, a program in it, and the packages, at the version that the tests are written for where that
 /// matters. A test whose engine is not there says so and passes.
-const PYTHON_ENGINES: [(&str, &str, &[&str]); 6] = [
+const PYTHON_ENGINES: [(&str, &str, &[&str]); 7] = [
     ("dvc", "dvc", &["dvc==3.67.1"]),
     ("uv", "uv", &["uv==0.13.0"]),
     ("crypto", "python", &["cryptography", "blake3"]),
     ("gguf", "python", &["gguf==0.19.0", "numpy", "safetensors"]),
     ("hub", "python", &["huggingface_hub==2.4.0"]),
+    ("llama", "python", &["xllamacpp==2026.10.11549"]),
     ("clients", "python", &["openai==3.57.0", "litellm==1.110.2", "langchain-openai==1.7.4"]),
 ];
 

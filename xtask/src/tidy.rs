@@ -50,11 +50,12 @@ const SOCKETS: [&str; 7] = [
     concat!("hy", "per"),
 ];
 /// Files that may: who fetches price lists and models, and who measures the loopback device. Tests beside these.
-const MAY_CONNECT: [&str; 7] = [
+const MAY_CONNECT: [&str; 8] = [
     "crates/nearside-fetch/Cargo.toml",
     "crates/nearside-fetch/src/agent.rs",
     "crates/nearside-fetch/src/download/transfer.rs",
     "crates/nearside-fetch/src/get.rs",
+    "crates/nearside-fetch/src/local.rs",
     "crates/nearside-probe/src/ceiling/loopback.rs",
     "crates/nearside-probe/src/self_test/mod.rs",
     "Cargo.toml",

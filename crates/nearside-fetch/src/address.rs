@@ -28,10 +28,23 @@ pub fn host(url: &str) -> Option<&str> {
 
 /// Whether this program speaks to that address: in secret, or with this machine itself.
 pub(crate) fn is_spoken_to(url: &str) -> bool {
+    host(url).is_some() && (url.starts_with("https://") || is_here(url))
+}
+
+/// Whether an address is one of this machine itself, which others cannot listen to.
+///
+/// ```
+/// assert!(nearside_fetch::is_here("http://127.0.0.1:8080/v1"));
+/// assert!(!nearside_fetch::is_here("http://127.0.0.1@example.org/"));
+/// ```
+#[must_use]
+pub fn is_here(url: &str) -> bool {
     let Some(host) = host(url) else { return false };
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let here = matches!(name, "127.0.0.1" | "localhost" | "[::1]");
-    url.starts_with("https://") || (url.starts_with("http://") && here)
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|sign| sign.is_ascii_digit()) => name,
+        _ => host,
+    };
+    url.starts_with("http://") && matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
 
 /// Scheme, host and port, written in one way: two addresses of one origin are of one server.

@@ -14,6 +14,12 @@ pub enum FetchError {
         /// The address.
         url: String,
     },
+    /// The address is not one of this machine.
+    #[error("{url}: only addresses of this machine are spoken to, such as http://127.0.0.1:8080")]
+    NotHere {
+        /// The address.
+        url: String,
+    },
     /// The server says no.
     #[error("{url}: the server answers {status}")]
     Status {

@@ -8,6 +8,7 @@
 //! - [`get`] reads what stands at an address.
 //! - [`head`] asks what would come, without reading it.
 //! - [`download`] makes a file of it: goes on where an earlier attempt ended, and checks every byte.
+//! - [`ask_here`] talks with a server on this machine itself, which may be told more.
 //! - [`Secret`] is a token, which never leaves for another host than its own.
 
 mod address;
@@ -17,9 +18,10 @@ mod download;
 mod error;
 mod get;
 mod head;
+mod local;
 mod secret;
 
-pub use address::{host, is_address};
+pub use address::{host, is_address, is_here};
 pub use digest::{FileDigest, NoFileDigest};
 pub use download::{
     Doing, Downloaded, Expected, Progress, Source, Target, download, partial, room_left,
@@ -27,4 +29,5 @@ pub use download::{
 pub use error::FetchError;
 pub use get::{get, get_with};
 pub use head::{Head, head};
+pub use local::{LocalAnswer, Patience, ask_here};
 pub use secret::{NoSecret, Secret};

@@ -8,6 +8,7 @@
 //! - [`Adapter`] changes it: while it computes, or for good.
 //! - [`DecoderModel`] computes: tokens in, scores out, with a [`KeyValueCache`] for each sequence. [`kernel`] has its inner loops.
 //! - [`train`] makes models: gradients, an optimizer, and what a model of its own begins with.
+//! - [`engine`] asks other programs on this machine the same.
 //! - [`Generator`] reads and writes on with it, [`Sampler`] chooses what; [`serving`] does so for many at once, by a
 //!   [`Grammar`] where there is one.
 
@@ -16,6 +17,7 @@ pub mod block;
 mod bytes;
 pub mod chat_template;
 mod decoder;
+pub mod engine;
 mod error;
 pub mod evaluate;
 pub mod file;

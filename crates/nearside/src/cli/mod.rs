@@ -27,8 +27,8 @@ pub(crate) use doctor::{Doctor, Moving, Power};
 pub(crate) use iteration::Iteration;
 pub(crate) use ledger::{Ledger, LedgerExport, LedgerForm, LedgerQuery};
 pub(crate) use model::{
-    Model, ModelBench, ModelChat, ModelGenerate, ModelInspect, ModelPull, ModelQuantize,
-    ModelServe, ModelTrain, Pooling,
+    Elsewhere, Model, ModelBench, ModelChat, ModelEngines, ModelGenerate, ModelInspect,
+    ModelParity, ModelPull, ModelQuantize, ModelServe, ModelTrain, Pooling,
 };
 pub(crate) use privacy::{
     Account, Anonymize, Audit, AuditCheck, AuditDocument, AuditHead, AuditList, AuditProve,
@@ -580,6 +580,12 @@ pub(crate) enum SchemaName {
     ModelServe,
     /// Data of `model bench --json`
     ModelBench,
+    /// Data of `model bench --engine --json`
+    ModelBenchElsewhere,
+    /// Data of `model engines --json`
+    ModelEngines,
+    /// Data of `model parity --json`
+    ModelParity,
     /// Data of `model quantize --json`
     ModelQuantize,
     /// Data of `model train --json`

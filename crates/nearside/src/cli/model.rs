@@ -29,6 +29,10 @@ The folder is the one that huggingface_hub uses: HF_HUB_CACHE, or hub in HF_HOME
     Serve(Box<ModelServe>),
     /// Measure how fast a model reads and writes here, against what the memory allows
     Bench(ModelBench),
+    /// Other programs on this machine that compute models, and the models they have
+    Engines(ModelEngines),
+    /// Hold what another program computes against what is computed here
+    Parity(ModelParity),
     /// Store a model in fewer bits, and say what that costs
     Quantize(Box<ModelQuantize>),
     /// Make a small model of one's own from texts, from nothing
@@ -105,10 +109,11 @@ Examples:
 A model with a chat template is asked; --raw writes the prompt on. What the prompt says can never
 become a control token. The same seed writes the same text with any number of threads.")]
 pub(crate) struct ModelGenerate {
-    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here; with --engine what
+    /// that calls it
     pub(crate) model: String,
     /// A PEFT folder or a GGUF adapter that changes the model
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "engine")]
     pub(crate) adapter: Option<PathBuf>,
     /// What it is asked; `-` or nothing reads it from a pipe
     pub(crate) prompt: Option<String>,
@@ -124,11 +129,77 @@ pub(crate) struct ModelGenerate {
     #[command(flatten)]
     pub(crate) choosing: Choosing,
     /// Threads that compute; all processors unless said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "engine")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
     /// Do not keep how fast it was for the next estimates
     #[arg(long)]
     pub(crate) no_record: bool,
+}
+
+/// Another program that computes instead of this one.
+#[derive(Debug, Args)]
+pub(crate) struct Elsewhere {
+    /// Let another program compute: ollama, llama-server, vllm, lm-studio, or its address on this machine
+    #[arg(long, value_name = "ENGINE")]
+    pub(crate) engine: Option<String>,
+    /// A file with the token that it wants
+    #[arg(long, value_name = "FILE", requires = "engine")]
+    pub(crate) engine_token: Option<PathBuf>,
+}
+
+/// `nearside model engines`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside model engines
+  nearside model engines http://127.0.0.1:8081 --json
+  nearside model chat llama3.2 --engine ollama
+  nearside model bench my-model --engine http://127.0.0.1:8081
+
+Ollama, llama-server, vLLM, LM Studio and `nearside model serve` are looked for where they listen
+unless told otherwise (OLLAMA_HOST is heeded); others by their address. Only addresses of this
+machine are asked, and what is asked does not leave it.")]
+pub(crate) struct ModelEngines {
+    /// Look here instead: a name, or an address of this machine; may be said several times
+    #[arg(value_name = "ENGINE")]
+    pub(crate) engines: Vec<String>,
+    /// A file with the token that they want
+    #[arg(long, value_name = "FILE")]
+    pub(crate) engine_token: Option<PathBuf>,
+}
+
+/// `nearside model parity`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nearside model parity model.gguf --with llama-server
+  nearside model parity model.gguf --with ollama=llama3.2 --with vllm=model --tokens 64
+  nearside model parity model.gguf --with http://127.0.0.1:8081 --text notes.txt --within 0.05
+
+Each of the other programs writes some texts on, always with its best token. The same tokens are
+read here, and the logarithms of their probabilities are held against what the other program says
+of them: files that are the same model differ by rounding, about 0.001 to 0.05. With --within the
+answer ends with 1 where the mean difference is larger.")]
+pub(crate) struct ModelParity {
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    pub(crate) model: String,
+    /// Another program, and what it calls the model if it has several; may be said several times
+    #[arg(long, value_name = "ENGINE[=NAME]", required = true)]
+    pub(crate) with: Vec<String>,
+    /// A file with the token that they want
+    #[arg(long, value_name = "FILE")]
+    pub(crate) engine_token: Option<PathBuf>,
+    /// A text that is written on, instead of the six that are built in; may be said several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) text: Vec<PathBuf>,
+    /// Tokens that are written for each text
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
+    pub(crate) tokens: usize,
+    /// The largest mean difference that is well
+    #[arg(long, value_name = "X", value_parser = |text: &str| within(text, 0.0, 100.0))]
+    pub(crate) within: Option<f32>,
 }
 
 /// How tokens are chosen.
@@ -176,10 +247,11 @@ Examples:
 Every line is a question; /help says what else there is. Nothing is forgotten unasked: when the
 conversation is as long as there is room for, that is said.")]
 pub(crate) struct ModelChat {
-    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here; with --engine what
+    /// that calls it
     pub(crate) model: String,
     /// A PEFT folder or a GGUF adapter that changes the model
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "engine")]
     pub(crate) adapter: Option<PathBuf>,
     /// What it is told beforehand
     #[arg(long, value_name = "TEXT")]
@@ -193,8 +265,10 @@ pub(crate) struct ModelChat {
     #[command(flatten)]
     pub(crate) choosing: Choosing,
     /// Threads that compute; all processors unless said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "engine")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
 }
 
 /// `nearside model serve`
@@ -275,10 +349,11 @@ Every token that is written reads all weights once: memory sets the limit. How f
 stands beside what share of that the model reaches, and what was expected beside what was measured.
 On all processors both are kept, and the next estimates are better; `nearside ledger accuracy` shows them.")]
 pub(crate) struct ModelBench {
-    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here
+    /// A .gguf file, a folder with config.json and safetensors, or a model of the hub that is here; with --engine what
+    /// that calls it
     pub(crate) model: String,
     /// A PEFT folder or a GGUF adapter that changes the model
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "engine")]
     pub(crate) adapter: Option<PathBuf>,
     /// Tokens of the prompt
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = positive)]
@@ -290,8 +365,10 @@ pub(crate) struct ModelBench {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = positive)]
     pub(crate) runs: usize,
     /// Threads that compute; all processors unless said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "engine")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
     /// Do not keep how fast it was for the next estimates
     #[arg(long)]
     pub(crate) no_record: bool,

@@ -14,8 +14,8 @@ use super::iteration::IterationAnswer;
 use super::ledger::{LedgerAccuracy, LedgerList, LedgerRun, LedgerVerification};
 use super::logs::LogsAnswer;
 use super::model::{
-    BenchAnswer, ChatAnswer, GenerateAnswer, InspectAnswer, ListAnswer, PullAnswer, QuantizeAnswer,
-    ServeAnswer, TrainAnswer,
+    BenchAnswer, BenchElsewhereAnswer, ChatAnswer, EnginesAnswer, GenerateAnswer, InspectAnswer,
+    ListAnswer, ParityAnswer, PullAnswer, QuantizeAnswer, ServeAnswer, TrainAnswer,
 };
 use super::plan::PlanAnswer;
 use super::privacy::anonymize::{AnonymizeAnswer, KAnonymityAnswer};
@@ -142,6 +142,9 @@ fn schema(name: SchemaName) -> String {
         SchemaName::ModelChat => schemars::schema_for!(ChatAnswer).to_value(),
         SchemaName::ModelServe => schemars::schema_for!(ServeAnswer).to_value(),
         SchemaName::ModelBench => schemars::schema_for!(BenchAnswer).to_value(),
+        SchemaName::ModelBenchElsewhere => schemars::schema_for!(BenchElsewhereAnswer).to_value(),
+        SchemaName::ModelEngines => schemars::schema_for!(EnginesAnswer).to_value(),
+        SchemaName::ModelParity => schemars::schema_for!(ParityAnswer).to_value(),
         SchemaName::ModelQuantize => schemars::schema_for!(QuantizeAnswer).to_value(),
         SchemaName::ModelTrain => schemars::schema_for!(TrainAnswer).to_value(),
         SchemaName::CatalogCheck => schemars::schema_for!(Vec<Doubt>).to_value(),

@@ -2,20 +2,24 @@
 
 mod bench;
 mod chat;
+mod engines;
 mod generate;
 mod inspect;
 mod list;
 mod pace;
+mod parity;
 mod pull;
 mod quantize;
 mod serve;
 mod train;
 
-pub(crate) use bench::BenchAnswer;
+pub(crate) use bench::{BenchAnswer, BenchElsewhereAnswer};
 pub(crate) use chat::ChatAnswer;
+pub(crate) use engines::EnginesAnswer;
 pub(crate) use generate::GenerateAnswer;
 pub(crate) use inspect::InspectAnswer;
 pub(crate) use list::ListAnswer;
+pub(crate) use parity::ParityAnswer;
 pub(crate) use pull::PullAnswer;
 pub(crate) use quantize::QuantizeAnswer;
 pub(crate) use serve::ServeAnswer;
@@ -34,6 +38,8 @@ pub(super) fn run(arguments: &Model, output: &Output) -> Result<Outcome, Command
         Model::Chat(arguments) => chat::run(arguments, output),
         Model::Serve(arguments) => serve::run(arguments, output),
         Model::Bench(arguments) => bench::run(arguments, output),
+        Model::Engines(arguments) => engines::run(arguments, output),
+        Model::Parity(arguments) => parity::run(arguments, output),
         Model::Quantize(arguments) => quantize::run(arguments, output),
         Model::Train(arguments) => train::run(arguments, output),
     }

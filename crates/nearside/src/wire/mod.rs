@@ -10,6 +10,7 @@ pub(crate) mod ceilings;
 pub(crate) mod certificates;
 mod emissions;
 pub(crate) mod energy_so_far;
+pub(crate) mod engine;
 pub(crate) mod environment_lock;
 pub(crate) mod erasure;
 pub(crate) mod events;

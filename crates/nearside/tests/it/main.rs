@@ -32,6 +32,7 @@ mod iteration;
 mod ledger;
 mod live;
 mod model_chat;
+mod model_engines;
 mod model_folder;
 mod model_generate;
 mod model_inspect;

@@ -48,7 +48,7 @@ fn text_comes_as_it_is_written_and_what_it_took_beside_it() {
     let run = run.exits(0);
     let data = generated(&[&path, "the", "--tokens", "20", "--temperature", "0"]);
     assert_eq!(run.stdout, format!("{}\n", text(&data["text"])));
-    assert!(run.stderr.contains("wrote 20 at"), "{}", run.stderr);
+    assert!(run.stderr.contains("wrote 20 tokens at"), "{}", run.stderr);
     assert!(run.stderr.contains("as many as were asked for"), "{}", run.stderr);
 }
 

@@ -1,6 +1,7 @@
 //! `nearside model bench`: how fast a model reads and writes here, how much of what the machine can do that is, and
 //! whether it is what was expected.
 
+mod elsewhere;
 mod text;
 
 use std::time::{Duration, Instant};
@@ -13,14 +14,15 @@ use rayon::ThreadPool;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(crate) use self::elsewhere::BenchElsewhereAnswer;
 use crate::cli::ModelBench;
 use crate::environment;
 use crate::error::CommandError;
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::view::Range;
-use crate::wire::local_model;
 use crate::wire::model_run::{ModelRun, Used, Watch};
 use crate::wire::observed::{Compared, Metric};
+use crate::wire::{engine, local_model};
 
 /// The answer of `nearside model bench`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -119,6 +121,9 @@ struct RateView {
 }
 
 pub(super) fn run(arguments: &ModelBench, output: &Output) -> Result<Outcome, CommandError> {
+    if let Some(engine) = engine::instead(&arguments.elsewhere)? {
+        return elsewhere::run(arguments, &engine, output);
+    }
     let path = local_model::find(&arguments.model)?;
     let start = Instant::now();
     let stored = local_model::open(&path)?;

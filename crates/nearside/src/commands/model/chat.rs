@@ -1,27 +1,23 @@
 //! `nearside model chat`: a conversation with a model, line by line. What was said is not read again.
 
+mod partner;
+
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use nearside_models::serving::{
-    Done, Event, Finish, Limits, Request, Rule, Serving, Task, WantedScores, Writing,
-};
-use nearside_models::{SkipSpecial, Tokenizer};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::partner::{Partner, Reply};
 use crate::cli::ModelChat;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
-use crate::wire::local_model;
+use crate::wire::engine::{self, EngineView};
 
-/// How long it takes at most until an answer is stopped.
-const LOOK: Duration = Duration::from_millis(50);
 /// Bytes of a line that is read.
 const MOST_LINE: usize = 16 << 20;
 const HELP: &str = "\
@@ -35,13 +31,15 @@ Ctrl-C ends an answer. A line that ends with \\ goes on in the next one.
 /// The answer of `nearside model chat`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct ChatAnswer {
-    /// Where the model lies.
+    /// Where the model lies, or what the other program calls it.
     model: String,
+    /// The other program that computed, if one did.
+    engine: Option<EngineView>,
     /// What was said, in order.
     messages: Vec<Message>,
-    /// Tokens that were read, those that were known already left out.
+    /// Tokens that were read, those that were known already left out, as far as is told.
     read_tokens: usize,
-    /// Tokens that were written.
+    /// Tokens that were written, as far as is told.
     new_tokens: usize,
 }
 
@@ -58,8 +56,7 @@ struct Message {
 struct Conversation<'a> {
     arguments: &'a ModelChat,
     output: &'a Output,
-    tokenizer: Arc<Tokenizer>,
-    serving: Serving,
+    partner: Partner<'a>,
     messages: Vec<Message>,
     read_tokens: usize,
     new_tokens: usize,
@@ -70,27 +67,16 @@ struct Conversation<'a> {
 }
 
 pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, CommandError> {
-    let path = local_model::find(&arguments.model)?;
-    let stored = local_model::open(&path)?;
-    let tokenizer = local_model::tokenizer(&stored)?;
-    if tokenizer.special().templates.is_empty() {
-        return Err(untaught());
-    }
-    let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
-    let (model, context) =
-        local_model::for_sequences(&stored, adapter.as_ref(), arguments.context, 1, output)?;
-    let pool = local_model::threads(arguments.threads)?;
-    let (model, tokenizer) = (Arc::new(model), Arc::new(tokenizer));
-    let limits = Limits { slots: 1, context, waiting: 1 };
-    let serving = Serving::start(model, Arc::clone(&tokenizer), pool, limits);
-    let serving =
-        serving.map_err(|error| CommandError::new(Fault::World, format!("no thread: {error}")))?;
+    let engine = engine::instead(&arguments.elsewhere)?;
+    let partner = match &engine {
+        None => Partner::here(arguments, output)?,
+        Some(engine) => Partner::elsewhere(arguments, engine)?,
+    };
     let (interrupted, at_rest) = environment::interrupted_at_work();
     let mut conversation = Conversation {
         arguments,
         output,
-        tokenizer,
-        serving,
+        partner,
         messages: Vec::new(),
         read_tokens: 0,
         new_tokens: 0,
@@ -99,7 +85,8 @@ pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, Com
     };
     conversation.begin();
     if std::io::stdin().is_terminal() {
-        output.progress(&format!("up to {context} tokens; /help says what there is besides"));
+        let with = conversation.partner.introduced();
+        output.progress(&format!("{with}; /help says what there is besides"));
     }
     while let Some(line) = line()? {
         if !conversation.hear(&line)? {
@@ -107,21 +94,15 @@ pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, Com
         }
     }
     if output.form == Form::Json {
-        let Conversation { messages, read_tokens, new_tokens, .. } = conversation;
-        let model = path.display().to_string();
-        let told = ChatAnswer { model, messages, read_tokens, new_tokens };
+        let Conversation { partner, messages, read_tokens, new_tokens, .. } = conversation;
+        let engine = engine.as_ref().map(EngineView::of);
+        let model = partner.model().to_owned();
+        let told = ChatAnswer { model, engine, messages, read_tokens, new_tokens };
         let answer =
             Answer { schema: "nearside/model-chat/1", data: &told, warnings: &[], sources: &[] };
         output.json(&answer, environment::today());
     }
     Ok(Outcome::Done)
-}
-
-/// What is told of a model without a chat template.
-fn untaught() -> CommandError {
-    let message = "the model has no chat template: it was not made for conversations";
-    CommandError::new(Fault::Input, message)
-        .hint("nearside model generate MODEL --raw TEXT writes a text on")
 }
 
 /// What a person says next; `None` at the end.
@@ -198,108 +179,71 @@ impl Conversation<'_> {
     /// Asks, and shows the answer as it is written.
     fn ask(&mut self, question: &str) -> Result<(), CommandError> {
         self.messages.push(message("user", question));
-        let prompt = self.prompt()?;
-        let context = self.serving.limits().context;
-        if prompt.len() >= context {
-            self.messages.pop();
-            self.output.warning(&format!(
-                "the conversation has {} tokens, there is room for {context}: /clear begins anew, \
-                 and --context makes more room",
-                prompt.len()
-            ));
-            return Ok(());
-        }
-        let room = context - prompt.len();
-        let new_tokens = self.arguments.tokens.map_or(room, |tokens| tokens.min(room));
-        let (text, done) = self.written(prompt, new_tokens)?;
-        self.messages.push(message("assistant", &text));
-        if let Some(done) = done {
-            self.read_tokens += done.prompt - done.cached;
-            self.new_tokens += done.written;
-            let why = match done.finish {
-                Finish::Stop => "",
-                Finish::Length if self.arguments.tokens.is_some() => "; --tokens ended it",
-                Finish::Length => "; there is no room for more: /clear begins anew",
-            };
-            let rate = |tokens: usize, time: Duration| tokens as f64 / time.as_secs_f64().max(1e-9);
-            self.output.watched(&format!(
-                "read {} tokens at {:.0}/s, wrote {} at {:.1}/s{why}",
-                done.prompt - done.cached,
-                rate(done.prompt - done.cached, done.reading),
-                done.written,
-                rate(done.written.saturating_sub(1), done.writing),
-            ));
-        } else {
-            self.output.progress("(ended)");
+        self.interrupted.store(false, Ordering::Relaxed);
+        self.at_rest.store(false, Ordering::Relaxed);
+        let (output, interrupted) = (self.output, &self.interrupted);
+        let mut show = |piece: &str| {
+            if output.form == Form::Text {
+                output.piece(piece);
+            }
+        };
+        let said: Vec<_> = self.messages.iter().map(Message::pair).collect();
+        let reply = self.partner.answer(&said, &mut show, interrupted);
+        self.at_rest.store(true, Ordering::Relaxed);
+        match reply? {
+            Reply::NoRoom { tokens, context } => {
+                self.messages.pop();
+                self.output.warning(&format!(
+                    "the conversation has {tokens} tokens, there is room for {context}: /clear begins anew, \
+                     and --context makes more room"
+                ));
+                return Ok(());
+            }
+            Reply::Said { text, told } => {
+                show("\n");
+                self.messages.push(message("assistant", &text));
+                let Some(told) = told else {
+                    self.output.progress("(ended)");
+                    return Ok(());
+                };
+                self.read_tokens += told.read.unwrap_or(0);
+                self.new_tokens += told.written.unwrap_or(0);
+                self.output.watched(&format!(
+                    "read {}, wrote {}{}",
+                    speed(told.read, 0, told.reading, 0),
+                    speed(told.written, 1, told.writing, 1),
+                    self.why(told.is_cut),
+                ));
+            }
         }
         Ok(())
     }
 
-    /// The conversation in the model's chat template.
-    fn prompt(&self) -> Result<Vec<u32>, CommandError> {
-        let said = self.messages.iter();
-        let said: Vec<_> = said.map(|Message { role, content }| (&**role, &**content)).collect();
-        local_model::asked(&self.tokenizer, &said)?.ok_or_else(untaught)
-    }
-
-    /// What the model writes; how it ended, unless somebody stopped it.
-    fn written(
-        &self,
-        prompt: Vec<u32>,
-        new_tokens: usize,
-    ) -> Result<(String, Option<Done>), CommandError> {
-        let writing = Writing {
-            new_tokens,
-            sampling: self.arguments.choosing.sampling(),
-            bias: Vec::new(),
-            stops: self.arguments.choosing.stop.clone(),
-            skip: SkipSpecial::Skip,
-            ends: true,
-            rule: Rule::Free,
-            scores: WantedScores::default(),
-        };
-        let (sender, events) = channel();
-        // Nobody listens any more to what was stopped.
-        let listener = Box::new(move |event| drop(sender.send(event)));
-        self.interrupted.store(false, Ordering::Relaxed);
-        self.at_rest.store(false, Ordering::Relaxed);
-        let request = Request { prompt, task: Task::Write(Box::new(writing)) };
-        let tickets = self.serving.submit(vec![(request, listener)]);
-        let _tickets = tickets.map_err(|refused| {
-            CommandError::new(Fault::Input, format!("the question is not taken: {refused}"))
-        })?;
-        let mut text = String::new();
-        let done = loop {
-            match events.recv_timeout(LOOK) {
-                Ok(Event::Written { text: piece, .. }) => self.show(&mut text, &piece),
-                Ok(Event::Done(done)) => {
-                    self.show(&mut text, &done.text);
-                    break Some(done);
-                }
-                Ok(Event::Failed(why)) => return Err(CommandError::new(Fault::Input, why)),
-                Ok(Event::Prompt(_) | Event::Embedding(_)) => {}
-                Err(RecvTimeoutError::Timeout) if !self.interrupted.load(Ordering::Relaxed) => {}
-                Err(RecvTimeoutError::Timeout) => break None,
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(CommandError::new(Fault::Bug, "the engine has ended"));
-                }
-            }
-            if self.interrupted.load(Ordering::Relaxed) {
-                break None;
-            }
-        };
-        self.at_rest.store(true, Ordering::Relaxed);
-        if self.output.form == Form::Text {
-            self.output.piece("\n");
+    /// Why there is no more of an answer.
+    const fn why(&self, is_cut: bool) -> &'static str {
+        match (is_cut, self.arguments.tokens) {
+            (false, _) => "",
+            (true, Some(_)) => "; --tokens ended it",
+            (true, None) => "; there is no room for more: /clear begins anew",
         }
-        Ok((text, done))
     }
+}
 
-    fn show(&self, text: &mut String, piece: &str) {
-        text.push_str(piece);
-        if self.output.form == Form::Text {
-            self.output.piece(piece);
+/// Tokens and their rate, the first ones left out that came before the time began.
+fn speed(tokens: Option<usize>, before: usize, time: Duration, digits: usize) -> String {
+    let seconds = time.as_secs_f64();
+    match tokens {
+        Some(tokens) => {
+            let rate = tokens.saturating_sub(before) as f64 / seconds.max(1e-9);
+            format!("{tokens} tokens at {rate:.digits$}/s")
         }
+        None => format!("for {seconds:.1} s"),
+    }
+}
+
+impl Message {
+    fn pair(&self) -> (&str, &str) {
+        (&self.role, &self.content)
     }
 }
 

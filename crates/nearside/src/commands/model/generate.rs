@@ -1,5 +1,7 @@
 //! `nearside model generate`: a model answers, or writes a text on.
 
+mod elsewhere;
+
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -18,6 +20,7 @@ use crate::cli::ModelGenerate;
 use crate::environment;
 use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
+use crate::wire::engine::{self, EngineView};
 use crate::wire::local_model;
 use crate::wire::model_run::{ModelRun, Used, Watch};
 
@@ -27,17 +30,19 @@ const MOST_PROMPT: u64 = 64 << 20;
 /// The answer of `nearside model generate`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct GenerateAnswer {
-    /// Where the model lies.
+    /// Where the model lies, or what the other program calls it.
     model: String,
+    /// The other program that computed, if one did.
+    engine: Option<EngineView>,
     /// What was written.
     text: String,
     /// Why it ended.
     finish: Finish,
-    /// Tokens that were read.
-    prompt_tokens: usize,
-    /// Tokens that were written.
-    new_tokens: usize,
-    /// How long reading took, in seconds.
+    /// Tokens that were read; absent where another program does not say.
+    prompt_tokens: Option<usize>,
+    /// Tokens that were written; absent where another program does not say.
+    new_tokens: Option<usize>,
+    /// How long reading took, in seconds; with another program until the first text came.
     prefill_seconds: f64,
     /// How long writing took, in seconds.
     decode_seconds: f64,
@@ -65,6 +70,9 @@ enum Finish {
 }
 
 pub(super) fn run(arguments: &ModelGenerate, output: &Output) -> Result<Outcome, CommandError> {
+    if let Some(engine) = engine::instead(&arguments.elsewhere)? {
+        return elsewhere::run(arguments, &engine, output);
+    }
     let path = local_model::find(&arguments.model)?;
     let stored = local_model::open(&path)?;
     let tokenizer = local_model::tokenizer(&stored)?;
@@ -87,24 +95,28 @@ pub(super) fn run(arguments: &ModelGenerate, output: &Output) -> Result<Outcome,
     let watch = Watch::of_all();
     let written = writing.write(&prompt)?;
     let written = judged(written, watch.stop(), &path, &stored, (arguments, output));
-    let outcome = match written.finish {
-        Finish::Interrupted => Outcome::Partly,
-        _ => Outcome::Done,
-    };
     let answer = GenerateAnswer { model: path.display().to_string(), ..written };
+    Ok(tell(&answer, output))
+}
+
+/// Tells what was not told while it was written.
+fn tell(answer: &GenerateAnswer, output: &Output) -> Outcome {
     if output.form == Form::Json {
         let answer = Answer {
             schema: "nearside/model-generate/1",
-            data: &answer,
+            data: answer,
             warnings: &[],
             sources: &[],
         };
         output.json(&answer, environment::today());
     } else {
         output.piece("\n");
-        output.progress(&speed(&answer));
+        output.progress(&speed(answer));
     }
-    Ok(outcome)
+    match answer.finish {
+        Finish::Interrupted => Outcome::Partly,
+        _ => Outcome::Done,
+    }
 }
 
 /// The answer with what had been expected of it. Reading the prompt also brings the file into memory, which is no
@@ -117,13 +129,14 @@ fn judged(
     (arguments, output): (&ModelGenerate, &Output),
 ) -> GenerateAnswer {
     // The first of the tokens that were written came with the prompt.
-    let written = answer.new_tokens.saturating_sub(1);
+    let (read, new) = (answer.prompt_tokens.unwrap_or(0), answer.new_tokens.unwrap_or(0));
+    let written = new.saturating_sub(1);
     let enough = answer.decode_seconds >= LONG_ENOUGH.as_secs_f64() && written > 0;
     // Estimates are for all processors, and for models without an adapter.
     if arguments.threads.is_some() || arguments.adapter.is_some() || !enough {
         return answer;
     }
-    let tokens = [answer.prompt_tokens, answer.new_tokens].map(|tokens| tokens as u64);
+    let tokens = [read, new].map(|tokens| tokens as u64);
     let Ok(expected) = ModelRun::new(path, stored, tokens, output) else { return answer };
     let token = nearside_units::Duration::from_seconds(answer.decode_seconds / written as f64).ok();
     // An interrupted one has not held all that it was to hold.
@@ -262,10 +275,11 @@ impl Writing<'_> {
     ) -> GenerateAnswer {
         GenerateAnswer {
             model: String::new(),
+            engine: None,
             text,
             finish,
-            prompt_tokens,
-            new_tokens,
+            prompt_tokens: Some(prompt_tokens),
+            new_tokens: Some(new_tokens),
             prefill_seconds: prefill.as_secs_f64(),
             decode_seconds: decode.as_secs_f64(),
             seed: self.arguments.choosing.seed,
@@ -276,7 +290,13 @@ impl Writing<'_> {
 }
 
 fn speed(answer: &GenerateAnswer) -> String {
-    let rate = |tokens: usize, seconds: f64| tokens as f64 / seconds.max(1e-9);
+    let rate = |tokens: Option<usize>, seconds: f64, digits: usize| match tokens {
+        Some(tokens) => {
+            let rate = tokens as f64 / seconds.max(1e-9);
+            format!("{tokens} tokens at {rate:.digits$}/s")
+        }
+        None => format!("for {seconds:.1} s"),
+    };
     let why = match answer.finish {
         Finish::Stop => "",
         Finish::Length => "; as many as were asked for (--tokens)",
@@ -285,11 +305,11 @@ fn speed(answer: &GenerateAnswer) -> String {
     let expected = answer.compared.iter().find(|one| one.is_of_tokens());
     let expected =
         expected.map_or_else(String::new, |one| format!(" (expected {})", one.between()));
+    let engine =
+        answer.engine.as_ref().map_or_else(String::new, |engine| format!("; by {}", engine.text()));
     format!(
-        "read {} tokens at {:.0}/s, wrote {} at {:.1}/s{expected}{why}",
-        answer.prompt_tokens,
-        rate(answer.prompt_tokens, answer.prefill_seconds),
-        answer.new_tokens,
-        rate(answer.new_tokens, answer.decode_seconds)
+        "read {}, wrote {}{expected}{why}{engine}",
+        rate(answer.prompt_tokens, answer.prefill_seconds, 0),
+        rate(answer.new_tokens, answer.decode_seconds, 1)
     )
 }

@@ -17,12 +17,11 @@ use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::server::openai::{Served, router};
 use crate::server::{self, Guard, Metrics, Secret, Totals};
-use crate::wire::local_model;
+use crate::wire::{self, local_model};
 
 /// The variable with the token that clients have to send.
 const TOKEN: &str = "NEARSIDE_SERVE_TOKEN";
-/// Bytes of a file with a token.
-const MOST_TOKEN: u64 = 4096;
+
 /// The answer of `nearside model serve`, told when it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct ServeAnswer {
@@ -102,17 +101,7 @@ pub(super) fn run(arguments: &ModelServe, output: &Output) -> Result<Outcome, Co
 /// What clients have to send.
 fn secret(arguments: &ModelServe) -> Result<Option<Secret>, CommandError> {
     let (text, place) = match &arguments.token_file {
-        Some(path) => {
-            let unread = |error: std::io::Error| {
-                CommandError::new(Fault::Input, format!("{}: {error}", path.display()))
-            };
-            let length = std::fs::metadata(path).map_err(unread)?.len();
-            if length > MOST_TOKEN {
-                let message = format!("{}: {length} bytes are no token", path.display());
-                return Err(CommandError::new(Fault::Input, message));
-            }
-            (std::fs::read_to_string(path).map_err(unread)?, path.display().to_string())
-        }
+        Some(path) => (wire::read_text(path)?, path.display().to_string()),
         None => match environment::variable(TOKEN).map(std::ffi::OsString::into_string) {
             None => return Ok(None),
             Some(Ok(text)) => (text, TOKEN.to_owned()),

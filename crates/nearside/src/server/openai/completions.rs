@@ -18,6 +18,7 @@ use super::conversation::check;
 use super::error::ApiError;
 use super::fields::Fields;
 use super::sampling::Choosing;
+use super::scores::Called;
 use super::stream::{self, Chunks, End};
 use super::{Served, Shared, noted, scores};
 use crate::environment;
@@ -33,7 +34,8 @@ struct Asked {
     /// Texts to begin answers with, one for each prompt.
     echoes: Option<Vec<String>>,
     choices: usize,
-    scored: bool,
+    /// What tokens are called whose probabilities are told, if they are.
+    scored: Option<Called>,
     stream: Option<End>,
     ignored: Vec<String>,
 }
@@ -75,6 +77,10 @@ impl Asked {
         let new_tokens = fields.whole("max_tokens", 0..=u64::from(u32::MAX))?;
         let new_tokens = new_tokens.unwrap_or(USUAL_TOKENS) as usize;
         let best = fields.whole("logprobs", 0..=20)?.map(|best| best as usize);
+        let called = match fields.flag("return_tokens_as_token_ids")? {
+            Some(true) => Called::Number,
+            _ => Called::Text,
+        };
         let echo = fields.flag("echo")?.unwrap_or(false);
         if new_tokens == 0 && !echo {
             return Err(ApiError::field("max_tokens", "with 0 nothing is told but an echo"));
@@ -121,7 +127,7 @@ impl Asked {
             requests: requests.collect(),
             echoes,
             choices,
-            scored: best.is_some(),
+            scored: best.map(|_best| called),
             stream,
             ignored: fields.rest(),
         })
@@ -178,7 +184,8 @@ struct Made {
     tokenizer: Arc<Tokenizer>,
     echoes: Option<Vec<String>>,
     choices: usize,
-    scored: bool,
+    /// What tokens are called whose probabilities are told, if they are.
+    scored: Option<Called>,
     /// How many characters of each text were told before.
     told: Vec<usize>,
     /// How many characters of each prompt were told with probabilities.
@@ -218,7 +225,8 @@ impl Made {
         (scored, at): (&[Scored], usize),
         finish: Option<Finish>,
     ) -> Value {
-        let scores = self.scored.then(|| scores::of_completion(&self.tokenizer, scored, at));
+        let scores = |called| scores::of_completion(&self.tokenizer, scored, at, called);
+        let scores = self.scored.map(scores);
         self.told[index] += text.chars().count();
         json!({
             "index": index,

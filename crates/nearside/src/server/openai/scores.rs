@@ -25,13 +25,31 @@ pub(super) fn of_chat(tokenizer: &Tokenizer, scored: &[Scored]) -> Value {
     json!({ "content": scored.iter().map(token).collect::<Vec<_>>() })
 }
 
+/// What tokens are called in lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Called {
+    /// By their text, which may not be all of a character.
+    Text,
+    /// By their number, as vLLM does: `token_id:16`.
+    Number,
+}
+
 /// Those of a completion: lists of the same length. The first token stands `offset` characters after the beginning; where
 /// a token stands is counted in what is shown of those before it.
-pub(super) fn of_completion(tokenizer: &Tokenizer, scored: &[Scored], offset: usize) -> Value {
+pub(super) fn of_completion(
+    tokenizer: &Tokenizer,
+    scored: &[Scored],
+    offset: usize,
+    called: Called,
+) -> Value {
+    let name = |token: u32| match called {
+        Called::Text => text(tokenizer, token).0,
+        Called::Number => format!("token_id:{token}"),
+    };
     let (mut tokens, mut logs, mut best, mut offsets) = (vec![], vec![], vec![], vec![]);
     let (mut shown, mut offset) = (tokenizer.stream(SkipSpecial::Skip), offset);
     for scored in scored {
-        let (word, _) = text(tokenizer, scored.token);
+        let word = name(scored.token);
         offsets.push(offset);
         // Every token of a text is in the vocabulary.
         offset += shown.push(scored.token).map_or(0, |shown| shown.chars().count());
@@ -39,7 +57,7 @@ pub(super) fn of_completion(tokenizer: &Tokenizer, scored: &[Scored], offset: us
         // Two tokens may have the same text: the better one comes first and stays.
         let mut words = Map::new();
         for (token, log) in &scored.best {
-            words.entry(text(tokenizer, *token).0).or_insert_with(|| json!(log));
+            words.entry(name(*token)).or_insert_with(|| json!(log));
         }
         best.push(scored.log_probability.map(|log| {
             words.entry(word.clone()).or_insert_with(|| json!(log));

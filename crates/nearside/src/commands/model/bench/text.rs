@@ -53,7 +53,7 @@ fn compared<'a>(answer: &'a BenchAnswer, what: &str) -> Option<&'a ComparedView>
     answer.compared.iter().find(|one| one.what == what)
 }
 
-fn rates(rate: &RateView, unit: f64) -> (String, String) {
+pub(super) fn rates(rate: &RateView, unit: f64) -> (String, String) {
     let [low, likely, high] =
         [rate.low, rate.likely, rate.high].map(|rate| significant(rate / unit));
     (likely, format!("{low}-{high}"))

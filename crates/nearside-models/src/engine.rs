@@ -1,0 +1,190 @@
+//! Other programs that compute models and answer over HTTP on this machine: Ollama, llama-server, vLLM, LM Studio, and what
+//! else speaks as OpenAI's API does.
+//!
+//! [`Engine::at`] finds out who answers at an address and which models it has, [`Engine::answer`] lets it write, and
+//! [`parity()`] holds what it wrote against what a model computes here. What is asked does not leave this machine.
+
+mod answer;
+mod error;
+mod identify;
+mod parity;
+mod question;
+
+use std::time::Duration;
+
+use nearside_fetch::{FetchError, LocalAnswer, Patience, Secret, ask_here, is_here};
+
+pub use answer::{Ended, ScoredToken, Written};
+pub use error::EngineError;
+pub use parity::{NoParity, PROMPTS, Parity, parity};
+pub use question::{Asked, Question};
+
+/// How long a program is waited for that may not be there.
+const GLANCE: Patience =
+    Patience { connect: Duration::from_millis(500), silence: Duration::from_secs(3) };
+/// How long an answer is waited for: a model may have to be loaded first, and a long prompt be read.
+const LONG: Patience =
+    Patience { connect: Duration::from_secs(2), silence: Duration::from_secs(900) };
+/// Bytes of a description, and of what is said of an error.
+const MOST_DESCRIBED: u64 = 16 << 20;
+/// Bytes of an answer, with all that is said beside its text.
+const MOST_ANSWERED: u64 = 1 << 30;
+
+/// A program that computes models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Program {
+    /// Ollama.
+    Ollama,
+    /// llama.cpp's server.
+    LlamaServer,
+    /// vLLM.
+    Vllm,
+    /// LM Studio.
+    LmStudio,
+    /// `nearside model serve`.
+    Nearside,
+    /// One that speaks as OpenAI's API does.
+    Other,
+}
+
+impl Program {
+    /// All that are known by name.
+    pub const KNOWN: [Self; 5] =
+        [Self::Ollama, Self::LlamaServer, Self::Vllm, Self::LmStudio, Self::Nearside];
+
+    /// What it is called on a command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ollama => "ollama",
+            Self::LlamaServer => "llama-server",
+            Self::Vllm => "vllm",
+            Self::LmStudio => "lm-studio",
+            Self::Nearside => "nearside",
+            Self::Other => "other",
+        }
+    }
+
+    /// Where it listens unless told otherwise.
+    #[must_use]
+    pub const fn usual_address(self) -> &'static str {
+        match self {
+            Self::Ollama => "http://127.0.0.1:11434",
+            Self::LlamaServer | Self::Nearside | Self::Other => "http://127.0.0.1:8080",
+            Self::Vllm => "http://127.0.0.1:8000",
+            Self::LmStudio => "http://127.0.0.1:1234",
+        }
+    }
+
+    /// The command that starts it; `MODEL` stands for one where it serves only one.
+    #[must_use]
+    pub const fn started_by(self) -> &'static str {
+        match self {
+            Self::Ollama => "ollama serve",
+            Self::LlamaServer => "llama-server -m MODEL.gguf",
+            Self::Vllm => "vllm serve MODEL",
+            Self::LmStudio => "lms server start",
+            Self::Nearside | Self::Other => "nearside model serve MODEL",
+        }
+    }
+}
+
+/// A program that answers at an address of this machine.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// Which one.
+    pub program: Program,
+    /// Where: `http://HOST:PORT`.
+    pub address: String,
+    /// Its version, where it says so.
+    pub version: Option<String>,
+    /// The models that it has.
+    pub models: Vec<EngineModel>,
+    token: Option<Secret>,
+}
+
+/// A model of another program, as far as it tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineModel {
+    /// What it is asked for by.
+    pub name: String,
+    /// How its weights are stored.
+    pub stored_as: Option<String>,
+    /// Bytes of its weights.
+    pub bytes: Option<u64>,
+    /// Tokens of a context that it is served with.
+    pub context: Option<u64>,
+    /// Whether it is in memory; the first question waits otherwise.
+    pub is_loaded: Option<bool>,
+}
+
+impl Engine {
+    /// Who answers at an address, `http://HOST:PORT` with or without `/v1`, and which models it has.
+    ///
+    /// # Errors
+    /// When the address is not one of this machine, nobody answers there, or it is no program that computes models.
+    pub fn at(address: &str, token: Option<&str>) -> Result<Self, EngineError> {
+        let address = address.trim_end_matches('/').trim_end_matches("/v1").trim_end_matches('/');
+        let address = address.replacen("http://0.0.0.0", "http://127.0.0.1", 1);
+        if !is_here(&address) {
+            return Err(EngineError::NotHere { address });
+        }
+        let token = token.map(|token| Secret::new(token, &address)).transpose();
+        let token = token.map_err(|_no_token| EngineError::Token { address: address.clone() })?;
+        identify::identify(address, token)
+    }
+
+    /// The model of that name.
+    ///
+    /// # Errors
+    /// When it has none of that name; the error tells those it has.
+    pub fn model(&self, name: &str) -> Result<&EngineModel, EngineError> {
+        // Ollama calls the usual variant `latest`.
+        let same = |model: &&EngineModel| {
+            model.name == name || model.name.strip_suffix(":latest") == Some(name)
+        };
+        self.models.iter().find(same).ok_or_else(|| EngineError::NoModel {
+            address: self.address.clone(),
+            name: name.to_owned(),
+            there: self.models.iter().map(|model| model.name.clone()).collect(),
+        })
+    }
+
+    /// Lets a model write. `each` is given every piece of text as it comes, and says whether to go on.
+    ///
+    /// # Errors
+    /// When the program refuses, does not answer, or answers what cannot be read.
+    pub fn answer(
+        &self,
+        question: &Question<'_>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Written, EngineError> {
+        let (path, body) = question.to(self.program);
+        let answer = ask(&self.address, path, self.token.as_ref(), Some(&body.to_string()), LONG)?;
+        answer::read(&self.address, answer, question.is_streamed(), each)
+    }
+}
+
+/// Asks, and takes what is no refusal.
+fn ask(
+    address: &str,
+    path: &str,
+    token: Option<&Secret>,
+    json: Option<&str>,
+    patience: Patience,
+) -> Result<LocalAnswer, EngineError> {
+    let most = if json.is_some() { MOST_ANSWERED } else { MOST_DESCRIBED };
+    let answer = ask_here(&format!("{address}{path}"), token, json, patience, most);
+    let answer = answer.map_err(|error| EngineError::Silent {
+        address: address.to_owned(),
+        reason: match error {
+            FetchError::Unreachable { reason, .. } => reason,
+            other => other.to_string(),
+        },
+    })?;
+    match answer.status {
+        200 => Ok(answer),
+        401 | 403 => Err(EngineError::Token { address: address.to_owned() }),
+        _ => Err(answer::refused(address, answer)),
+    }
+}
