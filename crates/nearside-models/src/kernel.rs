@@ -25,7 +25,7 @@ mod tests;
 pub(crate) use lanes::proof;
 
 pub use activations::Activations;
-pub use attention::{Heads, KeysAndValues, MAX_HEAD, Precision, TOGETHER, attend};
+pub use attention::{Heads, KeysAndValues, MAX_HEAD, Precision, SHARED, TOGETHER, attend};
 pub use lanes::Instructions;
 pub use multiply::{Input, KernelError, Weights, multiply};
 pub use pointwise::{Normalise, activate, add, add_share, cap, gate};

@@ -3,7 +3,7 @@
 
 use crate::block::f16_from_f32;
 use crate::error::ModelError;
-use crate::kernel::{KeysAndValues, Precision, TOGETHER};
+use crate::kernel::{KeysAndValues, Precision, SHARED, TOGETHER};
 
 /// The largest number of half precision.
 const LARGEST: f32 = 65_504.0;
@@ -25,6 +25,10 @@ pub struct KeyValueCache {
 struct LayerCache {
     keys: Vec<u8>,
     values: Vec<u8>,
+    /// What bytes are multiplied with, where numbers are kept so: like the keys, for each group of numbers.
+    key_scales: Vec<f32>,
+    /// The same of the values.
+    value_scales: Vec<f32>,
     heads: usize,
     width: usize,
 }
@@ -36,9 +40,12 @@ impl KeyValueCache {
         let places = capacity.next_multiple_of(TOGETHER);
         let layer = |(heads, width): &(usize, usize)| {
             let bytes = precision.bytes() * heads * width * places;
+            let scales = precision.scales(*width) * heads * places;
             LayerCache {
                 keys: vec![0; bytes],
                 values: vec![0; bytes],
+                key_scales: vec![0.0; scales],
+                value_scales: vec![0.0; scales],
                 heads: *heads,
                 width: *width,
             }
@@ -62,7 +69,12 @@ impl KeyValueCache {
     /// Bytes that it takes when it is full.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.layers.iter().map(|layer| layer.keys.len() + layer.values.len()).sum()
+        let of = |layer: &LayerCache| {
+            layer.keys.len()
+                + layer.values.len()
+                + size_of::<f32>() * (layer.key_scales.len() + layer.value_scales.len())
+        };
+        self.layers.iter().map(of).sum()
     }
 
     /// Forgets what comes after the first so many tokens.
@@ -81,18 +93,15 @@ impl KeyValueCache {
         if length == 0 {
             return;
         }
-        let bytes = self.precision.bytes();
+        let precision = self.precision;
+        let places = [self.places, other.places];
         for (layer, of) in self.layers.iter_mut().zip(&other.layers) {
-            let row = bytes * layer.width;
-            let count = row * length.next_multiple_of(TOGETHER);
-            for (copies, originals) in
-                [(&mut layer.keys, &of.keys), (&mut layer.values, &of.values)]
-            {
-                let heads = copies.chunks_exact_mut(row * self.places);
-                for (copy, original) in heads.zip(originals.chunks_exact(row * other.places)) {
-                    copy[..count].copy_from_slice(&original[..count]);
-                }
-            }
+            let row = precision.bytes() * layer.width;
+            copy_rows(&mut layer.keys, &of.keys, row, places, length);
+            copy_rows(&mut layer.values, &of.values, row, places, length);
+            let row = precision.scales(layer.width);
+            copy_rows(&mut layer.key_scales, &of.key_scales, row, places, length);
+            copy_rows(&mut layer.value_scales, &of.value_scales, row, places, length);
         }
     }
 
@@ -111,44 +120,93 @@ impl KeyValueCache {
     /// Writes keys and values, token by token and in each head by head, behind those that are kept.
     pub(crate) fn write(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
         let Self { layers, length, places, precision, .. } = self;
-        let Some(LayerCache { keys: kept_keys, values: kept_values, heads, width }) =
-            layers.get_mut(layer)
-        else {
-            return;
-        };
-        let rows = keys.chunks_exact(*width).zip(values.chunks_exact(*width));
+        let Some(layer) = layers.get_mut(layer) else { return };
+        let LayerCache { heads, width, .. } = *layer;
+        let rows = keys.chunks_exact(width).zip(values.chunks_exact(width));
         for (index, (key, value)) in rows.enumerate() {
-            let (position, head) = (*length + index / *heads, index % *heads);
+            let (position, head) = (*length + index / heads, index % heads);
             let (sixteen, place) = (position / TOGETHER * TOGETHER, position % TOGETHER);
-            let first = (head * *places + sixteen) * *width;
-            let places_of_key = (0..*width).map(|number| first + number * TOGETHER + place);
-            put(kept_keys, *precision, places_of_key.zip(key));
-            let first = (head * *places + position) * *width;
-            put(kept_values, *precision, (first..).zip(value));
+            let side_by_side = |each: usize| {
+                let first = (head * *places + sixteen) * each;
+                move |number: usize| first + number * TOGETHER + place
+            };
+            let in_order = |each: usize| {
+                let first = (head * *places + position) * each;
+                move |number: usize| first + number
+            };
+            let groups = precision.scales(width);
+            let LayerCache { keys, values, key_scales, value_scales, .. } = layer;
+            match precision {
+                Precision::Byte => {
+                    let places = (side_by_side(width), side_by_side(groups));
+                    put_bytes(keys, key_scales, places, key);
+                    put_bytes(values, value_scales, (in_order(width), in_order(groups)), value);
+                }
+                Precision::Half | Precision::Single => {
+                    put(keys, *precision, side_by_side(width), key);
+                    put(values, *precision, in_order(width), value);
+                }
+            }
         }
     }
 
     /// Keys and values of a layer, those that were written last included.
     pub(crate) fn layer(&self, layer: usize) -> Option<KeysAndValues<'_>> {
-        let LayerCache { keys, values, .. } = self.layers.get(layer)?;
-        Some(KeysAndValues { keys, values, capacity: self.places, precision: self.precision })
+        let LayerCache { keys, values, key_scales, value_scales, .. } = self.layers.get(layer)?;
+        let (capacity, precision) = (self.places, self.precision);
+        Some(KeysAndValues { keys, values, key_scales, value_scales, capacity, precision })
+    }
+}
+
+/// Copies the first so many positions of every head, of which each has its own number of places.
+fn copy_rows<T: Copy>(
+    copies: &mut [T],
+    originals: &[T],
+    row: usize,
+    [places, of_places]: [usize; 2],
+    length: usize,
+) {
+    if row == 0 {
+        return;
+    }
+    let count = row * length.next_multiple_of(TOGETHER);
+    let heads = copies.chunks_exact_mut(row * places);
+    for (copy, original) in heads.zip(originals.chunks_exact(row * of_places)) {
+        copy[..count].copy_from_slice(&original[..count]);
+    }
+}
+
+/// Puts numbers in their places, as bytes with a scale for each group of them. What is no number is nothing.
+fn put_bytes(
+    kept: &mut [u8],
+    scales: &mut [f32],
+    (place, place_of_scale): (impl Fn(usize) -> usize, impl Fn(usize) -> usize),
+    numbers: &[f32],
+) {
+    for (group, numbers) in numbers.chunks(SHARED).enumerate() {
+        let largest = numbers.iter().fold(0.0_f32, |most, number| most.max(number.abs()));
+        let largest = largest.min(f32::MAX);
+        scales[place_of_scale(group)] = largest / 127.0;
+        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        for (index, number) in numbers.iter().enumerate() {
+            let level = (number * inverse).round_ties_even() as i8;
+            kept[place(group * SHARED + index)] = level.cast_unsigned();
+        }
     }
 }
 
 /// Puts numbers in their places.
-fn put<'a>(kept: &mut [u8], precision: Precision, numbers: impl Iterator<Item = (usize, &'a f32)>) {
-    match precision {
-        Precision::Half => {
-            let (kept, _) = kept.as_chunks_mut();
-            for (place, number) in numbers {
-                kept[place] = f16_from_f32(number.clamp(-LARGEST, LARGEST)).to_le_bytes();
-            }
+fn put(kept: &mut [u8], precision: Precision, place: impl Fn(usize) -> usize, numbers: &[f32]) {
+    let numbers = numbers.iter().enumerate();
+    if precision == Precision::Half {
+        let (kept, _) = kept.as_chunks_mut();
+        for (index, number) in numbers {
+            kept[place(index)] = f16_from_f32(number.clamp(-LARGEST, LARGEST)).to_le_bytes();
         }
-        Precision::Single => {
-            let (kept, _) = kept.as_chunks_mut();
-            for (place, number) in numbers {
-                kept[place] = number.to_le_bytes();
-            }
+    } else {
+        let (kept, _) = kept.as_chunks_mut();
+        for (index, number) in numbers {
+            kept[place(index)] = number.to_le_bytes();
         }
     }
 }

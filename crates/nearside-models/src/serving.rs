@@ -26,6 +26,7 @@ use rayon::ThreadPool;
 
 use crate::decoder::DecoderModel;
 use crate::error::ModelError;
+use crate::kernel::Precision;
 use crate::tokenizer::Tokenizer;
 
 use pass::Passes;
@@ -47,6 +48,8 @@ pub struct Limits {
     pub context: usize,
     /// Requests that wait for a slot until further ones are refused; those that come together are taken together.
     pub waiting: usize,
+    /// How keys and values are kept.
+    pub precision: Precision,
 }
 
 /// A model that serves, on a thread of its own and the threads of a pool.

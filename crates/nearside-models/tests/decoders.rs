@@ -21,6 +21,14 @@ use nearside_models::{Adapter, DecoderModel, KeyValueCache, Precision, Segment, 
 const ORDER: f64 = 2e-5;
 /// The same of keys and values in half precision. These models are random ones, which are more sensitive than real ones.
 const HALF: f64 = 5e-3;
+/// The same of keys and values of 8 bits.
+const BYTE: f64 = 0.1;
+/// The same where a token may come to other experts.
+const BYTE_OF_EXPERTS: f64 = 0.4;
+
+fn bound_of_bytes(name: &str) -> f64 {
+    if name.contains("moe") { BYTE_OF_EXPERTS } else { BYTE }
+}
 
 fn forward(model: &DecoderModel, cache: &mut KeyValueCache, tokens: &[u32]) -> Vec<f32> {
     let wanted = Wanted::All;
@@ -67,12 +75,16 @@ fn every_family_scores_words_as_transformers_does() {
     let mut wrong = Vec::new();
     for (case, model) in loaded() {
         let text = case.text();
-        let [single, half] = [Precision::Single, Precision::Half].map(|precision| {
+        let kept = [Precision::Single, Precision::Half, Precision::Byte];
+        let [single, half, byte] = kept.map(|precision| {
             let scores = forward(&model, &mut model.cache_with(text.len(), precision), &text);
             error_of(&case, &model, &scores)
         });
-        println!("{:30} {single:.1e}, with a cache of half precision {half:.1e}", case.name);
-        if single > ORDER || half > HALF {
+        let name = &case.name;
+        println!(
+            "{name:30} {single:.1e}, with a cache of half precision {half:.1e}, of 8 bits {byte:.1e}"
+        );
+        if single > ORDER || half > HALF || byte > bound_of_bytes(name) {
             wrong.push(case.name);
         }
     }
@@ -137,7 +149,11 @@ fn sequences_of_a_batch_do_not_see_each_other() {
 #[test]
 fn a_cache_that_was_cut_or_copied_is_as_good_as_a_new_one() {
     for (case, model) in loaded() {
-        for (precision, bound) in [(Precision::Half, HALF), (Precision::Single, ORDER)] {
+        for (precision, bound) in [
+            (Precision::Half, HALF),
+            (Precision::Single, ORDER),
+            (Precision::Byte, bound_of_bytes(&case.name)),
+        ] {
             let text = case.prompt.as_slice();
             let mut fresh = model.cache_with(text.len(), precision);
             let whole = forward(&model, &mut fresh, text);

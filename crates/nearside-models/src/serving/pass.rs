@@ -34,7 +34,7 @@ enum Kind {
 
 impl<'a> Passes<'a> {
     pub(super) fn new(model: &'a DecoderModel, tokenizer: &'a Tokenizer, limits: Limits) -> Self {
-        let slot = |_index| Slot::new(model.cache(limits.context));
+        let slot = |_index| Slot::new(model.cache_with(limits.context, limits.precision));
         let slots = (0..limits.slots.max(1)).map(slot).collect();
         Self { model, tokenizer, slots, requests: 0 }
     }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use nearside_models::Sampling;
+use nearside_models::{Precision, Sampling};
 
 use crate::server::openai::Overflow;
 
@@ -259,6 +259,9 @@ pub(crate) struct ModelChat {
     /// Tokens of the conversation; what the model was made for unless memory is short
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) context: Option<usize>,
+    /// How keys and values of what was read are kept
+    #[arg(long, value_enum, value_name = "TYPE", default_value_t, conflicts_with = "engine")]
+    pub(crate) cache_type: CacheType,
     /// At most so many tokens are written for each answer
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) tokens: Option<usize>,
@@ -303,6 +306,9 @@ pub(crate) struct ModelServe {
     /// Tokens of a sequence, prompt and answer; what the model was made for unless memory is short
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) context: Option<usize>,
+    /// How keys and values of what was read are kept
+    #[arg(long, value_enum, value_name = "TYPE", default_value_t)]
+    pub(crate) cache_type: CacheType,
     /// Requests that wait for their turn; further ones are refused
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) queue: usize,
@@ -327,6 +333,30 @@ pub(crate) struct ModelServe {
     /// Threads that compute; all processors unless said
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+}
+
+/// How keys and values of what was read are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum CacheType {
+    /// In 16 bits
+    #[default]
+    F16,
+    /// In 8 bits and a scale for each 32: little more than half the memory
+    #[value(name = "q8_0")]
+    Q8,
+    /// In 32 bits
+    F32,
+}
+
+impl CacheType {
+    /// As the engine calls it.
+    pub(crate) const fn precision(self) -> Precision {
+        match self {
+            Self::F16 => Precision::Half,
+            Self::Q8 => Precision::Byte,
+            Self::F32 => Precision::Single,
+        }
+    }
 }
 
 /// How vectors of tokens become one.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nearside_models::hub::{HubError, ModelReference};
 use nearside_models::{
     Adapter, AdapterError, AddSpecial, ChatTemplate, ChatTemplateError, ControlText, Conversation,
-    Data, DecoderModel, ModelError, StoredModel, Tokenizer, TokenizerError,
+    Data, DecoderModel, ModelError, Precision, StoredModel, Tokenizer, TokenizerError,
 };
 use nearside_units::Bytes;
 use rayon::ThreadPool;
@@ -98,25 +98,35 @@ pub(crate) fn put_together(
     }
 }
 
+/// The room that sequences are to have.
+pub(crate) struct Room {
+    /// Tokens of each, where somebody says so.
+    pub(crate) asked: Option<usize>,
+    /// How many there are.
+    pub(crate) sequences: usize,
+    /// How their keys and values are kept.
+    pub(crate) precision: Precision,
+}
+
 /// Puts a model together for several sequences of one length: as long as somebody says, or else as the model was made
 /// for, or as there is memory for their keys and values. With how long that is.
 pub(crate) fn for_sequences(
     stored: &StoredModel,
     adapter: Option<&Adapter>,
-    asked: Option<usize>,
-    sequences: usize,
+    room: &Room,
     output: &Output,
 ) -> Result<(DecoderModel, usize), CommandError> {
+    let Room { asked, sequences, precision } = *room;
     let made_for = stored.architecture.context().and_then(|most| usize::try_from(most).ok());
     let longest = asked.or(made_for).unwrap_or(USUAL_CONTEXT);
     let model = load(stored, adapter, longest)?;
     let available = nearside_probe::this_machine().ok();
     let available = available.and_then(|machine| machine.memory.available.value());
-    let each = cache_bytes(&model, 1) as f64 * sequences as f64;
+    let each = cache_bytes(&model, 1, precision) as f64 * sequences as f64;
     let most = available.map_or(usize::MAX, |bytes| {
         (bytes.get() as f64 * SHARE_OF_MEMORY / each.max(1.0)) as usize
     });
-    let taken = |context| Bytes::new(cache_bytes(&model, context) * sequences as u64);
+    let taken = |context| Bytes::new(cache_bytes(&model, context, precision) * sequences as u64);
     if asked.is_some() {
         if longest > most {
             let taken = taken(longest);
@@ -139,9 +149,9 @@ pub(crate) fn for_sequences(
 }
 
 /// What keys and values of a sequence take, in bytes.
-pub(crate) fn cache_bytes(model: &DecoderModel, context: usize) -> u64 {
+pub(crate) fn cache_bytes(model: &DecoderModel, context: usize, precision: Precision) -> u64 {
     let few = 16;
-    (model.cache(few).bytes() as u64).div_ceil(few as u64) * context as u64
+    (model.cache_with(few, precision).bytes() as u64).div_ceil(few as u64) * context as u64
 }
 
 /// The error as this program tells it.

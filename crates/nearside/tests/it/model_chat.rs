@@ -50,6 +50,9 @@ fn questions_are_answered_in_turn_and_nothing_is_read_twice() {
     let (_folder, once) = said("chat-once", "the\n", &["--json", "--system", "the ing"]);
     let once = data(once);
     assert_eq!(once["messages"][2], told["messages"][2]);
+    let lines = ["--json", "--system", "the ing", "--cache-type", "q8_0"];
+    let (_folder, bytes) = said("chat-bytes", "the\n", &lines);
+    assert_eq!(data(bytes)["read_tokens"], once["read_tokens"]);
     // The second question read what was new: itself, and the marks around it.
     let read = |told: &Value| told["read_tokens"].as_u64().unwrap();
     assert!(read(&told) < 2 * read(&once) + 10, "{told}");

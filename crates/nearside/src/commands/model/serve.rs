@@ -17,7 +17,8 @@ use crate::error::{CommandError, Fault};
 use crate::output::{Answer, Form, Outcome, Output};
 use crate::server::openai::{Served, router};
 use crate::server::{self, Guard, Metrics, Secret, Totals};
-use crate::wire::{self, local_model};
+use crate::wire;
+use crate::wire::local_model::{self, Room};
 
 /// The variable with the token that clients have to send.
 const TOKEN: &str = "NEARSIDE_SERVE_TOKEN";
@@ -53,8 +54,9 @@ pub(super) fn run(arguments: &ModelServe, output: &Output) -> Result<Outcome, Co
     let tokenizer = local_model::tokenizer(&stored)?;
     let slots = usize::from(arguments.parallel);
     let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
-    let (model, context) =
-        local_model::for_sequences(&stored, adapter.as_ref(), arguments.context, slots, output)?;
+    let precision = arguments.cache_type.precision();
+    let room = Room { asked: arguments.context, sequences: slots, precision };
+    let (model, context) = local_model::for_sequences(&stored, adapter.as_ref(), &room, output)?;
     let listener = listen(arguments)?;
     let address = listener.local_addr().map_err(|error| unreachable_address(arguments, &error))?;
     let names = names(arguments, &path);
@@ -64,12 +66,12 @@ pub(super) fn run(arguments: &ModelServe, output: &Output) -> Result<Outcome, Co
         names: names.clone(),
         context,
         parallel: slots,
-        cache_bytes: local_model::cache_bytes(&model, context) * slots as u64,
+        cache_bytes: local_model::cache_bytes(&model, context, precision) * slots as u64,
         token: secret.is_some(),
     };
     let (model, tokenizer) = (Arc::new(model), Arc::new(tokenizer));
     let pool = local_model::threads(arguments.threads)?;
-    let limits = Limits { slots, context, waiting: arguments.queue };
+    let limits = Limits { slots, context, waiting: arguments.queue, precision };
     let hidden = model.hidden();
     let serving = Serving::start(model, Arc::clone(&tokenizer), pool, limits);
     let serving =

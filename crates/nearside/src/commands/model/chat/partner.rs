@@ -15,7 +15,7 @@ use crate::cli::ModelChat;
 use crate::error::{CommandError, Fault};
 use crate::output::Output;
 use crate::wire::engine::{EngineView, told};
-use crate::wire::local_model;
+use crate::wire::local_model::{self, Room};
 
 /// How long it takes at most until an answer is stopped.
 const LOOK: Duration = Duration::from_millis(50);
@@ -65,11 +65,13 @@ impl<'a> Partner<'a> {
             return Err(untaught());
         }
         let adapter = local_model::adapter(arguments.adapter.as_deref(), &stored)?;
+        let precision = arguments.cache_type.precision();
+        let room = Room { asked: arguments.context, sequences: 1, precision };
         let (model, context) =
-            local_model::for_sequences(&stored, adapter.as_ref(), arguments.context, 1, output)?;
+            local_model::for_sequences(&stored, adapter.as_ref(), &room, output)?;
         let pool = local_model::threads(arguments.threads)?;
         let tokenizer = Arc::new(tokenizer);
-        let limits = Limits { slots: 1, context, waiting: 1 };
+        let limits = Limits { slots: 1, context, waiting: 1, precision };
         let serving = Serving::start(Arc::new(model), Arc::clone(&tokenizer), pool, limits);
         let no_thread = |error| CommandError::new(Fault::World, format!("no thread: {error}"));
         let serving = Box::new(serving.map_err(no_thread)?);
