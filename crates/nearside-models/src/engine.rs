@@ -10,7 +10,9 @@ mod identify;
 mod parity;
 mod question;
 
-use std::time::Duration;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nearside_fetch::{FetchError, LocalAnswer, Patience, Secret, ask_here, is_here};
 
@@ -25,6 +27,8 @@ const GLANCE: Patience =
 /// How long an answer is waited for: a model may have to be loaded first, and a long prompt be read.
 const LONG: Patience =
     Patience { connect: Duration::from_secs(2), silence: Duration::from_secs(900) };
+/// How long it takes at most until it is asked whether to go on.
+const LOOK: Duration = Duration::from_millis(50);
 /// Bytes of a description, and of what is said of an error.
 const MOST_DESCRIBED: u64 = 16 << 20;
 /// Bytes of an answer, with all that is said beside its text.
@@ -150,7 +154,8 @@ impl Engine {
         })
     }
 
-    /// Lets a model write. `each` is given every piece of text as it comes, and says whether to go on.
+    /// Lets a model write. `each` is given every piece of text as it comes, and says whether to go on; while nothing comes
+    /// it is asked so with an empty one, many times in a second. Who wants no more hangs up, and the program may stop.
     ///
     /// # Errors
     /// When the program refuses, does not answer, or answers what cannot be read.
@@ -160,8 +165,42 @@ impl Engine {
         each: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Written, EngineError> {
         let (path, body) = question.to(self.program);
-        let answer = ask(&self.address, path, self.token.as_ref(), Some(&body.to_string()), LONG)?;
-        answer::read(&self.address, answer, question.is_streamed(), each)
+        let (address, token) = (self.address.clone(), self.token.clone());
+        let (start, mut first) = (Instant::now(), None);
+        let how = (question.is_streamed(), start);
+        let (sender, parts) = channel();
+        let reading = move || {
+            let answer = ask(&address, path, token.as_ref(), Some(&body.to_string()), LONG)?;
+            let mut send = |piece: &str| sender.send(piece.to_owned()).is_ok();
+            answer::read(&address, answer, how, &mut send)
+        };
+        let started = thread::Builder::new().name("engine".to_owned()).spawn(reading);
+        let reading = started.map_err(|error| EngineError::Unread {
+            address: self.address.clone(),
+            reason: error.to_string(),
+        })?;
+        let mut text = String::new();
+        loop {
+            let piece = match parts.recv_timeout(LOOK) {
+                Ok(piece) => piece,
+                Err(RecvTimeoutError::Timeout) => String::new(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if !piece.is_empty() {
+                first.get_or_insert_with(Instant::now);
+                text.push_str(&piece);
+            }
+            if !each(&piece) {
+                let first = first.unwrap_or_else(Instant::now);
+                let (reading, writing) = (first - start, first.elapsed());
+                let ended = Ended::Interrupted;
+                return Ok(Written { text, ended, reading, writing, ..Written::default() });
+            }
+        }
+        reading.join().unwrap_or_else(|_panicked| {
+            let reason = "it was not read to its end".to_owned();
+            Err(EngineError::Unread { address: self.address.clone(), reason })
+        })
     }
 }
 

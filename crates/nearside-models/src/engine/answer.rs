@@ -28,7 +28,7 @@ pub struct Written {
     pub new_tokens: Option<u64>,
     /// What is told of each token, where it was asked for and the program does so.
     pub scores: Vec<ScoredToken>,
-    /// How long it took until the first piece of text came.
+    /// How long it took from the question until the first piece of text came.
     pub reading: Duration,
     /// How long it took from there to the end.
     pub writing: Duration,
@@ -57,16 +57,17 @@ pub struct ScoredToken {
     pub log_probability: f64,
 }
 
-/// Reads an answer to its end, or as long as more is wanted: line by line where it comes in pieces.
+/// Reads an answer to its end, or as long as more is wanted: line by line where it comes in pieces. It was asked for at
+/// `start`.
 pub(super) fn read(
     address: &str,
     answer: LocalAnswer,
-    is_streamed: bool,
+    (is_streamed, start): (bool, Instant),
     each: &mut dyn FnMut(&str) -> bool,
 ) -> Result<Written, EngineError> {
     let unread = |reason: String| EngineError::Unread { address: address.to_owned(), reason };
     let (mut written, mut lines) = (Written::default(), BufReader::new(answer.body));
-    let (start, mut first, mut finished) = (Instant::now(), None, false);
+    let (mut first, mut finished) = (None, false);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -208,7 +209,7 @@ mod tests {
     fn read_all(body: &str) -> Result<(Written, Vec<String>), EngineError> {
         let answer = LocalAnswer { status: 200, body: Box::new(Cursor::new(body.to_owned())) };
         let mut pieces = Vec::new();
-        let written = read("http://127.0.0.1:1", answer, true, &mut |piece| {
+        let written = read("http://127.0.0.1:1", answer, (true, Instant::now()), &mut |piece| {
             pieces.push(piece.to_owned());
             piece != "enough"
         });

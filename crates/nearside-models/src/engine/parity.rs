@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::{ScoredToken, Written};
+use super::answer::{Ended, ScoredToken, Written};
 use super::{Asked, Engine, EngineError, Question};
 use crate::decoder::DecoderModel;
 use crate::error::ModelError;
@@ -79,8 +79,8 @@ pub enum NoParity {
     Tokenizer(#[from] TokenizerError),
 }
 
-/// Lets a model of another program write texts on by so many tokens, and computes the same here. `each` is called after
-/// every text, and says whether to go on.
+/// Lets a model of another program write texts on by so many tokens, and computes the same here. `each` is called often,
+/// and says whether to go on; a text that was not written to its end counts for nothing.
 ///
 /// # Errors
 /// When the other program does not answer, or the model here does not compute.
@@ -110,7 +110,10 @@ pub fn parity(
             scores: true,
             ignores_ends: false,
         };
-        let written = engine.answer(&question, &mut |_| true)?;
+        let written = engine.answer(&question, &mut |_| each(&parity))?;
+        if written.ended == Ended::Interrupted {
+            break;
+        }
         let read = tokenizer.encode(prompt, AddSpecial::Add, ControlText::Plain)?;
         parity.prompts += 1;
         if let Some(theirs) = written.prompt_tokens {
@@ -131,9 +134,6 @@ pub fn parity(
             if index + 1 < known.len() {
                 generator.read(&[*id])?;
             }
-        }
-        if !each(&parity) {
-            break;
         }
     }
     Ok(parity)

@@ -176,8 +176,12 @@ impl Held<'_> {
     ) -> Result<ParityView, CommandError> {
         let (shown, texts) = (EngineView::of(engine).text(), self.texts.len());
         let here = (self.model, self.tokenizer);
+        let mut told = 0;
         let held = parity((engine, name), here, &self.texts, self.tokens, &mut |parity| {
-            output.watched(&format!("{shown}: text {} of {texts}", parity.prompts));
+            if told != parity.prompts + 1 {
+                told = parity.prompts + 1;
+                output.watched(&format!("{shown}: text {told} of {texts}"));
+            }
             !interrupted.load(Ordering::Relaxed)
         });
         let held = held.map_err(|error| match error {
@@ -231,7 +235,9 @@ fn text(answer: &ParityAnswer) -> String {
 fn explain(answer: &ParityAnswer, output: &Output) {
     for view in &answer.engines {
         let engine = &view.engine.program;
-        if view.tokens == 0 {
+        if view.tokens == 0 && view.interrupted {
+            output.warning(&format!("{engine}: interrupted before anything was compared"));
+        } else if view.tokens == 0 {
             output.warning(&format!("{engine} tells probabilities of no token, or of broken characters only: nothing is compared"));
         } else if view.unknown > 0 {
             output.warning(&format!(

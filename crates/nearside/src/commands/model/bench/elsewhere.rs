@@ -1,9 +1,9 @@
 //! How fast another program reads and writes, from the outside: as its clients see it.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nearside_models::Sampling;
-use nearside_models::engine::{Asked, Engine, Question, Written};
+use nearside_models::engine::{Asked, Ended, Engine, Question, Written};
 use nearside_units::significant;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -55,20 +55,21 @@ pub(super) fn run(
         return Err(CommandError::new(Fault::Input, message)
             .hint("say less with --prompt and --new, or start it with a larger context"));
     }
-    let measured = Runs { engine, model: &model.name, arguments };
+    let interrupted = environment::interrupted_once();
+    let measured = Runs { engine, model: &model.name, arguments, interrupted: &interrupted };
     // The first run loads the model, and does not count.
     output.watched(&format!("run 0 of {}", arguments.runs));
     let first_words = (arguments.prompt / WORD_TOKENS).clamp(1, FIRST_WORDS);
-    let first = measured.run(0, first_words, FIRST_NEW)?;
+    let Some(first) = measured.run(0, first_words, FIRST_NEW)? else { return Ok(Outcome::Partly) };
     let tokens = measured.counted(first.prompt_tokens, "read")?;
     let words = arguments.prompt * first_words / tokens.max(1) as usize;
-    let (mut answers, interrupted) = (Vec::new(), environment::interrupted_once());
+    let mut answers = Vec::new();
     for run in 1..=arguments.runs {
-        if interrupted.load(Ordering::Relaxed) {
-            break;
-        }
         output.watched(&format!("run {run} of {}", arguments.runs));
-        answers.push(measured.run(run, words.max(1), arguments.new)?);
+        match measured.run(run, words.max(1), arguments.new)? {
+            Some(written) => answers.push(written),
+            None => break,
+        }
     }
     if answers.is_empty() {
         return Ok(Outcome::Partly);
@@ -90,11 +91,13 @@ struct Runs<'a> {
     engine: &'a Engine,
     model: &'a str,
     arguments: &'a ModelBench,
+    interrupted: &'a AtomicBool,
 }
 
 impl Runs<'_> {
-    /// Lets so many words be read, which no earlier run began with, and so many tokens be written.
-    fn run(&self, run: usize, words: usize, new: usize) -> Result<Written, CommandError> {
+    /// Lets so many words be read, which no earlier run began with, and so many tokens be written; `None` where somebody
+    /// ended it.
+    fn run(&self, run: usize, words: usize, new: usize) -> Result<Option<Written>, CommandError> {
         let prompt = words_of(run, words);
         let question = Question {
             model: self.model,
@@ -106,7 +109,9 @@ impl Runs<'_> {
             scores: false,
             ignores_ends: true,
         };
-        self.engine.answer(&question, &mut |_| true).map_err(|error| told(&error))
+        let mut goes_on = |_: &str| !self.interrupted.load(Ordering::Relaxed);
+        let written = self.engine.answer(&question, &mut goes_on).map_err(|error| told(&error))?;
+        Ok((written.ended != Ended::Interrupted).then_some(written))
     }
 
     fn counted(&self, tokens: Option<u64>, what: &str) -> Result<u64, CommandError> {
