@@ -58,6 +58,8 @@ def vllm(python, folder):
                 urllib.request.urlopen(f"{address}/health")
                 break
             time.sleep(1)
+        else:
+            raise SystemExit(f"vLLM does not answer at {address}")
         yield address
 
 

@@ -17,8 +17,10 @@ use crate::secret::Secret;
 pub struct Patience {
     /// Until it lets us in.
     pub connect: Duration,
-    /// Until an answer begins, and between its parts.
+    /// Until an answer begins, and between its parts; and until it has taken what it is told.
     pub silence: Duration,
+    /// Until all is said, where there is an end to that.
+    pub whole: Option<Duration>,
 }
 
 /// What a server says.
@@ -70,13 +72,16 @@ pub fn ask_here(
     Ok(LocalAnswer { status, body: Box::new(body.reader()) })
 }
 
-fn agent(Patience { connect, silence }: Patience) -> Agent {
+fn agent(Patience { connect, silence, whole }: Patience) -> Agent {
     let config = Agent::config_builder()
         .proxy(None)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
+        .timeout_global(whole)
         .timeout_connect(Some(connect))
+        .timeout_send_request(Some(silence))
+        .timeout_per_write(Some(silence))
         .timeout_recv_response(Some(silence))
         .timeout_per_read(Some(silence))
         .user_agent(concat!("nearside/", env!("CARGO_PKG_VERSION")))

@@ -2,7 +2,7 @@
 //! else speaks as OpenAI's API does.
 //!
 //! [`Engine::at`] finds out who answers at an address and which models it has, [`Engine::answer`] lets it write, and
-//! [`parity()`] holds what it wrote against what a model computes here. What is asked does not leave this machine.
+//! [`parity()`] holds what it wrote against what a model computes here. Only this machine is asked.
 
 mod answer;
 mod error;
@@ -10,7 +10,9 @@ mod identify;
 mod parity;
 mod question;
 
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,15 +24,20 @@ pub use parity::{NoParity, PROMPTS, Parity, parity};
 pub use question::{Asked, Question};
 
 /// How long a program is waited for that may not be there.
-const GLANCE: Patience =
-    Patience { connect: Duration::from_millis(500), silence: Duration::from_secs(3) };
+const GLANCE: Patience = Patience {
+    connect: Duration::from_millis(500),
+    silence: Duration::from_secs(3),
+    whole: Some(Duration::from_secs(6)),
+};
 /// How long an answer is waited for: a model may have to be loaded first, and a long prompt be read.
 const LONG: Patience =
-    Patience { connect: Duration::from_secs(2), silence: Duration::from_secs(900) };
+    Patience { connect: Duration::from_secs(2), silence: Duration::from_secs(900), whole: None };
 /// How long it takes at most until it is asked whether to go on.
 const LOOK: Duration = Duration::from_millis(50);
-/// Bytes of a description, and of what is said of an error.
+/// Bytes of a description.
 const MOST_DESCRIBED: u64 = 16 << 20;
+/// Pieces that wait to be shown.
+const WAITING: usize = 64;
 /// Bytes of an answer, with all that is said beside its text.
 const MOST_ANSWERED: u64 = 1 << 30;
 
@@ -120,6 +127,8 @@ pub struct EngineModel {
     pub context: Option<u64>,
     /// Whether it is in memory; the first question waits otherwise.
     pub is_loaded: Option<bool>,
+    /// Who computes it, where that is not this machine.
+    pub remote: Option<String>,
 }
 
 impl Engine {
@@ -129,33 +138,46 @@ impl Engine {
     /// When the address is not one of this machine, nobody answers there, or it is no program that computes models.
     pub fn at(address: &str, token: Option<&str>) -> Result<Self, EngineError> {
         let address = address.trim_end_matches('/').trim_end_matches("/v1").trim_end_matches('/');
-        let address = address.replacen("http://0.0.0.0", "http://127.0.0.1", 1);
-        if !is_here(&address) {
+        // Who listens to everybody listens here too; a name may be anybody's.
+        let mut address = address.to_owned();
+        for name in ["0.0.0.0", "[::]", "localhost"] {
+            address = address.replacen(&format!("http://{name}"), "http://127.0.0.1", 1);
+        }
+        let is_place = !address.trim_start_matches("http://").contains(['/', '@', '?', '#', '\\']);
+        if !is_place || !is_here(&address) {
             return Err(EngineError::NotHere { address });
         }
         let token = token.map(|token| Secret::new(token, &address)).transpose();
-        let token = token.map_err(|_no_token| EngineError::Token { address: address.clone() })?;
+        let token = token.map_err(|_no_token| EngineError::NoToken { address: address.clone() })?;
         identify::identify(address, token)
     }
 
     /// The model of that name.
     ///
     /// # Errors
-    /// When it has none of that name; the error tells those it has.
+    /// When it has none of that name, with those it has; or when somebody else computes that one.
     pub fn model(&self, name: &str) -> Result<&EngineModel, EngineError> {
         // Ollama calls the usual variant `latest`.
         let same = |model: &&EngineModel| {
             model.name == name || model.name.strip_suffix(":latest") == Some(name)
         };
-        self.models.iter().find(same).ok_or_else(|| EngineError::NoModel {
-            address: self.address.clone(),
-            name: name.to_owned(),
-            there: self.models.iter().map(|model| model.name.clone()).collect(),
-        })
+        let address = self.address.clone();
+        match self.models.iter().find(same) {
+            Some(EngineModel { name, remote: Some(host), .. }) => {
+                Err(EngineError::Remote { address, name: name.clone(), host: host.clone() })
+            }
+            Some(model) => Ok(model),
+            None => Err(EngineError::NoModel {
+                address,
+                name: name.to_owned(),
+                there: self.models.iter().map(|model| model.name.clone()).collect(),
+            }),
+        }
     }
 
     /// Lets a model write. `each` is given every piece of text as it comes, and says whether to go on; while nothing comes
-    /// it is asked so with an empty one, many times in a second. Who wants no more hangs up, and the program may stop.
+    /// it is asked so with an empty one, many times in a second. Who wants no more is not kept waiting; the program is hung
+    /// up on with the next thing that it says, or when this one ends.
     ///
     /// # Errors
     /// When the program refuses, does not answer, or answers what cannot be read.
@@ -168,10 +190,15 @@ impl Engine {
         let (address, token) = (self.address.clone(), self.token.clone());
         let (start, mut first) = (Instant::now(), None);
         let how = (question.is_streamed(), start);
-        let (sender, parts) = channel();
+        let (sender, parts) = sync_channel(WAITING);
+        let unwanted = Arc::new(AtomicBool::new(false));
+        let hung_up = Arc::clone(&unwanted);
         let reading = move || {
             let answer = ask(&address, path, token.as_ref(), Some(&body.to_string()), LONG)?;
-            let mut send = |piece: &str| sender.send(piece.to_owned()).is_ok();
+            let mut send = |piece: &str| {
+                let said = piece.is_empty() || sender.send(piece.to_owned()).is_ok();
+                said && !hung_up.load(Ordering::Relaxed)
+            };
             answer::read(&address, answer, how, &mut send)
         };
         let started = thread::Builder::new().name("engine".to_owned()).spawn(reading);
@@ -191,6 +218,7 @@ impl Engine {
                 text.push_str(&piece);
             }
             if !each(&piece) {
+                unwanted.store(true, Ordering::Relaxed);
                 let first = first.unwrap_or_else(Instant::now);
                 let (reading, writing) = (first - start, first.elapsed());
                 let ended = Ended::Interrupted;
@@ -214,16 +242,22 @@ fn ask(
 ) -> Result<LocalAnswer, EngineError> {
     let most = if json.is_some() { MOST_ANSWERED } else { MOST_DESCRIBED };
     let answer = ask_here(&format!("{address}{path}"), token, json, patience, most);
-    let answer = answer.map_err(|error| EngineError::Silent {
-        address: address.to_owned(),
-        reason: match error {
+    let answer = answer.map_err(|error| {
+        let reason = match error {
             FetchError::Unreachable { reason, .. } => reason,
             other => other.to_string(),
-        },
+        };
+        let address = address.to_owned();
+        match json {
+            None => EngineError::Silent { address, reason },
+            Some(_) => EngineError::Unread { address, reason },
+        }
     })?;
     match answer.status {
         200 => Ok(answer),
-        401 | 403 => Err(EngineError::Token { address: address.to_owned() }),
+        401 | 403 => {
+            Err(EngineError::Token { address: address.to_owned(), given: token.is_some() })
+        }
         _ => Err(answer::refused(address, answer)),
     }
 }

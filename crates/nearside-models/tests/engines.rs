@@ -39,7 +39,8 @@ fn ollama_is_known_by_its_tags() {
         (
             "/api/tags",
             "{\"models\":[{\"name\":\"llama3.2:latest\",\"size\":2019393189,\"details\":{\"format\":\"gguf\",\
-             \"parameter_size\":\"3.2B\",\"quantization_level\":\"Q4_K_M\"}},{\"name\":\"phi:2\",\"size\":1}]}",
+             \"parameter_size\":\"3.2B\",\"quantization_level\":\"Q4_K_M\"}},{\"name\":\"phi:2\",\"size\":1},\
+                 {\"name\":\"gpt-oss:120b-cloud\",\"remote_model\":\"gpt-oss:120b\",\"remote_host\":\"https://ollama.com:443\"}]}",
         ),
         ("/api/ps", "{\"models\":[{\"name\":\"llama3.2:latest\",\"context_length\":4096}]}"),
     ]);
@@ -53,7 +54,42 @@ fn ollama_is_known_by_its_tags() {
     );
     assert_eq!(engine.model("phi:2").unwrap().is_loaded, Some(false));
     let error = engine.model("phi").unwrap_err().to_string();
-    assert!(error.ends_with("no model phi: it has llama3.2:latest, phi:2"), "{error}");
+    assert!(
+        error.ends_with("no model phi: it has llama3.2:latest, phi:2, gpt-oss:120b-cloud"),
+        "{error}"
+    );
+}
+
+/// What Ollama hands on to its maker would leave this machine.
+#[test]
+fn a_model_that_somebody_else_computes_is_not_asked() {
+    let address = answering(&[
+        ("/api/version", "{\"version\":\"0.12.11\"}"),
+        (
+            "/api/tags",
+            "{\"models\":[{\"name\":\"big:cloud\",\"remote_model\":\"big\",\"remote_host\":\"https://ollama.com:443\"}]}",
+        ),
+    ]);
+    let error = Engine::at(&address, None).unwrap().model("big:cloud").unwrap_err();
+    assert!(
+        matches!(&error, EngineError::Remote { host, .. } if host.contains("ollama.com")),
+        "{error}"
+    );
+}
+
+/// Its list is for everybody, its properties are not; one that hands on questions has no context of its own.
+#[test]
+fn llama_server_is_known_without_its_properties() {
+    let listed =
+        "{\"data\":[{\"id\":\"m\",\"owned_by\":\"llamacpp\",\"status\":{\"value\":\"unloaded\"}}]}";
+    for properties in ["{}", "{\"role\":\"router\",\"default_generation_settings\":{\"n_ctx\":0}}"]
+    {
+        let paths: &'static [_] =
+            Box::leak(Box::new([("/v1/models", listed), ("/props", properties)]));
+        let engine = Engine::at(&answering(paths), None).unwrap();
+        assert_eq!(engine.program, Program::LlamaServer);
+        assert_eq!((engine.models[0].context, engine.models[0].is_loaded), (None, Some(false)));
+    }
 }
 
 #[test]

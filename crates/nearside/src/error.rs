@@ -42,6 +42,13 @@ pub(crate) struct CommandError {
 }
 
 impl CommandError {
+    /// What it says, without hints.
+    pub(crate) fn message(&self) -> String {
+        let messages: Vec<_> =
+            self.problems.iter().map(|problem| problem.message.as_str()).collect();
+        messages.join("; ")
+    }
+
     /// An error with a message and a hint.
     pub(crate) fn new(fault: Fault, message: impl Into<String>) -> Self {
         let problem = Problem { message: message.into(), span: None, hint: None };

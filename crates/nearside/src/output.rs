@@ -155,11 +155,17 @@ impl Output {
         }
     }
 
-    /// Prints a part of an answer as it comes. A closed pipe ends the output quietly.
+    /// Prints a part of an answer as it comes; on a terminal without what that would obey, for a model may write anything.
+    /// A closed pipe ends the output quietly.
     pub(crate) fn piece(&self, text: &str) {
         self.erase();
         let mut stdout = std::io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        let harmless = |sign: &char| !sign.is_control() || matches!(sign, '\n' | '\t');
+        let shown: String = match stdout.is_terminal() {
+            true => text.chars().filter(harmless).collect(),
+            false => text.to_owned(),
+        };
+        let written = stdout.write_all(shown.as_bytes()).and_then(|()| stdout.flush());
         if let Err(error) = written
             && error.kind() != ErrorKind::BrokenPipe
             && !self.lost.replace(true)

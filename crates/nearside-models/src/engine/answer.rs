@@ -9,7 +9,11 @@ use serde_json::Value;
 use super::error::EngineError;
 
 /// Bytes of a line of an answer.
-const MOST_LINE: u64 = 64 << 20;
+const MOST_LINE: u64 = 1 << 20;
+/// Bytes of an answer that comes at once.
+const MOST_AT_ONCE: u64 = 16 << 20;
+/// Bytes of what is said of an error.
+const MOST_REFUSED: u64 = 64 << 10;
 /// Characters that are shown of what a program says of an error.
 const MOST_TOLD: usize = 500;
 
@@ -71,7 +75,7 @@ pub(super) fn read(
     let mut line = Vec::new();
     loop {
         line.clear();
-        let mut next = lines.by_ref().take(MOST_LINE);
+        let mut next = lines.by_ref().take(if is_streamed { MOST_LINE } else { MOST_AT_ONCE });
         let read = match is_streamed {
             true => next.read_until(b'\n', &mut line),
             false => next.read_to_end(&mut line),
@@ -79,16 +83,18 @@ pub(super) fn read(
         if read.map_err(|error| unread(error.to_string()))? == 0 {
             break;
         }
+        finished |= line.trim_ascii() == b"data: [DONE]";
         let Some(part) = part(&line).map_err(unread)? else { continue };
         if let Some(told) = error_in(&part) {
             return Err(EngineError::Refused { address: address.to_owned(), status: 200, told });
         }
         let piece = written.add(&part);
         finished |= piece.finished;
-        let wanted = piece.text.is_empty() || {
+        if !piece.text.is_empty() || piece.is_thought {
             first.get_or_insert_with(Instant::now);
-            each(&piece.text)
-        };
+        }
+        // Asked also where nothing is to be shown, for somebody may want no more.
+        let wanted = each(&piece.text);
         written.text.push_str(&piece.text);
         if !wanted {
             written.ended = Ended::Interrupted;
@@ -103,11 +109,12 @@ pub(super) fn read(
     if finished { Ok(written) } else { Err(unread("it ends in the middle".to_owned())) }
 }
 
-/// The document in a line: an event, or the line itself; `None` where it says nothing.
+/// The document in a line: data of an event, an error, or the line itself; `None` where it says nothing.
 fn part(line: &[u8]) -> Result<Option<Value>, String> {
-    let line = line.strip_prefix(b"data:").unwrap_or(line).trim_ascii();
-    let says_nothing = line.is_empty() || line.starts_with(b":") || line == b"[DONE]";
-    if says_nothing || line.starts_with(b"event:") || line.starts_with(b"id:") {
+    let data = line.strip_prefix(b"data:").or_else(|| line.strip_prefix(b"error:"));
+    let line = data.unwrap_or(line).trim_ascii();
+    let is_field = data.is_none() && !line.starts_with(b"{");
+    if line.is_empty() || is_field || line == b"[DONE]" {
         return Ok(None);
     }
     serde_json::from_slice(line).map(Some).map_err(|error| error.to_string())
@@ -116,6 +123,8 @@ fn part(line: &[u8]) -> Result<Option<Value>, String> {
 /// What a part adds.
 struct Piece {
     text: String,
+    /// Whether the model thought, which is not shown.
+    is_thought: bool,
     finished: bool,
 }
 
@@ -144,7 +153,15 @@ impl Written {
         if reason == Some("length") {
             self.ended = Ended::Length;
         }
-        Piece { text, finished: reason.is_some() || part["done"] == true }
+        let thoughts = [
+            &choice["delta"]["reasoning_content"],
+            &choice["delta"]["reasoning"],
+            &part["message"]["thinking"],
+            &part["thinking"],
+        ];
+        let is_thought =
+            thoughts.iter().any(|thought| thought.as_str().is_some_and(|text| !text.is_empty()));
+        Piece { text, is_thought, finished: reason.is_some() || part["done"] == true }
     }
 }
 
@@ -182,22 +199,26 @@ fn of_object(token: &Value) -> Option<ScoredToken> {
 fn error_in(part: &Value) -> Option<String> {
     let error = part.get("error").filter(|error| !error.is_null())?;
     let told = error["message"].as_str().or_else(|| error.as_str());
-    Some(told.map_or_else(|| error.to_string(), str::to_owned))
+    Some(shown(&told.map_or_else(|| error.to_string(), str::to_owned)))
+}
+
+/// What can be shown of a text of somebody else: its beginning, without what a terminal would obey.
+pub(super) fn shown(text: &str) -> String {
+    text.trim().chars().filter(|sign| !sign.is_control()).take(MOST_TOLD).collect()
 }
 
 /// The error of an answer that is none.
-pub(super) fn refused(address: &str, mut answer: LocalAnswer) -> EngineError {
-    let mut bytes = Vec::new();
+pub(super) fn refused(address: &str, answer: LocalAnswer) -> EngineError {
+    let (status, mut bytes) = (answer.status, Vec::new());
     // What cannot be read of it is not told.
-    let _ = answer.body.read_to_end(&mut bytes);
+    let _ = answer.body.take(MOST_REFUSED).read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes);
     let told = serde_json::from_str(&text).ok().and_then(|told: Value| {
         error_in(&told)
             .or_else(|| told["message"].as_str().or(told["detail"].as_str()).map(str::to_owned))
     });
-    let told = told.unwrap_or_else(|| text.trim().to_owned());
-    let told = told.chars().filter(|sign| !sign.is_control()).take(MOST_TOLD).collect();
-    EngineError::Refused { address: address.to_owned(), status: answer.status, told }
+    let told = shown(&told.unwrap_or_else(|| text.into_owned()));
+    EngineError::Refused { address: address.to_owned(), status, told }
 }
 
 #[cfg(test)]
@@ -210,7 +231,7 @@ mod tests {
         let answer = LocalAnswer { status: 200, body: Box::new(Cursor::new(body.to_owned())) };
         let mut pieces = Vec::new();
         let written = read("http://127.0.0.1:1", answer, (true, Instant::now()), &mut |piece| {
-            pieces.push(piece.to_owned());
+            pieces.extend((!piece.is_empty()).then(|| piece.to_owned()));
             piece != "enough"
         });
         written.map(|written| (written, pieces))
@@ -250,6 +271,11 @@ mod tests {
         assert_eq!((written.ended, written.text.as_str()), (Ended::Interrupted, "enough"));
         let told = read_all("data: {\"error\":{\"message\":\"no room\"}}\n\n").unwrap_err();
         assert!(told.to_string().contains("no room"));
+        let told = read_all("data: {\"error\":\"\\u001b[2J bad\"}\n").unwrap_err().to_string();
+        assert!(told.ends_with("[2J bad") && !told.contains('\u{1b}'), "{told}");
+        // Lines that say nothing, and a server that never says why it ends.
+        let silent = format!(": here\nretry: 5\nevent: x\n{}data: [DONE]\n", piece("a"));
+        assert_eq!(read_all(&silent).unwrap().0.text, "a");
         assert!(read_all("data: {nonsense\n").unwrap_err().to_string().contains("cannot be read"));
     }
 }

@@ -20,10 +20,30 @@ pub enum EngineError {
         reason: String,
     },
     /// It wants a token, or another one.
-    #[error("{address} lets nobody in without its token")]
+    #[error("{address} lets nobody in without its token{}", if *given { ", and it is another one" } else { "" })]
     Token {
         /// The address.
         address: String,
+        /// Whether one was given.
+        given: bool,
+    },
+    /// What was given is no token.
+    #[error(
+        "what is to be told to {address} is no token: it is empty, or has signs that no token has"
+    )]
+    NoToken {
+        /// The address.
+        address: String,
+    },
+    /// The model is computed by somebody else.
+    #[error("{address} has {name} not here but at {host}: what is asked would leave this machine")]
+    Remote {
+        /// The address.
+        address: String,
+        /// The model.
+        name: String,
+        /// Who computes it.
+        host: String,
     },
     /// Somebody answers who computes no models.
     #[error("what answers at {address} is no server of models that is known here")]

@@ -15,23 +15,32 @@ use super::{Engine, EngineModel, GLANCE, Program, ask};
 pub(super) fn identify(address: String, token: Option<Secret>) -> Result<Engine, EngineError> {
     let place = Place { address: &address, token: token.as_ref() };
     // The first question also says whether anybody is there.
-    let listed = match place.json("/v1/models") {
-        Err(error @ (EngineError::Silent { .. } | EngineError::Token { .. })) => return Err(error),
-        listed => listed.ok(),
-    };
+    let listed = place.probe("/v1/models")?;
     let listed = listed.as_ref().and_then(|listed| listed["data"].as_array());
-    let (program, version, models) = place
-        .ollama()
-        .or_else(|| place.llama_server(listed?))
-        .or_else(|| place.lm_studio())
-        .or_else(|| place.vllm(listed?))
-        .or_else(|| {
-            let models = listed?;
-            let ours = models.iter().any(|model| model["owned_by"] == "nearside");
-            let program = if ours { Program::Nearside } else { Program::Other };
-            Some((program, None, each(models, of_openai)))
-        })
-        .ok_or_else(|| EngineError::Unknown { address: address.clone() })?;
+    let found = match place.ollama()? {
+        Some(found) => Some(found),
+        None => match listed {
+            Some(listed) => place.llama_server(listed)?,
+            None => None,
+        },
+    };
+    let found = match found {
+        Some(found) => Some(found),
+        None => place.lm_studio()?,
+    };
+    let others = || {
+        let models = listed?;
+        let is_of = |owner: &str| models.iter().any(|model| model["owned_by"] == owner);
+        let (program, version) = match (is_of("vllm"), is_of("nearside")) {
+            (true, _) => (Program::Vllm, place.version()),
+            (false, true) => (Program::Nearside, None),
+            (false, false) => (Program::Other, None),
+        };
+        Some((program, version, each(models, of_openai)))
+    };
+    let found = found.or_else(others);
+    let (program, version, models) =
+        found.ok_or_else(|| EngineError::Unknown { address: address.clone() })?;
     Ok(Engine { program, address, version, models, token })
 }
 
@@ -53,15 +62,29 @@ impl Place<'_> {
         serde_json::from_str(&text).map_err(|error| unread(error.to_string()))
     }
 
-    fn ollama(&self) -> Option<Found> {
-        let version = text(&self.json("/api/version").ok()?["version"])?;
-        let tags = self.json("/api/tags").ok()?;
-        let running = self.json("/api/ps").unwrap_or_default();
+    /// A document, if there is one: who does not know a path may answer anything. That a token is wanted, or that nobody
+    /// answers any more, is an error.
+    fn probe(&self, path: &str) -> Result<Option<Value>, EngineError> {
+        match self.json(path) {
+            Ok(document) => Ok(Some(document)),
+            Err(error @ (EngineError::Silent { .. } | EngineError::Token { .. })) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn ollama(&self) -> Result<Option<Found>, EngineError> {
+        let version = self.probe("/api/version")?.and_then(|told| text(&told["version"]));
+        let Some(version) = version else { return Ok(None) };
+        let Some(tags) = self.probe("/api/tags")? else { return Ok(None) };
+        let Some(tags) = tags["models"].as_array() else { return Ok(None) };
+        let running = self.probe("/api/ps")?.unwrap_or_default();
         let running = running["models"].as_array();
-        let mut models = each(tags["models"].as_array()?, |model| EngineModel {
+        let mut models = each(tags, |model| EngineModel {
             name: text(&model["name"]).unwrap_or_default(),
             stored_as: text(&model["details"]["quantization_level"]),
             bytes: model["size"].as_u64(),
+            // What Ollama lets its maker's machines compute.
+            remote: text(&model["remote_host"]).or_else(|| text(&model["remote_model"])),
             ..EngineModel::default()
         });
         for model in &mut models {
@@ -72,12 +95,19 @@ impl Place<'_> {
             model.context =
                 running.flatten().and_then(|running| running["context_length"].as_u64());
         }
-        Some((Program::Ollama, Some(version), models))
+        Ok(Some((Program::Ollama, Some(version), models)))
     }
 
-    fn llama_server(&self, listed: &[Value]) -> Option<Found> {
-        let properties = self.json("/props").ok()?;
-        let context = properties.get("default_generation_settings")?["n_ctx"].as_u64();
+    fn llama_server(&self, listed: &[Value]) -> Result<Option<Found>, EngineError> {
+        let properties = self.probe("/props")?.unwrap_or_default();
+        let is_ours = listed.iter().any(|model| model["owned_by"] == "llamacpp");
+        let Some(settings) =
+            properties.get("default_generation_settings").or(is_ours.then_some(&Value::Null))
+        else {
+            return Ok(None);
+        };
+        // One that hands out questions to others has no context of its own.
+        let context = settings["n_ctx"].as_u64().filter(|context| *context > 0);
         let models = each(listed, |model| EngineModel {
             name: text(&model["id"]).unwrap_or_default(),
             stored_as: text(&model["meta"]["ftype"])
@@ -86,34 +116,28 @@ impl Place<'_> {
                 .map(|stored| stored.trim_start_matches("(guessed) ").to_owned()),
             bytes: model["meta"]["size"].as_u64(),
             context: context.or_else(|| model["meta"]["n_ctx"].as_u64()),
-            is_loaded: Some(true),
+            is_loaded: Some(text(&model["status"]["value"]).is_none_or(|state| state == "loaded")),
+            remote: None,
         });
-        Some((Program::LlamaServer, text(&properties["build_info"]), models))
+        Ok(Some((Program::LlamaServer, text(&properties["build_info"]), models)))
     }
 
-    fn lm_studio(&self) -> Option<Found> {
-        let listed = self.json("/api/v0/models").ok()?;
-        let listed = listed["data"].as_array()?;
+    fn lm_studio(&self) -> Result<Option<Found>, EngineError> {
+        let listed = self.probe("/api/v0/models")?.unwrap_or_default();
+        let Some(listed) = listed["data"].as_array() else { return Ok(None) };
         let is_of_text = |model: &&Value| model["type"] != "embeddings";
         let models = listed.iter().filter(is_of_text).map(|model| EngineModel {
             name: text(&model["id"]).unwrap_or_default(),
             stored_as: text(&model["quantization"]),
-            bytes: None,
-            context: model["loaded_context_length"]
-                .as_u64()
-                .or_else(|| model["max_context_length"].as_u64()),
+            context: model["loaded_context_length"].as_u64(),
             is_loaded: text(&model["state"]).map(|state| state == "loaded"),
+            ..EngineModel::default()
         });
-        Some((Program::LmStudio, None, models.collect()))
+        Ok(Some((Program::LmStudio, None, models.collect())))
     }
 
-    fn vllm(&self, listed: &[Value]) -> Option<Found> {
-        let is_of_vllm = |model: &Value| model["owned_by"] == "vllm";
-        listed.iter().any(is_of_vllm).then(|| {
-            let version = self.json("/version").ok();
-            let version = version.and_then(|version| text(&version["version"]));
-            (Program::Vllm, version, each(listed, of_openai))
-        })
+    fn version(&self) -> Option<String> {
+        text(&self.json("/version").ok()?["version"])
     }
 }
 
@@ -130,7 +154,8 @@ fn of_openai(model: &Value) -> EngineModel {
     }
 }
 
-/// A text that says something.
+/// A text that says something, and nothing to a terminal.
 fn text(value: &Value) -> Option<String> {
-    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    let is_plain = |text: &&str| !text.is_empty() && !text.contains(char::is_control);
+    value.as_str().filter(is_plain).map(str::to_owned)
 }

@@ -122,8 +122,9 @@ pub fn parity(
         }
         let mut generator = Generator::new(model, read.len() + tokens + 1);
         read.chunks(Generator::AT_ONCE).try_for_each(|part| generator.read(part))?;
-        let known: Vec<_> =
-            aligned(&written).map_while(|token| Some((id(token, &numbers)?, token))).collect();
+        let known = aligned(&written).take(tokens);
+        let known = known.map_while(|token| Some((id(token, tokenizer, &numbers)?, token)));
+        let known: Vec<_> = known.collect();
         // What comes after a token that is not known here is not known either.
         let told = written.new_tokens.unwrap_or(written.scores.len() as u64);
         parity.unknown += told.saturating_sub(known.len() as u64);
@@ -151,19 +152,28 @@ fn aligned(written: &Written) -> impl Iterator<Item = &ScoredToken> {
     })
 }
 
-/// Tokens by what they write; of several the first.
-fn numbers(tokenizer: &Tokenizer) -> BTreeMap<Vec<u8>, u32> {
+/// Tokens by what they write; `None` where several write the same.
+fn numbers(tokenizer: &Tokenizer) -> BTreeMap<Vec<u8>, Option<u32>> {
     let mut numbers = BTreeMap::new();
     for id in 0..tokenizer.size() {
         if let Ok(bytes) = tokenizer.token(id) {
-            numbers.entry(bytes).or_insert(id);
+            numbers.entry(bytes).and_modify(|number| *number = None).or_insert(Some(id));
         }
     }
     numbers
 }
 
-fn id(token: &ScoredToken, numbers: &BTreeMap<Vec<u8>, u32>) -> Option<u32> {
-    token.id.or_else(|| numbers.get(&token.bytes).copied())
+/// The token here. One whose number and bytes do not belong together is none: llama-server tells the last part of a
+/// character with the bytes of all of it.
+fn id(
+    token: &ScoredToken,
+    tokenizer: &Tokenizer,
+    numbers: &BTreeMap<Vec<u8>, Option<u32>>,
+) -> Option<u32> {
+    let Some(id) = token.id else { return *numbers.get(&token.bytes)? };
+    let bytes = tokenizer.token(id).ok()?;
+    let is_special = tokenizer.is_special(id).unwrap_or(false);
+    (token.bytes.is_empty() || is_special || token.bytes == bytes).then_some(id)
 }
 
 /// The logarithm of a token's probability among all.

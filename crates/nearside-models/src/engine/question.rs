@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use super::Program;
 use crate::sampler::Sampling;
 
+/// The largest seed that all of them take.
+const MOST_SEED: u64 = 0x7fff_ffff;
+
 /// What is asked.
 #[derive(Clone, Debug)]
 pub enum Asked<'a> {
@@ -87,7 +90,7 @@ impl Question<'_> {
         }
         put("temperature", number(temperature));
         put("top_p", number(top_p));
-        put("seed", json!(seed));
+        put("seed", json!(seed & MOST_SEED));
         if let Some(tokens) = self.tokens {
             put("max_tokens", json!(tokens));
         }
@@ -130,7 +133,7 @@ impl Question<'_> {
         put("min_p", number(min_p));
         put("repeat_penalty", number(repeat_penalty));
         put("repeat_last_n", json!(repeat_last));
-        put("seed", json!(seed));
+        put("seed", json!(seed & MOST_SEED));
         if let Some(tokens) = self.tokens {
             put("num_predict", json!(tokens));
         }

@@ -79,7 +79,8 @@ pub struct Weights<'a> {
     pub bytes: &'a [u8],
 }
 
-/// What goes into products: rows of numbers, and the same as bytes once a product needs them so.
+/// What goes into products: rows of numbers, and the same as bytes once a product needs them so. It is multiplied by one
+/// task at a time: making the bytes of it waits for other tasks.
 #[derive(Debug)]
 pub struct Input<'a> {
     values: &'a [f32],
@@ -175,7 +176,7 @@ impl<'a> Prepared<'a> {
         if width != input.width || !width.is_multiple_of(per_block as usize) {
             return Err(KernelError::Width { dtype, weights: width, input: input.width });
         }
-        if row_bytes.checked_mul(rows) != Some(bytes.len()) || row_bytes == 0 {
+        if row_bytes.checked_mul(rows) != Some(bytes.len()) || bytes.is_empty() {
             return Err(KernelError::Bytes { dtype, rows, width, bytes: bytes.len() });
         }
         if !block::is_read(dtype) {

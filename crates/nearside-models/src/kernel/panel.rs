@@ -130,6 +130,7 @@ impl Panel {
         row_bytes: usize,
         width: usize,
     ) {
+        debug_assert!(width.is_multiple_of(U::WEIGHTS), "rows are whole blocks");
         let groups = width.div_ceil(U::GROUP);
         self.group = U::GROUP;
         self.levels.resize(width.div_ceil(4), Line([0; 4 * ROWS]));

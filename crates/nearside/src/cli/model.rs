@@ -1,8 +1,10 @@
 //! `nearside model`: its arguments.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use nearside_models::{Precision, Sampling};
@@ -160,7 +162,7 @@ Examples:
 
 Ollama, llama-server, vLLM, LM Studio and `nearside model serve` are looked for where they listen
 unless told otherwise (OLLAMA_HOST is heeded); others by their address. Only addresses of this
-machine are asked, and what is asked does not leave it.")]
+machine are asked, and no model that Ollama lets others compute.")]
 pub(crate) struct ModelEngines {
     /// Look here instead: a name, or an address of this machine; may be said several times
     #[arg(value_name = "ENGINE")]
@@ -198,27 +200,27 @@ pub(crate) struct ModelParity {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
     pub(crate) tokens: usize,
     /// The largest mean difference that is well
-    #[arg(long, value_name = "X", value_parser = |text: &str| within(text, 0.0, 100.0))]
-    pub(crate) within: Option<f32>,
+    #[arg(long, value_name = "X", value_parser = |text: &str| within::<f64>(text, 0.0, 100.0))]
+    pub(crate) within: Option<f64>,
 }
 
 /// How tokens are chosen.
 #[derive(Debug, Args)]
 pub(crate) struct Choosing {
     /// How much chance there is; 0 for none
-    #[arg(long, value_name = "T", default_value_t = 0.8, value_parser = |text: &str| within(text, 0.0, 2.0))]
+    #[arg(long, value_name = "T", default_value_t = 0.8, value_parser = |text: &str| within::<f32>(text, 0.0, 2.0))]
     pub(crate) temperature: f32,
     /// Draw from so many of the best tokens; 0 for all
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub(crate) top_k: usize,
     /// Draw from the fewest best tokens that have this probability together
-    #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = |text: &str| within(text, 0.0, 1.0))]
+    #[arg(long, value_name = "P", default_value_t = 0.95, value_parser = |text: &str| within::<f32>(text, 0.0, 1.0))]
     pub(crate) top_p: f32,
     /// Draw from tokens that have at least this share of the best one's probability
-    #[arg(long, value_name = "P", default_value_t = 0.05, value_parser = |text: &str| within(text, 0.0, 1.0))]
+    #[arg(long, value_name = "P", default_value_t = 0.05, value_parser = |text: &str| within::<f32>(text, 0.0, 1.0))]
     pub(crate) min_p: f32,
     /// Make tokens less likely that were written lately; 1 for no
-    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = |text: &str| within(text, 1.0, 10.0))]
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = |text: &str| within::<f32>(text, 1.0, 10.0))]
     pub(crate) repeat_penalty: f32,
     /// Where chance begins
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -405,7 +407,11 @@ pub(crate) struct ModelBench {
 }
 
 /// A number of a range.
-fn within(text: &str, low: f32, high: f32) -> Result<f32, String> {
+fn within<T: FromStr + PartialOrd + Display + Copy>(
+    text: &str,
+    low: T,
+    high: T,
+) -> Result<T, String> {
     match text.parse() {
         Ok(number) if (low..=high).contains(&number) => Ok(number),
         _ => Err(format!("a number from {low} to {high}")),

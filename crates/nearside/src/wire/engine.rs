@@ -55,8 +55,22 @@ pub(crate) fn instead(elsewhere: &Elsewhere) -> Result<Option<Engine>, CommandEr
 pub(crate) fn open(name: &str, token: Option<&Path>) -> Result<Engine, CommandError> {
     let token = token.map(wire::read_text).transpose()?;
     let known = Program::KNOWN.into_iter().find(|program| program.name() == name);
-    let address = known.map_or_else(|| full(name), address);
-    let engine = Engine::at(&address, token.as_deref()).map_err(|error| told(&error))?;
+    let address = match known {
+        Some(program) => address(program)?,
+        None => full(name),
+    };
+    let engine = Engine::at(&address, token.as_deref()).map_err(|error| {
+        let told = told(&error);
+        match (error, known) {
+            (EngineError::Silent { .. }, Some(program)) => {
+                told.hint(format!("{} starts it", program.started_by()))
+            }
+            (EngineError::Silent { .. }, None) => {
+                told.hint("nearside model engines shows who answers")
+            }
+            _ => told,
+        }
+    })?;
     match known.filter(|known| *known != engine.program) {
         None => Ok(engine),
         Some(known) => {
@@ -68,35 +82,52 @@ pub(crate) fn open(name: &str, token: Option<&Path>) -> Result<Engine, CommandEr
 }
 
 /// Those that answer where programs listen unless told otherwise, and errors of those that do but cannot be used.
-pub(crate) fn found() -> (Vec<Engine>, Vec<EngineError>) {
-    let mut addresses: Vec<_> = Program::KNOWN.into_iter().map(address).collect();
+pub(crate) fn found() -> (Vec<Engine>, Vec<CommandError>) {
+    let (mut engines, mut errors, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
+    for program in Program::KNOWN {
+        match address(program) {
+            Ok(address) => addresses.push(address),
+            Err(error) => errors.push(error),
+        }
+    }
     addresses.sort();
     addresses.dedup();
-    let (mut engines, mut errors) = (Vec::new(), Vec::new());
     for address in addresses {
         match Engine::at(&address, None) {
             Ok(engine) => engines.push(engine),
             Err(EngineError::Silent { .. } | EngineError::Unknown { .. }) => {}
-            Err(error) => errors.push(error),
+            Err(error) => errors.push(told(&error)),
         }
     }
     (engines, errors)
 }
 
 /// Where a program listens, as far as is known.
-fn address(program: Program) -> String {
+fn address(program: Program) -> Result<String, CommandError> {
     let host = environment::variable(OLLAMA).and_then(|host| host.into_string().ok());
-    match host.filter(|host| program == Program::Ollama && !host.is_empty()) {
-        None => program.usual_address().to_owned(),
-        Some(host) => {
-            let address = full(&host);
-            let authority = address.trim_start_matches("http://");
-            match authority.contains(':') {
-                true => address,
-                false => format!("{address}:{OLLAMA_PORT}"),
-            }
-        }
+    match host.filter(|host| program == Program::Ollama && !host.trim().is_empty()) {
+        None => Ok(program.usual_address().to_owned()),
+        Some(host) => ollama_address(&host).ok_or_else(|| {
+            CommandError::new(Fault::Input, format!("{OLLAMA} is {host}, no address of this machine"))
+                .hint("what is asked there would leave this machine: ssh -L 11434:localhost:11434 HOST, and no variable")
+        }),
     }
+}
+
+/// The address that a value of Ollama's variable means: a scheme, a host and a port, each of which may be missing. Source:
+/// Ollama's `envconfig`. `None` where it is not one of this machine.
+fn ollama_address(value: &str) -> Option<String> {
+    let value = value.trim().trim_matches(['"', '\'']);
+    let (scheme, rest) = value.split_once("://").unwrap_or(("", value));
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let usual = if scheme == "http" { "80" } else { OLLAMA_PORT };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (authority, usual),
+    };
+    let host = if host.is_empty() { "127.0.0.1" } else { host };
+    let here = ["127.0.0.1", "localhost", "0.0.0.0", "[::]", "[::1]"].contains(&host);
+    (here && matches!(scheme, "" | "http")).then(|| format!("http://{host}:{port}"))
 }
 
 /// An address with what people leave out.
@@ -107,7 +138,10 @@ fn full(name: &str) -> String {
 /// The error as this program tells it.
 pub(crate) fn told(error: &EngineError) -> CommandError {
     let fault = match error {
-        EngineError::NotHere { .. } | EngineError::NoModel { .. } => Fault::Input,
+        EngineError::NotHere { .. }
+        | EngineError::NoModel { .. }
+        | EngineError::NoToken { .. }
+        | EngineError::Remote { .. } => Fault::Input,
         _ => Fault::World,
     };
     let told = CommandError::new(fault, error.to_string());
@@ -115,15 +149,25 @@ pub(crate) fn told(error: &EngineError) -> CommandError {
         EngineError::NotHere { .. } => told.hint(
             "a name (ollama, llama-server, vllm, lm-studio) or an address such as http://127.0.0.1:8080",
         ),
-        EngineError::Silent { address, .. } => {
-            let started = Program::KNOWN.into_iter().find(|known| known.usual_address() == address);
-            told.hint(match started {
-                Some(program) => format!("{} starts it", program.started_by()),
-                None => "nearside model engines shows who answers".to_owned(),
-            })
-        }
-        EngineError::Token { .. } => told.hint("--engine-token FILE has it"),
+        EngineError::Token { given: false, .. } => told.hint("--engine-token FILE has it"),
         EngineError::NoModel { .. } => told.hint("nearside model engines lists the models"),
         _ => told,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_of_ollama_means_what_it_means_to_ollama() {
+        let means = |value: &str| ollama_address(value).unwrap_or_default();
+        assert_eq!(means("127.0.0.1"), "http://127.0.0.1:11434");
+        assert_eq!(means(":8000"), "http://127.0.0.1:8000");
+        assert_eq!(means("http://localhost"), "http://localhost:80");
+        assert_eq!(means("'0.0.0.0:11435/'"), "http://0.0.0.0:11435");
+        assert_eq!(means("[::1]"), "http://[::1]:11434");
+        assert_eq!(means("https://127.0.0.1"), "");
+        assert_eq!(means("gpu.example.org:11434"), "");
     }
 }

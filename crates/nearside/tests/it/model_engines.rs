@@ -101,6 +101,21 @@ fn who_does_not_answer_is_told() {
         data(&["model", "engines", engine, "--engine-token", &token, "--json"], "model-engines");
     assert_eq!(text(&found["engines"][0]["models"][0]["name"]), "tiny");
     fails(4, &["model", "chat", "tiny", "--engine", "127.0.0.1:1"], "nobody answers");
+    let empty = Folder::new("engine-no-token").write("token", " ");
+    let no_token = ["--engine", engine, "--engine-token", &empty];
+    fails(3, &[&["model", "chat", "tiny"], &no_token[..]].concat(), "is no token");
+    fails(3, &[&["model", "generate", "tiny", ""], &lets_in[..]].concat(), "the prompt is empty");
+    // A question that is too long ends no conversation.
+    let mut chat =
+        command(&[&["model", "chat", "tiny", "--json", "--tokens", "2"], &lets_in[..]].concat());
+    chat.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut chat = chat.spawn().unwrap();
+    let said = format!("{}\na\n", "the ".repeat(400));
+    chat.stdin.take().unwrap().write_all(said.as_bytes()).unwrap();
+    let told = chat.wait_with_output().unwrap();
+    assert_eq!(told.status.code(), Some(5));
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(list(&told["data"]["messages"]).len(), 2, "{told}");
     fails(3, &["model", "chat", "tiny", "--engine", "https://example.org"], "would leave it");
     fails(2, &["model", "generate", "tiny", "x", "--engine", engine, "--threads", "1"], "--engine");
     fails(2, &["model", "parity", &path], "--with");
@@ -139,6 +154,19 @@ fn llama_server_computes_the_same() {
     assert_eq!(engine["texts_alike"], engine["texts"], "{engine}");
     assert!(number(&engine["best_alike"]) > 0.9, "{engine}");
     assert!(number(&engine["tokens"]) > 100.0, "{engine}");
+    // Of tokens that are parts of characters it tells what belongs to others: nothing of that is compared.
+    let broken = folder.path().join("broken.gguf");
+    tiny_model::write(&broken, Dtype::Q8_0);
+    let mut command = Command::new(root().join("target/engines/llama/bin/python"));
+    command.arg(root().join("crates/nearside/tests/engines/llama_server.py")).arg(&broken);
+    let of_broken = Server::start(command);
+    let broken = broken.display().to_string();
+    let run =
+        nearside(&["model", "parity", &broken, "--with", &of_broken.address, "--json"]).exits(0);
+    let told: Value = serde_json::from_str(&run.stdout).unwrap();
+    let told = &told["data"]["engines"][0];
+    assert!(number(&told["unknown"]) > 0.0 && run.stderr.contains("are not compared"), "{told}");
+    assert!(told["largest_difference"].as_f64().is_none_or(|largest| largest < 0.1), "{told}");
     let name = text(&model["name"]);
     let asked = ["--raw", "The lake", "--engine", &server.address, "--temperature", "0", "--json"];
     let written = data(&[&["model", "generate", name], &asked[..]].concat(), "model-generate");

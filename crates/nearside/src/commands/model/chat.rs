@@ -60,6 +60,8 @@ struct Conversation<'a> {
     messages: Vec<Message>,
     read_tokens: usize,
     new_tokens: usize,
+    /// Questions that were not answered.
+    failed: usize,
     /// Becomes true when an answer is to end.
     interrupted: Arc<AtomicBool>,
     /// Whether nothing is being answered: then an interruption ends the command.
@@ -80,6 +82,7 @@ pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, Com
         messages: Vec::new(),
         read_tokens: 0,
         new_tokens: 0,
+        failed: 0,
         interrupted,
         at_rest,
     };
@@ -93,6 +96,7 @@ pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, Com
             break;
         }
     }
+    let outcome = if conversation.failed > 0 { Outcome::Partly } else { Outcome::Done };
     if output.form == Form::Json {
         let Conversation { partner, messages, read_tokens, new_tokens, .. } = conversation;
         let engine = engine.as_ref().map(EngineView::of);
@@ -102,7 +106,7 @@ pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, Com
             Answer { schema: "nearside/model-chat/1", data: &told, warnings: &[], sources: &[] };
         output.json(&answer, environment::today());
     }
-    Ok(Outcome::Done)
+    Ok(outcome)
 }
 
 /// What a person says next; `None` at the end.
@@ -190,7 +194,17 @@ impl Conversation<'_> {
         let said: Vec<_> = self.messages.iter().map(Message::pair).collect();
         let reply = self.partner.answer(&said, &mut show, interrupted);
         self.at_rest.store(true, Ordering::Relaxed);
-        match reply? {
+        let reply = match (reply, &self.partner) {
+            // Another program may answer the next one.
+            (Err(error), Partner::Elsewhere { .. }) => {
+                self.messages.pop();
+                self.output.warning(&error.message());
+                self.failed += 1;
+                return Ok(());
+            }
+            (reply, _) => reply?,
+        };
+        match reply {
             Reply::NoRoom { tokens, context } => {
                 self.messages.pop();
                 self.output.warning(&format!(

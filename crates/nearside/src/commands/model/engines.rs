@@ -41,6 +41,8 @@ struct EngineModelView {
     context: Option<u64>,
     /// Whether it is in memory; the first question waits otherwise.
     loaded: Option<bool>,
+    /// Who computes it, where that is not this machine; it is not asked.
+    remote: Option<String>,
 }
 
 impl FoundView {
@@ -51,6 +53,7 @@ impl FoundView {
             bytes: model.bytes,
             context: model.context,
             loaded: model.is_loaded,
+            remote: model.remote.clone(),
         };
         let models = engine.models.iter().map(model).collect();
         Self { engine: EngineView::of(engine), models }
@@ -61,7 +64,7 @@ pub(super) fn run(arguments: &ModelEngines, output: &Output) -> Result<Outcome, 
     let engines = match arguments.engines.as_slice() {
         [] => {
             let (engines, errors) = engine::found();
-            errors.iter().for_each(|error| output.warning(&error.to_string()));
+            errors.iter().for_each(|error| output.warning(&error.message()));
             engines
         }
         names => {
@@ -81,7 +84,10 @@ pub(super) fn run(arguments: &ModelEngines, output: &Output) -> Result<Outcome, 
         return Ok(Outcome::Done);
     }
     output.text(&text(&answer));
-    let first = answer.engines.iter().find_map(|found| Some((found, found.models.first()?)));
+    let first = answer
+        .engines
+        .iter()
+        .find_map(|found| Some((found, found.models.iter().find(|model| model.remote.is_none())?)));
     output.hint(&match first {
         Some((found, model)) => {
             format!("nearside model chat {} --engine {}", model.name, found.engine.address)
@@ -118,7 +124,9 @@ fn text(answer: &EnginesAnswer) -> String {
             row.push(dash(model.and_then(|model| model.bytes).map(|bytes| Bytes::new(bytes).si())));
             row.push(dash(model.and_then(|model| model.context).map(|tokens| tokens.to_string())));
             let loaded = model.and_then(|model| model.loaded);
-            row.push(dash(loaded.map(|loaded| if loaded { "yes" } else { "no" }.to_owned())));
+            let loaded = loaded.map(|loaded| if loaded { "yes" } else { "no" }.to_owned());
+            let remote = model.and_then(|model| model.remote.as_ref());
+            row.push(dash(remote.map(|host| format!("at {host}")).or(loaded)));
             row
         };
         match models.as_slice() {

@@ -88,7 +88,8 @@ pub(super) fn run(arguments: &ModelParity, output: &Output) -> Result<Outcome, C
     let others = others.collect::<Result<Vec<_>, _>>()?;
     let texts = arguments.text.iter().map(|path| wire::read_text(path));
     let texts = texts.collect::<Result<Vec<_>, _>>()?;
-    if let Some((path, _)) = arguments.text.iter().zip(&texts).find(|(_, text)| text.is_empty()) {
+    let is_empty = |text: &String| text.trim_end().is_empty();
+    if let Some((path, _)) = arguments.text.iter().zip(&texts).find(|(_, text)| is_empty(text)) {
         let message = format!("{} is empty: there is nothing to write on", path.display());
         return Err(CommandError::new(Fault::Input, message));
     }
@@ -109,12 +110,16 @@ pub(super) fn run(arguments: &ModelParity, output: &Output) -> Result<Outcome, C
             break;
         }
     }
-    let within = arguments.within.map(f64::from);
-    let is_well = |view: &ParityView, most| view.mean_difference.is_some_and(|mean| mean <= most);
+    let within = arguments.within;
+    // Little that agrees says nothing of much that was not compared.
+    let is_well = |view: &ParityView, most| {
+        view.tokens >= view.unknown && view.mean_difference.is_some_and(|mean| mean <= most)
+    };
+    let whole = engines.len() == others.len() && !engines.iter().any(|view| view.interrupted);
     let answer = ParityAnswer {
         model: path.display().to_string(),
         tokens_per_text: arguments.tokens,
-        well: within.map(|most| engines.iter().all(|view| is_well(view, most))),
+        well: within.filter(|_| whole).map(|most| engines.iter().all(|view| is_well(view, most))),
         engines,
         within,
     };
@@ -130,10 +135,10 @@ pub(super) fn run(arguments: &ModelParity, output: &Output) -> Result<Outcome, C
         output.text(&text(&answer));
     }
     explain(&answer, output);
-    Ok(match (answer.engines.iter().any(|view| view.interrupted), answer.well) {
-        (true, _) => Outcome::Partly,
-        (false, Some(false)) => Outcome::Negative,
-        (false, _) => Outcome::Done,
+    Ok(match (whole, answer.well) {
+        (false, _) => Outcome::Partly,
+        (true, Some(false)) => Outcome::Negative,
+        (true, _) => Outcome::Done,
     })
 }
 
@@ -146,12 +151,17 @@ fn other(with: &str, arguments: &ModelParity) -> Result<(Engine, String), Comman
     let engine = engine::open(place, arguments.engine_token.as_deref())?;
     let name = match (name, engine.models.as_slice()) {
         (Some(name), _) => engine.model(name).map_err(|error| engine::told(&error))?.name.clone(),
-        (None, [only]) => only.name.clone(),
+        (None, [only]) => {
+            engine.model(&only.name).map_err(|error| engine::told(&error))?.name.clone()
+        }
+        (None, []) => {
+            return Err(CommandError::new(Fault::World, format!("{place} has no model")));
+        }
         (None, models) => {
             let names: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
             let message = format!("{place} has {} models: {}", models.len(), names.join(", "));
             return Err(CommandError::new(Fault::Input, message)
-                .hint(format!("--with {place}={}", names.first().unwrap_or(&"NAME"))));
+                .hint(format!("--with {place}={}", names.first().copied().unwrap_or_default())));
         }
     };
     Ok((engine, name))

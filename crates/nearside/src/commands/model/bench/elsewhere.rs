@@ -56,7 +56,13 @@ pub(super) fn run(
             .hint("say less with --prompt and --new, or start it with a larger context"));
     }
     let interrupted = environment::interrupted_once();
-    let measured = Runs { engine, model: &model.name, arguments, interrupted: &interrupted };
+    let measured = Runs {
+        engine,
+        model: &model.name,
+        arguments,
+        seed: environment::random(),
+        interrupted: &interrupted,
+    };
     // The first run loads the model, and does not count.
     output.watched(&format!("run 0 of {}", arguments.runs));
     let first_words = (arguments.prompt / WORD_TOKENS).clamp(1, FIRST_WORDS);
@@ -91,6 +97,8 @@ struct Runs<'a> {
     engine: &'a Engine,
     model: &'a str,
     arguments: &'a ModelBench,
+    /// Where chance begins: no earlier bench read the same, which a program may remember.
+    seed: u64,
     interrupted: &'a AtomicBool,
 }
 
@@ -98,7 +106,7 @@ impl Runs<'_> {
     /// Lets so many words be read, which no earlier run began with, and so many tokens be written; `None` where somebody
     /// ended it.
     fn run(&self, run: usize, words: usize, new: usize) -> Result<Option<Written>, CommandError> {
-        let prompt = words_of(run, words);
+        let prompt = words_of(self.seed.wrapping_add(run as u64), words);
         let question = Question {
             model: self.model,
             asked: Asked::Text(&prompt),
@@ -154,8 +162,8 @@ impl Runs<'_> {
 }
 
 /// Words that make no sense, others for every run.
-fn words_of(run: usize, count: usize) -> String {
-    let mut random = (run as u32).wrapping_mul(2_654_435_761).wrapping_add(97);
+fn words_of(seed: u64, count: usize) -> String {
+    let mut random = (seed ^ seed >> 32) as u32;
     let mut text = String::new();
     for _ in 0..count {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -7,7 +7,7 @@ use nearside_models::engine::{Asked, Ended, Engine, Question};
 use super::{Finish, GenerateAnswer, prompt, tell};
 use crate::cli::ModelGenerate;
 use crate::environment;
-use crate::error::CommandError;
+use crate::error::{CommandError, Fault};
 use crate::output::{Form, Outcome, Output};
 use crate::wire::engine::{EngineView, told};
 
@@ -18,6 +18,9 @@ pub(super) fn run(
 ) -> Result<Outcome, CommandError> {
     let model = engine.model(&arguments.model).map_err(|error| told(&error))?;
     let prompt = prompt(arguments)?;
+    if prompt.is_empty() {
+        return Err(CommandError::new(Fault::Input, "the prompt is empty"));
+    }
     let system = arguments.system.iter().map(|system| ("system", system.as_str()));
     let question = Question {
         model: &model.name,
