@@ -142,9 +142,13 @@ impl KeyValueCache {
                     put_bytes(keys, key_scales, places, key);
                     put_bytes(values, value_scales, (in_order(width), in_order(groups)), value);
                 }
-                Precision::Half | Precision::Single => {
-                    put(keys, *precision, side_by_side(width), key);
-                    put(values, *precision, in_order(width), value);
+                Precision::Half => {
+                    put(keys, side_by_side(width), key, half);
+                    put(values, in_order(width), value, half);
+                }
+                Precision::Single => {
+                    put(keys, side_by_side(width), key, f32::to_le_bytes);
+                    put(values, in_order(width), value, f32::to_le_bytes);
                 }
             }
         }
@@ -195,18 +199,19 @@ fn put_bytes(
     }
 }
 
-/// Puts numbers in their places.
-fn put(kept: &mut [u8], precision: Precision, place: impl Fn(usize) -> usize, numbers: &[f32]) {
-    let numbers = numbers.iter().enumerate();
-    if precision == Precision::Half {
-        let (kept, _) = kept.as_chunks_mut();
-        for (index, number) in numbers {
-            kept[place(index)] = f16_from_f32(number.clamp(-LARGEST, LARGEST)).to_le_bytes();
-        }
-    } else {
-        let (kept, _) = kept.as_chunks_mut();
-        for (index, number) in numbers {
-            kept[place(index)] = number.to_le_bytes();
-        }
+/// Puts numbers in their places, each in so many bytes.
+fn put<const BYTES: usize>(
+    kept: &mut [u8],
+    place: impl Fn(usize) -> usize,
+    numbers: &[f32],
+    bytes: impl Fn(f32) -> [u8; BYTES],
+) {
+    let (kept, _) = kept.as_chunks_mut();
+    for (index, number) in numbers.iter().enumerate() {
+        kept[place(index)] = bytes(*number);
     }
+}
+
+fn half(number: f32) -> [u8; 2] {
+    f16_from_f32(number.clamp(-LARGEST, LARGEST)).to_le_bytes()
 }

@@ -109,9 +109,9 @@ pub(super) fn read(
     if finished { Ok(written) } else { Err(unread("it ends in the middle".to_owned())) }
 }
 
-/// The document in a line: data of an event, an error, or the line itself; `None` where it says nothing.
+/// The document in a line: data of an event, or the line itself; `None` where it says nothing.
 fn part(line: &[u8]) -> Result<Option<Value>, String> {
-    let data = line.strip_prefix(b"data:").or_else(|| line.strip_prefix(b"error:"));
+    let data = line.strip_prefix(b"data:");
     let line = data.unwrap_or(line).trim_ascii();
     let is_field = data.is_none() && !line.starts_with(b"{");
     if line.is_empty() || is_field || line == b"[DONE]" {

@@ -165,8 +165,7 @@ fn refused(promise: &Promise, error: &dyn std::fmt::Display) -> Refused {
 }
 
 fn said(promise: &Promise, error: &CommandError) -> Refused {
-    let messages = error.problems.iter().map(|problem| problem.message.as_str());
     let hints = error.problems.iter().filter_map(|problem| problem.hint.as_ref());
     let lines = hints.map(|hint| format!("hint: {hint}")).collect();
-    Refused { lines, ..refused(promise, &messages.collect::<Vec<_>>().join("; ")) }
+    Refused { lines, ..refused(promise, &error.message()) }
 }

@@ -9,17 +9,13 @@ use serde_json::Value;
 
 use crate::answers::check_schema;
 use crate::command::{Folder, command, list, nearside, number, root, text};
-use crate::served::Server;
+use crate::served::{self, Server};
 use crate::tiny_model;
 
-/// A tiny model, and a server of this program that serves it by the name `tiny`.
+/// A tiny model, its file, and a server of it.
 fn served(name: &str, more: &[&str]) -> (Folder, String, Server) {
-    let folder = Folder::new(name);
-    let path = folder.path().join("tiny.gguf");
-    tiny_model::write(&path, Dtype::Q8_0);
-    let path = path.display().to_string();
-    let arguments = ["model", "serve", &path, "--listen", "127.0.0.1:0", "--name", "tiny"];
-    let server = Server::start(command(&[&arguments, more].concat()));
+    let (folder, server) = served::tiny(name, more);
+    let path = folder.path().join("tiny.gguf").display().to_string();
     (folder, path, server)
 }
 

@@ -10,22 +10,11 @@ use serde_json::{Value, json};
 
 use crate::answers::check_schema;
 use crate::command::{Folder, Run, command, list, nearside, number, root, text};
-use crate::served::{Reply, Server};
+use crate::served::{Reply, Server, tiny as server};
 use crate::tiny_model;
 
 const CHAT: &str = "/v1/chat/completions";
 const COMPLETIONS: &str = "/v1/completions";
-
-/// A server of a tiny model.
-fn server(name: &str, more: &[&str]) -> (Folder, Server) {
-    let folder = Folder::new(name);
-    let path = folder.path().join("tiny.gguf");
-    tiny_model::write(&path, Dtype::Q8_0);
-    let path = path.display().to_string();
-    let arguments = ["model", "serve", &path, "--listen", "127.0.0.1:0", "--name", "tiny"];
-    let server = Server::start(command(&[&arguments, more].concat()));
-    (folder, server)
-}
 
 /// A question, with what is said besides.
 fn question(content: &str, more: Value) -> Value {

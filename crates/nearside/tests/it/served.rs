@@ -5,7 +5,11 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nearside_architecture::Dtype;
 use serde_json::Value;
+
+use crate::command::{Folder, command};
+use crate::tiny_model;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,6 +28,17 @@ pub(crate) struct Reply {
     /// In small letters.
     pub(crate) head: String,
     pub(crate) body: String,
+}
+
+/// A server of a tiny model that is called `tiny`; its file is `tiny.gguf` in the folder.
+pub(crate) fn tiny(name: &str, more: &[&str]) -> (Folder, Server) {
+    let folder = Folder::new(name);
+    let path = folder.path().join("tiny.gguf");
+    tiny_model::write(&path, Dtype::Q8_0);
+    let path = path.display().to_string();
+    let arguments = ["model", "serve", &path, "--listen", "127.0.0.1:0", "--name", "tiny"];
+    let server = Server::start(command(&[&arguments, more].concat()));
+    (folder, server)
 }
 
 impl Server {

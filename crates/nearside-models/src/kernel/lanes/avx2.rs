@@ -34,6 +34,14 @@ impl Avx2 {
         Token::try_new().map(Self)
     }
 
+    /// The lower halves of sixteen words, whose upper ones are zero, in order.
+    #[inline(always)]
+    fn lower_halves(self, first: __m256i, second: __m256i) -> Two<__m128i> {
+        // Quarters of both stand by turns at first.
+        let mixed = self.0.avx2._mm256_packus_epi32(first, second);
+        cast(self.0.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(mixed))
+    }
+
     /// Words of eight rows, column by column.
     #[inline(always)]
     fn eight_columns(self, first: usize, rows: &[&[u8; 32]; 16]) -> [__m256i; 8] {
@@ -161,10 +169,7 @@ impl Lanes for Avx2 {
             let whole = self.0.avx2._mm256_sub_epi32(cast(shifted), cast([SHIFT; 8]));
             self.0.avx2._mm256_and_si256(whole, cast([0xff_u32; 8]))
         });
-        // Quarters of both stand by turns then.
-        let mixed = self.0.avx2._mm256_packus_epi32(first, second);
-        let ordered = self.0.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(mixed);
-        let [low, high]: Two<__m128i> = cast(ordered);
+        let [low, high] = self.lower_halves(first, second);
         cast(self.0.sse2._mm_packus_epi16(low, high))
     }
 
@@ -314,10 +319,7 @@ impl Lanes for Avx2 {
             let moved = self.0.avx2._mm256_srl_epi32(words, cast([16 * half as u64, 0]));
             self.0.avx2._mm256_and_si256(moved, cast([0xffff_u32; 8]))
         });
-        // Quarters of both stand by turns then.
-        let mixed = self.0.avx2._mm256_packus_epi32(first, second);
-        let ordered = self.0.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(mixed);
-        both(cast::<__m256i, Two<__m128i>>(ordered), |values| widen(self.0, values))
+        both(self.lower_halves(first, second), |values| widen(self.0, values))
     }
 
     #[inline(always)]

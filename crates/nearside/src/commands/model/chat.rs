@@ -6,12 +6,12 @@ use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::partner::{Partner, Reply};
+use super::pace::rate;
 use crate::cli::ModelChat;
 use crate::environment;
 use crate::error::{CommandError, Fault};
@@ -37,10 +37,11 @@ pub(crate) struct ChatAnswer {
     engine: Option<EngineView>,
     /// What was said, in order.
     messages: Vec<Message>,
-    /// Tokens that were read, those that were known already left out, as far as is told.
-    read_tokens: usize,
-    /// Tokens that were written, as far as is told.
-    new_tokens: usize,
+    /// Tokens that were read, those that were known already left out; absent where that is not known of an answer, because
+    /// another program does not say or somebody ended it.
+    read_tokens: Option<usize>,
+    /// Tokens that were written; absent as those.
+    new_tokens: Option<usize>,
 }
 
 /// What somebody said.
@@ -58,8 +59,8 @@ struct Conversation<'a> {
     output: &'a Output,
     partner: Partner<'a>,
     messages: Vec<Message>,
-    read_tokens: usize,
-    new_tokens: usize,
+    read_tokens: Option<usize>,
+    new_tokens: Option<usize>,
     /// Questions that were not answered.
     failed: usize,
     /// Becomes true when an answer is to end.
@@ -80,8 +81,8 @@ pub(super) fn run(arguments: &ModelChat, output: &Output) -> Result<Outcome, Com
         output,
         partner,
         messages: Vec::new(),
-        read_tokens: 0,
-        new_tokens: 0,
+        read_tokens: Some(0),
+        new_tokens: Some(0),
         failed: 0,
         interrupted,
         at_rest,
@@ -217,15 +218,17 @@ impl Conversation<'_> {
                 show("\n");
                 self.messages.push(message("assistant", &text));
                 let Some(told) = told else {
+                    (self.read_tokens, self.new_tokens) = (None, None);
                     self.output.progress("(ended)");
                     return Ok(());
                 };
-                self.read_tokens += told.read.unwrap_or(0);
-                self.new_tokens += told.written.unwrap_or(0);
+                let sum = |sum: Option<usize>, more: Option<usize>| Some(sum? + more?);
+                self.read_tokens = sum(self.read_tokens, told.read);
+                self.new_tokens = sum(self.new_tokens, told.written);
                 self.output.watched(&format!(
                     "read {}, wrote {}{}",
-                    speed(told.read, 0, told.reading, 0),
-                    speed(told.written, 1, told.writing, 1),
+                    rate(told.read, 0, told.reading, 0),
+                    rate(told.written, 1, told.writing, 1),
                     self.why(told.is_cut),
                 ));
             }
@@ -240,18 +243,6 @@ impl Conversation<'_> {
             (true, Some(_)) => "; --tokens ended it",
             (true, None) => "; there is no room for more: /clear begins anew",
         }
-    }
-}
-
-/// Tokens and their rate, the first ones left out that came before the time began.
-fn speed(tokens: Option<usize>, before: usize, time: Duration, digits: usize) -> String {
-    let seconds = time.as_secs_f64();
-    match tokens {
-        Some(tokens) => {
-            let rate = tokens.saturating_sub(before) as f64 / seconds.max(1e-9);
-            format!("{tokens} tokens at {rate:.digits$}/s")
-        }
-        None => format!("for {seconds:.1} s"),
     }
 }
 

@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bench::ComparedView;
+use super::pace::rate;
 use crate::cli::ModelGenerate;
 use crate::environment;
 use crate::error::{CommandError, Fault};
@@ -290,13 +291,6 @@ impl Writing<'_> {
 }
 
 fn speed(answer: &GenerateAnswer) -> String {
-    let rate = |tokens: Option<usize>, seconds: f64, digits: usize| match tokens {
-        Some(tokens) => {
-            let rate = tokens as f64 / seconds.max(1e-9);
-            format!("{tokens} tokens at {rate:.digits$}/s")
-        }
-        None => format!("for {seconds:.1} s"),
-    };
     let why = match answer.finish {
         Finish::Stop => "",
         Finish::Length => "; as many as were asked for (--tokens)",
@@ -309,7 +303,7 @@ fn speed(answer: &GenerateAnswer) -> String {
         answer.engine.as_ref().map_or_else(String::new, |engine| format!("; by {}", engine.text()));
     format!(
         "read {}, wrote {}{expected}{why}{engine}",
-        rate(answer.prompt_tokens, answer.prefill_seconds, 0),
-        rate(answer.new_tokens, answer.decode_seconds, 1)
+        rate(answer.prompt_tokens, 0, Duration::from_secs_f64(answer.prefill_seconds), 0),
+        rate(answer.new_tokens, 0, Duration::from_secs_f64(answer.decode_seconds), 1)
     )
 }

@@ -35,6 +35,18 @@ impl<'a> Pace<'a> {
     }
 }
 
+/// Tokens and their rate, the first ones left out that came before the time began; how long it took where nobody counted.
+pub(super) fn rate(tokens: Option<usize>, before: usize, time: Duration, digits: usize) -> String {
+    let seconds = time.as_secs_f64();
+    match tokens {
+        Some(tokens) => {
+            let rate = tokens.saturating_sub(before) as f64 / seconds.max(1e-9);
+            format!("{tokens} tokens at {rate:.digits$}/s")
+        }
+        None => format!("for {seconds:.1} s"),
+    }
+}
+
 /// What share of the whole is done, in whole percent.
 pub(super) fn share(done: u64, total: u64) -> u128 {
     (u128::from(done) * 100).checked_div(u128::from(total)).unwrap_or(100)
